@@ -1,0 +1,312 @@
+"""SeriesSet: the one type that travels from a raw file to a verdict.
+
+A set of multivariate series of unequal length ("ragged"), stored as one flat array and the lengths, never padded on
+disk, with what does not change in time (attributes), where the data came from (origin) and who made it (model).
+Real and synthetic series are the same type, so that every metric and every downstream task takes two of them.
+"""
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from sklearn.model_selection import GroupShuffleSplit, train_test_split
+
+ORIGINS = ("original", "subset", "simulated")
+KINDS = ("continuous", "categorical")
+FORMAT = "seriesset-1"
+
+
+class DataError(ValueError):
+    """A user's mistake in data or settings: one sentence that says what, where and what to do."""
+
+
+@dataclass(frozen=True)
+class Feature:
+    """A measurement that changes in time: its name, kind (continuous or categorical) and unit."""
+
+    name: str
+    kind: str = "continuous"
+    unit: str = ""
+
+
+@dataclass(frozen=True, eq=False)
+class SeriesSet:
+    """Ragged multivariate time series with attributes and origin.
+
+    Parameters
+    ----------
+    name
+        Dataset key: gcut, wwt, borg2019, gcut2011, or the user's own.
+    values
+        float32, shape (sum of lengths, n_features): the series one after another. Finite.
+    lengths
+        int64, shape (n_series,): steps of each series, all >= 1.
+    features
+        One `Feature` a column of `values`.
+    attributes
+        DataFrame of n_series rows. Columns of categorical dtype describe a series and may be modelled
+        (domain, end_event); other columns only identify it (page, job).
+    origin
+        original, subset or simulated: what the values, or the data a generator was trained on, go back to.
+    interval
+        Time between two steps, as pandas spells it ("5min", "1D").
+    model
+        "real", or the key of the generator that made the series.
+    label
+        Name of the attribute that a classifier predicts, or None.
+    group
+        Name of the attribute that must not be divided by a split (instance, job), or None.
+
+    Raises
+    ------
+    DataError
+        Where shapes disagree, a value is not finite, a length is below 1 or a name is unknown.
+    """
+
+    name: str
+    values: np.ndarray
+    lengths: np.ndarray
+    features: tuple
+    attributes: pd.DataFrame
+    origin: str
+    interval: str
+    model: str = "real"
+    label: str | None = None
+    group: str | None = None
+
+    def __post_init__(self):
+        object.__setattr__(self, "values", np.ascontiguousarray(self.values, dtype=np.float32))
+        object.__setattr__(self, "lengths", np.ascontiguousarray(self.lengths, dtype=np.int64))
+        object.__setattr__(self, "features", tuple(self.features))
+        object.__setattr__(self, "attributes", self.attributes.reset_index(drop=True))
+        object.__setattr__(self, "offsets", np.concatenate([[0], np.cumsum(self.lengths)]))
+        self._check_shapes()
+        self._check_values()
+
+    def _check_shapes(self):
+        where = f"series set '{self.name}'"
+        if self.lengths.ndim != 1 or len(self.lengths) == 0:
+            raise DataError(f"{where} is empty: give at least one series.")
+        if self.lengths.min() < 1:
+            raise DataError(f"{where}: series {self.lengths.argmin()} has no steps; drop empty series first.")
+        if self.values.shape != (self.lengths.sum(), len(self.features)):
+            wanted = (int(self.lengths.sum()), len(self.features))
+            raise DataError(f"{where}: values have shape {self.values.shape}, lengths and features ask for {wanted}.")
+        if len(self.attributes) != len(self.lengths):
+            raise DataError(f"{where}: {len(self.attributes)} rows of attributes for {len(self.lengths)} series.")
+        if len({f.name for f in self.features}) != len(self.features):
+            raise DataError(f"{where}: a feature name stands twice; rename one of {[f.name for f in self.features]}.")
+        for role in ("label", "group"):
+            column = getattr(self, role)
+            if column is not None and column not in self.attributes:
+                raise DataError(f"{where}: {role} '{column}' is not among the attributes {list(self.attributes)}.")
+        if self.origin not in ORIGINS:
+            raise DataError(f"{where}: unknown origin '{self.origin}'; use one of {', '.join(ORIGINS)}.")
+        if any(f.kind not in KINDS for f in self.features):
+            raise DataError(f"{where}: a feature's kind must be one of {', '.join(KINDS)}.")
+
+    def _check_values(self):
+        bad = ~np.isfinite(self.values)
+        if bad.any():
+            row, column = np.argwhere(bad)[0]
+            series = int(np.searchsorted(self.offsets, row, side="right") - 1)
+            raise DataError(
+                f"series set '{self.name}': feature '{self.features[column].name}' of series {series} "
+                f"has a missing or infinite value at step {row - self.offsets[series]}; drop or fill it first."
+            )
+
+    def __len__(self):
+        return len(self.lengths)
+
+    def __getitem__(self, index):
+        """Return series `index` as a view, shape (length, n_features)."""
+        index = range(len(self))[index]
+        return self.values[self.offsets[index] : self.offsets[index + 1]]
+
+    def __repr__(self):
+        return (
+            f"SeriesSet({self.name}, {self.origin}, {self.model}: {len(self):,} series of {self.lengths.min()}"
+            f"..{self.lengths.max()} steps, {self.n_features} features, every {self.interval})"
+        )
+
+    @property
+    def n_features(self):
+        """Number of measurements a step."""
+        return len(self.features)
+
+    @property
+    def feature_names(self):
+        """Names of the measurements, in the order of the columns of `values`."""
+        return [f.name for f in self.features]
+
+    @property
+    def labels(self):
+        """The label column as an array of strings, shape (n_series,)."""
+        if self.label is None:
+            raise DataError(f"series set '{self.name}' has no label; name one of {list(self.attributes)}.")
+        return self.attributes[self.label].astype(str).to_numpy()
+
+    @property
+    def series_index(self):
+        """Number of the series that each row of `values` belongs to, shape (sum of lengths,)."""
+        return np.repeat(np.arange(len(self)), self.lengths)
+
+    def take(self, indices):
+        """Return the series at `indices`, in that order; repeats are allowed."""
+        indices = np.asarray(indices, dtype=np.int64)
+        lengths = self.lengths[indices]
+        starts = np.repeat(self.offsets[indices] - np.concatenate([[0], np.cumsum(lengths)[:-1]]), lengths)
+        rows = starts + np.arange(lengths.sum())
+        return replace(self, values=self.values[rows], lengths=lengths, attributes=self.attributes.iloc[indices])
+
+    def head(self, n_steps):
+        """Return the first `n_steps` steps of each series (all of a shorter one)."""
+        step = np.arange(len(self.values)) - np.repeat(self.offsets[:-1], self.lengths)
+        return replace(self, values=self.values[step < n_steps], lengths=np.minimum(self.lengths, n_steps))
+
+    def padded(self, n_steps=None, fill=0.0):
+        """Return (values, mask): float32 (n_series, n_steps, n_features) and bool (n_series, n_steps), True = observed.
+
+        Series longer than `n_steps` (default: the longest) are cut.
+        """
+        n_steps = int(self.lengths.max()) if n_steps is None else n_steps
+        mask = np.arange(n_steps) < self.lengths[:, None]
+        values = np.full((len(self), n_steps, self.n_features), fill, dtype=np.float32)
+        values[mask] = self.head(n_steps).values
+        return values, mask
+
+    def split(self, fraction=0.5, stratify=None, group=None, seed=0):
+        """Return (first, second), disjoint; `first` holds about `fraction` of the series.
+
+        Parameters
+        ----------
+        stratify
+            Attribute whose shares both parts keep. A class with one member goes to the first part.
+        group
+            Attribute whose values are never divided between the parts.
+        """
+        if stratify and group:
+            raise DataError("split: give 'stratify' or 'group', not both.")
+        for column in filter(None, (stratify, group)):
+            if column not in self.attributes:
+                raise DataError(f"split: '{column}' is not among the attributes {list(self.attributes)}.")
+        if not 0 < fraction < 1:
+            raise DataError(f"split: fraction is {fraction}; give a number between 0 and 1.")
+        first, second = self._split_indices(fraction, stratify, group, seed)
+        return self.take(np.sort(first)), self.take(np.sort(second))
+
+    def _split_indices(self, fraction, stratify, group, seed):
+        everything = np.arange(len(self))
+        if len(self) < 2:
+            raise DataError(f"split: series set '{self.name}' has one series; at least two are needed.")
+        if group:
+            groups = self.attributes[group].astype(str)
+            if groups.nunique() < 2:
+                raise DataError(f"split: '{group}' has one value only; a split by group needs at least two.")
+            splitter = GroupShuffleSplit(n_splits=1, train_size=fraction, random_state=seed)
+            return next(splitter.split(everything, groups=groups))
+        if not stratify:
+            return train_test_split(everything, train_size=fraction, random_state=seed)
+        classes = self.attributes[stratify].astype(str)
+        alone = everything[classes.map(classes.value_counts()) < 2]
+        rest = np.setdiff1d(everything, alone)
+        first, second = train_test_split(rest, train_size=fraction, random_state=seed, stratify=classes[rest])
+        return np.concatenate([first, alone]), second
+
+    def sha256(self):
+        """Return the fingerprint of values, lengths and attributes."""
+        digest = hashlib.sha256(self.values.tobytes())
+        digest.update(self.lengths.tobytes())
+        digest.update(self.attributes.astype(str).to_csv(index=False).encode())
+        return digest.hexdigest()
+
+    def save(self, folder):
+        """Write to `folder`, replaced whole or not at all: .npy arrays, a parquet table, a JSON sidecar; no pickle."""
+        folder = Path(folder)
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        part = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
+        try:
+            np.save(part / "values.npy", self.values, allow_pickle=False)
+            np.save(part / "lengths.npy", self.lengths, allow_pickle=False)
+            self.attributes.to_parquet(part / "attributes.parquet")
+            (part / "meta.json").write_text(json.dumps(self._meta(), indent=1))
+            _replace_folder(part, folder)
+        finally:
+            shutil.rmtree(part, ignore_errors=True)
+
+    def _meta(self):
+        scalars = {k: getattr(self, k) for k in ("name", "origin", "interval", "model", "label", "group")}
+        features = [[f.name, f.kind, f.unit] for f in self.features]
+        return {"format": FORMAT, "sha256": self.sha256(), "features": features, **scalars}
+
+    @classmethod
+    def load(cls, folder):
+        """Read what `save` wrote; raises DataError where it is missing or damaged."""
+        folder = Path(folder)
+        try:
+            meta = json.loads((folder / "meta.json").read_text())
+            values = np.load(folder / "values.npy", allow_pickle=False)
+            lengths = np.load(folder / "lengths.npy", allow_pickle=False)
+            attributes = pd.read_parquet(folder / "attributes.parquet")
+            form, digest = meta.pop("format"), meta.pop("sha256")
+            features = [Feature(*f) for f in meta.pop("features")]
+        except FileNotFoundError as error:
+            missing = Path(error.filename or "attributes.parquet").name
+            raise DataError(f"no series set at {folder}: {missing} is missing; run 01-data first.") from None
+        except (ValueError, KeyError, EOFError, OSError) as error:
+            raise DataError(f"the series set at {folder} is damaged ({error}); run 01-data again.") from None
+        if form != FORMAT:
+            raise DataError(f"the series set at {folder} has format '{form}', this version reads '{FORMAT}'.")
+        loaded = cls(values=values, lengths=lengths, features=features, attributes=attributes, **meta)
+        if loaded.sha256() != digest:
+            raise DataError(f"the series set at {folder} does not match its checksum; run 01-data again.")
+        return loaded
+
+
+def concat(sets):
+    """Return the series of all `sets` as one set; origins and features must agree, the first set names the result."""
+    first = sets[0]
+    for other in sets[1:]:
+        if other.origin != first.origin:
+            raise DataError(f"will not mix {first.origin} and {other.origin} series of '{first.name}' in one set.")
+        if other.feature_names != first.feature_names:
+            raise DataError(f"cannot join: features {first.feature_names} and {other.feature_names} differ.")
+    return replace(
+        first,
+        values=np.concatenate([s.values for s in sets]),
+        lengths=np.concatenate([s.lengths for s in sets]),
+        attributes=_concat_frames([s.attributes for s in sets]),
+    )
+
+
+def from_list(arrays, **fields):
+    """Return a SeriesSet from a list of arrays of shape (length, n_features); other fields as in `SeriesSet`."""
+    if not len(arrays):
+        raise DataError(f"series set '{fields.get('name', '')}' is empty: give at least one series.")
+    return SeriesSet(values=np.concatenate(arrays), lengths=[len(a) for a in arrays], **fields)
+
+
+def _concat_frames(frames):
+    columns = list(frames[0])
+    merged = pd.concat([f[columns] for f in frames], ignore_index=True)
+    for column in columns:
+        if all(isinstance(f[column].dtype, pd.CategoricalDtype) for f in frames):
+            merged[column] = pd.api.types.union_categoricals([f[column] for f in frames])
+    return merged
+
+
+def _replace_folder(part, folder):
+    """Put `part` in the place of `folder`; what stood there goes last."""
+    old = folder.with_name(f".{folder.name}.old")
+    shutil.rmtree(old, ignore_errors=True)
+    if folder.exists():
+        os.replace(folder, old)
+    os.chmod(part, 0o755)
+    os.replace(part, folder)
+    shutil.rmtree(old, ignore_errors=True)
