@@ -1,0 +1,106 @@
+# The study as a graph: data -> training -> generation -> verdicts. `make help` tells what there is.
+# Every notebook of a profile is one file target under results/<profile>/artifacts/done; its prerequisites are the
+# notebook, the tst modules it imports (tst/deps.py), the profile and the notebooks whose output it reads.
+
+SHELL := /bin/bash
+.DELETE_ON_ERROR:
+.SUFFIXES:
+.DEFAULT_GOAL := help
+PROFILE ?= laptop
+PYTHON3 ?= python3
+export PYTHONPATH := $(CURDIR)
+export PYTHONUNBUFFERED := 1
+export PYTHONDONTWRITEBYTECODE := 1
+
+# The active conda environment made from environment.yml, or else .venv made from the lock.
+ifeq ($(CONDA_DEFAULT_ENV),tst)
+PYTHON := python
+ENV :=
+else
+PYTHON := .venv/bin/python
+ENV := .venv/.made-from-lock
+endif
+
+RESULTS := $(shell $(PYTHON3) -c 'from tst import paths; print(paths.results_dir("$(PROFILE)").relative_to(paths.ROOT))')
+RAW := $(shell $(PYTHON3) -c 'from tst import paths; print(paths.data_dir())')
+DONE := $(RESULTS)/artifacts/done
+# With -jN every notebook gets its share of the cores.
+JOBS = $(or $(patsubst -j%,%,$(filter -j%,$(MAKEFLAGS))),1)
+THREADS = $$(( $$(nproc) > $(JOBS) ? $$(nproc) / $(JOBS) : 1 ))
+
+.PHONY: help
+help: ## this list
+	@echo "make TARGET [PROFILE=smoke|laptop|paper] [TST_DATA=folder of the raw data]"
+	@sed -n 's/^\([a-z<>-]*\):.*## /  \1\t/p' $(MAKEFILE_LIST) | expand -t 22
+	@echo "  one notebook        $(NAMES)"
+
+.PHONY: reproduce smoke
+reproduce: $(DONE)/13-claims ## the whole study: data, training, generation, verdicts (laptop: 2 cores, no GPU)
+	@echo "The $(PROFILE) study is complete: $(RESULTS)/13-claims.ipynb"
+smoke: ## all notebooks in miniature, on simulated data
+	@$(MAKE) --no-print-directory PROFILE=smoke reproduce
+
+# ---- environment
+.PHONY: env lock
+env: $(ENV) ## only make the environment
+.venv/.made-from-lock: requirements.lock.txt
+	@$(PYTHON3) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed; $(PYTHON3) is $$($(PYTHON3) --version). Name another: make PYTHON3=python3.11 ..."; exit 1; }
+	@echo "Making .venv from requirements.lock.txt: a few minutes, about 2 GB; only once."
+	@$(PYTHON3) -c 'import venv, ensurepip' 2>/dev/null || { echo "python3 lacks venv; on Debian: apt-get install python3-venv"; exit 1; }
+	@test -x .venv/bin/python || $(PYTHON3) -m venv .venv
+	@index=""; if ! command -v nvidia-smi >/dev/null; then \
+	  if $(PYTHON3) -c 'import urllib.request as u; u.urlopen("https://download.pytorch.org/whl/cpu/torch/", timeout=5)' 2>/dev/null; then \
+	    index="--extra-index-url https://download.pytorch.org/whl/cpu"; echo "No GPU: taking the CPU build of torch."; \
+	  else echo "No GPU, and PyTorch's own index is out of reach: taking the torch build that pip finds (from PyPI that is the CUDA build, several GB)."; fi; fi; \
+	.venv/bin/python -m pip install --quiet --disable-pip-version-check $$index -r requirements.lock.txt 2>&1 | { grep -v '^WARNING: Location' || true; }; exit $${PIPESTATUS[0]}
+	@echo "$(CURDIR)" > "$$(.venv/bin/python -c 'import sysconfig; print(sysconfig.get_paths()["purelib"])')/tst.pth"
+	@.venv/bin/python -c 'import torch; print("torch", torch.__version__, "on", "GPU" if torch.cuda.is_available() else "CPU")'
+	@touch $@
+lock: ## freeze environment.yml into requirements.lock.txt (after a change of the list)
+	rm -rf .venv && $(PYTHON3) -m venv .venv
+	.venv/bin/python -m pip install -q $$(sed -n 's/^ *- \([a-z].*==.*\)/\1/p' environment.yml)
+	.venv/bin/python -m pip freeze | sed 's/+[a-z0-9]*$$//' > requirements.lock.txt
+
+# ---- notebooks
+.deps.mk: $(wildcard notebooks/*.ipynb tst/*.py tst/data/*.py)
+	@$(PYTHON3) -m tst.deps > $@.part && mv $@.part $@
+-include .deps.mk
+
+# $(call NOTEBOOK,name,dataset or nothing,what it reads)
+define NOTEBOOK
+NAMES += $(1)$(if $(2),-$(2))
+.PHONY: $(1)$(if $(2),-$(2))
+$(1)$(if $(2),-$(2)): $$(DONE)/$(1)$(if $(2),-$(2))
+$$(DONE)/$(1)$(if $(2),-$(2)): $$(deps_$(1)) notebooks/profiles/$$(PROFILE).yml $(3) | $$(ENV)
+	@echo "== $(1)$(if $(2), on $(2)) ($$(PROFILE))"
+	@mkdir -p $$(DONE) && OMP_NUM_THREADS=$$(THREADS) $$(PYTHON) -m tst.run $(1) --profile $$(PROFILE) $(if $(2),--dataset $(2))
+	@touch $$@
+endef
+DATASETS := gcut wwt borg2019
+RAW_gcut := $(wildcard $(RAW)/gcut/meta.json)
+RAW_wwt := $(wildcard $(RAW)/train_1.csv $(RAW)/wwt_pages.parquet)
+RAW_borg2019 := $(wildcard $(RAW)/borg2019_usage.parquet)
+RAWS = $(if $(filter smoke,$(PROFILE)),,$(RAW_$(1)))
+$(foreach d,$(DATASETS),$(eval $(call NOTEBOOK,01-data,$d,$(call RAWS,$d))))
+$(foreach d,$(DATASETS),$(eval $(call NOTEBOOK,02-train-tst,$d,$(DONE)/01-data-$d)))
+$(foreach d,$(DATASETS),$(eval $(call NOTEBOOK,03-train-baselines,$d,$(DONE)/01-data-$d)))
+$(foreach d,$(DATASETS),$(eval $(call NOTEBOOK,04-generate,$d,$(DONE)/02-train-tst-$d)))
+$(foreach d,gcut borg2019,$(eval $(call NOTEBOOK,06-classification,$d,$(DONE)/03-train-baselines-$d $(DONE)/04-generate-$d)))
+$(eval $(call NOTEBOOK,07-regression,wwt,$(DONE)/03-train-baselines-wwt $(DONE)/04-generate-wwt))
+$(eval $(call NOTEBOOK,13-claims,,$(DONE)/06-classification-gcut $(DONE)/06-classification-borg2019 $(DONE)/07-regression-wwt))
+
+# ---- the rest
+.PHONY: data test lab readme clean
+data: $(ENV) ## download and build GCUT from the original trace: make data PARTS=0-9 (of 0-499)
+	@$(PYTHON) -m tst.data $(if $(PARTS),--parts $(PARTS),--build)
+test: $(ENV) ## all tests: laws, a smoke run of every notebook, a replay of the executed copies
+	@$(PYTHON) -m ruff check . && $(PYTHON) -m ruff format --check .
+	@$(MAKE) --no-print-directory -j2 smoke
+	@OMP_NUM_THREADS=1 $(PYTHON) -m pytest -n 2 --dist loadfile tests
+	@OMP_NUM_THREADS=1 $(PYTHON) -m pytest -n 2 --dist loadfile --nbval-lax --nbval-current-env results/smoke
+lab: $(ENV) ## JupyterLab on the project's kernel
+	@$(PYTHON) -m jupyterlab --notebook-dir=notebooks
+readme: $(ENV) ## copy the numbers of results/laptop into README.md
+	@$(PYTHON) -m tst.readme
+clean: ## remove what a run made and git does not keep (not .venv, not the data)
+	rm -rf results/smoke results/*-simulated results/*/artifacts .deps.mk .pytest_cache .ruff_cache

@@ -1,0 +1,6 @@
+"""What all tests share: the tests' own helper modules, one thread."""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent))

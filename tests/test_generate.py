@@ -1,0 +1,90 @@
+"""Laws of generation: the cached batch equals the literal loop; donors stay in the result; the flags decide."""
+
+import numpy as np
+import pandas as pd
+import pytest
+import reference
+import torch
+from test_preprocess import make
+
+from tst import baselines, generate
+from tst.model import TST, TSTConfig
+from tst.preprocess import Normaliser
+from tst.series import DataError
+
+
+def model(n_features=5, seed=3, context_length=23):
+    """Return a tiny random model, wide enough weights that its flags cross at different steps."""
+    torch.manual_seed(seed)
+    tiny = TST(
+        TSTConfig(n_features=n_features, d_model=14, n_head=2, n_layer=2, d_ff=11, context_length=context_length)
+    )
+    for p in tiny.parameters():
+        p.data.mul_(3.0)
+    return tiny.double().eval()
+
+
+def test_batched_cached_generation_equals_the_literal_loop():
+    """One series at a time, everything recomputed: the same samples and lengths in float64."""
+    tiny = model()
+    literal = reference.ReferenceTST.like(tiny)
+    seeds = torch.rand(40, 2, 5, dtype=torch.float64, generator=torch.Generator().manual_seed(0)) * 4 - 2
+    values, lengths = generate.generate(tiny, seeds, 23)
+    assert len(set(lengths.tolist())) > 3, "the case must mix early and late ends"
+    for i, seed in enumerate(seeds):
+        expected = reference.generate(literal, seed, 23)
+        assert lengths[i] == len(expected)
+        torch.testing.assert_close(values[i, : len(expected)], expected, rtol=0, atol=1e-9)
+        assert (values[i, len(expected) :] == 0).all()
+
+
+def test_the_cap_is_checked():
+    """A cap beyond the window or below the seed is refused."""
+    for cap in (1, 24):
+        with pytest.raises(ValueError, match="between 2 and 23"):
+            generate.generate(model(), torch.zeros(1, 2, 5, dtype=torch.float64), cap)
+
+
+def donors(lengths=(2, 5, 9)):
+    """Return donors of three features."""
+    rng = np.random.default_rng(1)
+    return make([rng.uniform(0, 7, (n, 3)) for n in lengths])
+
+
+def test_from_donors_keeps_seed_and_attributes():
+    """The first two steps are the donor's, the attributes are the donor's, the set says who made it."""
+    real = donors()
+    made = generate.from_donors(model().float(), real, Normaliser.fit(real), 23, "tst_paper")
+    assert made.model == "tst_paper" and made.origin == real.origin and len(made) == 3
+    assert (made.lengths >= 3).all() and (made.lengths <= 23).all()
+    pd.testing.assert_frame_equal(made.attributes, real.attributes)
+    for i in range(3):
+        np.testing.assert_allclose(made[i][:2], real[i][:2], rtol=1e-5, atol=1e-5)
+    assert generate.copied_share(made) == pytest.approx(6 / made.lengths.sum())
+
+
+def test_batching_changes_nothing(monkeypatch):
+    """One donor at a time gives the same series as all together."""
+    real, tiny = donors((4, 6, 3, 8, 2)), model().float()
+    together = generate.from_donors(tiny, real, Normaliser.fit(real), 23, "x")
+    monkeypatch.setattr(generate, "CACHE_BYTES", 1)
+    alone = generate.from_donors(tiny, real, Normaliser.fit(real), 23, "x")
+    np.testing.assert_array_equal(alone.lengths, together.lengths)
+    np.testing.assert_allclose(alone.values, together.values, atol=1e-4)
+
+
+def test_a_short_donor_is_named():
+    """A donor of one step ends in a sentence with the count and the remedy."""
+    with pytest.raises(DataError, match="1 of the 2 donor series.*leave them out"):
+        real = donors((1, 4))
+        generate.from_donors(model().float(), real, Normaliser.fit(real), 23, "x")
+
+
+def test_controls():
+    """seed_only has two steps, seed_repeat the donor's length, bootstrap_copy nothing that is not real."""
+    real = donors()
+    assert list(baselines.seed_only(real).lengths) == [2, 2, 2]
+    repeated = baselines.seed_repeat(real)
+    np.testing.assert_array_equal(repeated[1], real[1][[0, 1, 0, 1, 0]])
+    copied = baselines.bootstrap_copy(real, seed=0)
+    assert {tuple(x.ravel()) for x in map(np.asarray, copied)} <= {tuple(x.ravel()) for x in map(np.asarray, real)}

@@ -1,0 +1,23 @@
+"""Controls that the paper lacks: what the two real seed steps, or plain copying, achieve without any model (claim C6)."""
+
+from dataclasses import replace
+
+import numpy as np
+
+
+def seed_only(donors, n_seed_steps=2):
+    """Return the first two real steps of each donor, then nothing."""
+    return replace(donors.head(n_seed_steps), model="seed_only")
+
+
+def seed_repeat(donors, n_seed_steps=2):
+    """Return the first two real steps of each donor, repeated to its true length."""
+    step = np.arange(len(donors.values)) - np.repeat(donors.offsets[:-1], donors.lengths)
+    rows = np.repeat(donors.offsets[:-1], donors.lengths) + step % n_seed_steps
+    return replace(donors, values=donors.values[rows], model="seed_repeat")
+
+
+def bootstrap_copy(train, seed):
+    """Return training series drawn with replacement, as many as there are."""
+    drawn = np.random.default_rng(seed).integers(len(train), size=len(train))
+    return replace(train.take(drawn), model="bootstrap_copy")

@@ -1,0 +1,109 @@
+"""Generation: cached decoding in batches, each series stopping by its own flags or at a cap.
+
+The paper's recipe: start from 2 real steps of a donor series, feed back the model's own output, stop when
+flag2 >= flag1 (author's notebooks). A series therefore has at least 3 steps, even where its donor ended at 2.
+Imports preprocess and series as well as the model, because the way back into a SeriesSet is part of generating.
+"""
+
+from dataclasses import replace
+
+import numpy as np
+import torch
+
+from tst.model import KVCache
+from tst.preprocess import N_FLAGS, add_flags
+from tst.series import DataError
+
+N_SEED_STEPS = 2
+CACHE_BYTES = 2**30
+
+
+@torch.inference_mode()
+def generate(model, seeds, max_steps):
+    """Continue each seed until its flags say that it ends.
+
+    Parameters
+    ----------
+    model
+        `TST` in evaluation mode; its last two outputs are the generation flags.
+    seeds
+        float, shape (B, T, n_features + 2): normalised first steps with flags, T >= 1.
+    max_steps
+        Longest series, seed included; at most the model's context_length.
+
+    Returns
+    -------
+    values
+        float, shape (B, max_steps, n_features + 2): seed and continuation; zero after the end.
+    lengths
+        int64, shape (B,).
+    """
+    B, T, C = seeds.shape
+    if not T <= max_steps <= model.config.context_length:
+        raise ValueError(f"max_steps is {max_steps}; it must lie between {T} and {model.config.context_length}.")
+    values = seeds.new_zeros(B, max_steps, C)
+    values[:, :T] = seeds
+    lengths = torch.full((B,), max_steps, dtype=torch.int64, device=seeds.device)
+    cache = KVCache(model.config, B, max_steps, seeds.dtype, seeds.device)
+    alive = torch.arange(B, device=seeds.device)  # rows of `values` that the rows of the cache stand for
+    x = model.prefill(seeds, cache)
+    for t in range(T, max_steps):
+        values[alive, t] = x
+        ended = x[:, -1] >= x[:, -2]
+        if ended.any():
+            lengths[alive[ended]] = t + 1
+            going = (~ended).nonzero().flatten()
+            if len(going) == 0:
+                break
+            alive, x = alive[going], x[going]
+            cache.keep(going)
+        if t + 1 < max_steps:
+            x = model.decode(x, cache)
+    return values, lengths
+
+
+def from_donors(model, donors, normaliser, max_steps, key):
+    """Return one synthetic series for each donor: its first two steps, attributes and (per-series) scale, then the model.
+
+    Parameters
+    ----------
+    model
+        `TST` in evaluation mode with n_features + 2 channels.
+    donors
+        Real `SeriesSet`, each series >= 2 steps.
+    normaliser
+        The one the model was trained with.
+    max_steps
+        Cap of the length.
+    key
+        Name of the generator, the `model` of the result.
+    """
+    short = int((donors.lengths < N_SEED_STEPS).sum())
+    if short:
+        raise DataError(
+            f"{short} of the {len(donors)} donor series of '{donors.name}' have fewer than {N_SEED_STEPS} steps; "
+            "leave them out: the recipe starts from 2 real steps."
+        )
+    scaled, loc, scale = normaliser.normalise(donors)
+    rows = torch.from_numpy(add_flags(scaled, donors.lengths))
+    first = torch.from_numpy(donors.offsets[:-1])
+    seeds = torch.stack([rows[first + step] for step in range(N_SEED_STEPS)], dim=1).to(next(model.parameters()).device)
+    values, lengths = _in_batches(model, seeds, max_steps)
+    observed = torch.arange(max_steps) < lengths[:, None]
+    flat = values[observed][:, :-N_FLAGS].numpy()
+    lengths = lengths.numpy()
+    return replace(donors, values=normaliser.inverse(flat, lengths, loc, scale), lengths=lengths, model=key)
+
+
+def _in_batches(model, seeds, max_steps):
+    """Generate in batches whose cache fits CACHE_BYTES; return values and lengths on the CPU."""
+    config = model.config
+    per_series = 2 * config.n_layer * config.d_model * max_steps * seeds.element_size()
+    parts = [generate(model, part, max_steps) for part in seeds.split(max(1, CACHE_BYTES // per_series))]
+    values, lengths = (torch.cat(column).cpu() for column in zip(*parts, strict=True))
+    return values, lengths
+
+
+def copied_share(synthetic, n_seed_steps=N_SEED_STEPS):
+    """Return the share of a set's steps that are real seed steps (weak point W1)."""
+    return float(np.minimum(synthetic.lengths, n_seed_steps).sum() / synthetic.lengths.sum())

@@ -1,0 +1,112 @@
+"""Run one notebook of a profile with papermill: `python -m tst.run 02-train-tst --profile smoke --dataset gcut`.
+
+The parameters are the profile's (notebooks/profiles/NAME.yml). The executed copy appears in the results folder only when
+the run succeeded; a failed one is kept as *.failed.ipynb and never taken for a result.
+"""
+
+import argparse
+import os
+import re
+import sys
+import tempfile
+from pathlib import Path
+
+import nbformat
+import papermill
+import yaml
+from papermill.exceptions import PapermillExecutionError
+
+from tst import paths
+
+PROFILES = paths.ROOT / "notebooks" / "profiles"
+
+
+def parameters(name, profile, dataset):
+    """Return the parameters of a notebook: the profile's for all datasets, then those for this one."""
+    path = PROFILES / f"{profile}.yml"
+    if not path.exists():
+        sys.exit(f"unknown profile '{profile}'; known are {', '.join(sorted(p.stem for p in PROFILES.glob('*.yml')))}.")
+    settings = yaml.safe_load(path.read_text()).get(name) or {}
+    chosen = {"profile": profile, **(settings.get("all") or {}), **(settings.get(dataset) or {})}
+    return chosen | ({"dataset": dataset} if dataset else {})
+
+
+def known_parameters(notebook):
+    """Return the names that the cell tagged `parameters` assigns."""
+    cells = [c for c in notebook.cells if "parameters" in c.metadata.get("tags", [])]
+    return {m.group(1) for c in cells for m in re.finditer(r"^(\w+)\s*=", c.source, re.M)}
+
+
+def check_parameters(name, notebook, settings):
+    """Exit with a sentence where the profile sets what the notebook does not know."""
+    unknown = set(settings) - known_parameters(notebook)
+    if unknown:
+        known = ", ".join(sorted(known_parameters(notebook)))
+        sys.exit(f"notebook {name} has no parameter {sorted(unknown)}; it knows {known}.")
+
+
+def tidy(notebook):
+    """Drop what differs between two equal runs: progress as a terminal would show it, timings, paths of this machine."""
+    for cell in notebook.cells:
+        cell.metadata.pop("execution", None)
+        cell.metadata.pop("papermill", None)
+        for output in cell.get("outputs", []):
+            if output.output_type == "stream":
+                output.text = re.sub(r"[^\n]*\r(?=[^\n])", "", output.text).replace(f"{paths.ROOT}/", "")
+    notebook.metadata["papermill"] = {"parameters": notebook.metadata.get("papermill", {}).get("parameters", {})}
+    return notebook
+
+
+def kernel_over_ipc():
+    """Let the kernel talk over files in a private folder: no port race between parallel runs, no TCP warning."""
+    from jupyter_client import KernelManager
+
+    folder = tempfile.mkdtemp(prefix="tst-")
+    KernelManager.transport.default_value = "ipc"
+    KernelManager.ip.default_value = f"{folder}/k"
+
+
+def run(name, profile, dataset, out):
+    """Execute a notebook to `out`, by way of a temporary name."""
+    source = paths.ROOT / "notebooks" / f"{name}.ipynb"
+    if not source.exists():
+        known = ", ".join(sorted(p.stem for p in source.parent.glob("*.ipynb")))
+        sys.exit(f"unknown notebook '{name}'; known are {known}.")
+    settings = parameters(name, profile, dataset)
+    check_parameters(name, nbformat.read(source, 4), settings)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    part, failed = out.with_name(f".{out.stem}.part.ipynb"), out.with_suffix(".failed.ipynb")
+    try:
+        papermill.execute_notebook(
+            str(source),
+            str(part),
+            settings,
+            cwd=str(paths.ROOT),
+            kernel_name="python3",
+            progress_bar=False,
+            stdout_file=sys.stdout,
+        )
+    except PapermillExecutionError as error:
+        os.replace(part, failed)
+        sys.exit(f"{name}: {error.ename}: {error.evalue} (the notebook up to there: {failed.relative_to(paths.ROOT)})")
+    nbformat.write(tidy(nbformat.read(part, 4)), part)
+    os.replace(part, out)
+    failed.unlink(missing_ok=True)
+
+
+def main():
+    """Read the command line and run."""
+    parser = argparse.ArgumentParser(prog="python -m tst.run", description=__doc__.splitlines()[0])
+    parser.add_argument("notebook")
+    parser.add_argument("--profile", default="laptop")
+    parser.add_argument("--dataset", default="")
+    options = parser.parse_args()
+    stem = f"{options.notebook}-{options.dataset}" if options.dataset else options.notebook
+    kernel_over_ipc()
+    out = Path(paths.results_dir(options.profile)) / f"{stem}.ipynb"
+    run(options.notebook, options.profile, options.dataset, out)
+    print(f"wrote {out.relative_to(paths.ROOT)}")
+
+
+if __name__ == "__main__":
+    main()

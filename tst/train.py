@@ -1,0 +1,158 @@
+"""The training loop: knows no architecture. Adam, gradient clipping, checkpoints that resume, a loss curve.
+
+Device, precision and processes are Accelerate's. A batch is a function of the step, so a run that was killed goes on from
+its last checkpoint with the same numbers as one that was not. Checkpoints are written to a temporary folder and renamed.
+"""
+
+import json
+import math
+import os
+import shutil
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+import torch
+from accelerate import Accelerator
+from accelerate.utils import set_seed
+from tqdm import tqdm
+
+
+class Diverged(RuntimeError):
+    """The loss is no longer a number; the last checkpoint is kept."""
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """Settings of a run; the defaults are the paper's (Adam, 1e-4, batch 64; gradient clip from the author's notebooks)."""
+
+    max_steps: int
+    batch_size: int = 64
+    learning_rate: float = 1e-4
+    warmup_steps: int = 0
+    grad_clip: float = 0.5
+    seed: int = 0
+    checkpoint_every: int = 500
+
+
+def fit(model, loss, batches, config, folder, fingerprint):
+    """Train a model, or go on where an earlier run of the same fingerprint stopped, or load it if that run finished.
+
+    Parameters
+    ----------
+    model
+        Module with `save(folder)`, which writes model.safetensors last.
+    loss
+        Function (model, batch) -> scalar; with several processes its mean over them is the loss.
+    batches
+        Function (step, rank, n_ranks) -> batch with `to(device)`.
+    folder
+        Where model, loss.csv and checkpoints go.
+    fingerprint
+        JSON mapping of all that decides the result (data, settings, code); another one in the folder starts afresh.
+
+    Returns
+    -------
+    DataFrame with step, loss, learning_rate.
+    """
+    folder = Path(folder)
+    accelerator = Accelerator()
+    if accelerator.is_main_process:
+        _keep_if_same(folder, fingerprint)
+    accelerator.wait_for_everyone()
+    if (folder / "model.safetensors").exists():
+        print(f"{folder.name}: already trained on the same data with the same code and settings; nothing to do.")
+        return pd.read_csv(folder / "loss.csv")
+    set_seed(config.seed)
+    optimizer = torch.optim.Adam(model.parameters(), lr=config.learning_rate, fused=True)
+    schedule = torch.optim.lr_scheduler.LambdaLR(
+        optimizer, lambda step: min(1.0, (step + 1) / (config.warmup_steps + 1))
+    )
+    model, optimizer = accelerator.prepare(model, optimizer)
+    accelerator.register_for_checkpointing(schedule)
+    history = _resume(accelerator, folder)
+    model.train()
+    _loop(accelerator, model, loss, batches, config, folder, optimizer, schedule, history)
+    if accelerator.is_main_process:
+        _write_history(history, folder / "loss.csv")
+        accelerator.unwrap_model(model).save(folder)
+        _remove_checkpoints(folder)
+    accelerator.wait_for_everyone()
+    return pd.DataFrame(history)
+
+
+def _loop(accelerator, model, loss, batches, config, folder, optimizer, schedule, history):
+    rank, n_ranks = accelerator.process_index, accelerator.num_processes
+    bar = _progress(folder.name, len(history), config.max_steps, accelerator.is_main_process)
+    for step in range(len(history), config.max_steps):
+        batch = batches(step, rank, n_ranks).to(accelerator.device)
+        value = loss(model, batch)
+        accelerator.backward(value)
+        accelerator.clip_grad_norm_(model.parameters(), config.grad_clip)
+        rate = optimizer.param_groups[0]["lr"]
+        optimizer.step()
+        schedule.step()
+        optimizer.zero_grad(set_to_none=True)
+        value = accelerator.reduce(value.detach(), "mean").item()
+        if not math.isfinite(value):
+            raise Diverged(f"{folder.name}: the loss is {value} at step {step}; lower learning_rate and start again.")
+        history.append({"step": step, "loss": value, "learning_rate": rate})
+        bar.set_postfix(loss=f"{value:.5f}", refresh=False)
+        bar.update()
+        if (step + 1) % config.checkpoint_every == 0 and step + 1 < config.max_steps:
+            _checkpoint(accelerator, folder, step + 1, history)
+    bar.close()
+
+
+def _progress(name, done, total, show):
+    return tqdm(
+        desc=name, initial=done, total=total, unit="step", file=sys.stdout, mininterval=5, ascii=True, disable=not show
+    )
+
+
+def _keep_if_same(folder, fingerprint):
+    """Empty the folder unless it belongs to a run of the same fingerprint."""
+    wanted = json.dumps(fingerprint, sort_keys=True, indent=1)
+    path = folder / "fingerprint.json"
+    if not (path.exists() and path.read_text() == wanted):
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+        path.write_text(wanted)
+
+
+def _checkpoint(accelerator, folder, step, history):
+    part, name = folder / ".part", folder / f"step-{step:08d}"
+    if accelerator.is_main_process:
+        shutil.rmtree(part, ignore_errors=True)
+    accelerator.wait_for_everyone()
+    accelerator.save_state(str(part))
+    accelerator.wait_for_everyone()
+    if accelerator.is_main_process:
+        _write_history(history, part / "loss.csv")
+        os.replace(part, name)
+        _remove_checkpoints(folder, keep=name)
+    accelerator.wait_for_everyone()
+
+
+def _resume(accelerator, folder):
+    """Load the newest checkpoint, all random states included; return the loss history up to it."""
+    found = sorted(folder.glob("step-*"))
+    if not found:
+        return []
+    accelerator.load_state(str(found[-1]))
+    history = pd.read_csv(found[-1] / "loss.csv", float_precision="round_trip").to_dict("records")
+    print(f"{folder.name}: going on from step {len(history)}.")
+    return history
+
+
+def _remove_checkpoints(folder, keep=None):
+    for path in folder.glob("step-*"):
+        if path != keep:
+            shutil.rmtree(path, ignore_errors=True)
+
+
+def _write_history(history, path):
+    part = path.with_suffix(".part")
+    pd.DataFrame(history).to_csv(part, index=False)
+    os.replace(part, path)
