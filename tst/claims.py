@@ -6,6 +6,8 @@ against the claim. Fewer than three seeds, or simulated data, allow "partly" at 
 from the author's copy and notebooks; DG's own protocol: arXiv 1909.13403, read off its figures by eye, +-0.01.
 """
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 from scipy import stats
@@ -69,40 +71,6 @@ CLAIMS = {
     ),
 }
 
-_ACCURACY = {
-    "doppelganger": (0.671, 0.677, 0.719, 0.741, 0.755, 0.786, 0.804),
-    "tst_paper": (0.711, 0.736, 0.764, 0.776, 0.782, 0.802, 0.8123),
-}
-_F1 = {
-    "real": (0.58, 0.92, 0.77, 0.16),
-    "doppelganger": (0.49, 0.85, 0.72, 0.12),
-    "tst_paper": (0.65, 0.94, 0.84, 0.34),
-}
-_R2 = {
-    "real": (0.9061, 0.8941, 0.9088, 0.9087),
-    "tst_paper": (0.9093, 0.9034, 0.9073, 0.9070),
-    "doppelganger": (0.8916, 0.8909, 0.9007, 0.9070),
-}
-# The author's notebooks, synthetic data alone; the MLP-1 of TST ranges from .71 to .81 and is left out.
-_R2_ALONE = {"tst_paper": (None, 0.636, -453, 0.812), "doppelganger": (0.832, 0.820, 0.813, 0.820)}
-_DG_ACCURACY = {
-    "real": (0.82, 0.37, 0.69, 0.81, 0.71),
-    "doppelganger": (0.66, 0.35, 0.65, 0.37, 0.675),
-    "rnn": (0.385, 0.41, 0.51, 0.385, 0.495),
-    "ar": (0.465, 0.385, 0.40, 0.355, 0.40),
-    "hmm": (0.405, 0.13, 0.425, 0.34, 0.42),
-    "naive_gan": (0.395, 0.36, 0.435, 0.36, 0.42),
-}
-# None: drawn below the axis (R2 below zero).
-_DG_R2 = {
-    "real": (0.905, 0.925, 0.915, 0.905),
-    "doppelganger": (0.865, 0.855, 0.79, 0.875),
-    "rnn": (0.79, 0.78, None, 0.855),
-    "ar": (0.795, 0.83, None, 0.85),
-    "hmm": (0.68, 0.37, 0.72, 0.66),
-    "naive_gan": (0.355, None, None, 0.28),
-}
-
 
 def paper_numbers():
     """Return every number of the two papers as tidy rows.
@@ -111,29 +79,10 @@ def paper_numbers():
     -------
     DataFrame
         Columns source, claim, dataset, model, train, share, classifier, regressor, metric, value; a column that does
-        not apply is NaN. `source` is TST, TST notebooks, or DG.
+        not apply is NaN. `source` is TST, TST notebooks (synthetic data alone; the MLP-1 of TST, .71 to .81, is left
+        out), or DG (its own protocol; R2 drawn below zero is left out).
     """
-    rows = []
-
-    def add(source, claim, dataset, table, train, column, keys, metric):
-        fixed = {"source": source, "claim": claim, "dataset": dataset, "metric": metric}
-        for model, values in table.items():
-            trained = "real" if model == "real" else train
-            for key, value in zip(keys, values, strict=True):
-                if value is not None:
-                    rows.append(fixed | {"model": model, "train": trained, column: key, "value": value})
-
-    add("TST", "C1", "gcut", _ACCURACY, "synthetic+real", "share", SHARES, "accuracy")
-    add("TST", "C2", "gcut", _F1, np.nan, "metric", ("f1_0", "f1_1", "f1_2", "f1_3"), "f1")
-    add("TST", "C3", "wwt", _R2, "synthetic+real", "regressor", REGRESSORS, "r2")
-    add("TST notebooks", "C3", "wwt", _R2_ALONE, "synthetic", "regressor", REGRESSORS, "r2")
-    add("DG", "C1", "gcut", _DG_ACCURACY, "synthetic", "classifier", CLASSIFIERS, "accuracy")
-    add("DG", "C3", "wwt", _DG_R2, "synthetic", "regressor", REGRESSORS, "r2")
-    frame = pd.DataFrame(rows)
-    frame.loc[frame["share"].eq(0), "train"] = "synthetic"
-    frame.loc[(frame["source"] == "TST") & (frame["dataset"] == "gcut"), "classifier"] = "mlp"
-    columns = "source claim dataset model train share classifier regressor metric value".split()
-    return frame[columns]
+    return pd.read_csv(Path(__file__).with_name("paper.csv"))
 
 
 def interval(values, level=0.95):
@@ -197,3 +146,107 @@ def _sentence(row, reason):
 
 def _text(value):
     return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3f}"
+
+
+def judge(tables):
+    """Judge every claim.
+
+    Parameters
+    ----------
+    tables
+        Tidy frames by name ("06-classification", ...); a table that was not written may be absent.
+
+    Returns
+    -------
+    DataFrame
+        Columns as in table 13-claims: for each claim and data set first a row "all checks", then one row a check.
+    """
+    rows = []
+    for rule in RULES:
+        checks = pd.DataFrame(rule(tables))
+        for _, part in checks.groupby("dataset", sort=False):
+            part = part.to_dict("records")
+            rows += [overall(part), *part]
+    return pd.DataFrame(rows)[COLUMNS]
+
+
+def overall(checks):
+    """Join the rows of one claim and data set: "reproduced" or "not reproduced" only where every check says so.
+
+    A check that cannot be tested leaves at most "partly"; the numbers are those of the first check that was tested.
+    """
+    decided = [c for c in checks if c["verdict"] != "not testable here"]
+    found = {c["verdict"] for c in decided}
+    result = found.pop() if len(found) == 1 else "partly" if found else "not testable here"
+    if result == "reproduced" and len(decided) < len(checks):
+        result = "partly"
+    holds = sum(c["verdict"] in ("reproduced", "partly") for c in decided)
+    first = (decided or checks)[0]
+    tested = f"{holds} of {len(decided)} tested checks hold" if decided else "nothing could be tested"
+    left = f", {len(checks) - len(decided)} cannot be tested here" if decided and len(decided) < len(checks) else ""
+    told = first["sentence"].removesuffix(".").replace("*", "")
+    sentence = f"{tested}{left}: *{result}*. First: {told}."
+    return first | {"source": OVERALL, "verdict": result, "sentence": sentence[0].upper() + sentence[1:]}
+
+
+def by_seed(tables, name, where):
+    """Return (values by seed, reason): the mean of the rows of table `name` that match `where`, or why there is none."""
+    wanted = ", ".join(f"{k} = {v:g}" if isinstance(v, float) else f"{k} = {v}" for k, v in where.items())
+    rows = tables.get(name)
+    if rows is None or rows.empty:
+        return pd.Series(dtype=float), f"table {name} has not been written"
+    for column, value in where.items():
+        if column not in rows:
+            return pd.Series(dtype=float), f"table {name} has no column {column}"
+        rows = rows[rows[column] == value]
+    rows = rows.dropna(subset=["value"])
+    return rows.groupby("seed")["value"].mean(), "" if len(rows) else f"table {name} has no rows with {wanted}"
+
+
+def difference(tables, name, ours, other):
+    """Return (ours - other on the seeds both have, reason why there is none); `ours` and `other` as in `by_seed`."""
+    (a, why_a), (b, why_b) = by_seed(tables, name, ours), by_seed(tables, name, other)
+    gap = (a - b).dropna()
+    return gap.to_numpy(), why_a or why_b or ("" if len(gap) else f"no seed in table {name} has both models")
+
+
+def over_floor(tables, name, ours):
+    """Return (distance of `ours` over the mean of model real_floor at the same place, reason why there is none)."""
+    values, why = by_seed(tables, name, ours)
+    floor, why_floor = by_seed(tables, name, ours | {"model": "real_floor"})
+    if why or why_floor or floor.mean() == 0:
+        return np.array([]), why or why_floor or "the real-versus-real floor is 0"
+    return (values / floor.mean()).to_numpy(), ""
+
+
+def _datasets(tables, name, default):
+    """Return {data set: origin} of a table; `default` (a pair) where it was not written."""
+    rows = tables.get(name)
+    if rows is None or rows.empty:
+        return dict([default])
+    return dict(zip(rows["dataset"], rows["origin"], strict=True))
+
+
+def _paper(metric, column, key, models):
+    """Return the paper's difference between two models at one place of its tables, or NaN."""
+    rows = paper_numbers()
+    rows = rows[(rows["source"] == "TST") & (rows["metric"] == metric) & (rows[column] == key)]
+    a, b = (rows.loc[rows["model"] == m, "value"] for m in models)
+    return float(a.iloc[0] - b.iloc[0]) if len(a) and len(b) else np.nan
+
+
+def _train(share):
+    return {"share": float(share), "train": "synthetic+real" if share else "synthetic"}
+
+
+def judge_c1(tables):
+    """C1: TST - DG in accuracy at every share with the MLP, and with every other classifier at share 0."""
+    rows, name = [], "06-classification"
+    origin = _datasets(tables, name, ("gcut", "simulated")).get("gcut", "simulated")
+    for share, classifier in [(s, "mlp") for s in SHARES] + [(0, c) for c in CLASSIFIERS[1:]]:
+        where = {"dataset": "gcut", "metric": "accuracy", "classifier": classifier} | _train(share)
+        gap, why = difference(tables, name, where | {"model": "tst_paper"}, where | {"model": "doppelganger"})
+        paper = _paper("accuracy", "share", share, ("tst_paper", "doppelganger")) if classifier == "mlp" else np.nan
+        source = f"TST - DG, accuracy, {classifier}, {share:.0%} real"
+        rows.append(verdict("C1", source, paper, gap, "gcut", origin, reason=why))
+    return rows

@@ -141,7 +141,7 @@ def _resume(accelerator, folder):
     if not found:
         return []
     accelerator.load_state(str(found[-1]))
-    history = pd.read_csv(found[-1] / "loss.csv", float_precision="round_trip").to_dict("records")
+    history = pd.read_csv(found[-1] / "loss.csv").to_dict("records")
     print(f"{folder.name}: going on from step {len(history)}.")
     return history
 

@@ -1,0 +1,86 @@
+"""The door to all data: real where the data folder has it, else simulated; `load(dataset)` is what notebook 01 calls."""
+
+import numpy as np
+import pandas as pd
+
+from tst import paths
+from tst.series import DataError
+
+SOURCES = ("auto", "real", "simulated")
+REAL = {
+    "gcut": "the built set `gcut/` (run make data PARTS=0-9)",
+    "wwt": "the competition's train_1.csv or wwt_pages.parquet",
+    "borg2019": "borg2019_usage.parquet",
+    "gcut2011": "gcut2011_jobdays.parquet",
+}
+N_SIMULATED = 2000
+
+
+def load(dataset, source="auto", n_series=0, seed=0):
+    """Return (SeriesSet, counts) of a data set.
+
+    Parameters
+    ----------
+    dataset
+        gcut, wwt, borg2019 or gcut2011.
+    source
+        auto: real where the data folder has it, else simulated. real, simulated: that or an error.
+    n_series
+        Keep so many series, drawn by `seed` in the classes' shares; 0 = all (of simulated ones 2,000).
+
+    Returns
+    -------
+    SeriesSet
+    DataFrame
+        Columns filter, series: what was read, dropped and kept.
+    """
+    if dataset not in REAL:
+        raise DataError(f"unknown dataset '{dataset}'; known are {', '.join(REAL)}.")
+    if source not in SOURCES:
+        raise DataError(f"unknown source '{source}'; use one of {', '.join(SOURCES)}.")
+    if source == "simulated" or (source == "auto" and not _is_real(dataset)):
+        return _simulated(dataset, n_series or N_SIMULATED, seed)
+    if not _is_real(dataset):
+        raise DataError(
+            f"no real {dataset} in {paths.data_dir()}: put {REAL[dataset]} there, or use source 'simulated'."
+        )
+    return _subsample(*_real(dataset), n_series, seed)
+
+
+def _is_real(dataset):
+    folder = paths.data_dir()
+    if dataset == "gcut":
+        from tst.data import gcut
+
+        return gcut.available(folder)
+    names = {"wwt": ("train_1.csv", "wwt_pages.parquet")}.get(dataset, (REAL[dataset],))
+    return any((folder / name).is_file() for name in names)
+
+
+def _real(dataset):
+    from tst.data import borg2019, gcut, gcut2011, wwt
+
+    sources = {"gcut": gcut, "wwt": wwt, "borg2019": borg2019, "gcut2011": gcut2011}
+    return sources[dataset].load(paths.data_dir())
+
+
+def _simulated(dataset, n_series, seed):
+    from tst.data import simulate
+
+    makers = {"gcut": simulate.gcut, "wwt": simulate.wwt, "borg2019": simulate.borg2019}
+    if dataset not in makers:
+        raise DataError(f"{dataset} has no simulator: put {REAL[dataset]} into {paths.data_dir()}.")
+    series = makers[dataset](n_series, seed)
+    return series, pd.DataFrame({"filter": ["simulated"], "series": [len(series)]})
+
+
+def _subsample(series, counts, n_series, seed):
+    if not 0 < n_series < len(series):
+        return series, counts
+    if series.label and series.group is None:
+        chosen, _ = series.split(n_series / len(series), stratify=series.label, seed=seed)
+    else:
+        drawn = np.random.default_rng(seed).permutation(len(series))[:n_series]
+        chosen = series.take(np.sort(drawn))
+    drawn = pd.DataFrame({"filter": ["drawn for this profile"], "series": [len(chosen)]})
+    return chosen, pd.concat([counts, drawn], ignore_index=True)

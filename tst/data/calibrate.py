@@ -1,8 +1,8 @@
 """Measure on the real tables what the simulators need: `python -m tst.data.calibrate` writes calibration.json.
 
-Only statistics leave the tables (shares, quantiles, correlations), never a row; what cannot be measured here is listed
+Only statistics leave the tables (shares, quantiles, correlations), never a row. What cannot be measured here stands
 apart as `published` (with its source) or `fitted` (with what it was fitted to). A job counts for at most JOB_CAP
-attempts: one job of the first three hours alone has 9,913.
+attempts of a class: one job of the first three hours of the 2011 trace alone has 9,913.
 """
 
 import json
@@ -10,22 +10,285 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from scipy.ndimage import median_filter
 
-from tst.data.calibrate_wwt import wwt
 from tst.paths import data_dir
+from tst.series import DataError
 
 OUTPUT = Path(__file__).with_name("calibration.json")
 JOB_CAP = 100
 BULK = 50
 CLASSES = ("EVICT", "FAIL", "FINISH", "KILL")
-REQUESTS = ("cpu_request", "memory_request", "disk_request")
+REQUESTS = ["cpu_request", "memory_request", "disk_request"]
 PROBABILITIES = np.linspace(0, 1, 21)
 CPU = ["cpu_mean", "cpu_max", "cpu_sampled", "cpu_p50", "cpu_p90", "cpu_p99"]
 BORG = [*CPU, "memory_mean", "memory_max", "memory_assigned"]
 PUBLISHED = {
-    "source": "class shares, mean length 11-12, maximum 2,497, 97 % at most 50 steps, modes at 2-4 and 9, 2 the most "
-    "common: facts of the 2011 trace as reported with DoppelGANger (arXiv 1909.13403) and by Elnady (arXiv 2506.07312)",
+    "source": "facts of the 2011 trace as reported with DoppelGANger (arXiv 1909.13403) and in arXiv 2506.07312: class "
+    "shares, mean length 11-12, maximum 2,497, 97 % at most 50 steps, modes at 2-4 and 9, 2 the most common length",
     "class_share": dict(zip(CLASSES, (0.128, 0.330, 0.435, 0.108), strict=True)),
+    "mean_length": [11.0, 12.0],
     "max_length": 2497,
     "share_at_most_50": 0.97,
+    "most_common_length": 2,
+    "mode_lengths": [2, 3, 4, 9],
 }
+FITTED = {
+    "source": "chosen, not measured",
+}
+# pairs (what, of what) of the usage excerpt whose log ratio ties a measurement to a request or to another measurement
+RATIOS = {
+    "cpu_of_request": ("CPU rate", "CPU request"),
+    "memory_of_request": ("canonical memory usage", "memory request"),
+    "disk_of_request": ("local disk space usage", "disk space request"),
+    "max_cpu_of_cpu": ("maximum CPU rate", "CPU rate"),
+    "sampled_of_cpu": ("sampled CPU usage", "CPU rate"),
+    "assigned_of_memory": ("assigned memory usage", "canonical memory usage"),
+    "max_of_memory": ("maximum memory usage", "canonical memory usage"),
+    "cache_of_memory": ("unmapped page cache", "canonical memory usage"),
+    "total_of_cache": ("total page cache", "unmapped page cache"),
+}
+
+
+def weighted_quantiles(values, weights):
+    """Return the quantiles of `values` at PROBABILITIES under `weights`, as a list of 21 floats."""
+    order = np.argsort(values)
+    position = np.cumsum(weights[order]) - weights[order] / 2
+    return rounded(np.interp(PROBABILITIES, position / weights.sum(), values[order]))
+
+
+def rounded(values, digits=4):
+    """Return `values` as nested lists of floats with `digits` significant digits (JSON stays small)."""
+    if isinstance(values, np.ndarray) and values.ndim > 1:
+        return [rounded(v, digits) for v in values]
+    return [float(f"{v:.{digits}g}") for v in np.asarray(values, dtype=float)]
+
+
+def attempts(table):
+    """Return by class of end event: lengths, requests, priorities and job sizes of the real attempts."""
+    size = table.groupby(["end_event", "job"])["task"].transform("size")
+    table = table.assign(weight=np.minimum(size, JOB_CAP) / size)
+    known = table[~table["started_before_trace"]]
+    long = table[table["n_windows"] >= 24].groupby("end_event")["weight"].sum().reindex(CLASSES, fill_value=0)
+    jobs = table.groupby(["end_event", "job"]).size().clip(upper=JOB_CAP)
+    return {
+        "source": "gcut_task_attempts (2011 trace v2.1, first 2.95 h, a job counts for at most 100 attempts); lengths "
+        "without attempts that started before the trace",
+        "long_share": dict(zip(CLASSES, rounded(long / long.sum()), strict=True)),
+        "by_class": {c: _class_attempts(table, known, jobs, c) for c in CLASSES},
+    }
+
+
+def _class_attempts(table, known, jobs, name):
+    rows, lengths = table[table["end_event"] == name], known[known["end_event"] == name]
+    weight = rows["weight"].to_numpy()
+    histogram = np.bincount(lengths["n_windows"], lengths["weight"], minlength=BULK + 1)[1 : BULK + 1]
+    return {
+        "length_share_1_to_50": rounded(histogram / histogram.sum()),
+        "request_quantiles": {r: weighted_quantiles(rows[r].to_numpy(), weight) for r in REQUESTS},
+        "request_spearman": rounded(rows[REQUESTS].corr("spearman").to_numpy()),
+        "low_priority_share": float(np.average(rows["priority"] <= 1, weights=weight).round(4)),
+        "latency_sensitive_share": float(np.average(rows["scheduling_class"] >= 2, weights=weight).round(4)),
+        "attempts_of_a_job_quantiles": rounded(np.quantile(jobs[name], PROBABILITIES)),
+    }
+
+
+def usage(excerpt, events):
+    """Return how the measurements of the 2011 usage excerpt relate to the requests and to each other.
+
+    Mean and spread are of natural-log ratios: spread `between` jobs and `within` a job.
+    """
+    keys = ["job ID", "task index"]
+    requests = events.dropna(subset=["CPU request"]).groupby(keys)[[p[1] for p in RATIOS.values()][:3]].first()
+    rows = excerpt.join(requests, on=keys)
+    sampled = rows.groupby("job ID")["sampled CPU usage"].max()
+    disk = rows.groupby("job ID")["local disk space usage"].max()
+    return {
+        "source": "first 677 rows of task_usage of the 2011 trace joined to the requests of task_events (71 jobs)",
+        "log_ratio": {name: _log_ratio(rows, *pair) for name, pair in RATIOS.items()},
+        "jobs_without_sampled_cpu": float((sampled == 0).mean().round(4)),
+        "jobs_without_disk": float((disk == 0).mean().round(4)),
+        "zero_records": float((rows["CPU rate"] == 0).mean().round(4)),
+    }
+
+
+def _log_ratio(rows, what, of):
+    rows = rows[(rows[what] > 0) & (rows[of] > 0)]
+    by_job = np.log(rows[what] / rows[of]).groupby(rows["job ID"])
+    within = np.sqrt(by_job.var()[by_job.size() > 3].mean())
+    return dict(
+        zip(("mean", "between", "within"), rounded([by_job.mean().mean(), by_job.mean().std(), within]), strict=True)
+    )
+
+
+def _acf(values, lag):
+    """Return the autocorrelation at `lag` along the last axis (0 for a constant), NaN-free input."""
+    centred = values - values.mean(-1, keepdims=True)
+    total = (centred**2).sum(-1)
+    return np.where(total > 1e-12, (centred[..., lag:] * centred[..., :-lag]).sum(-1) / np.maximum(total, 1e-12), 0)
+
+
+def borg2019(table):
+    """Return by collection: lengths, levels, dynamics and correlations of the 9 measurements (log10 scale)."""
+    table = table[(table[BORG] >= 0).all(axis=1)]
+    return {
+        "source": "borg2019_usage: 82 long task instances of the 2019 Google cluster trace; order of features as listed",
+        "features": BORG,
+        "collections": {str(name): _collection(rows) for name, rows in table.groupby("collection")},
+    }
+
+
+def _collection(rows):
+    groups = [g[BORG].to_numpy(dtype=float) for _, g in rows.groupby("instance")]
+    logs = [_log10(g) for g in groups]
+    levels = np.array([np.median(g, axis=0) for g in logs])
+    within = [g - m for g, m in zip(logs, levels, strict=True)]
+    lag = [np.array([[_acf(c, k) for c in g.T] for k in (1, 12)]) for g in within]
+    correlation = pd.DataFrame(np.concatenate(within)).corr().fillna(0).to_numpy().copy()
+    np.fill_diagonal(correlation, 1)
+    return {
+        "instances": len(groups),
+        "length_quantiles": rounded(np.quantile([len(g) for g in groups], PROBABILITIES)),
+        "log10_level": rounded(levels.mean(0)),
+        "log10_level_sd": rounded(levels.std(0)),
+        "log10_sd": rounded(np.mean([g.std(0) for g in within], axis=0)),
+        "acf_lag_1": rounded(np.median(lag, axis=0)[0]),
+        "acf_lag_12": rounded(np.median(lag, axis=0)[1]),
+        "zero_share": rounded((rows[BORG] == 0).mean()),
+        "unchanged_share": rounded(np.mean([(np.diff(g, axis=0) == 0).mean(0) for g in groups], axis=0)),
+        "correlation": rounded(correlation, 3),
+    }
+
+
+def _log10(values):
+    """Return log10 of the positive values, zeros replaced by the median of their column (they are counted apart)."""
+    logs = np.log10(np.where(values > 0, values, np.nan))
+    middle = [np.nanmedian(c) if np.isfinite(c).any() else -6.0 for c in logs.T]
+    return np.where(np.isnan(logs), middle, logs)
+
+
+def cluster_dynamics(borg, jobdays):
+    """Return the persistence of CPU and memory inside a task and the daily rhythm, on the natural-log scale."""
+    collections = borg["collections"].values()
+    weights = [c["instances"] for c in collections]
+    pick = {"cpu": BORG.index("cpu_mean"), "memory": BORG.index("memory_mean"), "max_cpu": BORG.index("cpu_max")}
+    mean = {k: {n: np.average([c[k][i] for c in collections], weights=weights) for n, i in pick.items()}
+            for k in ("acf_lag_1", "log10_sd")}  # fmt: skip
+    correlation = np.average([c["correlation"] for c in collections], axis=0, weights=weights)
+    logs = np.log(jobdays["cpu_percent"]).to_numpy().reshape(-1, 288)
+    daily = pd.DataFrame(logs).groupby(jobdays["job"].to_numpy()[::288]).mean()
+    return {
+        "source": "borg2019_usage (mean over instances, by natural log) and gcut2011_jobdays (216 jobs of 2011)",
+        "acf_lag_1": {k: round(float(v), 3) for k, v in mean["acf_lag_1"].items()},
+        "sd": {k: round(float(v * np.log(10)), 3) for k, v in mean["log10_sd"].items()},
+        "correlation_cpu_memory": round(float(correlation[pick["cpu"], pick["memory"]]), 3),
+        "daily_sd": round(float(daily.std(axis=1).median()), 3),
+    }
+
+
+def wwt(table):
+    """Return the shares (udscourse rows only), levels, rhythms, bursts and gaps of the real page views (natural log1p)."""
+    days = table.columns[5:]
+    sample = table[table["source"] == "udscourse"]
+    sample = sample[sample[days].notna().any(axis=1)]
+    kind = sample["access"] + "_" + sample["agent"]
+    complete = table[table[days].notna().all(axis=1)]
+    return {
+        "source": "wwt_pages: shares and levels from the udscourse rows (the only representative sample), rhythms from the "
+        "complete rows, gaps from the bhishanpdl_tail rows",
+        "domain_share": sample["domain"].value_counts(normalize=True).sort_index().round(4).to_dict(),
+        "access_agent_share": kind.value_counts(normalize=True).sort_index().round(4).to_dict(),
+        "level": _wwt_levels(np.log10(sample[days].mean(axis=1) + 1), sample["domain"], kind),
+        "by_agent": {a: _wwt_rhythm(np.log1p(g[days].to_numpy(dtype=float))) for a, g in complete.groupby("agent")},
+        "gaps": _wwt_gaps(table.loc[table["source"] == "bhishanpdl_tail", days].isna().to_numpy()),
+    }
+
+
+def _wwt_levels(level, domain, kind):
+    """Return log10(1 + mean views) as domain effect + kind effect (least squares) and the quantiles of the rest."""
+    design = pd.concat([pd.get_dummies(domain), pd.get_dummies(kind)], axis=1).astype(float)
+    effects = pd.Series(np.linalg.lstsq(design, level, rcond=None)[0], index=design.columns)
+    rest = (level - design @ effects).to_numpy()
+    return {
+        "log10_domain": effects[sorted(set(domain))].round(3).to_dict(),
+        "log10_access_agent": effects[sorted(set(kind))].round(3).to_dict(),
+        "log10_rest_quantiles": rounded(np.quantile(rest, PROBABILITIES)),
+        "log10_range": rounded([level.min(), level.max()]),
+    }
+
+
+def _wwt_rhythm(views):
+    """Return the dynamics of complete pages, `views` = log1p of shape (pages, 550) from a Wednesday on."""
+    slow = median_filter(views, size=(1, 29), mode="nearest")
+    fast = views - slow
+    spread = 1.4826 * np.median(np.abs(fast), axis=1)
+    week = np.stack([fast[:, k::7].mean(1) for k in range(7)], axis=1)
+    week -= week.mean(1, keepdims=True)
+    burst = fast > np.maximum(np.log(2), 4 * spread[:, None])
+    start = burst[:, 1:-1] & ~burst[:, :-2]
+    yearly = [np.corrcoef(s[:185], s[365:])[0, 1] for s in slow if s.std() > 0]
+    counting = 1 / np.maximum(np.expm1(slow).mean(1), 1)  # variance of log counts that is Poisson's alone
+    return {
+        "pages": len(views),
+        "slow_sd": float(np.median(slow.std(1)).round(3)),
+        "slow_acf_lag_28": float(np.median(_acf(slow, 28)).round(3)),
+        "slow_correlation_after_a_year": float(np.nanmedian(yearly).round(3)),
+        "fast_sd": float(np.sqrt(np.median(np.maximum(spread**2 - counting, 0.01))).round(3)),
+        "fast_acf_lag_1": float(np.median(_acf(fast, 1)).round(3)),
+        "weekday_from_wednesday": rounded(np.median(week, axis=0), 3),
+        "weekday_page_sd": float(np.median(np.abs(week - np.median(week, axis=0))).round(3)),
+        "burst_starts_a_day": float(start.mean().round(5)),
+        "burst_height": float(fast[:, 1:-1][start].mean().round(3)),
+        "burst_decay": float((fast[:, 2:][start].clip(0).mean() / fast[:, 1:-1][start].mean()).round(3)),
+    }
+
+
+def _wwt_gaps(missing):
+    """Return how often days are missing: first days of pages that did not exist yet, and single days."""
+    leading = np.where(missing.all(1), missing.shape[1], np.argmin(missing, axis=1))
+    incomplete = missing.any(1)
+    rest = missing.sum(1) - leading
+    return {
+        "incomplete_share": float(incomplete.mean().round(4)),
+        "missing_share": float(missing.mean().round(4)),
+        "leading_share_quantiles": rounded(np.quantile(leading[incomplete] / missing.shape[1], PROBABILITIES)),
+        "later_share_quantiles": rounded(np.quantile(rest[incomplete] / missing.shape[1], PROBABILITIES)),
+    }
+
+
+def trace_parts(folder):
+    """Return the usage excerpt and the task events of the 2011 trace as frames with the published column names."""
+    schema = pd.read_csv(folder / "schema.csv")
+
+    def read(kind, pattern):
+        names = schema.loc[schema["file pattern"].str.startswith(kind), "content"].tolist()
+        return pd.concat([pd.read_csv(p, header=None, names=names) for p in sorted((folder / kind).glob(pattern))])
+
+    return read("task_usage", "part-00000-*.csv.gz"), read("task_events", "part-0000[01]-*.csv.gz")
+
+
+def main():
+    """Measure every table in the data folder and write calibration.json."""
+    folder = data_dir()
+    try:
+        read = {n: pd.read_parquet(folder / f"{n}.parquet") for n in
+                ("gcut_task_attempts", "borg2019_usage", "gcut2011_jobdays", "wwt_pages")}  # fmt: skip
+        excerpt, events = trace_parts(folder / "raw")
+    except FileNotFoundError as error:
+        raise DataError(
+            f"calibration needs {Path(error.filename).name} in {folder}; set TST_DATA to its folder."
+        ) from None
+    borg = borg2019(read["borg2019_usage"])
+    gcut = {
+        "published": PUBLISHED,
+        "fitted": FITTED,
+        "attempts": attempts(read["gcut_task_attempts"]),
+        "usage": usage(excerpt, events),
+        "dynamics": cluster_dynamics(borg, read["gcut2011_jobdays"]),
+    }
+    OUTPUT.write_text(json.dumps({"gcut": gcut, "borg2019": borg, "wwt": wwt(read["wwt_pages"])}, indent=1) + "\n")
+    print(f"wrote {OUTPUT.name}")
+
+
+if __name__ == "__main__":
+    main()

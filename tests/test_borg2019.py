@@ -1,0 +1,77 @@
+"""Laws of the long tables: cut at gaps, grouped by instance, windows are slices, days are joined."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from tst.data import borg2019, gcut2011, long
+from tst.series import DataError
+
+
+def table(starts_by_instance, value=1.0):
+    """Return a usage table with these start times."""
+    rows = [(i, f"c{len(i) % 2}", s) for i, starts in starts_by_instance.items() for s in starts]
+    frame = pd.DataFrame(rows, columns=["instance", "collection", "start_s"])
+    for k, name in enumerate(borg2019.MEASUREMENTS):
+        frame[name] = np.float32(value) * (k + 1) + np.arange(len(frame), dtype=np.float32)
+    return frame
+
+
+def load(frame, folder):
+    """Write and load a table."""
+    frame.to_parquet(folder / borg2019.FILE)
+    return borg2019.load(folder)
+
+
+def test_instances_are_cut_at_gaps(tmp_path):
+    """20 records, a gap, 15 records, a gap, 3 records: two runs kept, one dropped, shuffled rows or not."""
+    starts = [*range(0, 6000, 300), *range(9000, 13500, 300), *range(20000, 20900, 300)]
+    frame = table({"a": starts, "bb": range(0, 3900, 300)}).sample(frac=1, random_state=0)
+    series, counts = load(frame, tmp_path)
+    assert list(series.lengths) == [20, 15, 13]
+    assert list(series.attributes["instance"]) == ["a", "a", "bb"]
+    assert (series.label, series.group, series.origin) == ("collection", "instance", "subset")
+    counts = counts.set_index("filter")["series"]
+    assert counts["gaps, cut"] == 2 and counts["runs below 12 records, dropped"] == 1 and counts["kept"] == 3
+    np.testing.assert_array_equal(series[1][:, 0], np.arange(20, 35) + 1)
+
+
+def test_a_missing_histogram_cuts_the_run(tmp_path):
+    """-1 in a percentile means missing: the record goes, the run is cut there."""
+    frame = table({"a": range(0, 300 * 30, 300)})
+    frame.loc[14, "cpu_p90"] = -1
+    series, counts = load(frame, tmp_path)
+    assert list(series.lengths) == [14, 15]
+    assert counts.set_index("filter")["series"]["records with a missing measurement, dropped"] == 1
+
+
+def test_mistakes(tmp_path):
+    """Absent file, wrong column, negative usage, nothing long enough: one sentence each."""
+    with pytest.raises(DataError, match="no borg2019_usage.parquet"):
+        borg2019.load(tmp_path)
+    with pytest.raises(DataError, match="lacks the column 'cpu_max'"):
+        load(table({"a": range(0, 9000, 300)}).drop(columns="cpu_max"), tmp_path)
+    with pytest.raises(DataError, match="'cpu_mean' has negative usage"):
+        load(table({"a": range(0, 9000, 300)}, value=-100), tmp_path)
+    with pytest.raises(DataError, match="no run of 12 records"):
+        load(table({"a": range(0, 900, 300)}), tmp_path)
+
+
+def test_windows_are_slices(tmp_path):
+    """Windows of 7: two of the series of 20, one of 13, attributes carried; too long a window is named."""
+    series, _ = load(table({"a": range(0, 6000, 300), "bb": range(0, 3900, 300)}), tmp_path)
+    cut = long.windows(series, 7)
+    assert list(cut.lengths) == [7, 7, 7] and list(cut.attributes["instance"]) == ["a", "a", "bb"]
+    np.testing.assert_array_equal(cut[1], series[0][7:14])
+    np.testing.assert_array_equal(cut[2], series[1][:7])
+    with pytest.raises(DataError, match="the longest has 20"):
+        long.windows(series, 21)
+
+
+def test_days_are_joined(tmp_path):
+    """Days 1, 2 and 4 of a job: a series of two days and one of one."""
+    days = [(j, d, s) for j, d in (("x", 1), ("x", 2), ("x", 4), ("y", 7)) for s in range(288)]
+    frame = pd.DataFrame(days, columns=["job", "day", "slot"]).assign(cpu_percent=1.0, memory_percent=2.0)
+    frame.to_parquet(tmp_path / gcut2011.FILE)
+    series, _ = gcut2011.load(tmp_path)
+    assert list(series.lengths) == [576, 288, 288] and list(series.attributes["job"]) == ["x", "x", "y"]

@@ -1,0 +1,59 @@
+"""Laws of the runner: parameters reach the notebook, a failure leaves no result, a mistake is one sentence."""
+
+import nbformat
+import pytest
+
+from tst import paths, run
+
+
+@pytest.fixture
+def house(tmp_path, monkeypatch):
+    """A project of one notebook in a temporary folder."""
+    (tmp_path / "notebooks" / "profiles").mkdir(parents=True)
+    parameters = nbformat.v4.new_code_cell("number = 1\nprofile = 'x'", metadata={"tags": ["parameters"]})
+    body = nbformat.v4.new_code_cell("assert number < 5, 'too large'\nprint('got', number, end='\\rdone\\n')")
+    notebook = nbformat.v4.new_notebook(cells=[parameters, body])
+    notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    nbformat.write(notebook, tmp_path / "notebooks" / "01-a.ipynb")
+    monkeypatch.setattr(paths, "ROOT", tmp_path)
+    monkeypatch.setattr(run, "PROFILES", tmp_path / "notebooks" / "profiles")
+    return tmp_path
+
+
+def profile(house, text):
+    """Write the profile of the house."""
+    (house / "notebooks" / "profiles" / "tiny.yml").write_text(text)
+
+
+def test_parameters_reach_the_notebook(house):
+    """The profile's value is used; the copy shows progress as a terminal would; nothing else is left."""
+    profile(house, "01-a: {all: {number: 3}}")
+    out = house / "results" / "01-a.ipynb"
+    run.run("01-a", "tiny", "", out)
+    assert nbformat.read(out, 4).cells[-1].outputs[0].text == "done\n"
+    assert [p.name for p in out.parent.iterdir()] == ["01-a.ipynb"]
+
+
+def test_a_failure_is_kept_aside_and_the_old_result_stays(house):
+    """A failed run ends in one sentence and exit; the earlier executed copy is untouched; the failed one has its own name."""
+    profile(house, "01-a: {all: {number: 3}}")
+    out = house / "results" / "01-a.ipynb"
+    run.run("01-a", "tiny", "", out)
+    before = out.read_bytes()
+    profile(house, "01-a: {all: {number: 7}}")
+    with pytest.raises(SystemExit, match="AssertionError: too large"):
+        run.run("01-a", "tiny", "", out)
+    assert out.read_bytes() == before
+    assert sorted(p.name for p in out.parent.iterdir()) == ["01-a.failed.ipynb", "01-a.ipynb"]
+
+
+def test_mistakes_are_sentences(house):
+    """Unknown parameter, profile, notebook: each names itself and what is known."""
+    profile(house, "01-a: {all: {numer: 3}}")
+    with pytest.raises(SystemExit, match=r"no parameter \['numer'\]; it knows number, profile"):
+        run.run("01-a", "tiny", "", house / "out.ipynb")
+    with pytest.raises(SystemExit, match="unknown profile 'huge'; known are tiny"):
+        run.run("01-a", "huge", "", house / "out.ipynb")
+    with pytest.raises(SystemExit, match="unknown notebook '99'; known are 01-a"):
+        run.run("99", "tiny", "", house / "out.ipynb")
+    assert not (house / "out.ipynb").exists()

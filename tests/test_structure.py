@@ -1,0 +1,197 @@
+"""Laws of the house: import directions, sizes, package lists, the shape of notebooks, no pickle."""
+
+import ast
+import json
+import os
+import re
+import statistics
+import subprocess
+import sys
+from importlib.metadata import distributions
+from pathlib import Path
+
+import nbformat
+import pytest
+import yaml
+
+from tst import deps, paths, run
+
+MODULES = sorted((paths.ROOT / "tst").rglob("*.py"))
+NOTEBOOKS = sorted((paths.ROOT / "notebooks").glob("*.ipynb"))
+PROFILES = sorted((paths.ROOT / "notebooks" / "profiles").glob("*.yml"))
+MAY_IMPORT = {
+    "paths": set(),
+    "series": {"paths"},
+    "model": set(),
+    "train": set(),
+    "claims": set(),
+    "plots": set(),
+    "deps": set(),
+    "preprocess": {"series", "model"},
+    "baselines": {"series", "preprocess"},
+    "generate": {"model", "preprocess", "series"},
+    "downstream": {"series"},
+    "tables": {"paths", "series"},
+    "run": {"paths"},
+    "readme": {"paths", "tables", "claims"},
+}
+
+
+def names(path):
+    """Return the tst modules that a file imports, without the package's name."""
+    found = deps.imported(path.read_text())
+    return {str(p.relative_to(paths.ROOT / "tst").with_suffix("")) for p in found} - {"__init__"}
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda p: p.relative_to(paths.ROOT).as_posix())
+def test_import_directions(path):
+    """Each module imports only what DESIGN allows; data sources know series, paths and each other."""
+    inside = path.relative_to(paths.ROOT / "tst")
+    if inside.parts[0] == "data":
+        allowed = {"series", "paths"}
+        assert all(n in allowed or n.startswith("data/") for n in names(path))
+    elif path.stem != "__init__":
+        assert path.stem in MAY_IMPORT, f"say in MAY_IMPORT what {path.stem} may import"
+        assert names(path) <= MAY_IMPORT[path.stem]
+
+
+def test_only_paths_reads_the_environment():
+    """os.environ and getenv stand in tst/paths.py alone."""
+    readers = [p.name for p in MODULES if re.search(r"\benviron\b|\bgetenv\b", p.read_text())]
+    assert readers == ["paths.py"]
+
+
+def test_no_pickle():
+    """Nothing unpickles: no pickle, joblib, allow_pickle=True or torch.load in the package."""
+    banned = re.compile(r"^\s*(import|from) (pickle|joblib|dill|cloudpickle)|allow_pickle=True|torch\.load\(", re.M)
+    assert [p.name for p in MODULES if banned.search(p.read_text())] == []
+
+
+def test_import_is_silent():
+    """Importing any module prints nothing."""
+    imports = "; ".join(
+        f"import {'.'.join(p.relative_to(paths.ROOT).with_suffix('').parts)}"
+        for p in MODULES
+        if p.stem not in ("__init__", "__main__")
+    )
+    done = subprocess.run([sys.executable, "-c", imports], capture_output=True, text=True, cwd=paths.ROOT)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda p: p.relative_to(paths.ROOT).as_posix())
+def test_sizes(path):
+    """A file fits on three screens, a function on one; everything public says what it does."""
+    source = path.read_text()
+    functions = [n for n in ast.walk(ast.parse(source)) if isinstance(n, ast.FunctionDef)]
+    assert len(source.splitlines()) <= 320
+    assert all(n.end_lineno - n.lineno < 60 for n in functions)
+    assert all(ast.get_docstring(n) for n in functions if not n.name.startswith("_"))
+
+
+def test_functions_are_short():
+    """The median function has at most 12 lines of code, docstring aside."""
+    sizes = []
+    for path in MODULES:
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.FunctionDef):
+                first = node.body[1] if ast.get_docstring(node) and len(node.body) > 1 else node.body[0]
+                sizes.append(node.end_lineno - first.lineno + 2)
+    assert statistics.median(sizes) <= 12
+
+
+def pins(text):
+    """Return {name: version} of the name==version lines of a text."""
+    found = re.findall(r"^\s*(?:- )?([A-Za-z0-9_.-]+)==([^\s#]+)\s*$", text, re.M)
+    return {re.sub(r"[-_.]+", "-", name).lower(): version for name, version in found}
+
+
+def test_the_two_package_lists_agree():
+    """Every pin of environment.yml stands in the lock with the same version."""
+    listed = pins((paths.ROOT / "environment.yml").read_text())
+    locked = pins((paths.ROOT / "requirements.lock.txt").read_text())
+    assert len(listed) >= 25 and listed.items() <= locked.items()
+
+
+def test_what_is_installed_is_the_lock():
+    """The environment that runs the tests holds the locked versions."""
+    locked = pins((paths.ROOT / "requirements.lock.txt").read_text())
+    installed = {re.sub(r"[-_.]+", "-", d.name).lower(): d.version.split("+")[0] for d in distributions()}
+    assert {k: installed.get(k) for k in locked} == locked
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: p.stem)
+def test_notebook_shape(path):
+    """A question, a claim, one parameters cell of literals, short cells, a verdict, no outputs."""
+    cells = nbformat.read(path, 4).cells
+    code = [c for c in cells if c.cell_type == "code"]
+    lines = [len(c.source.splitlines()) for c in code]
+    assert len(cells) <= 40 and max(lines) <= 25
+    assert statistics.median(lines) <= 6
+    assert re.match(r"# \d+\. .*\?", cells[0].source) and cells[1].source.startswith(">")
+    assert all(c.execution_count is None and not c.outputs for c in code)
+    assert sum("def " in line and line.startswith("def ") for c in code for line in c.source.splitlines()) <= 2
+    assert not any(re.search(r"^class |^!|filterwarnings", c.source, re.M) for c in code)
+    (tagged,) = [c for c in code if "parameters" in c.metadata.get("tags", [])]
+    for node in ast.parse(tagged.source).body:
+        assert isinstance(node, ast.Assign)
+        ast.literal_eval(node.value)
+    checked = [c for c in code if c.source.startswith("# NBVAL_CHECK_OUTPUT")]
+    assert checked and any("Verdict" in c.source for c in cells if c.cell_type == "markdown")
+
+
+@pytest.mark.parametrize("path", PROFILES, ids=lambda p: p.stem)
+def test_profile_keys_are_known(path):
+    """Every notebook that a profile names exists and has every parameter that it sets (papermill would only warn)."""
+    for name, settings in yaml.safe_load(path.read_text()).items():
+        notebook = nbformat.read(paths.ROOT / "notebooks" / f"{name}.ipynb", 4)
+        for part in settings.values():
+            assert set(part) <= run.known_parameters(notebook), name
+
+
+def executed():
+    """Return the committed executed copies."""
+    return sorted((paths.ROOT / "results").glob("laptop/*.ipynb")) + sorted(
+        (paths.ROOT / "results").glob("paper/*.ipynb")
+    )
+
+
+@pytest.mark.parametrize("path", executed(), ids=lambda p: f"{p.parent.name}-{p.stem}")
+def test_executed_copies_are_not_stale(path):
+    """A committed copy holds the cells of its source, ran to the end, is small and names no folder of a machine."""
+    source = max((p for p in NOTEBOOKS if path.stem.startswith(p.stem)), key=lambda p: len(p.stem))
+    ours, theirs = (nbformat.read(p, 4).cells for p in (source, path))
+    kept = [c for c in theirs if "injected-parameters" not in c.metadata.get("tags", [])]
+    assert [c.source for c in kept] == [c.source for c in ours]
+    assert all(c.execution_count for c in kept if c.cell_type == "code")
+    assert path.stat().st_size <= 2**20
+    outputs = json.dumps([c.get("outputs") for c in theirs])
+    assert not re.search(r"/(home|root|tmp|work)/", re.sub(r'"image/png": "[^"]*"', "", outputs))
+
+
+def test_committed_tables_do_not_mix_origins():
+    """Within a table each data set has one origin and each file one profile."""
+    import pandas as pd
+
+    for path in (paths.ROOT / "results").glob("laptop/tables/*.csv"):
+        frame = pd.read_csv(path)
+        assert frame.groupby("dataset").origin.nunique().max() == 1, path.name
+        assert set(frame.profile) == {"laptop"}, path.name
+
+
+def make(*arguments):
+    """Run make on the smoke profile without running a recipe; return the text of what it would do."""
+    environment = {k: v for k, v in os.environ.items() if not k.startswith(("MAKE", "MFLAGS"))}
+    command = ["make", "-n", "PROFILE=smoke", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, cwd=paths.ROOT, env=environment).stdout
+
+
+@pytest.mark.skipif(
+    not Path(paths.ROOT / "results/smoke/artifacts/done/13-claims").exists(), reason="run `make smoke` first"
+)
+def test_make_knows_what_is_done():
+    """After a run nothing is to do; a changed plot trains and generates nothing; a changed model trains."""
+    assert "tst.run" not in make("reproduce")
+    touched = make("-W", "tst/plots.py", "reproduce")
+    assert "tst.run 13-claims" in touched and not re.search(r"tst\.run 0[234]-", touched)
+    assert "tst.run 02-train-tst" in make("-W", "tst/model.py", "reproduce")
+    assert "tst.run" not in make("-W", "README.md", "reproduce")
