@@ -45,6 +45,15 @@ def test_a_missing_histogram_cuts_the_run(tmp_path):
     assert counts.set_index("filter")["series"]["records with a missing measurement, dropped"] == 1
 
 
+def test_restarts_within_a_slot(tmp_path):
+    """Of several records in a slot the one on the boundary counts, else the last; nothing is cut."""
+    frame = table({"a": [0, 10, 200, 310, 420, *range(600, 9000, 300)]})
+    series, counts = load(frame, tmp_path)
+    assert list(series.lengths) == [30]
+    np.testing.assert_array_equal(series[0][:3, 0], [1, 5, 6])
+    assert counts.set_index("filter")["series"]["second records of a slot, dropped"] == 3
+
+
 def test_mistakes(tmp_path):
     """Absent file, wrong column, negative usage, nothing long enough: one sentence each."""
     with pytest.raises(DataError, match="no borg2019_usage.parquet"):

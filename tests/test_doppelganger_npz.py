@@ -63,6 +63,10 @@ def damage(folder, **arrays):
         ({"data_attribute": np.ones((3, 4))}, "4 columns, the description asks for 3"),
         ({"data_attribute": np.array([[{}]] * 3, dtype=object)}, "cannot read"),
         ({"data_feature": np.full((3, 4, 2), np.nan)}, "missing or infinite"),
+        ({"data_feature": np.full((3, 4, 2), "x")}, "data_feature holds <U1, not numbers"),
+        ({"data_gen_flag": np.ones(3)}, "do not fit"),
+        ({"data_attribute": np.array([[0, 1, 0], [0, 1, 1], [1, 0, 0]])}, "'end' is not one-hot"),
+        ({"data_attribute": np.zeros((3, 3))}, "'end' is not one-hot"),
     ],
 )
 def test_damaged_arrays(tmp_path, arrays, message):
@@ -91,9 +95,58 @@ def test_truncated_missing_and_bloated(tmp_path, monkeypatch):
         doppelganger_npz.load(tmp_path)
 
 
-def test_a_bad_description(tmp_path):
-    """A description without names is refused."""
+@pytest.mark.parametrize("seed", range(5))
+def test_flipped_bytes(tmp_path, seed):
+    """Whatever 60 random bytes do to the archive, it loads or ends in a DataError of one line."""
     doppelganger_npz.save(make(), tmp_path)
-    (tmp_path / "columns.yml").write_text("features: 3")
+    path = tmp_path / "data_train.npz"
+    whole, rng = path.read_bytes(), np.random.default_rng(seed)
+    for _ in range(60):
+        broken = bytearray(whole)
+        broken[rng.integers(len(whole))] = rng.integers(256)
+        path.write_bytes(broken)
+        try:
+            assert len(doppelganger_npz.load(tmp_path)) == 3
+        except DataError as error:
+            assert "\n" not in str(error)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "features: 3",
+        "features: [{name: x}, {name: y}]",
+        "- a",
+        "{",
+        "",
+        "features: [{name: x}, {name: x}]\nattributes: []",
+        "features: [{name: x}, {name: y}]\nattributes: [{name: end, values: [a, a, b]}]",
+        "features: [{name: x}, {name: y}]\nattributes: [{name: end, values: 3}]",
+        "features: [{name: 1}, {name: y}]\nattributes: []",
+    ],
+)
+def test_a_bad_description(tmp_path, text):
+    """A description that is no YAML, lacks a list or a name, or says one twice is refused."""
+    doppelganger_npz.save(make(), tmp_path)
+    (tmp_path / "columns.yml").write_text(text)
     with pytest.raises(DataError, match="no description of columns"):
         doppelganger_npz.load(tmp_path)
+
+
+def test_a_number_beside_a_category(tmp_path):
+    """An attribute without values is read as the number that it is."""
+    doppelganger_npz.save(make(), tmp_path)
+    with np.load(tmp_path / "data_train.npz") as archive:
+        damage(tmp_path, data_attribute=np.c_[[7.0, 8.0, 9.0], archive["data_attribute"]])
+    described = "features: [{name: x}, {name: y}]\nattributes: [{name: size}, {name: end, values: [a, b, c]}]"
+    (tmp_path / "columns.yml").write_text(described)
+    attributes = doppelganger_npz.load(tmp_path).attributes
+    assert list(attributes["size"]) == [7, 8, 9] and list(attributes["end"]) == ["b", "a", "b"]
+
+
+def test_a_missing_category_is_not_saved(tmp_path):
+    """A one-hot block cannot say 'missing'."""
+    series = make()
+    series.attributes.loc[1, "end"] = None
+    with pytest.raises(DataError, match="attribute 'end' of 'toy' has missing values"):
+        doppelganger_npz.save(series, tmp_path)

@@ -1,5 +1,6 @@
 """Laws of the WWT source: every page name is read back, incomplete pages are dropped and counted, mistakes are named."""
 
+import hashlib
 import itertools
 
 import numpy as np
@@ -41,7 +42,16 @@ def test_a_title_that_looks_like_a_suffix():
 
 
 @pytest.mark.parametrize(
-    "name", ["", "Main_Page", "x_en.wikipediaXorg_desktop_spider", "x_en.wikipedia.org_desktop_spider "]
+    "name",
+    [
+        "",
+        "Main_Page",
+        "x_en.wikipediaXorg_desktop_spider",
+        "x_en.wikipedia.org_desktop_spider ",
+        "x_en.wikipedia.org_desktop_spider\n",
+        "x_EN.wikipedia.org_desktop_spider",
+        "en.wikipedia.org_desktop_spider",
+    ],
 )
 def test_an_unparsable_name_is_named(name):
     """The row and the name stand in the sentence."""
@@ -69,11 +79,14 @@ def test_csv_known_answer(tmp_path):
 
 
 def test_csv_mistakes(tmp_path):
-    """Wrong checksum, missing column, text in a number, negative views, no complete page: one sentence each."""
+    """Wrong size or checksum, missing column, text, negative views, no complete page: one sentence each."""
     page, ones = "x_en.wikipedia.org_desktop_spider", np.ones(550)
     good = write_csv(tmp_path / "train_1.csv", [(page, ones)])
-    with pytest.raises(DataError, match="wrong SHA-256"):
+    with pytest.raises(DataError, match=r"has [\d,]+ bytes, the competition's train_1.csv 278,011,802: place the"):
         wwt.load(tmp_path)
+    with pytest.raises(DataError, match="wrong SHA-256 .* or remove it to use wwt_pages.parquet"):
+        wwt.from_csv(good, "0" * 64)
+    assert len(wwt.from_csv(good, hashlib.sha256(good.read_bytes()).hexdigest())[0]) == 1
     short = write_csv(tmp_path / "short.csv", [(page, ones[:-1])], wwt.DAYS[:-1])
     with pytest.raises(DataError, match="lacks the column '2016-12-31'"):
         wwt.from_csv(short, None)
@@ -82,8 +95,23 @@ def test_csv_mistakes(tmp_path):
         wwt.from_csv(tmp_path / "text.csv", None)
     with pytest.raises(DataError, match="negative views"):
         wwt.from_csv(write_csv(tmp_path / "negative.csv", [(page, -ones)]), None)
+    (tmp_path / "torn.csv").write_text(good.read_text()[:-600])
+    with pytest.raises(DataError, match="no page has all 550 days|cannot read"):
+        wwt.from_csv(tmp_path / "torn.csv", None)
+    with pytest.raises(DataError, match="row 1: cannot read the page name 'y'"):
+        wwt.from_csv(write_csv(tmp_path / "name.csv", [(page, ones), ("y", ones * np.nan)]), None)
     with pytest.raises(DataError, match="no page has all 550 days"):
         wwt.from_csv(write_csv(tmp_path / "gaps.csv", [(page, ones * np.nan)]), None)
+
+
+def test_float32_keeps_counts_to_a_relative_error_of_6e_8(tmp_path):
+    """Counts up to 2**24 are exact, larger ones rounded."""
+    counts = np.array([2**24 - 1, 2**24 + 1, 67_264_257] + [0] * 547)
+    path = write_csv(tmp_path / "train_1.csv", [("x_en.wikipedia.org_desktop_spider", counts)])
+    series, _ = wwt.from_csv(path, None)
+    assert series.values[0, 0] == counts[0]
+    assert series.values[1, 0] != counts[1]
+    np.testing.assert_allclose(series.values[:, 0].astype(float), counts, rtol=2**-24)
 
 
 def test_subset(tmp_path):
@@ -97,7 +125,10 @@ def test_subset(tmp_path):
     series, _ = wwt.load(tmp_path)
     assert (len(series), series.origin) == (2, "subset")
     table.assign(access="mobile-web").to_parquet(path)
-    with pytest.raises(DataError, match="'access' contradicts"):
+    with pytest.raises(DataError, match="'access' contradicts the page name 'a_en"):
+        wwt.load(tmp_path)
+    table.astype({wwt.DAYS[3]: str}).replace({wwt.DAYS[3]: "1.0"}, "many").to_parquet(path)
+    with pytest.raises(DataError, match="holds no numbers"):
         wwt.load(tmp_path)
     path.write_bytes(path.read_bytes()[:-100])
     with pytest.raises(DataError, match="place the file again"):

@@ -13,7 +13,7 @@ REAL = {
     "borg2019": "borg2019_usage.parquet",
     "gcut2011": "gcut2011_jobdays.parquet",
 }
-N_SIMULATED = 2000
+N_SIMULATED = {"gcut": 2000, "wwt": 2000, "borg2019": 82}  # borg2019: as many instances as the real table has
 
 
 def load(dataset, source="auto", n_series=0, seed=0):
@@ -26,20 +26,28 @@ def load(dataset, source="auto", n_series=0, seed=0):
     source
         auto: real where the data folder has it, else simulated. real, simulated: that or an error.
     n_series
-        Keep so many series, drawn by `seed` in the classes' shares; 0 = all (of simulated ones 2,000).
+        Keep so many series, drawn by `seed` in the classes' shares; 0 = all. Simulated: so many are made; 0 = 2,000,
+        of borg2019 82.
 
     Returns
     -------
     SeriesSet
     DataFrame
         Columns filter, series: what was read, dropped and kept.
+
+    Raises
+    ------
+    DataError
+        Where a name is unknown, `n_series` is negative, or the data folder lacks what was asked for.
     """
     if dataset not in REAL:
         raise DataError(f"unknown dataset '{dataset}'; known are {', '.join(REAL)}.")
     if source not in SOURCES:
         raise DataError(f"unknown source '{source}'; use one of {', '.join(SOURCES)}.")
+    if n_series < 0:
+        raise DataError(f"n_series is {n_series}; give the number of series to keep, or 0 for all.")
     if source == "simulated" or (source == "auto" and not _is_real(dataset)):
-        return _simulated(dataset, n_series or N_SIMULATED, seed)
+        return _simulated(dataset, n_series, seed)
     if not _is_real(dataset):
         raise DataError(
             f"no real {dataset} in {paths.data_dir()}: put {REAL[dataset]} there, or use source 'simulated'."
@@ -61,7 +69,10 @@ def _real(dataset):
     from tst.data import borg2019, gcut, gcut2011, wwt
 
     sources = {"gcut": gcut, "wwt": wwt, "borg2019": borg2019, "gcut2011": gcut2011}
-    return sources[dataset].load(paths.data_dir())
+    loaded = sources[dataset].load(paths.data_dir())
+    if dataset != "gcut":
+        return loaded
+    return loaded, pd.DataFrame({"filter": ["kept when the set was built"], "series": [len(loaded)]})
 
 
 def _simulated(dataset, n_series, seed):
@@ -70,17 +81,18 @@ def _simulated(dataset, n_series, seed):
     makers = {"gcut": simulate.gcut, "wwt": simulate.wwt, "borg2019": simulate.borg2019}
     if dataset not in makers:
         raise DataError(f"{dataset} has no simulator: put {REAL[dataset]} into {paths.data_dir()}.")
-    series = makers[dataset](n_series, seed)
+    series = makers[dataset](n_series or N_SIMULATED[dataset], seed)
     return series, pd.DataFrame({"filter": ["simulated"], "series": [len(series)]})
 
 
 def _subsample(series, counts, n_series, seed):
     if not 0 < n_series < len(series):
         return series, counts
-    if series.label and series.group is None:
-        chosen, _ = series.split(n_series / len(series), stratify=series.label, seed=seed)
-    else:
-        drawn = np.random.default_rng(seed).permutation(len(series))[:n_series]
-        chosen = series.take(np.sort(drawn))
-    drawn = pd.DataFrame({"filter": ["drawn for this profile"], "series": [len(chosen)]})
-    return chosen, pd.concat([counts, drawn], ignore_index=True)
+    rng = np.random.default_rng(seed)
+    order = rng.permutation(len(series))
+    if series.label:
+        order = order[np.argsort(series.labels[order], kind="stable")]
+    # Systematic sampling: every (N / n)-th of the classes one after another, so that each keeps its share to within one.
+    chosen = order[((np.arange(n_series) + rng.random()) * len(series) / n_series).astype(int)]
+    drawn = pd.DataFrame({"filter": ["drawn for this profile"], "series": [n_series]})
+    return series.take(np.sort(chosen)), pd.concat([counts, drawn], ignore_index=True)

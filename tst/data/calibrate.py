@@ -36,6 +36,10 @@ PUBLISHED = {
 FITTED = {
     "source": "chosen, not measured",
 }
+MEASUREMENTS = [
+    "CPU rate", "maximum CPU rate", "sampled CPU usage", "canonical memory usage", "assigned memory usage",
+    "maximum memory usage", "unmapped page cache", "total page cache", "local disk space usage",
+]  # fmt: skip
 # pairs (what, of what) of the usage excerpt whose log ratio ties a measurement to a request or to another measurement
 RATIOS = {
     "cpu_of_request": ("CPU rate", "CPU request"),
@@ -108,6 +112,8 @@ def usage(excerpt, events):
         "log_ratio": {name: _log_ratio(rows, *pair) for name, pair in RATIOS.items()},
         "jobs_without_sampled_cpu": float((sampled == 0).mean().round(4)),
         "jobs_without_disk": float((disk == 0).mean().round(4)),
+        "measurements": MEASUREMENTS,
+        "largest_record": rounded(excerpt[MEASUREMENTS].max()),
         "zero_records": float((rows["CPU rate"] == 0).mean().round(4)),
     }
 

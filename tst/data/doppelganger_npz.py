@@ -10,12 +10,14 @@ the description is read from a small `columns.yml` or `columns.json` instead:
     features: [{name: cpu_rate}, {name: maximum_cpu_rate}]
     attributes: [{name: end_event, values: [EVICT, FAIL, FINISH, KILL]}]
 
-An attribute with `values` is a one-hot block, one without is a real number. The values stay as stored (DG scales some).
+An attribute with `values` is a one-hot block, one without is a real number. The values stay as stored: the file does
+not hold what DG's normalisation would need to be undone.
 """
 
 import json
 import os
 import zipfile
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -24,8 +26,11 @@ import yaml
 
 from tst.series import DataError, Feature, SeriesSet
 
+UNREADABLE = (
+    zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError, MemoryError, RuntimeError, SyntaxError,
+)  # fmt: skip
 ARRAYS = {"data_feature": 3, "data_attribute": 2, "data_gen_flag": 2}
-MAX_BYTES = 16 * 2**30
+MAX_BYTES = 16 * 2**30  # the paper's GCUT (50,000 x 2,500 x 9 in float64) has 9 GiB
 
 
 def load(folder):
@@ -57,6 +62,9 @@ def save(series, folder):
     folder.mkdir(parents=True, exist_ok=True)
     values, mask = series.padded()
     kept = [c for c in series.attributes if isinstance(series.attributes[c].dtype, pd.CategoricalDtype)]
+    for column in kept:
+        if series.attributes[column].isna().any():
+            raise DataError(f"attribute '{column}' of '{series.name}' has missing values: give them a category first.")
     blocks = [pd.get_dummies(series.attributes[c]).to_numpy(np.float32) for c in kept]
     attribute = np.concatenate(blocks, axis=1) if blocks else np.zeros((len(series), 0), np.float32)
     with open(folder / ".part", "wb") as file:
@@ -80,14 +88,24 @@ def _columns(folder):
             f"{folder} has no columns.yml or columns.json{why}: write one as tst/data/doppelganger_npz.py shows."
         )
     try:
-        columns = yaml.safe_load(found[0].read_text())
-        names = [f["name"] for part in ("features", "attributes") for f in columns[part]]
-        assert all(isinstance(name, str) for name in names)
-    except (yaml.YAMLError, KeyError, TypeError, AssertionError):
+        columns = yaml.safe_load(found[0].read_text(encoding="utf-8"))
+        good = all(_described(columns[part]) for part in ("features", "attributes"))
+    except (yaml.YAMLError, UnicodeDecodeError, KeyError, TypeError):
+        good = False
+    if not good:
         raise DataError(
-            f"{found[0]} is no description of columns: give lists 'features' and 'attributes' with names."
-        ) from None
+            f"{found[0]} is no description of columns: give lists 'features' and 'attributes' of entries with a 'name', "
+            f"none twice, and 'values', none twice, where an attribute is a category."
+        )
     return columns
+
+
+def _described(entries):
+    """Tell whether a list of entries has distinct names and, where given, distinct values."""
+    names = [entry["name"] for entry in entries]
+    values = [[str(v) for v in entry["values"]] for entry in entries if "values" in entry]
+    distinct = all(len(set(part)) == len(part) > 0 for part in values) and len(set(names)) == len(names)
+    return isinstance(entries, list) and distinct and all(isinstance(name, str) for name in names)
 
 
 def _arrays(path):
@@ -104,16 +122,23 @@ def _arrays(path):
             arrays = {name: archive[name] for name in ARRAYS}
     except KeyError as error:
         raise DataError(f"{path}: {error.args[0]}; DG's format needs {', '.join(ARRAYS)}.") from None
-    except (zipfile.BadZipFile, EOFError, OSError, ValueError) as error:
-        if isinstance(error, DataError):
-            raise
+    except DataError:
+        raise
+    except UNREADABLE as error:
         raise DataError(f"cannot read {path} ({error}): place the file again.") from None
-    shapes = {name: a.shape for name, a in arrays.items()}
-    n, n_steps = arrays["data_gen_flag"].shape[:2] if arrays["data_gen_flag"].ndim == 2 else (-1, -1)
-    good = all(a.ndim == ARRAYS[k] and len(a) == n for k, a in arrays.items())
-    if not good or arrays["data_feature"].shape[1] != n_steps:
-        raise DataError(f"{path}: the arrays' shapes {shapes} do not fit (N, T, F), (N, A), (N, T).")
+    _check_arrays(arrays, path)
     return arrays
+
+
+def _check_arrays(arrays, path):
+    wrong = [name for name, a in arrays.items() if a.dtype.kind not in "fiub"]
+    if wrong:
+        raise DataError(f"{path}: {wrong[0]} holds {arrays[wrong[0]].dtype}, not numbers; prepare the data again.")
+    n, n_steps = (*arrays["data_gen_flag"].shape, -1, -1)[:2]
+    good = all(a.ndim == ARRAYS[name] and len(a) == n for name, a in arrays.items())
+    if not good or arrays["data_feature"].shape[1] != n_steps:
+        shapes = {name: a.shape for name, a in arrays.items()}
+        raise DataError(f"{path}: the arrays' shapes {shapes} do not fit (N, T, F), (N, A), (N, T).")
 
 
 def _lengths(flags, folder):
@@ -138,6 +163,10 @@ def _attributes(array, described, folder):
         block = array[:, start : start + width]
         start += width
         if "values" in a:
+            if (np.abs(np.sort(block, axis=1) - np.eye(width)[-1]) > 1e-3).any():
+                raise DataError(
+                    f"{folder}: attribute '{a['name']}' is not one-hot; correct its 'values' or their order."
+                )
             frame[a["name"]] = pd.Categorical.from_codes(block.argmax(1), [str(v) for v in a["values"]])
         else:
             frame[a["name"]] = block[:, 0]

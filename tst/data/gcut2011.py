@@ -17,7 +17,7 @@ SLOTS = 288  # of five minutes in a day
 def load(data_dir):
     """Return (SeriesSet of joined days, counts) from gcut2011_jobdays.parquet in the data folder."""
     path = Path(data_dir) / FILE
-    table = long.read(path, ["job", "day", "slot", *(f.name for f in FEATURES)])
+    table = long.read(path, ["job"], ["day", "slot", *(f.name for f in FEATURES)])
     table = table.assign(time=table["day"] * SLOTS + table["slot"])
     table, counts = long.runs(table, "job", "time", 1, FEATURES, SLOTS, path)
     return long.to_series(table, "gcut2011", FEATURES, ["job"], "subset", group="job"), counts

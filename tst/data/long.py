@@ -8,17 +8,22 @@ import pandas as pd
 from tst.series import DataError, SeriesSet
 
 
-def read(path, columns):
-    """Return the parquet table at `path`, which must have `columns`."""
+def read(path, names, numbers):
+    """Return the parquet table at `path`, which must have the columns `names` and, as numbers, `numbers`."""
     if not path.is_file():
         raise DataError(f"no {path.name} in {path.parent}: put the file there.")
     try:
         table = pd.read_parquet(path)
     except Exception as error:  # pyarrow raises its own types, OSError and ValueError alike
         raise DataError(f"cannot read {path} ({str(error).splitlines()[0]}): place the file again.") from None
-    missing = [c for c in columns if c not in table]
+    missing = [c for c in (*names, *numbers) if c not in table]
     if missing:
         raise DataError(f"{path} lacks the column '{missing[0]}': place the original file again.")
+    for column in numbers:
+        if not pd.api.types.is_numeric_dtype(table[column]):
+            raise DataError(
+                f"{path}: column '{column}' holds {table[column].dtype}, not numbers; place the file again."
+            )
     return table
 
 

@@ -12,9 +12,8 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from scipy.special import ndtr
 
-from tst.data.simulate_wwt import wwt, wwt_pages
-from tst.data.statistics import statistics
 from tst.series import DataError, Feature, SeriesSet
 
 __all__ = ["borg2019", "gcut", "statistics", "wwt", "wwt_pages"]
@@ -48,13 +47,17 @@ def gcut(n_series, seed):
     kind = _choose(rng, np.array(c["fitted"]["job_kind_given_event"])[event])
     lengths = _lengths(rng, c, event)
     jobs, job, task = _jobs(rng, c, kind)
-    values = _usage(rng, c, jobs[job], event, lengths)
+    values = _usage(rng, c, jobs.iloc[job], event, lengths)
     attributes = pd.DataFrame(
         {"end_event": pd.Categorical.from_codes(event, CLASSES), "job": 1_000_000 + job, "task": task}
     )
     return SeriesSet(
         "gcut", values, lengths, [Feature(n) for n in GCUT], attributes, "simulated", "5min", label="end_event"
     )
+
+
+def borg2019():
+    pass
 
 
 def _check(n, name):
@@ -111,7 +114,7 @@ def length_table():
 
 
 def _jobs(rng, c, kind):
-    """Draw the jobs that the series belong to; return (jobs table as a record array, job of each series, task index)."""
+    """Draw the jobs that the series belong to; return (jobs table job of each series, task index)."""
     job, first = np.empty(len(kind), dtype=np.int64), 0
     tables = []
     for k, name in enumerate(CLASSES):
@@ -124,21 +127,90 @@ def _jobs(rng, c, kind):
     order = np.argsort(job, kind="stable")
     task = np.empty_like(job)
     task[order] = np.arange(len(job)) - np.searchsorted(job[order], job[order])
-    return np.concatenate(tables), job, task
+    return pd.concat(tables, ignore_index=True), job, task
 
 
 def _job_table(rng, c, kind, n):
     """Draw `n` jobs of a kind: requests with their measured rank correlation, levels as shares of the requests."""
     measured, ratio, fitted = c["attempts"]["by_class"][CLASSES[kind]], c["usage"]["log_ratio"], c["fitted"]
-    jobs = np.zeros(n, dtype=[(f, float) for f in (*REQUESTS, *ratio, "phase", "busy")])
     normal = rng.multivariate_normal(np.zeros(3), measured["request_spearman"], size=n, method="cholesky")
-    for f, z in zip(REQUESTS, normal.T, strict=True):
-        jobs[f] = np.maximum(_quantile(measured["request_quantiles"][f], ndtr(z)), 1e-6)
-    for f, r in ratio.items():
-        shift = fitted["log_level_of_kind"][f][kind] if f in fitted["log_level_of_kind"] else 0.0
-        spread = r["between"] * fitted["between_jobs"].get(f, 1.0)
-        jobs[f] = np.exp(shift + r["mean"] + spread * rng.standard_normal(n))
-    jobs["sampled_of_cpu"] *= rng.random(n) >= c["usage"]["jobs_without_sampled_cpu"]
-    jobs["disk_of_request"] *= rng.random(n) >= c["usage"]["jobs_without_disk"]
+    jobs = {f: _quantile(measured["request_quantiles"][f], ndtr(z)) for f, z in zip(REQUESTS, normal.T, strict=True)}
+    for name, r in ratio.items():
+        level = r["mean"] + fitted["log_level_of_kind"].get(name, [0] * 4)[kind]
+        jobs[name] = level + fitted["between_jobs"].get(name, [1] * 4)[kind] * r["between"] * rng.standard_normal(n)
+    jobs["sampled"] = rng.random(n) >= c["usage"]["jobs_without_sampled_cpu"]
+    jobs["disk"] = rng.random(n) >= c["usage"]["jobs_without_disk"]
+    low, high = c["usage"]["log_ratio"]["cpu_of_request"]["within"], c["dynamics"]["sd"]["cpu"]
+    jobs["spread"] = low * (high / low) ** rng.random(n)
     jobs["phase"] = rng.random(n)
-    return jobs
+    return pd.DataFrame(jobs)
+
+
+def _quantile(table, probability):
+    """Return the quantiles of a table of 21 equally spaced ones."""
+    return np.interp(probability, np.linspace(0, 1, len(table)), table)
+
+
+def _autoregression(rng, lengths, persistence, cross):
+    """Return stationary AR(1) noise of unit variance, shape (sum of lengths, k): one persistence a column, innovations
+    with correlation `cross` and Student's t (5 degrees of freedom) tails.
+
+    Series run side by side, longest first, so that the loop is over time and not over series.
+    """
+    persistence = np.asarray(persistence)
+    order = np.argsort(-lengths, kind="stable")
+    start = (np.cumsum(lengths) - lengths)[order]
+    alive = np.searchsorted(-lengths[order], -np.arange(lengths.max()), side="left")
+    noise = rng.standard_normal((lengths.sum(), len(persistence))) @ np.linalg.cholesky(cross).T
+    noise *= np.sqrt(3 / rng.chisquare(5, (len(noise), 1)))
+    scale = np.sqrt(1 - persistence**2)
+    for t in range(1, len(alive)):
+        now = start[: alive[t]] + t
+        noise[now] = persistence * noise[now - 1] + scale * noise[now]
+    return noise
+
+
+def _event_effects(rng, c, event, lengths, row, step):
+    """Return what the end event does to the logs of CPU, its maximum, memory and cache, shape (sum of lengths, 4).
+
+    Two fitted tables of event x measurement: `growth` unfolds with the age of the task (one that fails grows in memory,
+    one that will be evicted is squeezed by its neighbours), `last` touches the last window only (one that finishes winds
+    down, one that is killed does not). The strength differs between tasks and is nil for some, which leaves overlap.
+    """
+    strength = rng.gamma(4, 0.25, len(event)) * (rng.random(len(event)) >= c["share_without"])
+    age = 1 - np.exp(-np.maximum(step - 1, 0) / c["growth_steps"])
+    last = step == lengths[row] - 1
+    effect = age[:, None] * np.array(c["growth"])[event][row] + last[:, None] * np.array(c["last"])[event][row]
+    effect *= strength[row][:, None]
+    effect[:, 0] -= c["first_window_cpu"] * (step == 0) * rng.random(len(step))
+    return effect
+
+
+def _usage(rng, c, jobs, event, lengths):
+    """Return the 9 measurements of every step, float32 (sum of lengths, 9), from the jobs of the series (one row each)."""
+    row = np.repeat(np.arange(len(lengths)), lengths)
+    step = np.arange(len(row)) - np.repeat(np.cumsum(lengths) - lengths, lengths)
+    job = {k: jobs[k].to_numpy()[row] for k in jobs}
+    acf, shared = c["dynamics"]["acf_lag_1"], c["dynamics"]["correlation_cpu_memory"]
+    cross = np.eye(4)
+    cross[0, 2] = cross[2, 0] = shared
+    noise = _autoregression(rng, lengths, [acf["cpu"], acf["max_cpu"], acf["memory"], acf["memory"]], cross)
+    cpu, peak, memory, cache = _event_effects(rng, c["fitted"]["event_effects"], event, lengths, row, step).T
+    ratio = c["usage"]["log_ratio"]
+    cpu += job["cpu_of_request"] + job["spread"] * noise[:, 0]
+    cpu += np.sqrt(2) * c["dynamics"]["daily_sd"] * np.cos(2 * np.pi * (step / DAY + job["phase"]))
+    memory += job["memory_of_request"] + ratio["memory_of_request"]["within"] * noise[:, 2]
+    values = np.empty((len(row), 9))
+    values[:, 0] = job["cpu_request"] * np.exp(np.minimum(cpu, c["fitted"]["log_cpu_limit"]))
+    above = np.maximum(job["max_cpu_of_cpu"] + ratio["max_cpu_of_cpu"]["within"] * noise[:, 1] + peak, 0)
+    values[:, 1] = values[:, 0] * np.exp(above)
+    values[:, 2] = job["sampled"] * values[:, 0] * np.exp(0.4 * rng.standard_normal(len(row)))
+    values[:, 3] = job["memory_request"] * np.exp(np.minimum(memory, 0.2))
+    values[:, 4] = values[:, 3] * np.exp(np.abs(job["assigned_of_memory"]))
+    values[:, 5] = values[:, 3] * np.exp(np.abs(job["max_of_memory"] + ratio["max_of_memory"]["within"] * noise[:, 1]))
+    values[:, 6] = values[:, 3] * np.exp(np.minimum(job["cache_of_memory"] + 0.58 * noise[:, 3] + cache, 0))
+    values[:, 7] = values[:, 6] * np.exp(np.abs(job["total_of_cache"]))
+    disk = job["disk_of_request"] + ratio["disk_of_request"]["within"] * rng.standard_normal(len(lengths))[row]
+    values[:, 8] = job["disk"] * job["disk_request"] * np.exp(np.minimum(disk, 0))
+    values[rng.random(len(row)) < c["usage"]["zero_records"]] = 0
+    return np.minimum(values, c["usage"]["largest_record"]).astype(np.float32)

@@ -6,6 +6,7 @@ the page's name gives domain, access and agent. Counts above 2**24 are rounded b
 """
 
 import hashlib
+import re
 from pathlib import Path
 
 import numpy as np
@@ -21,10 +22,13 @@ DOMAINS += ("commons.wikimedia.org", "www.mediawiki.org")
 ACCESS = ("all-access", "desktop", "mobile-web")
 AGENTS = ("all-agents", "spider")
 CATEGORIES = {"domain": DOMAINS, "access": ACCESS, "agent": AGENTS}
+# \Z, not $: the latter also matches before a newline at the end.
 PATTERN = (
-    rf"(?s)^(?P<title>.*)_(?P<domain>{'|'.join(DOMAINS)})_(?P<access>{'|'.join(ACCESS)})_(?P<agent>{'|'.join(AGENTS)})$"
+    "(?s)^(?P<title>.*)"
+    + "".join(rf"_(?P<{part}>{'|'.join(map(re.escape, names))})" for part, names in CATEGORIES.items())
+    + r"\Z"
 )
-PATTERN = PATTERN.replace(".wiki", r"\.wiki").replace(".org", r"\.org").replace("www.media", r"www\.media")
+CSV_BYTES = 278_011_802
 CSV_SHA256 = "55b82dfbc3d93518390292003f6c656f6577d552c05e27fbf5bcb1a5b59781d6"
 
 
@@ -66,9 +70,9 @@ def load(data_dir):
 
 
 def from_csv(path, sha256=CSV_SHA256):
-    """Read the competition's CSV column by column with Polars; sha256=None skips the checksum."""
-    if sha256 and _sha256(path) != sha256:
-        raise DataError(f"{path} is not the competition's train_1.csv (wrong SHA-256): place the original file again.")
+    """Return (SeriesSet, counts) of the competition's CSV; about 1.3 GB at its peak; sha256=None skips the checksum."""
+    if sha256:
+        _check_checksum(path, sha256)
     schema = {"Page": pl.String} | dict.fromkeys(DAYS, pl.Float32)
     try:
         header = pl.read_csv(path, n_rows=0).columns
@@ -87,12 +91,17 @@ def from_parquet(path):
     except Exception as error:  # pyarrow raises its own types, OSError and ValueError alike
         raise DataError(f"cannot read {path} ({str(error).splitlines()[0]}): place the file again.") from None
     _check_columns(path, ["page", "source", *CATEGORIES, *DAYS], table.columns)
-    series, counts = _complete_pages(path, table["page"], table[DAYS].to_numpy(), "subset", table["source"])
+    try:
+        views = table[DAYS].to_numpy(np.float32)
+    except (TypeError, ValueError) as error:
+        raise DataError(f"{path}: a day's column holds no numbers ({error}); place the file again.") from None
     parsed = parse_page(table["page"])
     for column in CATEGORIES:
-        if (parsed[column].astype(str) != table[column].astype(str)).any():
-            raise DataError(f"{path}: column '{column}' contradicts the page names; place the file again.")
-    return series, counts
+        differs = (parsed[column].astype(str) != table[column].astype(str)).to_numpy()
+        if differs.any():
+            page = table["page"].iloc[int(differs.argmax())]
+            raise DataError(f"{path}: column '{column}' contradicts the page name '{page}'; place the file again.")
+    return _complete_pages(path, table["page"], views, "subset", table["source"])
 
 
 def from_pages(table):
@@ -101,11 +110,11 @@ def from_pages(table):
 
 
 def _complete_pages(path, pages, views, origin, source=None):
+    pages = np.asarray(pages, dtype=object)
+    parsed = parse_page(pages)
     if (views < 0).any():
-        row = int(np.argmax((views < 0).any(1)))
-        raise DataError(
-            f"{path}: page '{np.asarray(pages)[row]}' has negative views; remove it or place the file again."
-        )
+        page = pages[int(np.argmax((views < 0).any(1)))]
+        raise DataError(f"{path}: page '{page}' has negative views; remove it or place the file again.")
     complete = np.isfinite(views).all(1)
     counts = pd.DataFrame(
         [("read", len(views)), ("missing days, dropped", int((~complete).sum())), ("kept", int(complete.sum()))],
@@ -113,8 +122,8 @@ def _complete_pages(path, pages, views, origin, source=None):
     )
     if not complete.any():
         raise DataError(f"{path}: no page has all {N_DAYS} days; at least one is needed.")
-    kept = np.asarray(pages)[complete]
-    attributes = pd.DataFrame({"page": kept.astype(str)}).join(parse_page(kept).drop(columns="title"))
+    attributes = parsed[complete].drop(columns="title").reset_index(drop=True)
+    attributes.insert(0, "page", pages[complete].astype(str))
     if source is not None:
         attributes["source"] = np.asarray(source)[complete].astype(str)
     features = [Feature("views", unit="views/day")]
@@ -131,6 +140,12 @@ def _check_columns(path, wanted, found):
         )
 
 
-def _sha256(path):
+def _check_checksum(path, sha256):
+    remedy = "place the original file again, or remove it to use wwt_pages.parquet"
+    n_bytes = path.stat().st_size
+    if sha256 == CSV_SHA256 and n_bytes != CSV_BYTES:
+        raise DataError(f"{path} has {n_bytes:,} bytes, the competition's train_1.csv {CSV_BYTES:,}: {remedy}.")
     with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+        found = hashlib.file_digest(file, "sha256").hexdigest()
+    if found != sha256:
+        raise DataError(f"{path} is not the competition's train_1.csv (wrong SHA-256 {found[:10]}...): {remedy}.")
