@@ -60,6 +60,8 @@ def test_mistakes(tmp_path):
         borg2019.load(tmp_path)
     with pytest.raises(DataError, match="lacks the column 'cpu_max'"):
         load(table({"a": range(0, 9000, 300)}).drop(columns="cpu_max"), tmp_path)
+    with pytest.raises(DataError, match="'cpu_max' holds str, not numbers"):
+        load(table({"a": range(0, 9000, 300)}).assign(cpu_max="much"), tmp_path)
     with pytest.raises(DataError, match="'cpu_mean' has negative usage"):
         load(table({"a": range(0, 9000, 300)}, value=-100), tmp_path)
     with pytest.raises(DataError, match="no run of 12 records"):
@@ -84,3 +86,17 @@ def test_days_are_joined(tmp_path):
     frame.to_parquet(tmp_path / gcut2011.FILE)
     series, _ = gcut2011.load(tmp_path)
     assert list(series.lengths) == [576, 288, 288] and list(series.attributes["job"]) == ["x", "x", "y"]
+
+
+def test_a_missing_slot_cuts_the_days(tmp_path):
+    """Two days that lack one slot of the second: the first day stays, what is below a day goes, both counted."""
+    frame = pd.DataFrame([("x", d, s) for d in (1, 2, 3) for s in range(288)], columns=["job", "day", "slot"])
+    frame = frame.assign(cpu_percent=np.arange(864.0), memory_percent=2.0)
+    frame.loc[700, "memory_percent"] = np.nan
+    frame.drop(index=300).to_parquet(tmp_path / gcut2011.FILE)
+    series, counts = gcut2011.load(tmp_path)
+    np.testing.assert_array_equal(series[0][:, 0], np.arange(300))
+    assert list(series.lengths) == [300, 399]
+    counts = counts.set_index("filter")["series"]
+    assert counts["gaps, cut"] == 2 and counts["records with a missing measurement, dropped"] == 1
+    assert counts["runs below 288 records, dropped"] == 1 and counts["kept"] == 2

@@ -12,13 +12,13 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-VERDICTS = ("reproduced", "partly", "not reproduced", "not testable here")
+VERDICTS = ("not reproduced", "not testable here", "partly", "reproduced")  # worst first
 COLUMNS = "claim source paper ours low high n_seeds dataset origin verdict sentence".split()
 OVERALL = "all checks"
 SHARES = (0, 0.01, 0.05, 0.1, 0.2, 0.5, 1)
 CLASSIFIERS = ("mlp", "naive_bayes", "logistic_regression", "decision_tree", "svm")
-REGRESSORS = ("mlp_1", "mlp_5", "linear", "kernel_ridge")
-NAMES = {"real": "real", "doppelganger": "DG"}
+NAMES = {"tst_paper": "TST", "tst": "TST (ours)", "doppelganger": "DG"}
+WWT = {"dataset": "wwt", "metric": "r2"}
 REAL = {"model": "real", "train": "real", "share": None}
 # claim, table, model, metric: distances that must stay below FLOOR_FACTOR times the real-versus-real floor
 FLOORS = (
@@ -30,7 +30,13 @@ FLOORS = (
 CONTROLS = ("seed_only", "seed_repeat", "bootstrap_copy")
 FLOOR_FACTOR = 2  # two halves of the real data differ by the floor; up to twice that counts as kept
 TOLERANCE = 0.01  # accuracy or R2 that "is enough" may lack
-N_PARAMETERS = 12_635_659
+POINT_HEADS, OTHER_HEADS = ("sigmoid", "tanh"), ("mixture", "quantised")
+# metric, paper, rule; a series alone and in a batch is the same sum in another order, hence rounding in float64
+EXACT = (
+    ("n_parameters", 12_635_659, ("exactly", 12_635_659)),
+    ("causality_max_abs", 0, ("exactly", 0)),
+    ("padding_max_abs", 0, ("measured", 1e-12)),
+)
 
 HERE = Path(__file__).parent
 # id: (the claim, what would count against it)
@@ -38,14 +44,10 @@ CLAIMS = {row.claim: (row.text, row.against) for row in pd.read_csv(HERE / "clai
 
 
 def paper_numbers():
-    """Return every number of the two papers as tidy rows.
+    """Return every number of the two papers as tidy rows, NaN in a column that does not apply.
 
-    Returns
-    -------
-    DataFrame
-        Columns source, claim, dataset, model, train, share, classifier, regressor, metric, value; a column that does
-        not apply is NaN. `source` is TST, TST notebooks (synthetic data alone; the MLP-1 of TST, .71 to .81, is left
-        out), or DG (its own protocol; R2 drawn below zero is left out).
+    `source` is TST, TST notebooks (synthetic data alone; the MLP-1 of TST, .71 to .81, is left out), or DG (its own
+    protocol; R2 drawn below zero is left out).
     """
     return pd.read_csv(HERE / "paper.csv")
 
@@ -77,10 +79,9 @@ def verdict(claim, source, paper, values, dataset, origin, rule=("above", 0), re
         equals it; ("measured", limit): each value is at most that. The last two ask neither for seeds nor real data.
     """
     ours, low, high = interval(values)
-    result = _decide(rule, ours, low, high, values, origin)
     row = dict(claim=claim, source=source, paper=paper, ours=ours, low=low, high=high, n_seeds=len(values))
-    row |= dict(dataset=dataset, origin=origin, verdict=result)
-    return row | {"sentence": _sentence(row, reason)}
+    row |= dict(dataset=dataset, origin=origin, verdict=_decide(rule, ours, low, high, values, origin))
+    return row | {"sentence": _sentence(row, rule[0], reason)}
 
 
 def _decide(rule, ours, low, high, values, origin):
@@ -98,33 +99,25 @@ def _decide(rule, ours, low, high, values, origin):
     return "partly" if len(values) < 3 or origin == "simulated" else "reproduced"
 
 
-def _sentence(row, reason):
-    simulated = ", on simulated series" if row["origin"] == "simulated" else ""
+def _sentence(row, kind, reason):
     if row["n_seeds"] == 0:
-        return f"{row['source']} ({row['dataset']}{simulated}): *not testable here*, because {reason}."
+        return f"{row['source']} ({row['dataset']}): *not testable here*, because {reason}."
+    simulated = ", on simulated series" if row["origin"] == "simulated" and kind in ("above", "below") else ""
     paper = "the paper gives no number" if np.isnan(row["paper"]) else f"the paper reports {_text(row['paper'])}"
     bounds = "" if np.isnan(row["low"]) else f" [{_text(row['low'])}, {_text(row['high'])}]"
-    seeds = f"{row['n_seeds']} seed{'s' * (row['n_seeds'] > 1)}"
-    ours = f"we find {_text(row['ours'])}{bounds} over {seeds}{simulated}"
+    ours = f"we find {_text(row['ours'])}{bounds} over {row['n_seeds']} seed{'s' * (row['n_seeds'] > 1)}{simulated}"
     return f"{row['source']} ({row['dataset']}): {paper}, {ours}: *{row['verdict']}*."
 
 
 def _text(value):
-    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3f}"
+    whole = abs(value) >= 1000 or value == 0
+    return f"{value:,.0f}" if whole else f"{value:.1e}" if abs(value) < 0.0005 else f"{value:.3f}"
 
 
 def judge(tables):
-    """Judge every claim.
+    """Judge every claim by the tidy frames in `tables` (by name, "06-classification", ...; any may be absent).
 
-    Parameters
-    ----------
-    tables
-        Tidy frames by name ("06-classification", ...); a table that was not written may be absent.
-
-    Returns
-    -------
-    DataFrame
-        Columns as in table 13-claims: for each claim and data set first a row "all checks", then one row a check.
+    Returns the columns of table 13-claims: for each claim and data set a row "all checks", then one row a check.
     """
     checks = pd.DataFrame([row for rule in RULES for row in rule(tables)])
     rows = []
@@ -145,28 +138,24 @@ def overall(checks):
     if result == "reproduced" and len(decided) < len(checks):
         result = "partly"
     holds = sum(c["verdict"] in ("reproduced", "partly") for c in decided)
-    first = (decided or checks)[0]
-    tested = f"{holds} of {len(decided)} tested checks hold" if decided else "nothing could be tested"
-    left = f", {len(checks) - len(decided)} cannot be tested here" if decided and len(decided) < len(checks) else ""
-    told = first["sentence"].removesuffix(".").replace("*", "")
-    sentence = f"{tested}{left}: *{result}*. First: {told}."
-    return first | {"source": OVERALL, "verdict": result, "sentence": sentence[0].upper() + sentence[1:]}
+    told = (decided or checks)[0]["sentence"].replace("*", "")
+    left = f" ({len(checks) - len(decided)} cannot be tested here)" if 0 < len(decided) < len(checks) else ""
+    count = f"{holds} of {len(decided)} checks hold{left}" if decided else "No check can be made"
+    return (decided or checks)[0] | {"source": OVERALL, "verdict": result, "sentence": f"{count}: *{result}*. {told}"}
 
 
 def by_seed(tables, name, where):
     """Return (values by seed, reason): the mean of the rows of table `name` that match `where`, or why there is none."""
-    wanted = ", ".join(f"{k} = {v}" for k, v in where.items() if v is not None)
+    wanted = {k: v for k, v in where.items() if v is not None}
     rows = tables.get(name)
     if rows is None:
         return pd.Series(dtype=float), f"table {name} has not been written"
-    for column, value in where.items():
-        if value is None:
-            continue
+    for column, value in wanted.items():
         if column not in rows:
             return pd.Series(dtype=float), f"table {name} has no column {column}"
         rows = rows[rows[column] == value]
-    rows = rows.dropna(subset=["value"])
-    return rows.groupby("seed")["value"].mean(), "" if len(rows) else f"table {name} has no rows with {wanted}"
+    rows, words = rows.dropna(subset=["value"]), ", ".join(f"{k} = {v}" for k, v in wanted.items())
+    return rows.groupby("seed")["value"].mean(), "" if len(rows) else f"table {name} has no rows with {words}"
 
 
 def difference(tables, name, ours, other):
@@ -198,137 +187,113 @@ def _origin(tables, dataset):
     return "simulated"
 
 
-def _paper(metric, column, key, models):
-    """Return the paper's difference between two models at one place of its tables, or NaN."""
-    rows = paper_numbers()
-    rows = rows[(rows["source"] == "TST") & (rows["metric"] == metric) & (rows[column] == key)]
-    a, b = (rows.loc[rows["model"] == m, "value"] for m in models)
-    return float(a.iloc[0] - b.iloc[0]) if len(a) and len(b) else np.nan
-
-
-def _train(share):
-    return {"share": float(share), "train": "synthetic+real" if share else "synthetic"}
-
-
-def _compare(tables, claim, name, where, pair, source, paper=np.nan, limit=0):
-    """Return the row of a difference in `pair` (model keys, or what they change in `where`), to lie above `limit`."""
+def _compare(tables, claim, name, where, pair, limit=0):
+    """Return the row of the difference in `value` between the models of `pair` at one place; it must exceed `limit`."""
     ours, other = (where | (REAL if m == "real" else {"model": m}) for m in pair)
+    paper = _paper(ours) - _paper(other)
+    how = f"{where['share']:.0%} real added" if "share" in where else f"trained on {where['train']}"
+    reader = where.get("classifier") or where["regressor"]
+    source = f"{' - '.join(NAMES.get(m, m.replace('_', ' ')) for m in pair)}, {where['metric']}, {reader}, {how}"
     gap, why = difference(tables, name, ours, other)
-    data = where["dataset"]
-    return verdict(claim, source, paper, gap, data, _origin(tables, data), ("above", limit), why)
+    return verdict(
+        claim, source, paper, gap, where["dataset"], _origin(tables, where["dataset"]), ("above", limit), why
+    )
+
+
+def _paper(where):
+    """Return the paper's number at a place, as far as the paper says where it stands; NaN where it gives none."""
+    rows = paper_numbers().query("source == 'TST'")
+    for column in [k for k, v in where.items() if v is not None]:
+        rows = rows[rows[column].isna() | (rows[column] == where[column])]
+    return rows["value"].iloc[0] if len(rows) else np.nan
+
+
+def _classify(metric, share=0, classifier="mlp", dataset="gcut"):
+    train = {"share": float(share), "train": "synthetic+real" if share else "synthetic"}
+    return {"dataset": dataset, "metric": metric, "classifier": classifier} | train
 
 
 def judge_c1(tables):
     """C1: TST - DG in accuracy at every share with the MLP, and with every other classifier at share 0."""
-    rows, pair = [], ("tst_paper", "doppelganger")
-    for share, classifier in [(s, "mlp") for s in SHARES] + [(0, c) for c in CLASSIFIERS[1:]]:
-        where = {"dataset": "gcut", "metric": "accuracy", "classifier": classifier} | _train(share)
-        paper = _paper("accuracy", "share", share, pair) if classifier == "mlp" else np.nan
-        source = f"TST - DG, accuracy, {classifier}, {share:.0%} real"
-        rows.append(_compare(tables, "C1", "06-classification", where, pair, source, paper))
-    return rows
+    places = [_classify("accuracy", s) for s in SHARES] + [_classify("accuracy", 0, c) for c in CLASSIFIERS[1:]]
+    return [_compare(tables, "C1", "06-classification", p, ("tst_paper", "doppelganger")) for p in places]
 
 
 def judge_c2(tables):
-    """C2: TST - DG and TST - real in F1 of each class with the MLP; of all shares the one with the lowest interval."""
-    rows = []
+    """C2: TST - DG and TST - real in F1 of each class with the MLP; of all shares the one that speaks most against."""
+    rows, name = [], "06-classification"
     for metric, other in [(f"f1_{k}", m) for k in range(4) for m in ("doppelganger", "real")]:
-        worst, paper = [], _paper(metric, "metric", metric, ("tst_paper", other))
-        for share in SHARES:
-            where = {"dataset": "gcut", "metric": metric, "classifier": "mlp"} | _train(share)
-            source = f"TST - {NAMES[other]}, {metric}, {share:.0%} real"
-            worst.append(_compare(tables, "C2", "06-classification", where, ("tst_paper", other), source, paper))
-        rows.append(min(worst, key=lambda r: np.nan_to_num(r["low"], nan=np.inf)))
+        found = [_compare(tables, "C2", name, _classify(metric, share), ("tst_paper", other)) for share in SHARES]
+        rows.append(min(found, key=lambda r: (VERDICTS.index(r["verdict"]), np.nan_to_num(r["low"], nan=np.inf))))
     return rows
 
 
 def judge_c3(tables):
-    """C3: TST + Real - Real and TST + Real - DG + Real in R2 with MLP-1 and MLP-5."""
-    rows = []
-    for regressor, other in [(r, m) for r in REGRESSORS[:2] for m in ("real", "doppelganger")]:
-        where = {"dataset": "wwt", "metric": "r2", "regressor": regressor, "train": "synthetic+real"}
-        paper = _paper("r2", "regressor", regressor, ("tst_paper", other))
-        source = f"TST + real - {NAMES[other]}, R2, {regressor}"
-        rows.append(_compare(tables, "C3", "07-regression", where, ("tst_paper", other), source, paper))
-    return rows
+    """C3: TST + Real - Real and TST + Real - (DG + Real) in R2 with MLP-1 and MLP-5."""
+    where, others = WWT | {"train": "synthetic+real"}, ("real", "doppelganger")
+    places = [(where | {"regressor": r}, other) for r in ("mlp_1", "mlp_5") for other in others]
+    return [_compare(tables, "C3", "07-regression", place, ("tst_paper", other)) for place, other in places]
 
 
 def judge_floors(tables):
-    """C4, C8, Q1: distances over their real-versus-real floor, on each data set, beyond the window, and in each class."""
+    """C4, C8, Q1: distances over their real-versus-real floor, on each data set, beyond the window, in each class."""
     rows = []
     for claim, name, model, metric in FLOORS:
         labels = tables[name]["label"].unique() if claim == "Q1" and name in tables else [""]
         names = [d for d in _datasets(tables, name) if (claim, d) != ("C4", "wwt")]
         for data, label in [(d, k) for d in names for k in labels]:
             where = {"dataset": data, "model": model, "metric": metric} | ({"label": label} if label else {})
-            place = " beyond the window" if name == "11-long-sequences" else f" {label}".rstrip()
-            source = f"{metric.replace('_', ' ')}{place} over the real floor"
             ratio, why = over_floor(tables, name, where)
-            rows.append(
-                verdict(claim, source, np.nan, ratio, data, _origin(tables, data), ("below", FLOOR_FACTOR), why)
-            )
+            place = " beyond the window" if name == "11-long-sequences" else f" {label}".rstrip()
+            source, rule = f"{metric.replace('_', ' ')}{place} over the real floor", ("below", FLOOR_FACTOR)
+            rows.append(verdict(claim, source, np.nan, ratio, data, _origin(tables, data), rule, why))
     return rows
 
 
 def judge_c5(tables):
-    """C5: the counts and the largest influences that notebook 02 measured on the model of the paper's size."""
-    rows, name = [], "02-train-tst"
-    for metric, limit in (("n_parameters", N_PARAMETERS), ("causality_max_abs", 0), ("padding_max_abs", 0)):
-        values, why = by_seed(tables, name, {"model": "tst_paper_full", "metric": metric})
-        paper = limit if metric == "n_parameters" else np.nan
-        rows.append(
-            verdict("C5", metric, paper, values.to_numpy(), "gcut", _origin(tables, "gcut"), ("exactly", limit), why)
-        )
+    """C5: the count and the largest influences that notebook 02 measured, in float64, at the paper's size."""
+    rows, origin = [], _origin(tables, "gcut")
+    for metric, paper, rule in EXACT:
+        values, why = by_seed(tables, "02-train-tst", {"model": "tst_paper_full", "metric": metric})
+        rows.append(verdict("C5", metric, paper, values.to_numpy(), "gcut", origin, rule, why))
     return rows
 
 
 def judge_c6(tables):
     """C6: TST - each control in accuracy with the MLP, trained on synthetic data alone."""
-    rows, name = [], "06-classification"
-    for data, control in [(d, c) for d in _datasets(tables, name) for c in CONTROLS]:
-        where = {"dataset": data, "metric": "accuracy", "classifier": "mlp"} | _train(0)
-        source = f"TST - {control.replace('_', ' ')}, accuracy, mlp, 0% real"
-        rows.append(_compare(tables, "C6", name, where, ("tst_paper", control), source))
-    return rows
+    name = "06-classification"
+    pairs = [(_classify("accuracy", dataset=d), c) for d in _datasets(tables, name) for c in CONTROLS]
+    return [_compare(tables, "C6", name, where, ("tst_paper", control)) for where, control in pairs]
 
 
 def judge_c7(tables):
     """C7: the better of sigmoid and tanh - the better head with a distribution, in R2 on WWT (ablation "head")."""
-    name, where = "08-ablation", {"dataset": "wwt", "ablation": "head", "metric": "r2"}
-    found = {s: by_seed(tables, name, where | {"setting": s}) for s in ("sigmoid", "tanh", "mixture", "quantised")}
+    where = {"dataset": "wwt", "ablation": "head", "metric": "r2"}
+    found = {s: by_seed(tables, "08-ablation", where | {"setting": s}) for s in (*POINT_HEADS, *OTHER_HEADS)}
     why = next((reason for _, reason in found.values() if reason), "")
     values = pd.DataFrame({s: v for s, (v, _) in found.items()}).dropna()
-    gap = values[["sigmoid", "tanh"]].max(axis=1) - values[["mixture", "quantised"]].max(axis=1)
-    origin = _origin(tables, "wwt")
-    source = "best of sigmoid and tanh - best of mixture and quantised, R2"
-    return [verdict("C7", source, np.nan, gap.to_numpy(), "wwt", origin, ("above", -TOLERANCE), why)]
+    gap = values[[*POINT_HEADS]].max(axis=1) - values[[*OTHER_HEADS]].max(axis=1)
+    source = f"best of {' and '.join(POINT_HEADS)} - best of {' and '.join(OTHER_HEADS)}, r2"
+    return [verdict("C7", source, np.nan, gap.to_numpy(), "wwt", _origin(tables, "wwt"), ("above", -TOLERANCE), why)]
 
 
 def judge_q2(tables):
     """Q2: our seedless model - TST that starts from real steps, synthetic data alone, in accuracy and in R2."""
-    pair, alone = ("tst", "tst_paper"), {"train": "synthetic"}
-    a = {"dataset": "gcut", "metric": "accuracy", "classifier": "mlp"} | _train(0)
-    b = {"dataset": "wwt", "metric": "r2", "regressor": "mlp_1"} | alone
-    first = _compare(tables, "Q2", "06-classification", a, pair, "seedless - seeded, accuracy, mlp", limit=-TOLERANCE)
-    second = _compare(tables, "Q2", "07-regression", b, pair, "seedless - seeded, R2, mlp_1", limit=-TOLERANCE)
-    return [first, second]
+    regress = WWT | {"train": "synthetic", "regressor": "mlp_1"}
+    places = (("06-classification", _classify("accuracy")), ("07-regression", regress))
+    return [_compare(tables, "Q2", name, where, ("tst", "tst_paper"), -TOLERANCE) for name, where in places]
 
 
 def judge_q3(tables):
     """Q3: the least peak memory of the other attentions over that of full attention, at 2,500 steps."""
     name, where = "11-long-sequences", {"metric": "peak_memory_mb", "length": 2500}
-    (full, why), rows = by_seed(tables, name, where | {"attention": "full"}), tables.get(name)
-    others = [] if why else sorted(set(rows["attention"]) - {"full"})
+    full, why = by_seed(tables, name, where | {"attention": "full"})
+    others = [] if why else sorted(set(tables[name]["attention"]) - {"full"})
     ratios = [by_seed(tables, name, where | {"attention": a})[0].mean() / full.mean() for a in others]
-    best = [v for v in ratios if np.isfinite(v)]
-    source, why = (
-        "least peak memory at 2,500 steps over that of full attention",
-        why or "only full attention was measured",
-    )
-    data = _datasets(tables, name)[0]
-    return [
-        verdict("Q3", source, np.nan, [min(best)] if best else [], data, _origin(tables, data), ("measured", 0.5), why)
-    ]
+    least = [min(found)] if (found := [r for r in ratios if np.isfinite(r)]) else []
+    data, why = _datasets(tables, name)[0], why or "only full attention was measured"
+    source, rule = "least peak memory of other attentions over full attention", ("measured", 0.5)
+    return [verdict("Q3", source, np.nan, least, data, _origin(tables, data), rule, why)]
 
 
 RULES = (judge_c1, judge_c2, judge_c3, judge_floors, judge_c5, judge_c6, judge_c7, judge_q2, judge_q3)

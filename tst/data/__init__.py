@@ -78,10 +78,9 @@ def _real(dataset):
 def _simulated(dataset, n_series, seed):
     from tst.data import simulate
 
-    makers = {"gcut": simulate.gcut, "wwt": simulate.wwt, "borg2019": simulate.borg2019}
-    if dataset not in makers:
+    if dataset not in N_SIMULATED:
         raise DataError(f"{dataset} has no simulator: put {REAL[dataset]} into {paths.data_dir()}.")
-    series = makers[dataset](n_series or N_SIMULATED[dataset], seed)
+    series = getattr(simulate, dataset)(n_series or N_SIMULATED[dataset], seed)
     return series, pd.DataFrame({"filter": ["simulated"], "series": [len(series)]})
 
 

@@ -1,7 +1,8 @@
 """borg2019: 5-minute usage of long-running task instances of the 2019 Google cluster trace (CC-BY 4.0, Google).
 
 An instance that restarts within a 5-minute slot has several records there; the one that starts on the slot's boundary
-counts, else the last. Each instance is cut at its gaps; its runs form a group, because they are no independent samples, labelled by collection, the job that an instance belongs to. Machine-normalised units, as published.
+counts, else the last. Each instance is cut at its gaps; its runs form a group, because they are no independent samples,
+labelled by collection, the job that an instance belongs to. Machine-normalised units, as published.
 """
 
 from pathlib import Path
@@ -22,9 +23,10 @@ def load(data_dir):
     table = long.read(path, ["instance", "collection"], ["start_s", *MEASUREMENTS])
     # The trace writes -1 where a record has no histogram of its CPU usage: a missing value, not a usage.
     table[PERCENTILES] = table[PERCENTILES].where(table[PERCENTILES] != -1)
-    slots = one_a_slot(table)
-    n_dropped = len(table) - len(slots)
-    table, counts = long.runs(slots, "instance", "slot", 1, FEATURES, MIN_LENGTH, path)
+    n_read, table = len(table), one_a_slot(table)
+    n_dropped = n_read - len(table)
+    table, counts = long.runs(table, "instance", "slot", 1, FEATURES, MIN_LENGTH, path)
+    counts.loc[1, "series"] = n_read
     counts.loc[1.5] = ["second records of a slot, dropped", n_dropped]
     table = table.assign(collection=table["collection"].astype(str).astype("category"))
     roles = {"label": "collection", "group": "instance"}

@@ -49,7 +49,7 @@ RATIOS = {
     "sampled_of_cpu": ("sampled CPU usage", "CPU rate"),
     "assigned_of_memory": ("assigned memory usage", "canonical memory usage"),
     "max_of_memory": ("maximum memory usage", "canonical memory usage"),
-    "cache_of_memory": ("unmapped page cache", "canonical memory usage"),
+    "cache": ("unmapped page cache", "one"),
     "total_of_cache": ("total page cache", "unmapped page cache"),
 }
 
@@ -93,8 +93,23 @@ def _class_attempts(table, known, jobs, name):
         "request_spearman": rounded(rows[REQUESTS].corr("spearman").to_numpy()),
         "low_priority_share": float(np.average(rows["priority"] <= 1, weights=weight).round(4)),
         "latency_sensitive_share": float(np.average(rows["scheduling_class"] >= 2, weights=weight).round(4)),
+        "same_event_within_job": _same_event(table, name),
         "attempts_of_a_job_quantiles": rounded(np.quantile(jobs[name], PROBABILITIES)),
     }
+
+
+def _same_event(table, name):
+    """Return the mean share of the other attempts of a job that end as this one does (jobs of two or more attempts).
+
+    The odds are moved from the share of the class in the first hours to its published share.
+    """
+    counts = table.groupby(["job", "end_event"]).size().unstack(fill_value=0)
+    counts = counts[counts.sum(axis=1) >= 2]
+    same, total = counts[name], counts.sum(axis=1)
+    share = np.average((same - 1).clip(lower=0) / (total - 1), weights=same.clip(upper=JOB_CAP))
+    here = (table["end_event"] == name).mean()
+    odds = share / (1 - share) * PUBLISHED["class_share"][name] / here
+    return round(float(odds / (1 + odds)), 3)
 
 
 def usage(excerpt, events):
@@ -104,11 +119,12 @@ def usage(excerpt, events):
     """
     keys = ["job ID", "task index"]
     requests = events.dropna(subset=["CPU request"]).groupby(keys)[[p[1] for p in RATIOS.values()][:3]].first()
-    rows = excerpt.join(requests, on=keys)
+    rows = excerpt.join(requests, on=keys).assign(one=1.0)
     sampled = rows.groupby("job ID")["sampled CPU usage"].max()
     disk = rows.groupby("job ID")["local disk space usage"].max()
     return {
-        "source": "first 677 rows of task_usage of the 2011 trace joined to the requests of task_events (71 jobs)",
+        "source": "first 677 rows of task_usage of the 2011 trace joined to the requests of task_events (71 jobs); spread "
+        "of natural logs between and within jobs; cache: log of the value itself",
         "log_ratio": {name: _log_ratio(rows, *pair) for name, pair in RATIOS.items()},
         "jobs_without_sampled_cpu": float((sampled == 0).mean().round(4)),
         "jobs_without_disk": float((disk == 0).mean().round(4)),

@@ -26,7 +26,7 @@ AFTER_TRACE = 2**63 - 1  # time of an event after the end of the trace
 MAX_GAP = 1_000_000  # microseconds: the usage table rounds the start and end of a task to whole seconds
 MAX_END_GAP = 10_000_000  # microseconds between the last measurement and the end event, which is logged elsewhere
 N_BUCKETS = 1021  # hash values of a task, a prime
-ROWS_PER_PASS = 2_000_000  # usage and event rows in memory at a time, about 0.5 GB
+ROWS_PER_PASS = 1_000_000  # usage and event rows in memory at a time
 ROWS_PER_GROUP = 16_384  # of a parquet file, the unit that a pass reads or skips
 
 KEYS = ["job", "task"]
@@ -218,10 +218,11 @@ def _aggregate(files, max_tasks, seed):
             counts["all"] += n
         new = judged.filter(pl.col("filter") == "kept").select(*KEYS, "end_type", "records")
         new = new.with_columns(priority=_priority(new, seed))
-        new_usage = records.select(*KEYS, "start", *FEATURES)
-        kept, usage = (new, new_usage) if kept is None else (pl.concat([kept, new]), pl.concat([usage, new_usage]))
+        kept = new if kept is None else pl.concat([kept, new])
         if max_tasks is not None:
             kept = kept.bottom_k(max_tasks, by="priority")
+        records = records.join(new, on=KEYS, how="semi").select(*KEYS, "start", *FEATURES)
+        usage = records if usage is None else pl.concat([usage, records])
         usage = usage.join(kept, on=KEYS, how="semi")
     counts["sampled"] = len(kept)
     return kept.sort(KEYS), usage.sort(*KEYS, "start"), counts
@@ -263,15 +264,13 @@ def _measured(records):
     absent = [~pl.col(f).is_finite().fill_null(False) for f in FEATURES]
     follows = pl.all_horizontal(pl.col(k) == pl.col(k).shift(1) for k in KEYS).fill_null(False)
     gap = (pl.col("start") - pl.col("end").shift(1)).abs() > MAX_GAP
-    flagged = records.sort(*KEYS, "start", "end").select(
-        *KEYS,
-        "start",
-        "end",
-        missing=pl.any_horizontal(absent),
-        empty=pl.all_horizontal(absent),
-        negative=pl.any_horizontal(pl.col(FEATURES) < 0).fill_null(False),
-        discontinuous=(follows & gap).fill_null(False) | (pl.col("end") <= pl.col("start")),
-    )
+    flags = {
+        "missing": pl.any_horizontal(absent),
+        "empty": pl.all_horizontal(absent),
+        "negative": pl.any_horizontal(pl.col(FEATURES) < 0).fill_null(False),
+    }
+    flagged = records.select(*KEYS, "start", "end", **flags).sort(*KEYS, "start", "end")
+    flagged = flagged.with_columns(discontinuous=(follows & gap).fill_null(False) | (pl.col("end") <= pl.col("start")))
     return flagged.group_by(KEYS, maintain_order=True).agg(
         pl.col("empty").all(),
         pl.col("missing", "negative", "discontinuous").any(),

@@ -44,9 +44,8 @@ def gcut(n_series, seed):
     c = calibration()["gcut"]
     share = np.array([c["published"]["class_share"][k] for k in CLASSES])
     event = _exact_shares(rng, share / share.sum(), n_series)
-    kind = _choose(rng, np.array(c["fitted"]["job_kind_given_event"])[event])
     lengths = _lengths(rng, c, event)
-    jobs, job, task = _jobs(rng, c, kind)
+    jobs, job, task = _jobs(rng, c, event)
     values = _usage(rng, c, jobs.iloc[job], event, lengths)
     attributes = pd.DataFrame(
         {"end_event": pd.Categorical.from_codes(event, CLASSES), "job": 1_000_000 + job, "task": task}
@@ -113,25 +112,34 @@ def length_table():
     return table, tail / (share / share.sum())
 
 
-def _jobs(rng, c, kind):
-    """Draw the jobs that the series belong to; return (jobs table job of each series, task index)."""
-    job, first = np.empty(len(kind), dtype=np.int64), 0
-    tables = []
-    for k, name in enumerate(CLASSES):
-        mine = np.flatnonzero(kind == k)
-        sizes = _quantile(c["attempts"]["by_class"][name]["attempts_of_a_job_quantiles"], rng.random(len(mine) + 1))
-        number = np.searchsorted(np.cumsum(sizes.astype(int)), np.arange(len(mine)), side="right")
-        job[mine] = rng.permutation(number) + first
-        tables.append(_job_table(rng, c, k, number[-1] + 1 if len(mine) else 0))
-        first += len(tables[-1])
-    order = np.argsort(job, kind="stable")
-    task = np.empty_like(job)
-    task[order] = np.arange(len(job)) - np.searchsorted(job[order], job[order])
-    return pd.concat(tables, ignore_index=True), job, task
+def _jobs(rng, c, event):
+    """Draw the jobs of the series; return (table of jobs, job of each series, task index within the job).
+
+    A job has one end event and one look (`job_kind_given_event`: many killed jobs look like ones that finish); a measured
+    share of its attempts end otherwise. Attempts a job: measured.
+    """
+    measured = [c["attempts"]["by_class"][k] for k in CLASSES]
+    job, kinds = np.empty(len(event), dtype=np.int64), []
+    for k in range(4):
+        mine = rng.permutation(np.flatnonzero(event == k))
+        sizes = _quantile(measured[k]["attempts_of_a_job_quantiles"], rng.random(len(mine) + 1)).astype(int)
+        number = np.searchsorted(np.cumsum(sizes), np.arange(len(mine)), side="right")
+        job[mine] = number + len(kinds)
+        rows = np.tile(c["fitted"]["job_kind_given_event"][k], (number.max(initial=-1) + 1, 1))
+        kinds.extend(_choose(rng, rows))
+    stray = rng.random(len(event)) >= np.array([m["same_event_within_job"] for m in measured])[event]
+    job[stray] = rng.permutation(job)[stray]
+    task = pd.Series(job).groupby(job).cumcount().to_numpy()
+    return _job_table(rng, c, np.array(kinds)), job, task
 
 
-def _job_table(rng, c, kind, n):
-    """Draw `n` jobs of a kind: requests with their measured rank correlation, levels as shares of the requests."""
+def _job_table(rng, c, kind):
+    """Draw one job for each of `kind`: requests with their measured rank correlation, levels as log shares of them."""
+    jobs = pd.concat([_jobs_of_kind(rng, c, k, (kind == k).sum()) for k in range(4)], ignore_index=True)
+    return jobs.iloc[np.argsort(np.argsort(kind, kind="stable"))].reset_index(drop=True)
+
+
+def _jobs_of_kind(rng, c, kind, n):
     measured, ratio, fitted = c["attempts"]["by_class"][CLASSES[kind]], c["usage"]["log_ratio"], c["fitted"]
     normal = rng.multivariate_normal(np.zeros(3), measured["request_spearman"], size=n, method="cholesky")
     jobs = {f: _quantile(measured["request_quantiles"][f], ndtr(z)) for f, z in zip(REQUESTS, normal.T, strict=True)}
@@ -175,13 +183,15 @@ def _event_effects(rng, c, event, lengths, row, step):
 
     Two fitted tables of event x measurement: `growth` unfolds with the age of the task (one that fails grows in memory,
     one that will be evicted is squeezed by its neighbours), `last` touches the last window only (one that finishes winds
-    down, one that is killed does not). The strength differs between tasks and is nil for some, which leaves overlap.
+    down, one that is killed does not). Of the failing tasks half hang and half thrash: their CPU moves either way. The strength differs between tasks and is nil for some, which leaves overlap.
     """
     strength = rng.gamma(4, 0.25, len(event)) * (rng.random(len(event)) >= c["share_without"])
     age = 1 - np.exp(-np.maximum(step - 1, 0) / c["growth_steps"])
     last = step == lengths[row] - 1
     effect = age[:, None] * np.array(c["growth"])[event][row] + last[:, None] * np.array(c["last"])[event][row]
     effect *= strength[row][:, None]
+    hangs = (event == FAIL) & (rng.random(len(event)) < 0.5)
+    effect[hangs[row], :2] *= -1
     effect[:, 0] -= c["first_window_cpu"] * (step == 0) * rng.random(len(step))
     return effect
 
@@ -208,7 +218,7 @@ def _usage(rng, c, jobs, event, lengths):
     values[:, 3] = job["memory_request"] * np.exp(np.minimum(memory, 0.2))
     values[:, 4] = values[:, 3] * np.exp(np.abs(job["assigned_of_memory"]))
     values[:, 5] = values[:, 3] * np.exp(np.abs(job["max_of_memory"] + ratio["max_of_memory"]["within"] * noise[:, 1]))
-    values[:, 6] = values[:, 3] * np.exp(np.minimum(job["cache_of_memory"] + 0.58 * noise[:, 3] + cache, 0))
+    values[:, 6] = np.exp(job["cache"] + 0.5 * ratio["cache"]["within"] * noise[:, 3] + cache)
     values[:, 7] = values[:, 6] * np.exp(np.abs(job["total_of_cache"]))
     disk = job["disk_of_request"] + ratio["disk_of_request"]["within"] * rng.standard_normal(len(lengths))[row]
     values[:, 8] = job["disk"] * job["disk_request"] * np.exp(np.minimum(disk, 0))

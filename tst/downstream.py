@@ -1,0 +1,166 @@
+"""Downstream tasks: SeriesSets in, tidy rows out. Train on synthetic (TSTR), real (TRTR) or both; always test on real data.
+
+Classification of the label (GCUT: how a task ended) from the flattened, zero-padded series with the paper's MLP (one hidden
+layer of 128 ReLU, Adam 1e-3, batch 256, 100 epochs) and DoppelGANger's other four classifiers; regression of the last
+50 days of WWT on the first 500. Columns that no training series reaches are left out before the MLP: they are zero in
+training, so that no weight of theirs could learn; the same numbers at a tenth of the cost.
+"""
+
+import warnings
+
+import numpy as np
+import pandas as pd
+from scipy import sparse
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.kernel_ridge import KernelRidge
+from sklearn.linear_model import LinearRegression, LogisticRegression
+from sklearn.metrics import accuracy_score, f1_score, r2_score
+from sklearn.naive_bayes import GaussianNB
+from sklearn.neural_network import MLPClassifier, MLPRegressor
+from sklearn.svm import LinearSVC
+from sklearn.tree import DecisionTreeClassifier
+
+from tst.series import DataError, concat
+
+CLASSIFIERS = ("mlp", "naive_bayes", "logistic_regression", "decision_tree", "svm")
+REGRESSORS = ("linear", "kernel_ridge", "mlp_1", "mlp_5")
+MIN_SERIES = 10
+
+
+def classify(train, test, reference, classifier, seed, n_steps=400, epochs=100):
+    """Train a classifier of the label and score it on real series.
+
+    Parameters
+    ----------
+    train
+        `SeriesSet` to learn from: real, synthetic or both.
+    test
+        Real `SeriesSet` that no generator saw.
+    reference
+        Real training `SeriesSet`: its minimum and maximum scale all sets to [0, 1].
+    classifier
+        One of `CLASSIFIERS`.
+    n_steps
+        Steps that a classifier sees; shorter series are padded with zeros, longer ones cut.
+
+    Returns
+    -------
+    DataFrame
+        Columns metric, value: accuracy and f1_<k> for class k in the order of the label's categories. A class that the
+        training set lacks scores 0.
+    """
+    _check_task(classifier, CLASSIFIERS, train)
+    low, high = reference.values.min(0), reference.values.max(0)
+    X, X_test = (_flat(s, low, high, n_steps) for s in (train, test))
+    y, y_test = train.labels, test.labels
+    classes = reference.attributes[reference.label].astype("category").cat.categories.astype(str)
+    seen = max(train.lengths.max(), 1) * train.n_features
+    X, X_test = X[:, :seen], X_test[:, :seen]
+    if len(set(y)) == 1:
+        predicted = np.full(len(y_test), y[0])
+    else:
+        with warnings.catch_warnings():  # the number of epochs is the paper's, not a criterion
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            predicted = _classifier(classifier, seed, len(y), epochs, X, y)(X_test)
+    scores = f1_score(y_test, predicted, labels=classes, average=None, zero_division=0.0)
+    rows = [("accuracy", accuracy_score(y_test, predicted)), *((f"f1_{k}", v) for k, v in enumerate(scores))]
+    return pd.DataFrame(rows, columns=["metric", "value"])
+
+
+def _classifier(name, seed, n, epochs, X, y):
+    """Return the prediction function of a fitted classifier."""
+    makers = {
+        "mlp": lambda: MLPClassifier(
+            (128,), batch_size=min(256, n), max_iter=epochs, random_state=seed, alpha=0.0, n_iter_no_change=epochs
+        ),
+        "naive_bayes": GaussianNB,
+        "logistic_regression": lambda: LogisticRegression(max_iter=200),
+        "decision_tree": lambda: DecisionTreeClassifier(random_state=seed),
+        "svm": lambda: LinearSVC(random_state=seed),
+    }
+    if name == "naive_bayes":
+        fitted = GaussianNB().fit(X.toarray(), y)
+        return lambda rows: fitted.predict(rows.toarray())
+    return makers[name]().fit(X, y).predict
+
+
+def _flat(series, low, high, n_steps):
+    """Return the scaled, zero-padded series as a sparse matrix (n_series, n_steps * n_features)."""
+    series = series.head(n_steps)
+    unit = (series.values - low) / np.where(high > low, high - low, 1.0)
+    step = np.arange(len(unit)) - np.repeat(series.offsets[:-1], series.lengths)
+    columns = (step[:, None] * series.n_features + np.arange(series.n_features)).ravel()
+    rows = np.repeat(series.series_index, series.n_features)
+    shape = len(series), n_steps * series.n_features
+    return sparse.csr_matrix((unit.ravel().astype(np.float32), (rows, columns)), shape=shape)
+
+
+def mixes(synthetic, real, shares, seed):
+    """Return {share: training set}: the synthetic set plus that share of the real one, nested, in the classes' shares."""
+    order = _stratified_order(real.labels, seed)
+    sets = {}
+    for share in shares:
+        n = round(share * len(real))
+        sets[share] = concat([synthetic, real.take(order[:n])]) if n else synthetic
+    return sets
+
+
+def _stratified_order(labels, seed):
+    """Return an order whose every beginning holds the classes in about their shares."""
+    place = np.empty(len(labels))
+    rng = np.random.default_rng(seed)
+    for label in np.unique(labels):
+        mine = np.flatnonzero(labels == label)
+        place[mine] = (rng.permutation(len(mine)) + rng.random()) / len(mine)
+    return np.argsort(place, kind="stable")
+
+
+def regress(train, test, regressor, seed, context_length=500, prediction_length=50):
+    """Train a regressor of the last days on the first and score it on real series.
+
+    All counts are log(1 + views), divided by the largest of the real test set's context, so that ridge sees numbers of
+    order one. Training series shorter than both spans together are dropped and counted.
+
+    Returns
+    -------
+    DataFrame
+        Columns metric, value: r2 (pinned: mean over the predicted days of scikit-learn's R2, log scale), r2_flat (all
+        days as one vector), r2_variance_weighted, r2_raw (views; mean over days), dropped (training series left out).
+    """
+    _check_task(regressor, REGRESSORS, None)
+    n_steps = context_length + prediction_length
+    kept = train.take(np.flatnonzero(train.lengths >= n_steps)) if (train.lengths >= n_steps).any() else None
+    n_kept = 0 if kept is None else len(kept)
+    if n_kept < MIN_SERIES:
+        raise DataError(f"only {n_kept} of {len(train)} '{train.model}' series have {n_steps} steps; {MIN_SERIES} are needed.")
+    z, z_test = (np.log1p(np.maximum(s.padded(n_steps)[0][:, :, 0], 0)).astype(np.float64) for s in (kept, test))
+    scale = z_test[:, :context_length].max()
+    fitted = _regressor(regressor, seed).fit(z[:, :context_length] / scale, z[:, context_length:] / scale)
+    predicted = fitted.predict(z_test[:, :context_length] / scale) * scale
+    rows = _r2_variants(z_test[:, context_length:], predicted)
+    return pd.DataFrame([*rows.items(), ("dropped", len(train) - n_kept)], columns=["metric", "value"])
+
+
+def _r2_variants(true, predicted):
+    return {
+        "r2": r2_score(true, predicted),
+        "r2_flat": r2_score(true.ravel(), predicted.ravel()),
+        "r2_variance_weighted": r2_score(true, predicted, multioutput="variance_weighted"),
+        "r2_raw": r2_score(np.expm1(true), np.expm1(np.clip(predicted, 0, 25))),
+    }
+
+
+def _regressor(name, seed):
+    if name == "linear":
+        return LinearRegression()
+    if name == "kernel_ridge":
+        return KernelRidge(kernel="linear")
+    hidden = (100,) if name == "mlp_1" else (200,) * 5
+    return MLPRegressor(hidden_layer_sizes=hidden, random_state=seed)
+
+
+def _check_task(name, known, train):
+    if name not in known:
+        raise DataError(f"unknown model '{name}'; known are {', '.join(known)}.")
+    if train is not None and train.label is None:
+        raise DataError(f"'{train.name}' has no label to classify; name one of {list(train.attributes)}.")
