@@ -209,7 +209,9 @@ TEXT = "# Title\n\n<!-- claims:begin -->\nold\n<!-- claims:end -->\n\nText.\n\n<
 @pytest.fixture
 def page(tmp_path):
     """A README with both pairs of markers, and the results that it quotes."""
-    tables.write(CLAIMS, readme.PROFILE, "13-claims", replace=("claim",))
+    folder = tmp_path / readme.RESULTS / "tables"
+    folder.mkdir(parents=True)
+    CLAIMS.to_csv(folder / "13-claims.csv", index=False)
     (tmp_path / "README.md").write_text(TEXT)
     return tmp_path / "README.md"
 
@@ -240,3 +242,10 @@ def test_readme_without_a_marker_is_said(page, capsys, marker):
     page.write_text(TEXT.replace(marker, ""))
     assert readme.main([]) == 1
     assert "marker" in capsys.readouterr().err and "old" in page.read_text()
+
+
+def test_readme_without_results_is_said(page, tmp_path, capsys):
+    """Before the first run the sentence names what is missing."""
+    (tmp_path / readme.RESULTS / "tables" / "13-claims.csv").unlink()
+    assert readme.main(["--check"]) == 1
+    assert "13-claims.csv is missing: run make reproduce" in capsys.readouterr().err

@@ -7,13 +7,13 @@ line each) and between the markers `numbers` (how many claims have which verdict
 import argparse
 import re
 import sys
+from pathlib import Path
 
 import pandas as pd
 
 from tst import claims, paths, tables
-from tst.series import DataError
 
-PROFILE = "laptop"
+RESULTS = "results/laptop"  # what is committed: a run without data writes elsewhere
 
 
 def claims_table(frame):
@@ -43,7 +43,7 @@ def filled(text, parts):
     for name, content in parts.items():
         begin, end = (f"<!-- {name}:{side} -->" for side in ("begin", "end"))
         if (text.count(begin), text.count(end)) not in ((0, 0), (1, 1)) or text.find(begin) > text.find(end):
-            raise DataError(f"README.md: the markers {begin} and {end} must stand once each, in this order.")
+            raise tables.DataError(f"README.md: the markers {begin} and {end} must stand once each, in this order.")
         pattern = re.escape(begin) + ".*?" + re.escape(end)
         text = re.sub(pattern, lambda _, c=content, b=begin, e=end: f"{b}\n{c}\n{e}", text, flags=re.DOTALL)
     return text
@@ -56,14 +56,19 @@ def main(arguments=None):
     check = parser.parse_args(arguments).check
     page = paths.ROOT / "README.md"
     try:
-        frame = tables.read(PROFILE, "13-claims")
+        frame = pd.read_csv(paths.ROOT / RESULTS / "tables" / "13-claims.csv")
         old = page.read_text(encoding="utf-8")
         new = filled(old, {"claims": claims_table(frame), "numbers": numbers(frame)})
-    except (DataError, FileNotFoundError) as error:
+    except FileNotFoundError as error:
+        print(
+            f"{Path(error.filename).name} is missing: run make reproduce, then python -m tst.readme.", file=sys.stderr
+        )
+        return 1
+    except tables.DataError as error:
         print(error, file=sys.stderr)
         return 1
     if check and new != old:
-        print(f"README.md differs from results/{PROFILE}: run python -m tst.readme and look.", file=sys.stderr)
+        print(f"README.md differs from {RESULTS}: run python -m tst.readme and look.", file=sys.stderr)
         return 1
     if new != old:
         page.write_text(new, encoding="utf-8")

@@ -15,6 +15,7 @@ import nbformat
 import papermill
 import yaml
 from papermill.exceptions import PapermillExecutionError
+from traitlets.config import Config
 
 from tst import paths
 
@@ -58,12 +59,10 @@ def tidy(notebook):
 
 
 def kernel_over_ipc():
-    """Let the kernel talk over files in a private folder: no port race between parallel runs, no TCP warning."""
-    from jupyter_client import KernelManager
-
-    folder = tempfile.mkdtemp(prefix="tst-")
-    KernelManager.transport.default_value = "ipc"
-    KernelManager.ip.default_value = f"{folder}/k"
+    """Return settings that let the kernel talk over files in a private folder: no port race between parallel runs."""
+    if sys.platform == "win32":
+        return Config()
+    return Config({"KernelManager": {"transport": "ipc", "ip": f"{tempfile.mkdtemp(prefix='tst-')}/k"}})
 
 
 def run(name, profile, dataset, out):
@@ -85,6 +84,7 @@ def run(name, profile, dataset, out):
             kernel_name="python3",
             progress_bar=False,
             stdout_file=sys.stdout,
+            config=kernel_over_ipc(),
         )
     except PapermillExecutionError as error:
         os.replace(part, failed)
@@ -102,7 +102,6 @@ def main():
     parser.add_argument("--dataset", default="")
     options = parser.parse_args()
     stem = f"{options.notebook}-{options.dataset}" if options.dataset else options.notebook
-    kernel_over_ipc()
     out = Path(paths.results_dir(options.profile)) / f"{stem}.ipynb"
     run(options.notebook, options.profile, options.dataset, out)
     print(f"wrote {out.relative_to(paths.ROOT)}")

@@ -34,7 +34,36 @@ PUBLISHED = {
     "mode_lengths": [2, 3, 4, 9],
 }
 FITTED = {
-    "source": "chosen, not measured",
+    "source": "not measurable without the usage table: chosen so that classifiers trained on half of the series score "
+    "about what is published for the real data (arXiv 1909.13403 and 2506.07312: MLP .81-.82, naive Bayes .37, "
+    "logistic .69, SVM .71; the tree, .81 there, stays at .76-.79 here), while the first two steps alone tell "
+    "clearly less (MLP about .68); lengths so that the published shape holds. Rows: EVICT, FAIL, FINISH, KILL; "
+    "levels, growth and last are natural logs",
+    "job_kind_given_event": [[0.66, 0.03, 0.29, 0.02], [0.02, 0.79, 0.18, 0.01], [0.03, 0.03, 0.92, 0.02], [0.1, 0.05, 0.7, 0.15]],
+    "length_tail_alpha": 1.3,
+    "length_shape_1_to_12": [0.06, 0.2, 0.15, 0.1, 0.055, 0.05, 0.055, 0.07, 0.085, 0.06, 0.035, 0.025],
+    "length_decay_13_to_50": 0.92,
+    "length_smoothing": 0.05,
+    "log_level_of_kind": {
+        "cpu_of_request": [2.89, 1.06, 2.5, 2.5],
+        "max_cpu_of_cpu": [-1.2, -0.6, -1.4, -1.4],
+        "memory_of_request": [-0.12, -0.97, 0, 0],
+        "cache": [-0.85, -0.93, 0.8, 0.8],
+    },
+    "between_jobs": {
+        "cpu_of_request": [0.34, 0.23, 0.46, 0.46],
+        "max_cpu_of_cpu": [0.46, 0.23, 0.46, 0.46],
+        "cache": [0.57, 0.34, 0.57, 0.57],
+        "memory_of_request": [0.57, 0.34, 0.8, 0.8],
+    },
+    "log_cpu_limit": 1.4,
+    "event_effects": {
+        "share_without": 0.02,
+        "growth_steps": 0.4,
+        "growth": [[0.74, 0.89, -0.48, -2.64], [1.13, 0.69, 2.0, -2.15], [0, 0, 0, 0.42], [0, 0, 0, 0]],
+        "last": [[0, 0, 0, 0], [0.42, 0.5, 0.5, 0], [-0.74, 0, -0.3, 0], [0.2, 0, 0, 0]],
+        "first_window_cpu": 0.3,
+    },
 }
 MEASUREMENTS = [
     "CPU rate", "maximum CPU rate", "sampled CPU usage", "canonical memory usage", "assigned memory usage",

@@ -10,6 +10,7 @@ Out of core: each part becomes a parquet file sorted by a hash of the task; then
 import os
 import sys
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -28,6 +29,7 @@ MAX_END_GAP = 10_000_000  # microseconds between the last measurement and the en
 N_BUCKETS = 1021  # hash values of a task, a prime
 ROWS_PER_PASS = 1_000_000  # usage and event rows in memory at a time
 ROWS_PER_GROUP = 16_384  # of a parquet file, the unit that a pass reads or skips
+PROGRESS = {"mininterval": 1, "ascii": True}
 
 KEYS = ["job", "task"]
 FEATURES = (
@@ -114,7 +116,7 @@ def build(usage_parts, event_parts, work_dir, max_tasks=100_000, seed=0):
         stopped = ", ".join(f"{n} {name}" for name, n in counts.items() if n and name not in ("all", "kept", "sampled"))
         first = parts["task_usage"][0]
         raise DataError(f"no task of {first} and the other parts given passes the filters ({stopped}); add more parts.")
-    whole = all(len(p) == N_PARTS for p in parts.values())
+    whole = all([p.name for p in paths] == [part_name(i) for i in range(N_PARTS)] for paths in parts.values())
     table = pd.DataFrame({"filter": list(counts), "tasks": list(counts.values())})
     return _series_set(kept, usage, "original" if whole else "subset"), table
 
@@ -127,9 +129,9 @@ def _checked(parts, table):
     for part in parts:
         if not part.is_file():
             raise DataError(f"{part} is missing; download it with make data PARTS=... or leave its number out.")
-    for one, next_one in zip(parts, parts[1:], strict=False):
-        if one.name == next_one.name:
-            raise DataError(f"{next_one} is given twice; give each part of {table} once.")
+    for one, other in pairwise(parts):
+        if one.name == other.name:
+            raise DataError(f"{other} is given twice; give each part of {table} once.")
     return parts
 
 
@@ -140,10 +142,8 @@ def _convert_all(parts, work_dir):
     pool = ThreadPoolExecutor(pl.thread_pool_size())
     try:
         waiting = {pool.submit(_convert, part, table, work_dir): table for part, table in jobs}
-        progress = {"desc": "parts", "total": len(jobs), "mininterval": 1, "ascii": True}
-        with tqdm(as_completed(waiting), file=sys.stdout, **progress) as done:
-            for future in done:
-                files[waiting[future]].append(future.result())
+        for future in tqdm(as_completed(waiting), "parts", len(jobs), file=sys.stdout, **PROGRESS):
+            files[waiting[future]].append(future.result())
     finally:
         pool.shutdown(cancel_futures=True)
     return files
@@ -209,8 +209,7 @@ def _aggregate(files, max_tasks, seed):
     edges = np.linspace(0, N_BUCKETS, n_passes + 1).astype(int)
     counts = dict.fromkeys(["all", *FILTERS, "kept", "sampled"], 0)
     kept, usage = None, None
-    progress = {"desc": "tasks", "mininterval": 1, "ascii": True}
-    for low, high in zip(tqdm(edges[:-1], file=sys.stdout, **progress), edges[1:], strict=True):
+    for low, high in tqdm(list(pairwise(edges)), "tasks", file=sys.stdout, **PROGRESS):
         records, events = (_read(files[table], low, high) for table in ("task_usage", "task_events"))
         judged = _judge(records, events)
         for name, n in judged["filter"].value_counts().iter_rows():
@@ -219,11 +218,11 @@ def _aggregate(files, max_tasks, seed):
         new = judged.filter(pl.col("filter") == "kept").select(*KEYS, "end_type", "records")
         new = new.with_columns(priority=_priority(new, seed))
         kept = new if kept is None else pl.concat([kept, new])
-        if max_tasks is not None:
-            kept = kept.bottom_k(max_tasks, by="priority")
         records = records.join(new, on=KEYS, how="semi").select(*KEYS, "start", *FEATURES)
         usage = records if usage is None else pl.concat([usage, records])
-        usage = usage.join(kept, on=KEYS, how="semi")
+        if max_tasks is not None:
+            kept = kept.bottom_k(max_tasks, by="priority")
+            usage = usage.join(kept, on=KEYS, how="semi")
     counts["sampled"] = len(kept)
     return kept.sort(KEYS), usage.sort(*KEYS, "start"), counts
 
@@ -237,14 +236,12 @@ def _read(files, low, high):
 def _judge(records, events):
     """Return one row a task: job, task, records, end_type, and the filter that stops it or "kept"."""
     tasks = _ends(events).join(_measured(records), on=KEYS, how="full", coalesce=True)
-    off_end = (pl.col("end_time") < pl.col("last_start") - MAX_END_GAP) | (
-        pl.col("end_time") > pl.col("last_end") + MAX_END_GAP
-    )
+    meets = pl.col("end_time").is_between(pl.col("last_start") - MAX_END_GAP, pl.col("last_end") + MAX_END_GAP)
     reason = pl.when(pl.col("end_type").is_null() | (pl.col("end_type") == LOST)).then(pl.lit("no end event"))
     reason = reason.when(pl.col("empty").fill_null(True)).then(pl.lit("empty"))
     for name in ("missing", "negative", "discontinuous"):
         reason = reason.when(name).then(pl.lit(name))
-    reason = reason.when(off_end | (pl.col("ways") > 1)).then(pl.lit("mismatched end"))
+    reason = reason.when(~meets | (pl.col("ways") > 1)).then(pl.lit("mismatched end"))
     return tasks.with_columns(filter=reason.otherwise(pl.lit("kept")))
 
 

@@ -1,0 +1,132 @@
+"""Laws of the downstream tasks: copies score as the original, chance is chance, padding is nothing, R2 is known."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from tst import downstream
+from tst.series import DataError, Feature, concat, from_list
+
+
+def labelled(n=120, seed=0, n_features=2, signal=1.0, model="real"):
+    """Return series of three classes whose level tells the class."""
+    rng = np.random.default_rng(seed)
+    kind = rng.integers(0, 3, n)
+    arrays = [rng.uniform(size=(rng.integers(1, 8), n_features)) + signal * k for k in kind]
+    attributes = pd.DataFrame({"kind": pd.Categorical.from_codes(kind, ["a", "b", "c"])})
+    fields = {"name": "toy", "origin": "simulated", "interval": "5min", "label": "kind", "model": model}
+    return from_list(arrays, attributes=attributes, features=[Feature(f"f{j}") for j in range(n_features)], **fields)
+
+
+def score(train, test, classifier="mlp", reference=None, n_steps=13, seed=0):
+    """Return the metrics of one fit as a mapping."""
+    frame = downstream.classify(train, test, reference or train, classifier, seed, n_steps, epochs=150)
+    return frame.set_index("metric")["value"].to_dict()
+
+
+@pytest.mark.parametrize("classifier", downstream.CLASSIFIERS)
+def test_a_copy_scores_as_the_original(classifier):
+    """TSTR of copied data = TRTR, for every classifier, bit by bit; the classes are learnt."""
+    real, test = labelled(), labelled(seed=1)
+    copied = real.take(np.arange(len(real)))
+    assert score(copied, test, classifier) == score(real, test, classifier)
+    assert score(real, test, classifier)["accuracy"] > 0.6
+
+
+@pytest.mark.parametrize("classifier", downstream.CLASSIFIERS)
+def test_permuted_labels_give_chance(classifier):
+    """With labels that mean nothing no classifier is far from the largest class."""
+    real, test = labelled(300), labelled(300, seed=1)
+    permuted = real.attributes["kind"].sample(frac=1, random_state=0).reset_index(drop=True)
+    real.attributes["kind"] = permuted
+    assert abs(score(real, test, classifier)["accuracy"] - 1 / 3) < 0.12
+
+
+def test_flat_is_the_padded_array():
+    """The sparse matrix equals the literal way: pad, scale, zero the padding, flatten."""
+    series = labelled(9)
+    low, high = series.values.min(0), series.values.max(0)
+    values, mask = series.padded(11)
+    literal = np.where(mask[:, :, None], (values - low) / (high - low), 0).reshape(9, -1)
+    np.testing.assert_allclose(downstream._flat(series, low, high, 11).toarray(), literal, atol=1e-6)
+
+
+@pytest.mark.parametrize("classifier", ["naive_bayes", "logistic_regression", "decision_tree"])
+def test_longer_padding_changes_nothing(classifier):
+    """Steps that no series reaches change no metric."""
+    real, test = labelled(), labelled(seed=1)
+    assert score(real, test, classifier, n_steps=8) == score(real, test, classifier, n_steps=400)
+
+
+def test_a_class_that_training_lacks_scores_zero():
+    """F1 of the class is 0, the others are scored; one class alone is predicted throughout."""
+    real, test = labelled(), labelled(seed=1)
+    two = real.take(np.flatnonzero(real.labels != "b"))
+    found = score(two, test, "decision_tree", reference=real)
+    assert found["f1_1"] == 0 and found["f1_0"] > 0.5 and set(found) == {"accuracy", "f1_0", "f1_1", "f1_2"}
+    one = real.take(np.flatnonzero(real.labels == "c"))
+    assert score(one, test, "mlp", reference=real)["accuracy"] == pytest.approx((test.labels == "c").mean())
+
+
+def test_mixes_are_nested_and_stratified():
+    """1 % lies within 10 % within all; each class has its share; share 0 is the synthetic set itself."""
+    real, synthetic = labelled(200), labelled(50, seed=3, model="x")
+    sets = downstream.mixes(synthetic, real, (0, 0.1, 0.5, 1.0), seed=0)
+    assert sets[0] is synthetic and len(sets[1.0]) == 250
+    small, large = ({tuple(x.ravel()) for x in list(sets[s])[50:]} for s in (0.1, 0.5))
+    assert small < large
+    added = pd.Series(sets[0.5].labels[50:]).value_counts(normalize=True)
+    for name, share in pd.Series(real.labels).value_counts(normalize=True).items():
+        assert added[name] == pytest.approx(share, abs=0.03)
+
+
+def traffic(n=60, seed=0, n_steps=30):
+    """Return weekly series whose last days follow from the first."""
+    rng = np.random.default_rng(seed)
+    level, phase = rng.uniform(2, 6, (n, 1)), rng.integers(0, 7, (n, 1))
+    days = np.expm1(level + np.sin((np.arange(n_steps) + phase) * 2 * np.pi / 7))
+    fields = {"name": "wwt", "origin": "simulated", "interval": "1D", "attributes": pd.DataFrame({"page": range(n)})}
+    return from_list(list(days[:, :, None]), features=[Feature("views")], **fields)
+
+
+def r2(train, test, regressor):
+    """Return the metrics of one regression as a mapping."""
+    return downstream.regress(train, test, regressor, 0, 25, 5).set_index("metric")["value"].to_dict()
+
+
+def test_a_law_is_learnt_exactly_by_the_linear_model():
+    """A sinusoid plus level is linear in its past: R2 is 1 in every variant."""
+    found = r2(traffic(), traffic(seed=1), "linear")
+    assert all(found[m] == pytest.approx(1, abs=1e-4) for m in ("r2", "r2_flat", "r2_variance_weighted", "r2_raw"))
+    assert found["dropped"] == 0
+
+
+def test_r2_variants_hand_computed():
+    """Predicting each day's mean gives 0 by day; as one vector the days' own means are explained."""
+    true = np.array([[1.0, 5.0], [3.0, 7.0]])
+    found = downstream._r2_variants(true, np.tile(true.mean(0), (2, 1)))
+    assert found["r2"] == 0 and found["r2_flat"] == pytest.approx(0.8)
+
+
+@pytest.mark.parametrize("regressor", downstream.REGRESSORS)
+def test_regression_repeats(regressor):
+    """The same seed gives the same numbers; a copy trains like the original."""
+    train, test = traffic(), traffic(seed=1)
+    assert r2(train, test, regressor) == r2(train.take(np.arange(60)), test, regressor)
+
+
+def test_short_series_are_counted_and_too_few_are_refused():
+    """Series that stopped early are dropped and counted; fewer than ten left end in a sentence."""
+    train, test = traffic(), traffic(seed=1)
+    mixed = concat([train.take(np.arange(20)), train.take(np.arange(20, 60)).head(2)])
+    assert r2(mixed, test, "linear")["dropped"] == 40
+    with pytest.raises(DataError, match="only 0 of 60 'real' series have 30 steps"):
+        r2(train.head(29), test, "linear")
+
+
+def test_mistakes():
+    """An unknown model and a set without label are named."""
+    with pytest.raises(DataError, match="unknown model 'forest'"):
+        score(labelled(), labelled(), "forest")
+    with pytest.raises(DataError, match="no label"):
+        downstream.classify(traffic(), traffic(), traffic(), "mlp", 0)

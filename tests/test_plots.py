@@ -1,0 +1,203 @@
+"""Laws of the figures: something is drawn, axes are named, what is drawn is what was given, alt text is required."""
+
+import subprocess
+import sys
+
+import matplotlib
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+from tst import claims, plots
+
+matplotlib.use("Agg")
+NAMES = ["cpu_rate", "memory_usage"]
+RNG = np.random.default_rng(0)
+
+
+@pytest.fixture(autouse=True)
+def style():
+    """Set the style, and close what a test leaves open."""
+    plots.set_style()
+    yield
+    matplotlib.pyplot.close("all")
+
+
+def scored(x="classifier", panels=("mlp", "svm"), level=0.7, n_seeds=3, **fields):
+    """Return tidy rows of two models and the real one, `level` + a tenth each."""
+    rows = [
+        {"model": m, "train": t, x: p, "seed": s, "value": level + 0.1 * i + 0.01 * s}
+        for i, (m, t) in enumerate((("tst_paper", "synthetic"), ("doppelganger", "synthetic"), ("real", "real")))
+        for p in panels
+        for s in range(n_seeds)
+    ]
+    return pd.DataFrame(rows).assign(**{"dataset": "gcut", "origin": "simulated", "metric": "accuracy"} | fields)
+
+
+def grown():
+    """Return tidy rows of two models over three shares."""
+    return pd.concat([scored().assign(share=s) for s in (0.0, 0.1, 1.0)]).query(
+        "model != 'real' and classifier == 'mlp'"
+    )
+
+
+def by_class():
+    """Return tidy rows of F1 in four classes."""
+    return pd.concat([scored(panels=["mlp"], metric=f"f1_{k}") for k in range(4)])
+
+
+def paper(metric):
+    """Return the paper's numbers of one metric."""
+    return claims.paper_numbers().query("source == 'TST'")[lambda f: f["metric"].str.startswith(metric)]
+
+
+def arrays(n, length=20, n_features=2):
+    """Return n random series."""
+    return [RNG.random((length + i, n_features)) for i in range(n)]
+
+
+LOSS = pd.DataFrame([{"step": t, "loss": 1 / (1 + t) + 0.01 * s, "seed": s} for s in (0, 1) for t in range(20)])
+STATISTICS = pd.DataFrame({"statistic": ["mean length"] * 2, "source": ["real", "published"], "value": [11.0, 12.0]})
+JUDGED = claims.judge({"06-classification": grown().assign(share=0.0)})
+FIGURES = {
+    "lengths": lambda: plots.lengths({"real": [1, 2, 2, 9], "tst_paper": [3, 3]}),
+    "examples": lambda: plots.examples(arrays(3), NAMES, "Three series", "share"),
+    "examples of one feature": lambda: plots.examples(arrays(5, 550, 1), ["views"], "Five pages", "views/day"),
+    "comparison": lambda: plots.comparison(STATISTICS),
+    "pearson": lambda: plots.pearson({"real": np.eye(2), "tst_paper": np.ones((2, 2))}, NAMES),
+    "loss": lambda: plots.loss_curve(LOSS),
+    "generated": lambda: plots.generated([RNG.random(9)] * 5, [RNG.random(50)] * 5, 2, "cpu_rate", "share"),
+    "seedless": lambda: plots.generated([RNG.random(9)], [RNG.random(50)], 0, "cpu_rate", "share"),
+    "scores": lambda: plots.scores(scored(), "classifier", paper("accuracy").query("share == 0")),
+    "scores of one seed": lambda: plots.scores(scored(n_seeds=1), "classifier"),
+    "shares": lambda: plots.shares(grown(), paper("accuracy")),
+    "f1": lambda: plots.f1(by_class(), paper("f1")),
+    "claims": lambda: plots.claims(JUDGED),
+}
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_every_figure_is_drawn_and_named(name, tmp_path):
+    """Each panel holds ink, each figure an x label, the file is opaque white at the edge and not too large."""
+    fig = FIGURES[name]()
+    panels = [ax for ax in fig.axes if ax.get_label() != "<colorbar>"]
+    assert all(ax.has_data() for ax in panels)
+    assert any(ax.get_xlabel() or ax.get_xticklabels()[0].get_text() for ax in panels) or fig.get_supxlabel()
+    assert plots.save(fig, tmp_path / "figures" / "a", "What it shows") is None
+    image = Image.open(tmp_path / "figures" / "a.png").convert("RGBA")
+    assert image.getpixel((0, 0)) == (255, 255, 255, 255) and image.getextrema()[3] == (255, 255)
+    assert max(image.size) < 1800 and np.asarray(image.convert("L")).std() > 5
+    assert [p.name for p in (tmp_path / "figures").iterdir()] == ["a.png"]
+
+
+@pytest.mark.parametrize(
+    ("name", "label"),
+    [
+        ("lengths", "length (steps, log scale)"),
+        ("examples of one feature", "views (views/day)"),
+        ("loss", "training loss (normalised units, log scale)"),
+        ("generated", "cpu rate\n(share)"),
+        ("scores", "accuracy on real test data"),
+        ("shares", "real training data added (%, not to scale)"),
+        ("f1", "F1 on real test data"),
+    ],
+)
+def test_axes_say_what_and_in_which_unit(name, label):
+    """The label with its unit stands at an axis."""
+    fig = FIGURES[name]()
+    assert label in {fig.get_supxlabel(), *(ax.get_xlabel() for ax in fig.axes), *(ax.get_ylabel() for ax in fig.axes)}
+
+
+@pytest.mark.parametrize("name", ["scores", "shares", "f1", "claims"])
+def test_simulated_stands_in_the_figure(name):
+    """A figure of simulated data says so."""
+    fig = FIGURES[name]()
+    texts = [t.get_text() for t in fig.findobj(matplotlib.text.Text)]
+    assert any("simulated" in t for t in texts)
+
+
+@pytest.mark.parametrize("alt", ["", "  ", None])
+def test_alt_text_is_required(alt, tmp_path):
+    """A figure without alt text is not written."""
+    with pytest.raises(ValueError, match="no alt text"):
+        plots.save(plots.lengths({"real": [1, 2]}), tmp_path / "a", alt)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_notebook_gets_the_alt_text(tmp_path, monkeypatch):
+    """Inside IPython the figure is shown once, with its alt text; outside nothing is shown."""
+    shown = []
+    monkeypatch.setattr(plots, "display", lambda fig, metadata: shown.append(metadata))
+    plots.save(plots.lengths({"real": [1, 2]}), tmp_path / "a", "Two lengths")
+    assert shown == []
+    monkeypatch.setattr(plots, "get_ipython", lambda: "a shell")
+    plots.save(plots.lengths({"real": [1, 2]}), tmp_path / "a", "Two lengths")
+    assert shown == [{"image/png": {"alt": "Two lengths"}}] and not matplotlib.pyplot.get_fignums()
+
+
+def test_a_broken_figure_leaves_the_old_file(tmp_path, monkeypatch):
+    """What cannot be drawn neither replaces nor litters."""
+    plots.save(plots.lengths({"real": [1, 2]}), tmp_path / "a", "Two lengths")
+    before = (tmp_path / "a.png").read_bytes()
+    monkeypatch.setattr(matplotlib.figure.Figure, "savefig", lambda *a, **k: (_ for _ in ()).throw(OSError("no")))
+    with pytest.raises(OSError, match="no"):
+        plots.save(plots.lengths({"real": [1, 2]}), tmp_path / "a", "Two lengths")
+    assert (tmp_path / "a.png").read_bytes() == before and len(list(tmp_path.iterdir())) == 1
+
+
+def test_lengths_are_the_share_at_least_as_long():
+    """Of 1, 2, 2, 9 all have one step, three quarters two, a quarter nine."""
+    (line,) = plots.lengths({"real": [1, 2, 2, 9]}).axes[0].lines
+    x, y = line.get_data()
+    assert dict(zip(x, y, strict=True)) == {1: 100, 2: 75} | {k: 25 for k in range(3, 10)}
+
+
+def test_intervals_are_those_of_the_claims():
+    """Figures and verdicts share one interval; one seed has none."""
+    mean, half = plots._interval([0.1, 0.4, 0.2])
+    assert (mean, mean - half, mean + half) == pytest.approx(claims.interval([0.1, 0.4, 0.2]))
+    assert np.isnan(plots._interval([0.1])[1])
+
+
+def test_the_paper_s_numbers_are_drawn_where_they_belong():
+    """The hollow marker of TST at share 0 stands at 0.711."""
+    fig = plots.scores(scored(panels=["mlp"]), "classifier", paper("accuracy").query("share == 0"))
+    hollow = {float(line.get_xdata()[0]) for line in fig.axes[0].lines if line.get_markerfacecolor() == "white"}
+    assert hollow == {0.711, 0.671}
+
+
+def test_a_value_far_below_is_written_not_drawn():
+    """One R2 of -453 does not flatten the others: it stands at the edge as a number."""
+    frame = scored("regressor", ("linear",), origin="subset", metric="r2")
+    frame.loc[frame["model"] == "tst_paper", "value"] = -453.0
+    ax = plots.scores(frame, "regressor").axes[0]
+    assert "◂ -453" in [t.get_text() for t in ax.texts] and ax.get_xlim()[0] > 0
+
+
+def test_labels_at_the_end_do_not_overlap():
+    """Lines that end at the same height get labels that stand apart."""
+    frame = pd.concat([grown().assign(model=m, value=0.5) for m in ("tst", "ar", "rnn", "hmm")])
+    fig = plots.shares(frame)
+    heights = sorted(fig.axes[0].transData.transform((0, t.xy[1]))[1] for t in fig.axes[0].texts)
+    assert len(heights) == 4 and min(np.diff(heights)) > 10
+
+
+def test_claims_without_any_result_is_still_a_figure(tmp_path):
+    """Before any table exists the figure says that nothing could be tested."""
+    fig = plots.claims(claims.judge({}))
+    assert fig.axes[0].get_title(loc="left") == "no check could be tested"
+
+
+def test_models_are_told_apart():
+    """No two models share colour and marker, and the fixed colours are fixed."""
+    looks = [look[1:] for key, look in plots.MODELS.items() if key not in ("published", "simulated")]
+    assert len(set(looks)) == len(looks)
+    assert [plots.MODELS[k][1] for k in ("real", "tst_paper", "doppelganger")] == ["#444444", "#0072B2", "#E69F00"]
+
+
+def test_importing_opens_no_window():
+    """Importing the module prints nothing and makes no figure."""
+    code = "import tst.plots, matplotlib.pyplot as p; assert not p.get_fignums()"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env={"MPLBACKEND": "Agg"})
+    assert (done.returncode, done.stdout) == (0, "")
