@@ -126,7 +126,7 @@ def test_notebook_shape(path):
     code = [c for c in cells if c.cell_type == "code"]
     lines = [len(c.source.splitlines()) for c in code]
     assert len(cells) <= 40 and max(lines) <= 25
-    assert statistics.median(lines) <= 6
+    assert statistics.median(lines) <= 5
     assert re.match(r"# \d+\. .*\?", cells[0].source) and cells[1].source.startswith(">")
     assert all(c.execution_count is None and not c.outputs for c in code)
     assert sum("def " in line and line.startswith("def ") for c in code for line in c.source.splitlines()) <= 2

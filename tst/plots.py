@@ -183,8 +183,8 @@ def scores(frame, x, paper=None):
     names.sort(key=lambda name: name[0] != "real")
     size = (2.3 * len(panels) + 1.8, 0.36 * len(names) + 1.2)
     fig, axes = plt.subplots(1, len(panels), figsize=size, squeeze=False, sharey=True, layout="constrained")
-    q1, q3 = np.quantile(ours["value"], [0.25, 0.75])
-    limit = q1 - 10 * max(q3 - q1, 0.02)
+    middle, high = np.quantile(ours["value"], [0.5, 0.75])
+    limit = middle - 20 * max(high - middle, 0.05)
     for ax, panel in zip(axes[0], panels, strict=True):
         for row, name in enumerate(names):
             _dot(ax, theirs[theirs[x] == panel], name, row + 0.18, limit, "paper ")
@@ -234,23 +234,19 @@ def claims(frame):
 
     `frame` has the columns of table 13-claims; our interval is in the verdict's colour, the paper's value hollow.
     """
+    frame = frame[frame["ours"].notna()]
     floors = frame["source"].str.endswith("over the real floor")
     differences = frame["source"].str.contains(" - ", regex=False) & ~floors
-    parts = [(differences, 0, "difference in score (hollow: the paper's)"), (floors, 2, FLOOR)]
-    parts = [(frame[where & frame["ours"].notna()], limit, label) for where, limit, label in parts]
-    parts = [part for part in parts if len(part[0])]
-    heights = [len(rows) + 2 for rows, _, _ in parts]
-    options = {"gridspec_kw": {"height_ratios": heights}, "squeeze": False, "layout": "constrained"}
-    fig, axes = plt.subplots(max(len(parts), 1), 1, figsize=(10, 0.28 * sum(heights) + 0.6), **options)
-    for ax, (rows, limit, label) in zip(axes[:, 0], parts, strict=False):
+    parts = [(frame[differences], 0, "difference in score (hollow: the paper's)"), (frame[floors], 2, FLOOR)]
+    heights = [max(len(rows), 1) + 2 for rows, _, _ in parts]
+    fig = plt.figure(figsize=(10, 0.28 * sum(heights) + 0.6), layout="constrained")
+    for ax, (rows, limit, label) in zip(fig.subplots(2, 1, gridspec_kw={"height_ratios": heights}), parts, strict=True):
         for y, row in enumerate(rows.itertuples()):
             _judged(ax, y, row)
         ax.axvline(limit, color=GREY, lw=0.9)
         names = [f"{r.claim}  {r.source} ({r.dataset}, {r.origin})".replace("_", " ") for r in rows.itertuples()]
         ax.set_yticks(range(len(rows)), names)
-        ax.set(xlabel=label, ylim=(len(rows) - 0.4, -0.6))
-    if not parts:
-        axes[0, 0].set(title="no check could be tested", xticks=[], yticks=[])
+        ax.set(xlabel=label, ylim=(len(rows) - 0.4, -0.6), title="" if len(rows) else "no check could be made")
     return fig
 
 

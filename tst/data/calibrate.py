@@ -10,8 +10,9 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from scipy.ndimage import median_filter
 
+from tst.data.calibrate_wwt import PROBABILITIES, rounded, rounded_values, wwt
+from tst.data.statistics import acf, instances, records
 from tst.paths import data_dir
 from tst.series import DataError
 
@@ -20,7 +21,6 @@ JOB_CAP = 100
 BULK = 50
 CLASSES = ("EVICT", "FAIL", "FINISH", "KILL")
 REQUESTS = ["cpu_request", "memory_request", "disk_request"]
-PROBABILITIES = np.linspace(0, 1, 21)
 CPU = ["cpu_mean", "cpu_max", "cpu_sampled", "cpu_p50", "cpu_p90", "cpu_p99"]
 BORG = [*CPU, "memory_mean", "memory_max", "memory_assigned"]
 PUBLISHED = {
@@ -39,7 +39,12 @@ FITTED = {
     "logistic .69, SVM .71; the tree, .81 there, stays at .76-.79 here), while the first two steps alone tell "
     "clearly less (MLP about .68); lengths so that the published shape holds. Rows: EVICT, FAIL, FINISH, KILL; "
     "levels, growth and last are natural logs",
-    "job_kind_given_event": [[0.66, 0.03, 0.29, 0.02], [0.02, 0.79, 0.18, 0.01], [0.03, 0.03, 0.92, 0.02], [0.1, 0.05, 0.7, 0.15]],
+    "job_kind_given_event": [
+        [0.66, 0.03, 0.29, 0.02],
+        [0.02, 0.79, 0.18, 0.01],
+        [0.03, 0.03, 0.92, 0.02],
+        [0.1, 0.05, 0.7, 0.15],
+    ],
     "length_tail_alpha": 1.3,
     "length_shape_1_to_12": [0.06, 0.2, 0.15, 0.1, 0.055, 0.05, 0.055, 0.07, 0.085, 0.06, 0.035, 0.025],
     "length_decay_13_to_50": 0.92,
@@ -61,7 +66,7 @@ FITTED = {
         "share_without": 0.02,
         "growth_steps": 0.4,
         "growth": [[0.74, 0.89, -0.48, -2.64], [1.13, 0.69, 2.0, -2.15], [0, 0, 0, 0.42], [0, 0, 0, 0]],
-        "last": [[0, 0, 0, 0], [0.42, 0.5, 0.5, 0], [-0.74, 0, -0.3, 0], [0.2, 0, 0, 0]],
+        "last": [[0, 0, 0, 0], [0.42, 0.5, 0.5, 0], [-0.74, 0, -0.3, 0], [0, 0, 0, 0]],
         "first_window_cpu": 0.3,
     },
 }
@@ -88,13 +93,6 @@ def weighted_quantiles(values, weights):
     order = np.argsort(values)
     position = np.cumsum(weights[order]) - weights[order] / 2
     return rounded(np.interp(PROBABILITIES, position / weights.sum(), values[order]))
-
-
-def rounded(values, digits=4):
-    """Return `values` as nested lists of floats with `digits` significant digits (JSON stays small)."""
-    if isinstance(values, np.ndarray) and values.ndim > 1:
-        return [rounded(v, digits) for v in values]
-    return [float(f"{v:.{digits}g}") for v in np.asarray(values, dtype=float)]
 
 
 def attempts(table):
@@ -172,29 +170,27 @@ def _log_ratio(rows, what, of):
     )
 
 
-def _acf(values, lag):
-    """Return the autocorrelation at `lag` along the last axis (0 for a constant), NaN-free input."""
-    centred = values - values.mean(-1, keepdims=True)
-    total = (centred**2).sum(-1)
-    return np.where(total > 1e-12, (centred[..., lag:] * centred[..., :-lag]).sum(-1) / np.maximum(total, 1e-12), 0)
-
-
 def borg2019(table):
     """Return by collection: lengths, levels, dynamics and correlations of the 9 measurements (log10 scale)."""
     table = table[(table[BORG] >= 0).all(axis=1)]
     return {
         "source": "borg2019_usage: 82 long task instances of the 2019 Google cluster trace; order of features as listed",
         "features": BORG,
+        "compared": {"real": rounded_values(instances(_long_arrays(table), BORG))},
         "collections": {str(name): _collection(rows) for name, rows in table.groupby("collection")},
     }
 
 
+def _long_arrays(table):
+    return [g[BORG].to_numpy(dtype=float) for _, g in table.groupby("instance")]
+
+
 def _collection(rows):
-    groups = [g[BORG].to_numpy(dtype=float) for _, g in rows.groupby("instance")]
+    groups = _long_arrays(rows)
     logs = [_log10(g) for g in groups]
     levels = np.array([np.median(g, axis=0) for g in logs])
     within = [g - m for g, m in zip(logs, levels, strict=True)]
-    lag = [np.array([[_acf(c, k) for c in g.T] for k in (1, 12)]) for g in within]
+    lag = [np.array([[acf(c, k) for c in g.T] for k in (1, 12)]) for g in within]
     correlation = pd.DataFrame(np.concatenate(within)).corr().fillna(0).to_numpy().copy()
     np.fill_diagonal(correlation, 1)
     return {
@@ -237,73 +233,19 @@ def cluster_dynamics(borg, jobdays):
     }
 
 
-def wwt(table):
-    """Return the shares (udscourse rows only), levels, rhythms, bursts and gaps of the real page views (natural log1p)."""
-    days = table.columns[5:]
-    sample = table[table["source"] == "udscourse"]
-    sample = sample[sample[days].notna().any(axis=1)]
-    kind = sample["access"] + "_" + sample["agent"]
-    complete = table[table[days].notna().all(axis=1)]
-    return {
-        "source": "wwt_pages: shares and levels from the udscourse rows (the only representative sample), rhythms from the "
-        "complete rows, gaps from the bhishanpdl_tail rows",
-        "domain_share": sample["domain"].value_counts(normalize=True).sort_index().round(4).to_dict(),
-        "access_agent_share": kind.value_counts(normalize=True).sort_index().round(4).to_dict(),
-        "level": _wwt_levels(np.log10(sample[days].mean(axis=1) + 1), sample["domain"], kind),
-        "by_agent": {a: _wwt_rhythm(np.log1p(g[days].to_numpy(dtype=float))) for a, g in complete.groupby("agent")},
-        "gaps": _wwt_gaps(table.loc[table["source"] == "bhishanpdl_tail", days].isna().to_numpy()),
+def compared(gcut, excerpt):
+    """Return what the simulated GCUT is compared with: published facts, records of the excerpt, persistence."""
+    shares = {f"share of {k}": v for k, v in PUBLISHED["class_share"].items()}
+    lengths = {"mean length": np.mean(PUBLISHED["mean_length"]), "longest": PUBLISHED["max_length"],
+               "share of at most 50 steps": PUBLISHED["share_at_most_50"], "most common length": 2}  # fmt: skip
+    real = records(excerpt[MEASUREMENTS].to_numpy()) | {
+        "lag-1 autocorrelation, log cpu_rate": gcut["dynamics"]["acf_lag_1"]["cpu"]
     }
-
-
-def _wwt_levels(level, domain, kind):
-    """Return log10(1 + mean views) as domain effect + kind effect (least squares) and the quantiles of the rest."""
-    design = pd.concat([pd.get_dummies(domain), pd.get_dummies(kind)], axis=1).astype(float)
-    effects = pd.Series(np.linalg.lstsq(design, level, rcond=None)[0], index=design.columns)
-    rest = (level - design @ effects).to_numpy()
     return {
-        "log10_domain": effects[sorted(set(domain))].round(3).to_dict(),
-        "log10_access_agent": effects[sorted(set(kind))].round(3).to_dict(),
-        "log10_rest_quantiles": rounded(np.quantile(rest, PROBABILITIES)),
-        "log10_range": rounded([level.min(), level.max()]),
-    }
-
-
-def _wwt_rhythm(views):
-    """Return the dynamics of complete pages, `views` = log1p of shape (pages, 550) from a Wednesday on."""
-    slow = median_filter(views, size=(1, 29), mode="nearest")
-    fast = views - slow
-    spread = 1.4826 * np.median(np.abs(fast), axis=1)
-    week = np.stack([fast[:, k::7].mean(1) for k in range(7)], axis=1)
-    week -= week.mean(1, keepdims=True)
-    burst = fast > np.maximum(np.log(2), 4 * spread[:, None])
-    start = burst[:, 1:-1] & ~burst[:, :-2]
-    yearly = [np.corrcoef(s[:185], s[365:])[0, 1] for s in slow if s.std() > 0]
-    counting = 1 / np.maximum(np.expm1(slow).mean(1), 1)  # variance of log counts that is Poisson's alone
-    return {
-        "pages": len(views),
-        "slow_sd": float(np.median(slow.std(1)).round(3)),
-        "slow_acf_lag_28": float(np.median(_acf(slow, 28)).round(3)),
-        "slow_correlation_after_a_year": float(np.nanmedian(yearly).round(3)),
-        "fast_sd": float(np.sqrt(np.median(np.maximum(spread**2 - counting, 0.01))).round(3)),
-        "fast_acf_lag_1": float(np.median(_acf(fast, 1)).round(3)),
-        "weekday_from_wednesday": rounded(np.median(week, axis=0), 3),
-        "weekday_page_sd": float(np.median(np.abs(week - np.median(week, axis=0))).round(3)),
-        "burst_starts_a_day": float(start.mean().round(5)),
-        "burst_height": float(fast[:, 1:-1][start].mean().round(3)),
-        "burst_decay": float((fast[:, 2:][start].clip(0).mean() / fast[:, 1:-1][start].mean()).round(3)),
-    }
-
-
-def _wwt_gaps(missing):
-    """Return how often days are missing: first days of pages that did not exist yet, and single days."""
-    leading = np.where(missing.all(1), missing.shape[1], np.argmin(missing, axis=1))
-    incomplete = missing.any(1)
-    rest = missing.sum(1) - leading
-    return {
-        "incomplete_share": float(incomplete.mean().round(4)),
-        "missing_share": float(missing.mean().round(4)),
-        "leading_share_quantiles": rounded(np.quantile(leading[incomplete] / missing.shape[1], PROBABILITIES)),
-        "later_share_quantiles": rounded(np.quantile(rest[incomplete] / missing.shape[1], PROBABILITIES)),
+        "source": "published: as in `published`; real: the 677 usage records of 2011, all of one moment and of "
+        "long-running jobs, and the persistence of borg2019_usage",
+        "published": rounded_values(shares | lengths),
+        "real": rounded_values(real),
     }
 
 
@@ -337,6 +279,7 @@ def main():
         "usage": usage(excerpt, events),
         "dynamics": cluster_dynamics(borg, read["gcut2011_jobdays"]),
     }
+    gcut["compared"] = compared(gcut, excerpt)
     OUTPUT.write_text(json.dumps({"gcut": gcut, "borg2019": borg, "wwt": wwt(read["wwt_pages"])}, indent=1) + "\n")
     print(f"wrote {OUTPUT.name}")
 

@@ -4,7 +4,7 @@ The nine measurements of `task_usage`, labelled with the end event of `task_even
 2020, arXiv 1909.13403): tasks without end event, without measurements, with discontinuous measurements, or whose
 measurements do not meet the end event are left out and counted. Departures: the filters are defined exactly, below,
 since no text defines them; the sample of tasks is a hash of the task, so that no order of reading can change it.
-Out of core: each part becomes a parquet file sorted by a hash of the task; then one range of hashes at a time.
+Out of core: each part becomes a parquet file sorted by a hash of the task; then a range of hashes at a time is judged.
 """
 
 import os
@@ -62,10 +62,9 @@ def available(data_dir):
 
 
 def load(data_dir):
-    """Return the GCUT set built in `data_dir`, a SeriesSet with 9 features, label end_event, attributes job and task.
+    """Return the GCUT set built in `data_dir`; raises DataError where it is missing or damaged.
 
     Its origin is "original" where all 500 parts of both tables were read, else "subset".
-    Raises DataError where the set is missing or damaged.
     """
     return SeriesSet.load(Path(data_dir) / "gcut")
 
@@ -105,12 +104,13 @@ def build(usage_parts, event_parts, work_dir, max_tasks=100_000, seed=0):
     Raises
     ------
     DataError
-        Where a part is missing, damaged or no table of the trace, or no task passes the filters.
+        Where a part is missing, damaged or no table of the trace, or where no task passes the filters.
     """
     parts = {"task_usage": _checked(usage_parts, "task_usage"), "task_events": _checked(event_parts, "task_events")}
-    work_dir = Path(work_dir)
-    work_dir.mkdir(parents=True, exist_ok=True)
-    files = _convert_all(parts, work_dir)
+    if max_tasks is not None and max_tasks < 1:
+        raise DataError(f"max_tasks is {max_tasks}; give at least 1, or None for all tasks.")
+    Path(work_dir).mkdir(parents=True, exist_ok=True)
+    files = _convert_all(parts, Path(work_dir))
     kept, usage, counts = _aggregate(files, max_tasks, seed)
     if not len(kept):
         stopped = ", ".join(f"{n} {name}" for name, n in counts.items() if n and name not in ("all", "kept", "sampled"))
@@ -201,8 +201,7 @@ def _explained(error, part, table):
 def _aggregate(files, max_tasks, seed):
     """Return (kept tasks, their records, counts), a range of hashes at a time.
 
-    Each task has a fixed random priority; the `max_tasks` lowest of all passes are a uniform sample, whatever the
-    passes were.
+    Each task has a fixed random priority: the `max_tasks` lowest are a uniform sample, whatever the passes were.
     """
     rows = sum(pl.scan_parquet(f).select(pl.len()).collect().item() for f in sum(files.values(), []))
     n_passes = min(max(1, -(-rows // ROWS_PER_PASS)), N_BUCKETS)
@@ -218,13 +217,13 @@ def _aggregate(files, max_tasks, seed):
         new = judged.filter(pl.col("filter") == "kept").select(*KEYS, "end_type", "records")
         new = new.with_columns(priority=_priority(new, seed))
         kept = new if kept is None else pl.concat([kept, new])
-        records = records.join(new, on=KEYS, how="semi").select(*KEYS, "start", *FEATURES)
+        records = records.join(new, on=KEYS, how="semi").select(*KEYS, "start", "end", *FEATURES)
         usage = records if usage is None else pl.concat([usage, records])
         if max_tasks is not None:
             kept = kept.bottom_k(max_tasks, by="priority")
             usage = usage.join(kept, on=KEYS, how="semi")
     counts["sampled"] = len(kept)
-    return kept.sort(KEYS), usage.sort(*KEYS, "start"), counts
+    return kept.sort(KEYS), usage.sort(*KEYS, "start", "end"), counts
 
 
 def _read(files, low, high):
@@ -248,12 +247,9 @@ def _judge(records, events):
 def _ends(events):
     """Return one row a task that has events: the time and type of its last end event, and how many ways it ended."""
     ends = pl.col("type").is_between(min(CLASSES), LOST) & (pl.col("time") < AFTER_TRACE)
-    sort = events.sort(*KEYS, "time", "type")
-    return sort.group_by(KEYS, maintain_order=True).agg(
-        end_time=pl.col("time").filter(ends).last(),
-        end_type=pl.col("type").filter(ends).last(),
-        ways=pl.col("type").filter(ends).n_unique(),
-    )
+    time, kind = (pl.col(c).filter(ends) for c in ("time", "type"))
+    grouped = events.sort(*KEYS, "time", "type").group_by(KEYS, maintain_order=True)
+    return grouped.agg(end_time=time.last(), end_type=kind.last(), ways=kind.n_unique())
 
 
 def _measured(records):

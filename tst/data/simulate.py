@@ -6,20 +6,20 @@ score about what is published for the real data. `borg2019` follows the 2019 tab
 Every series here is *simulated*; `simulate_wwt.py` holds the page views, `statistics.py` the side-by-side table.
 """
 
-import json
 from functools import cache
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from scipy.special import ndtr
 
-from tst.series import DataError, Feature, SeriesSet
+from tst.data.simulate_wwt import check_size, exact_shares, quantile, wwt, wwt_pages
+from tst.data.statistics import calibration, statistics
+from tst.series import Feature, SeriesSet
 
 __all__ = ["borg2019", "gcut", "statistics", "wwt", "wwt_pages"]
 
 CLASSES = ("EVICT", "FAIL", "FINISH", "KILL")
-EVICT, FAIL, FINISH, KILL = range(4)
+FAIL = 1
 GCUT = (
     "cpu_rate", "maximum_cpu_rate", "sampled_cpu_usage", "canonical_memory_usage", "assigned_memory_usage",
     "maximum_memory_usage", "unmapped_page_cache", "total_page_cache", "local_disk_space_usage",
@@ -28,47 +28,78 @@ REQUESTS = ("cpu_request", "memory_request", "disk_request")
 DAY = 288  # five-minute steps a day
 
 
-@cache
-def calibration():
-    """Return the committed statistics of the real tables."""
-    return json.loads(Path(__file__).with_name("calibration.json").read_text())
-
-
 def gcut(n_series, seed):
     """Return `n_series` *simulated* task usage series in the layout of GCUT: 9 measurements every 5 minutes, end event.
 
     Raises DataError where `n_series` is below 1.
     """
-    _check(n_series, "n_series")
-    rng = np.random.default_rng(seed)
-    c = calibration()["gcut"]
-    share = np.array([c["published"]["class_share"][k] for k in CLASSES])
-    event = _exact_shares(rng, share / share.sum(), n_series)
+    check_size(n_series, "n_series")
+    rng, c = np.random.default_rng(seed), calibration()["gcut"]
+    event = exact_shares(rng, _class_share(c), n_series)
     lengths = _lengths(rng, c, event)
     jobs, job, task = _jobs(rng, c, event)
     values = _usage(rng, c, jobs.iloc[job], event, lengths)
-    attributes = pd.DataFrame(
-        {"end_event": pd.Categorical.from_codes(event, CLASSES), "job": 1_000_000 + job, "task": task}
-    )
-    return SeriesSet(
-        "gcut", values, lengths, [Feature(n) for n in GCUT], attributes, "simulated", "5min", label="end_event"
-    )
+    event = pd.Categorical.from_codes(event, CLASSES)
+    attributes = pd.DataFrame({"end_event": event, "job": 1_000_000 + job, "task": task})
+    features = [Feature(n, unit="machine shares") for n in GCUT]
+    return SeriesSet("gcut", values, lengths, features, attributes, "simulated", "5min", label="end_event")
 
 
-def borg2019():
-    pass
+def borg2019(n_instances, seed):
+    """Return *simulated* usage of `n_instances` long-running task instances, hundreds to thousands of 5-minute steps.
+
+    Levels, persistence, correlations, zeros and unchanged steps of the 9 measurements are those of the instance's
+    collection. Raises DataError where `n_instances` is below 1.
+    """
+    check_size(n_instances, "n_instances")
+    rng, c = np.random.default_rng(seed), calibration()["borg2019"]
+    names, collections = list(c["collections"]), list(c["collections"].values())
+    which = np.sort(exact_shares(rng, [k["instances"] for k in collections], n_instances))
+    values, lengths = [], []
+    for k in np.unique(which):
+        n = np.maximum(quantile(collections[k]["length_quantiles"], rng.random((which == k).sum())).astype(int), 2)
+        values.append(_collection(rng, collections[k], n))
+        lengths.append(n)
+    collection = pd.Categorical.from_codes(which, names)
+    instance = [f"{names[k]}-{i}" for i, k in enumerate(which)]
+    attributes = pd.DataFrame({"collection": collection, "instance": instance})
+    features = [Feature(n, unit="machine shares") for n in c["features"]]
+    roles = {"label": "collection", "group": "instance"}
+    values, lengths = np.concatenate(values), np.concatenate(lengths)
+    return SeriesSet("borg2019", values, lengths, features, attributes, "simulated", "5min", **roles)
 
 
-def _check(n, name):
-    if n < 1:
-        raise DataError(f"simulate: {name} is {n}; give at least 1.")
+def _collection(rng, c, lengths):
+    """Return the measurements of instances of one collection, shape (sum of lengths, 9), in the order of `features`."""
+    mix = _root(np.array(c["correlation"]))
+    first, twelfth = np.array(c["acf_lag_1"]).clip(1e-3), np.array(c["acf_lag_12"]).clip(1e-3)
+    persistence = ((twelfth / first) ** (1 / 11)).clip(0, 0.9999)  # of the slow part, white noise is the rest
+    slow_share = (first / persistence).clip(0, 1)
+    slow = _autoregression(_heavy(rng, lengths.sum(), mix), lengths, persistence)
+    noise = np.sqrt(slow_share) * slow + np.sqrt(1 - slow_share) * (rng.standard_normal(slow.shape) @ mix.T)
+    level = c["log10_level"] + np.array(c["log10_level_sd"]) * (rng.standard_normal((len(lengths), 9)) @ mix.T)
+    values = np.minimum(10 ** (np.repeat(level, lengths, axis=0) + np.array(c["log10_sd"]) * noise), 1)
+    _keep_order(values)
+    held = np.array(c["unchanged_share"])
+    chance = np.where(held > 0.9, np.repeat(rng.random((len(lengths), 1)), lengths, axis=0), rng.random((len(slow), 1)))
+    values[chance < c["zero_share"]] = 0
+    begins = np.zeros(len(values), dtype=bool)
+    begins[np.cumsum(lengths) - lengths] = True
+    changes = begins[:, None] | (rng.random(values.shape) >= held)
+    last = np.maximum.accumulate(np.where(changes, np.arange(len(values))[:, None], 0), axis=0)
+    return np.take_along_axis(values, last, axis=0).astype(np.float32)
 
 
-def _exact_shares(rng, share, n):
-    """Return `n` shuffled codes whose counts differ from n * share by less than one."""
-    edges = np.cumsum(share)
-    codes = np.searchsorted(edges[:-1], (np.arange(n) + rng.random()) / n, side="right")
-    return rng.permutation(codes)
+def _keep_order(values):
+    """Make mean <= maximum of CPU and of memory, and percentiles ascend, in place (columns as in `features`)."""
+    values[:, 1] = np.maximum(values[:, 0], values[:, 1])
+    values[:, 3:6] = np.sort(values[:, 3:6], axis=1)
+    values[:, 7] = np.maximum(values[:, 6], values[:, 7])
+
+
+def _class_share(c):
+    share = np.array([c["published"]["class_share"][k] for k in CLASSES])
+    return share / share.sum()
 
 
 def _choose(rng, shares):
@@ -79,7 +110,7 @@ def _choose(rng, shares):
 
 def _lengths(rng, c, event):
     """Draw lengths: up to 50 steps by class (measured) within the published shape, a Pareto tail up to the maximum."""
-    by_class, tail = length_table()
+    by_class, tail = _length_table()
     lengths = 1 + _choose(rng, by_class[event])
     long = rng.random(len(event)) < tail[event]
     top, alpha = c["published"]["max_length"] + 1, c["fitted"]["length_tail_alpha"]
@@ -89,14 +120,14 @@ def _lengths(rng, c, event):
 
 
 @cache
-def length_table():
+def _length_table():
     """Return (shares of 1..50 steps by class, share of longer series by class).
 
     Iterative proportional fitting: the measured association of class and length, within the published class shares
     and the published shape of the length distribution.
     """
     c = calibration()["gcut"]
-    share = np.array([c["published"]["class_share"][k] for k in CLASSES])
+    share = _class_share(c)
     measured = np.array([c["attempts"]["by_class"][k]["length_share_1_to_50"] for k in CLASSES])
     shape = np.array(c["fitted"]["length_shape_1_to_12"])
     rest = c["fitted"]["length_decay_13_to_50"] ** np.arange(38)
@@ -105,11 +136,11 @@ def length_table():
     table = smooth + c["fitted"]["length_smoothing"] * target
     long_share = 1 - c["published"]["share_at_most_50"]
     tail = np.array([c["attempts"]["long_share"][k] for k in CLASSES]) * long_share
-    bulk = share / share.sum() - tail
+    bulk = share - tail
     for _ in range(200):
         table *= (bulk / table.sum(1))[:, None]
         table *= target * (1 - long_share) / table.sum(0)
-    return table, tail / (share / share.sum())
+    return table, tail / share
 
 
 def _jobs(rng, c, event):
@@ -122,7 +153,7 @@ def _jobs(rng, c, event):
     job, kinds = np.empty(len(event), dtype=np.int64), []
     for k in range(4):
         mine = rng.permutation(np.flatnonzero(event == k))
-        sizes = _quantile(measured[k]["attempts_of_a_job_quantiles"], rng.random(len(mine) + 1)).astype(int)
+        sizes = quantile(measured[k]["attempts_of_a_job_quantiles"], rng.random(len(mine) + 1)).astype(int)
         number = np.searchsorted(np.cumsum(sizes), np.arange(len(mine)), side="right")
         job[mine] = number + len(kinds)
         rows = np.tile(c["fitted"]["job_kind_given_event"][k], (number.max(initial=-1) + 1, 1))
@@ -142,7 +173,7 @@ def _job_table(rng, c, kind):
 def _jobs_of_kind(rng, c, kind, n):
     measured, ratio, fitted = c["attempts"]["by_class"][CLASSES[kind]], c["usage"]["log_ratio"], c["fitted"]
     normal = rng.multivariate_normal(np.zeros(3), measured["request_spearman"], size=n, method="cholesky")
-    jobs = {f: _quantile(measured["request_quantiles"][f], ndtr(z)) for f, z in zip(REQUESTS, normal.T, strict=True)}
+    jobs = {f: quantile(measured["request_quantiles"][f], ndtr(z)) for f, z in zip(REQUESTS, normal.T, strict=True)}
     for name, r in ratio.items():
         level = r["mean"] + fitted["log_level_of_kind"].get(name, [0] * 4)[kind]
         jobs[name] = level + fitted["between_jobs"].get(name, [1] * 4)[kind] * r["between"] * rng.standard_normal(n)
@@ -154,14 +185,20 @@ def _jobs_of_kind(rng, c, kind, n):
     return pd.DataFrame(jobs)
 
 
-def _quantile(table, probability):
-    """Return the quantiles of a table of 21 equally spaced ones."""
-    return np.interp(probability, np.linspace(0, 1, len(table)), table)
+def _root(correlation):
+    """Return a matrix whose square is the nearest positive semidefinite correlation."""
+    values, vectors = np.linalg.eigh(correlation)
+    root = vectors * np.sqrt(values.clip(1e-6))
+    return root / np.sqrt((root**2).sum(1, keepdims=True))
 
 
-def _autoregression(rng, lengths, persistence, cross):
-    """Return stationary AR(1) noise of unit variance, shape (sum of lengths, k): one persistence a column, innovations
-    with correlation `cross` and Student's t (5 degrees of freedom) tails.
+def _heavy(rng, n, mix):
+    """Return `n` rows of Student's t noise (5 degrees of freedom) of unit variance, mixed by `mix`."""
+    return (rng.standard_normal((n, len(mix))) @ mix.T) * np.sqrt(3 / rng.chisquare(5, (n, 1)))
+
+
+def _autoregression(noise, lengths, persistence):
+    """Turn white noise, shape (sum of lengths, k), into AR(1) noise of the same variance, one persistence a column.
 
     Series run side by side, longest first, so that the loop is over time and not over series.
     """
@@ -169,8 +206,6 @@ def _autoregression(rng, lengths, persistence, cross):
     order = np.argsort(-lengths, kind="stable")
     start = (np.cumsum(lengths) - lengths)[order]
     alive = np.searchsorted(-lengths[order], -np.arange(lengths.max()), side="left")
-    noise = rng.standard_normal((lengths.sum(), len(persistence))) @ np.linalg.cholesky(cross).T
-    noise *= np.sqrt(3 / rng.chisquare(5, (len(noise), 1)))
     scale = np.sqrt(1 - persistence**2)
     for t in range(1, len(alive)):
         now = start[: alive[t]] + t
@@ -181,9 +216,10 @@ def _autoregression(rng, lengths, persistence, cross):
 def _event_effects(rng, c, event, lengths, row, step):
     """Return what the end event does to the logs of CPU, its maximum, memory and cache, shape (sum of lengths, 4).
 
-    Two fitted tables of event x measurement: `growth` unfolds with the age of the task (one that fails grows in memory,
-    one that will be evicted is squeezed by its neighbours), `last` touches the last window only (one that finishes winds
-    down, one that is killed does not). Of the failing tasks half hang and half thrash: their CPU moves either way. The strength differs between tasks and is nil for some, which leaves overlap.
+    Two fitted tables of event x measurement. `growth` unfolds from the third window on: the memory of a task that fails
+    grows and its CPU moves either way (half hang, half thrash), one that will be evicted competes for CPU and loses its
+    page cache to its neighbours. `last` touches the last window only: a task that finishes winds down, one that is
+    killed shows nothing. The strength differs between tasks and is nil for some, which leaves overlap.
     """
     strength = rng.gamma(4, 0.25, len(event)) * (rng.random(len(event)) >= c["share_without"])
     age = 1 - np.exp(-np.maximum(step - 1, 0) / c["growth_steps"])
@@ -204,7 +240,8 @@ def _usage(rng, c, jobs, event, lengths):
     acf, shared = c["dynamics"]["acf_lag_1"], c["dynamics"]["correlation_cpu_memory"]
     cross = np.eye(4)
     cross[0, 2] = cross[2, 0] = shared
-    noise = _autoregression(rng, lengths, [acf["cpu"], acf["max_cpu"], acf["memory"], acf["memory"]], cross)
+    persistence = [acf["cpu"], acf["max_cpu"], acf["memory"], acf["memory"]]
+    noise = _autoregression(_heavy(rng, len(row), _root(cross)), lengths, persistence)
     cpu, peak, memory, cache = _event_effects(rng, c["fitted"]["event_effects"], event, lengths, row, step).T
     ratio = c["usage"]["log_ratio"]
     cpu += job["cpu_of_request"] + job["spread"] * noise[:, 0]
