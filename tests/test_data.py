@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -103,6 +104,22 @@ def test_simulated_sets_have_the_size_and_seed_asked_for(folder, dataset):
     assert (len(series), series.origin, series.name) == (9, "simulated", dataset)
     assert series.sha256() == getattr(simulate, dataset)(9, 2).sha256() != getattr(simulate, dataset)(9, 3).sha256()
     assert counts["series"].iloc[-1] == 9
+
+
+def test_the_built_gcut_comes_with_its_counts(folder):
+    """Where the built set lies in the folder auto takes it, with the builder's counts or, without them, its size."""
+    built = replace(simulate.gcut(20, 0), origin="subset")
+    built.save(folder / "gcut")
+    series, counts = data.load("gcut")
+    assert series.sha256() == built.sha256() and series.origin == "subset"
+    assert list(counts.itertuples(index=False, name=None)) == [("kept when the set was built", 20)]
+    (folder / "gcut-counts.csv").write_text("filter,tasks\nall,25\nempty,5\nkept,20\n")
+    _, counts = data.load("gcut", n_series=8)
+    assert list(counts["filter"]) == ["all", "empty", "kept", "drawn for this profile"]
+    assert list(counts["series"]) == [25, 5, 20, 8]
+    (folder / "gcut-counts.csv").write_text("a,b\n")
+    with pytest.raises(DataError, match="gcut-counts.csv is not what the builder writes"):
+        data.load("gcut")
 
 
 def test_no_simulator_for_the_job_days(folder):

@@ -24,15 +24,16 @@ def records(task, *spans, job=1, **holes):
     rows = []
     for start, end in spans:
         values = [f"{0.001 * (i + 1) + start * 1e-6:.4g}" for i in range(15)]
-        rows.append([int(start * S), int(end * S), job, task, 7, *values])
+        rows.append([round(start * S), round(end * S), job, task, 7, *values])
     for column, value in holes.items():
         rows[-1][int(column[1:])] = value
     return rows
 
 
 def event(task, seconds, kind, job=1):
-    """Return an event row of a task."""
-    return [int(seconds * S), "", job, task, "", kind, "user", 3, 9, 0.1, 0.1, 0.1, 0]
+    """Return an event row of a task; at the end of time where `seconds` is infinite."""
+    time = 2**63 - 1 if seconds == np.inf else round(seconds * S)
+    return [time, "", job, task, "", kind, "user", 3, 9, 0.1, 0.1, 0.1, 0]
 
 
 def write(folder, table, *parts):
@@ -117,7 +118,7 @@ def test_the_builder_is_the_loop_on_noise(seed, tmp_path):
             start = end + rng.choice([0, 1, 1.000001, -1, 300], p=[0.8, 0.08, 0.04, 0.04, 0.04])
         for _ in range(rng.choice([0, 1, 2], p=[0.1, 0.7, 0.2])):
             kinds, shares = [0, 2, 3, 4, 5, 6, 7], [0.05, 0.2, 0.2, 0.2, 0.2, 0.1, 0.05]
-            time = 9223372036854.775807 if rng.random() < 0.03 else start + rng.choice([0, -5, 10, 11, -400])
+            time = np.inf if rng.random() < 0.03 else start + rng.choice([0, -5, 10, 11, -400])
             events.append(event(task, time, rng.choice(kinds, p=shares)))
     rng.shuffle(usage)
     half = len(usage) // 2
@@ -137,7 +138,7 @@ CASES = {
     "lost": (records(0, *FIVE), [(1350, 6)], "no end event"),
     "lost after a failure": (records(0, *FIVE), [(1000, 3), (1350, 6)], "no end event"),
     "lost before the end": (records(0, *FIVE), [(1000, 6), (1350, 4)], "mismatched end"),
-    "ends after the trace": (records(0, *FIVE), [((2**63 - 1) / S, 4)], "no end event"),
+    "ends after the trace": (records(0, *FIVE), [(np.inf, 4)], "no end event"),
     "no records": ([], [(1350, 4)], "empty"),
     "no measurement": (records(0, (600, 900), **{f"c{i}": "" for i in range(5, 20)}), [(900, 4)], "empty"),
     "a hole": (records(0, *FIVE, c12=""), [(1350, 4)], "missing"),
@@ -342,21 +343,22 @@ def test_the_original_events_label_the_tasks(tmp_path):
     parts = sorted((RAW / "task_events").glob("*.csv.gz"))[:2]
     events = pd.concat([pd.read_csv(p, header=None, usecols=[0, 2, 3, 5], names=range(13)) for p in parts])
     events = events.sort_values(0, kind="stable")
-    starts, ends = (
-        events[events[5].isin(kinds)].groupby([2, 3]).agg({0: list, 5: list}) for kinds in ([1], range(2, 7))
-    )
-    once = starts.join(ends, how="inner", lsuffix="s", rsuffix="e")
-    once = once[(once["0s"].str.len() == 1) & (once["0e"].str.len() == 1)]
-    once = once[(once["0s"].str[0] > 0) & (once["0e"].str[0] > once["0s"].str[0] + S)][::20]
+    ends = events[events[5].isin(range(2, 7))]
+    starts = events[(events[5] == 1) & (events[0] > 0)]
+    once = [frame.drop_duplicates([2, 3], keep=False).set_index([2, 3])[[0, 5]] for frame in (starts, ends)]
+    once = once[0].join(once[1], how="inner", suffixes=("_start", "_end"))
+    # tasks that started once, inside the trace: of those, every twentieth
+    again = events[(events[5] == 1) & (events[0] == 0)].set_index([2, 3]).index
+    once = once[(once["0_end"] > once["0_start"] + S) & ~once.index.isin(again)].sort_index()[::20]
     usage = []
     for (job, task), row in once.iterrows():
-        first, last = row["0s"][0] // S, -(-row["0e"][0] // S)
+        first, last = row["0_start"] // S, -(-row["0_end"] // S)
         edges = [first, *range((first // 300 + 1) * 300, last, 300), last]
         usage += records(task, *zip(edges[:-1], edges[1:], strict=True), job=job)
     series, counts = gcut.build(write(tmp_path, "task_usage", usage), parts, tmp_path / "w")
     keys = pd.MultiIndex.from_frame(series.attributes[["job", "task"]])
     assert len(once) > 1000 and list(keys) == list(once.index)
-    assert series.labels.tolist() == [gcut.CLASSES[kind[0]] for kind in once["5e"]]
-    tasks_with_ends = len(ends[ends[5].str[-1] != 6])
-    assert counted(counts)["empty"] == tasks_with_ends - len(once)
+    assert series.labels.tolist() == [gcut.CLASSES[kind] for kind in once["5_end"]]
+    ended = (ends.drop_duplicates([2, 3], keep="last")[5] != gcut.LOST).sum()
+    assert counted(counts)["empty"] == ended - len(once)
     assert counted(counts)["all"] == len(events[[2, 3]].drop_duplicates())

@@ -130,7 +130,7 @@ def judge(tables):
 def overall(checks):
     """Join the rows of one claim and data set: "reproduced" or "not reproduced" only where every check says so.
 
-    A check that cannot be tested leaves at most "partly"; the numbers are those of the first check that was tested.
+    A check that cannot be tested leaves at most "partly"; the numbers are those of the check that speaks most against.
     """
     decided = [c for c in checks if c["verdict"] != "not testable here"]
     found = {c["verdict"] for c in decided}
@@ -138,10 +138,11 @@ def overall(checks):
     if result == "reproduced" and len(decided) < len(checks):
         result = "partly"
     holds = sum(c["verdict"] in ("reproduced", "partly") for c in decided)
-    told = (decided or checks)[0]["sentence"].replace("*", "")
+    worst = min(decided or checks, key=lambda c: VERDICTS.index(c["verdict"]))
+    told = worst["sentence"].replace("*", "")
     left = f" ({len(checks) - len(decided)} cannot be tested here)" if 0 < len(decided) < len(checks) else ""
     count = f"{holds} of {len(decided)} checks hold{left}" if decided else "No check can be made"
-    return (decided or checks)[0] | {"source": OVERALL, "verdict": result, "sentence": f"{count}: *{result}*. {told}"}
+    return worst | {"source": OVERALL, "verdict": result, "sentence": f"{count}: *{result}*. {told}"}
 
 
 def by_seed(tables, name, where):

@@ -70,9 +70,18 @@ def _real(dataset):
 
     sources = {"gcut": gcut, "wwt": wwt, "borg2019": borg2019, "gcut2011": gcut2011}
     loaded = sources[dataset].load(paths.data_dir())
-    if dataset != "gcut":
-        return loaded
-    return loaded, pd.DataFrame({"filter": ["kept when the set was built"], "series": [len(loaded)]})
+    return (loaded, _gcut_counts(len(loaded))) if dataset == "gcut" else loaded
+
+
+def _gcut_counts(n_series):
+    """Return what the builder counted; where its file did not come along with the set, the size of the set."""
+    path = paths.data_dir() / "gcut-counts.csv"
+    if not path.is_file():
+        return pd.DataFrame({"filter": ["kept when the set was built"], "series": [n_series]})
+    counts = pd.read_csv(path)
+    if list(counts) != ["filter", "tasks"]:
+        raise DataError(f"{path} is not what the builder writes: run make data again, or remove the file.")
+    return counts.rename(columns={"tasks": "series"})
 
 
 def _simulated(dataset, n_series, seed):

@@ -9,11 +9,29 @@ from tst.data.statistics import levels, named_rhythm, rhythm
 PROBABILITIES = np.linspace(0, 1, 21)
 # What filtering and counting hide: set so that the same measurement on simulated pages returns the real values.
 FITTED = {
-    "all-agents": {"yearly_share": 0.5, "slow_persistence": 0.97, "slow_sd_made": 0.4, "fast_persistence": 0.6,
-                   "burst_rate": 0.012},
-    "spider": {"yearly_share": 0.2, "slow_persistence": 0.97, "slow_sd_made": 0.3, "fast_persistence": 0.3,
-               "burst_rate": 0.004},
-}  # fmt: skip
+    "all-agents": {
+        "yearly_share": 0.5,
+        "slow_persistence": 0.955,
+        "slow_sd_made": 0.41,
+        "fast_sd_made": 0.09,
+        "fast_persistence": 0.5,
+        "week_made": 1.6,
+        "burst_rate": 0.03,
+        "burst_height_made": 1.15,
+        "burst_decay_made": 0.65,
+    },
+    "spider": {
+        "yearly_share": 0.25,
+        "slow_persistence": 0.96,
+        "slow_sd_made": 0.31,
+        "fast_sd_made": 0.36,
+        "fast_persistence": 0.2,
+        "week_made": 1.0,
+        "burst_rate": 0.007,
+        "burst_height_made": 2.2,
+        "burst_decay_made": 0.27,
+    },
+}
 
 
 def rounded(values, digits=4):
@@ -42,12 +60,12 @@ def wwt(table):
         real |= named_rhythm(values, agent)
     return {
         "source": "wwt_pages: shares and levels from the udscourse rows (the only representative sample), rhythms from "
-        "the complete rows of all sources, gaps from the bhishanpdl_tail rows; yearly_share, *_persistence, slow_sd_made "
-        "and burst_rate are fitted: the same measurement on simulated pages returns about the real values",
+        "the complete rows of all sources, gaps from the bhishanpdl_tail rows; yearly_share, *_persistence, "
+        "*_made and burst_rate are fitted: the same measurement on simulated pages returns about the real values",
         "domain_share": rounded_values(sample["domain"].value_counts(normalize=True).sort_index()),
         "access_agent_share": rounded_values(kind.value_counts(normalize=True).sort_index()),
         "level": _levels(np.log10(sample[days].mean(axis=1) + 1), sample["domain"], kind),
-        "by_agent": {a: rounded_values(found[a]) | _noise(x) | FITTED[a] for a, x in logs.items()},
+        "by_agent": {a: rounded_values(found[a]) | _week(x) | FITTED[a] for a, x in logs.items()},
         "gaps": _gaps(table.loc[table["source"] == "bhishanpdl_tail", days].isna().to_numpy()),
         "compared": {"real": rounded_values(real)},
     }
@@ -66,16 +84,13 @@ def _levels(level, domain, kind):
     }
 
 
-def _noise(views):
-    """Return the spread of fast noise beyond Poisson's and the mean week, `views` = log1p from a Wednesday on."""
+def _week(views):
+    """Return the median week and its spread between pages, `views` = log1p from a Wednesday on."""
     slow = median_filter(views, size=(1, 29), mode="nearest")
     fast = views - slow
     week = np.stack([fast[:, k::7].mean(1) for k in range(7)], axis=1)
     week -= week.mean(1, keepdims=True)
-    counting = 1 / np.maximum(np.expm1(slow).mean(1), 1)
-    spread = 1.4826 * np.median(np.abs(fast), axis=1)
     return {
-        "fast_sd": round(float(np.sqrt(np.median(np.maximum(spread**2 - counting, 0.01)))), 3),
         "weekday_from_wednesday": rounded(np.median(week, axis=0), 3),
         "weekday_page_sd": round(float(np.median(np.abs(week - np.median(week, axis=0)))), 3),
     }

@@ -2,8 +2,8 @@
 
 The nine measurements of `task_usage`, labelled with the end event of `task_events`, under DoppelGANger's filters (IMC
 2020, arXiv 1909.13403): tasks without end event, without measurements, with discontinuous measurements, or whose
-measurements do not meet the end event are left out and counted. Departures: the filters are defined exactly, below,
-since no text defines them; the sample of tasks is a hash of the task, so that no order of reading can change it.
+measurements do not meet the end event are left out and counted. Departures: the paper names the filters, `build`
+defines them, and adds missing and negative ones; the sample is drawn by a hash of the task, whatever the order of reading.
 Out of core: each part becomes a parquet file sorted by a hash of the task; then a range of hashes at a time is judged.
 """
 
@@ -28,7 +28,8 @@ MAX_GAP = 1_000_000  # microseconds: the usage table rounds the start and end of
 MAX_END_GAP = 10_000_000  # microseconds between the last measurement and the end event, which is logged elsewhere
 N_BUCKETS = 1021  # hash values of a task, a prime
 ROWS_PER_PASS = 1_000_000  # usage and event rows in memory at a time
-ROWS_PER_GROUP = 16_384  # of a parquet file, the unit that a pass reads or skips
+LAYOUT = {"row_group_size": 16_384, "compression": "zstd", "compression_level": 1}  # a pass reads or skips a row group
+EVERY_COLUMN = pl.QueryOptFlags(projection_pushdown=False)  # else a line with a field too many goes unnoticed
 PROGRESS = {"mininterval": 1, "ascii": True}
 
 KEYS = ["job", "task"]
@@ -160,7 +161,7 @@ def _convert(part, table, work_dir):
     frame = pl.scan_csv(part, has_header=False, schema=_schema(table), quote_char=None, glob=False)
     frame = frame.select(*KEPT[table], bucket).sort("bucket", maintain_order=False)
     try:
-        frame.sink_parquet(temporary, row_group_size=ROWS_PER_GROUP, compression="zstd", compression_level=1)
+        frame.sink_parquet(temporary, **LAYOUT, optimizations=EVERY_COLUMN)
         _check_rows(pl.scan_parquet(temporary), part, table)
         os.replace(temporary, target)
     except (pl.exceptions.PolarsError, OSError) as error:
@@ -285,8 +286,7 @@ def _priority(tasks, seed):
 
 def _series_set(kept, usage, origin):
     """Return the SeriesSet of the kept tasks (sorted by KEYS) and their records (sorted by KEYS and start)."""
-    names = [CLASSES[t] for t in kept["end_type"]]
-    end_event = pd.Categorical(names, categories=list(CLASSES.values()))
+    end_event = pd.Categorical([CLASSES[t] for t in kept["end_type"]], categories=list(CLASSES.values()))
     attributes = pd.DataFrame({"end_event": end_event, **{k: kept[k].to_numpy() for k in KEYS}})
     return SeriesSet(
         name="gcut",

@@ -25,6 +25,7 @@ GCUT = (
     "maximum_memory_usage", "unmapped_page_cache", "total_page_cache", "local_disk_space_usage",
 )  # fmt: skip
 REQUESTS = ("cpu_request", "memory_request", "disk_request")
+IDLE_PERSISTENCE = 0.95  # of idle spells (zeros come together), assumed
 DAY = 288  # five-minute steps a day
 
 
@@ -75,14 +76,15 @@ def _collection(rng, c, lengths):
     first, twelfth = np.array(c["acf_lag_1"]).clip(1e-3), np.array(c["acf_lag_12"]).clip(1e-3)
     persistence = ((twelfth / first) ** (1 / 11)).clip(0, 0.9999)  # of the slow part, white noise is the rest
     slow_share = (first / persistence).clip(0, 1)
-    slow = _autoregression(_heavy(rng, lengths.sum(), mix), lengths, persistence)
+    slow = _autoregression(rng.standard_normal((lengths.sum(), 9)) @ mix.T, lengths, persistence)
     noise = np.sqrt(slow_share) * slow + np.sqrt(1 - slow_share) * (rng.standard_normal(slow.shape) @ mix.T)
     level = c["log10_level"] + np.array(c["log10_level_sd"]) * (rng.standard_normal((len(lengths), 9)) @ mix.T)
     values = np.minimum(10 ** (np.repeat(level, lengths, axis=0) + np.array(c["log10_sd"]) * noise), 1)
     _keep_order(values)
     held = np.array(c["unchanged_share"])
-    chance = np.where(held > 0.9, np.repeat(rng.random((len(lengths), 1)), lengths, axis=0), rng.random((len(slow), 1)))
-    values[chance < c["zero_share"]] = 0
+    idle = ndtr(_autoregression(rng.standard_normal((len(slow), 1)), lengths, [IDLE_PERSISTENCE]))
+    never = np.repeat(rng.random((len(lengths), 1)), lengths, axis=0)
+    values[np.where(held > 0.9, never, idle) < c["zero_share"]] = 0
     begins = np.zeros(len(values), dtype=bool)
     begins[np.cumsum(lengths) - lengths] = True
     changes = begins[:, None] | (rng.random(values.shape) >= held)

@@ -83,9 +83,9 @@ def _views(rng, c, log10_level, n_days):
     slow_sd = c["slow_sd_made"] * np.exp(0.3 * rng.standard_normal((n, 1)))
     log = slow_sd * np.sqrt(2 * yearly) * np.cos(2 * np.pi * (day - peak) / 365.25)
     log += slow_sd * np.sqrt(1 - yearly) * _autoregression(rng, n, n_days, c["slow_persistence"])
-    fast_sd = c["fast_sd"] * np.exp(0.3 * rng.standard_normal((n, 1)))
+    fast_sd = c["fast_sd_made"] * np.exp(0.3 * rng.standard_normal((n, 1)))
     log += fast_sd * _autoregression(rng, n, n_days, c["fast_persistence"])
-    week = np.array(c["weekday_from_wednesday"]) * rng.gamma(4, 0.25, (n, 1))
+    week = c["week_made"] * np.array(c["weekday_from_wednesday"]) * rng.gamma(4, 0.25, (n, 1))
     week = week + c["weekday_page_sd"] * rng.standard_normal((n, 7))
     log += week[:, day % 7] + _bursts(rng, c, n, n_days)
     log += np.log(np.maximum(10 ** log10_level[:, None] - 1, 0.05)) - (slow_sd**2 + fast_sd**2) / 2
@@ -107,10 +107,10 @@ def _bursts(rng, c, n, n_days):
     Some pages burst more than others: the rates follow a gamma distribution of shape 1.
     """
     starts = rng.random((n, n_days)) < c["burst_rate"] * rng.gamma(1, 1, (n, 1))
-    more = max(c["burst_height"] - np.log(2), 0.1)
+    more = max(c["burst_height_made"] - np.log(2), 0.1)
     bursts = starts * (np.log(2) + rng.exponential(more, (n, n_days)))
     for t in range(1, n_days):
-        bursts[:, t] = np.maximum(bursts[:, t], c["burst_decay"] * bursts[:, t - 1])
+        bursts[:, t] = np.maximum(bursts[:, t], c["burst_decay_made"] * bursts[:, t - 1])
     return bursts
 
 

@@ -80,8 +80,12 @@ def records(values):
 
 
 def persistence(arrays, feature):
-    """Return the mean lag-1 autocorrelation of the log of a feature over the arrays of at least LONG steps, or NaN."""
-    logs = [np.log(np.maximum(a[:, feature].astype(float), 1e-6)) for a in arrays if len(a) >= LONG]
+    """Return the mean lag-1 autocorrelation of the log of a feature over arrays of at least LONG steps, NaN without any.
+
+    Zeros, which are counted apart, are replaced by the median.
+    """
+    values = [a[:, feature].astype(float) for a in arrays if len(a) >= LONG and a[:, feature].any()]
+    logs = [np.log(np.where(v > 0, v, np.median(v[v > 0]))) for v in values]
     return float(np.mean([acf(x, 1) for x in logs])) if logs else np.nan
 
 
@@ -96,7 +100,7 @@ def _gcut(series):
     }
     found |= records(series.values)
     lag = persistence([series[i] for i in np.flatnonzero(series.lengths >= LONG)], 0)
-    return found | ({"lag-1 autocorrelation, log cpu_rate": lag} if np.isfinite(lag) else {})
+    return found | ({"lag-1 autocorrelation of log cpu_rate (real: borg2019)": lag} if np.isfinite(lag) else {})
 
 
 def rhythm(views):
@@ -153,7 +157,7 @@ def instances(arrays, names):
     for i, name in enumerate(names):
         found[f"lag-1 autocorrelation, {name}"] = float(np.mean([acf(a[:, i].astype(float), 1) for a in arrays]))
         found[f"share of zeros, {name}"] = float(np.mean([(a[:, i] == 0).mean() for a in arrays]))
-        pairs = [a[:, [0, i]].astype(float) for a in arrays if min(a[:, 0].std(), a[:, i].std()) > 0]
+        pairs = [a[:, [0, i]].astype(float) for a in arrays if min(np.ptp(a[:, 0]), np.ptp(a[:, i])) > 0]
         if i and pairs:
             found[f"correlation, {names[0]} with {name}"] = float(np.mean([np.corrcoef(p.T)[0, 1] for p in pairs]))
     return found
