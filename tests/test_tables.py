@@ -236,10 +236,10 @@ def test_readme_check_fails_with_a_sentence(page, capsys):
     assert "README.md differs from" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("marker", ["<!-- claims:end -->", "<!-- claims:begin -->"])
+@pytest.mark.parametrize("marker", ["claims:end", "claims:begin", "numbers:begin", "claims:"])
 def test_readme_without_a_marker_is_said(page, capsys, marker):
-    """Half a pair of markers is an error and nothing is written."""
-    page.write_text(TEXT.replace(marker, ""))
+    """Half a pair of markers, or none around the claims, is an error and nothing is written."""
+    page.write_text(TEXT.replace(f"<!-- {marker}", "<!-- "))
     assert readme.main([]) == 1
     assert "marker" in capsys.readouterr().err and "old" in page.read_text()
 

@@ -7,6 +7,7 @@ Reads sources only (ast, json), so that any python3 can run it before the enviro
 import ast
 import hashlib
 import json
+import re
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -35,6 +36,12 @@ def closure(source):
     return found
 
 
+def data_files(paths):
+    """Return the small data files that lie beside the sources at `paths` and are named in them."""
+    named = ((p, re.findall(r"[\w.-]+\.(?:csv|json|sha256)\b", p.read_text())) for p in paths)
+    return {p.parent / name for p, names in named for name in names if (p.parent / name).is_file()}
+
+
 def notebook_source(path):
     """Return the code of a notebook, magics left out."""
     cells = json.loads(path.read_text())["cells"]
@@ -54,6 +61,7 @@ def main():
         needed = closure(notebook_source(path))
         if path.name.startswith(WITHOUT_PLOTS):
             needed.discard(ROOT / "tst/plots.py")
+        needed |= data_files([path, *needed])
         print(f"deps_{path.stem} :=", *(p.relative_to(ROOT) for p in [path, *sorted(needed)]))
 
 

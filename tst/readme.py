@@ -1,7 +1,7 @@
 """Copy numbers from the committed results into README.md, between markers; `--check` tells whether they still agree.
 
 `python -m tst.readme` rewrites what stands between `<!-- claims:begin -->` and `<!-- claims:end -->` (the claims, one
-line each) and between the markers `numbers` (how many claims have which verdict). No number is typed by hand.
+line each) and, where they stand, between the markers `numbers` (how many claims have which verdict). No number is typed by hand.
 """
 
 import argparse
@@ -39,10 +39,10 @@ def numbers(frame):
 
 
 def filled(text, parts):
-    """Return `text` with each of `parts` (by name) between its markers; a pair of markers that is absent is left."""
+    """Return `text` with each of `parts` (by name) between its markers; each pair must stand there once."""
     for name, content in parts.items():
         begin, end = (f"<!-- {name}:{side} -->" for side in ("begin", "end"))
-        if (text.count(begin), text.count(end)) not in ((0, 0), (1, 1)) or text.find(begin) > text.find(end):
+        if (text.count(begin), text.count(end)) != (1, 1) or text.find(begin) > text.find(end):
             raise tables.DataError(f"README.md: the markers {begin} and {end} must stand once each, in this order.")
         pattern = re.escape(begin) + ".*?" + re.escape(end)
         text = re.sub(pattern, lambda _, c=content, b=begin, e=end: f"{b}\n{c}\n{e}", text, flags=re.DOTALL)
@@ -58,7 +58,8 @@ def main(arguments=None):
     try:
         frame = pd.read_csv(paths.ROOT / RESULTS / "tables" / "13-claims.csv")
         old = page.read_text(encoding="utf-8")
-        new = filled(old, {"claims": claims_table(frame), "numbers": numbers(frame)})
+        parts = {"claims": claims_table(frame), "numbers": numbers(frame)}
+        new = filled(old, {k: v for k, v in parts.items() if k == "claims" or f"<!-- {k}:" in old})
     except FileNotFoundError as error:
         print(
             f"{Path(error.filename).name} is missing: run make reproduce, then python -m tst.readme.", file=sys.stderr

@@ -52,7 +52,8 @@ FITTED = {
     "length_tail_alpha": 1.15,
     "length_shape_1_to_12": [0.06, 0.2, 0.15, 0.1, 0.055, 0.05, 0.055, 0.07, 0.085, 0.06, 0.035, 0.025],
     "length_decay_13_to_50": 0.93,
-    "length_smoothing": 0.05,
+    "length_smoothing": [0.05, 0, 0.05, 0.05],
+    "outlives_50_steps": [1, 0, 1, 1],
     "log_level_of_kind": {
         "cpu_of_request": [2.89, 1.06, 2.5, 2.5],
         "max_cpu_of_cpu": [-1.2, -0.6, -1.4, -1.4],
@@ -67,7 +68,7 @@ FITTED = {
     },
     "log_cpu_limit": 1.4,
     "event_effects": {
-        "share_without": 0.02,
+        "share_without": 0.04,
         "growth_steps": 0.4,
         "growth": [[0.74, 0.89, -0.48, -2.64], [1.13, 0.69, 2.0, -2.15], [0, 0, 0, 0.42], [0, 0, 0, 0]],
         "last": [[0, 0, 0, 0], [0.42, 0.5, 0.5, 0], [-0.74, 0, -0.3, 0], [0, 0, 0, 0]],

@@ -131,13 +131,15 @@ def _length_table():
     c = calibration()["gcut"]
     share = _class_share(c)
     measured = np.array([c["attempts"]["by_class"][k]["length_share_1_to_50"] for k in CLASSES])
+    measured = measured * (measured > 0.002)  # less is a single attempt of the 777 that fail
     shape = np.array(c["fitted"]["length_shape_1_to_12"])
     rest = c["fitted"]["length_decay_13_to_50"] ** np.arange(38)
     target = np.concatenate([shape, rest / rest.sum() * (1 - shape.sum())])
     smooth = np.apply_along_axis(np.convolve, 1, measured, [0.15, 0.7, 0.15], "same")
-    table = smooth + c["fitted"]["length_smoothing"] * target
+    table = smooth + np.outer(c["fitted"]["length_smoothing"], target)
     long_share = 1 - c["published"]["share_at_most_50"]
-    tail = np.array([c["attempts"]["long_share"][k] for k in CLASSES]) * long_share
+    tail = np.array([c["attempts"]["long_share"][k] for k in CLASSES]) * c["fitted"]["outlives_50_steps"]
+    tail *= long_share / tail.sum()
     bulk = share - tail
     for _ in range(200):
         table *= (bulk / table.sum(1))[:, None]
