@@ -27,7 +27,7 @@ AFTER_TRACE = 2**63 - 1  # time of an event after the end of the trace
 MAX_GAP = 1_000_000  # microseconds: the usage table rounds the start and end of a task to whole seconds
 MAX_END_GAP = 10_000_000  # microseconds between the last measurement and the end event, which is logged elsewhere
 N_BUCKETS = 1021  # hash values of a task, a prime
-ROWS_PER_PASS = 1_000_000  # usage and event rows in memory at a time
+ROWS_PER_PASS = 500_000  # usage and event rows in memory at a time
 LAYOUT = {"row_group_size": 16_384, "compression": "zstd", "compression_level": 1}  # a pass reads or skips a row group
 EVERY_COLUMN = pl.QueryOptFlags(projection_pushdown=False)  # else a line with a field too many goes unnoticed
 PROGRESS = {"mininterval": 1, "ascii": True}

@@ -131,7 +131,7 @@ def _length_table():
     c = calibration()["gcut"]
     share = _class_share(c)
     measured = np.array([c["attempts"]["by_class"][k]["length_share_1_to_50"] for k in CLASSES])
-    measured = measured * (measured > 0.002)  # less is a single attempt of the 777 that fail
+    measured = measured * (measured >= np.array(c["fitted"]["smallest_length_share"])[:, None])
     shape = np.array(c["fitted"]["length_shape_1_to_12"])
     rest = c["fitted"]["length_decay_13_to_50"] ** np.arange(38)
     target = np.concatenate([shape, rest / rest.sum() * (1 - shape.sum())])
