@@ -238,9 +238,11 @@ def claims(frame):
     floors = frame["source"].str.endswith("over the real floor")
     differences = frame["source"].str.contains(" - ", regex=False) & ~floors
     parts = [(frame[differences], 0, "difference in score (hollow: the paper's)"), (frame[floors], 2, FLOOR)]
+    parts = [part for part in parts if len(part[0])] or parts[:1]
     heights = [max(len(rows), 1) + 2 for rows, _, _ in parts]
     fig = plt.figure(figsize=(10, 0.28 * sum(heights) + 0.6), layout="constrained")
-    for ax, (rows, limit, label) in zip(fig.subplots(2, 1, gridspec_kw={"height_ratios": heights}), parts, strict=True):
+    axes = fig.subplots(len(parts), 1, squeeze=False, gridspec_kw={"height_ratios": heights})[:, 0]
+    for ax, (rows, limit, label) in zip(axes, parts, strict=True):
         for y, row in enumerate(rows.itertuples()):
             _judged(ax, y, row)
         ax.axvline(limit, color=GREY, lw=0.9)

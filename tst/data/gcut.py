@@ -290,7 +290,7 @@ def _series_set(kept, usage, origin):
     attributes = pd.DataFrame({"end_event": end_event, **{k: kept[k].to_numpy() for k in KEYS}})
     return SeriesSet(
         name="gcut",
-        values=usage.select(FEATURES).to_numpy(),
+        values=usage.select(FEATURES).to_numpy(order="c"),
         lengths=kept["records"].to_numpy(),
         features=[Feature(name) for name in FEATURES],
         attributes=attributes,
