@@ -171,3 +171,65 @@ def _events(tasks):
     columns = ["time", none.alias("info"), "job", "task", none.alias("machine"), "type", user.alias("user")]
     requests = [pl.lit(v).alias(k) for k, v in zip("cpmdb", (2, 0.0625, 0.06335, 7.725e-05, 0), strict=True)]
     return events.select(*columns, pl.lit(3).alias("class"), *requests)
+
+
+def records(task, *spans, job=1, **holes):
+    """Return usage rows of a task, one a (start s, end s); holes = {column number: value} of the last row."""
+    rows = []
+    for start, end in spans:
+        values = [f"{0.001 * (i + 1) + start * 1e-6:.4g}" for i in range(15)]
+        rows.append([round(start * SECOND), round(end * SECOND), job, task, 7, *values])
+    for column, value in holes.items():
+        rows[-1][int(column[1:])] = value
+    return rows
+
+
+def event(task, seconds, kind, job=1):
+    """Return an event row of a task; at the end of time where `seconds` is infinite."""
+    time = 2**63 - 1 if seconds == np.inf else round(seconds * SECOND)
+    return [time, "", job, task, "", kind, "user", 3, 9, 0.1, 0.1, 0.1, 0]
+
+
+def write(folder, table, *parts, n_parts=500):
+    """Write each list of rows as one part (of `n_parts`) of a table and return the paths."""
+    (folder / table).mkdir(exist_ok=True)
+    written = []
+    for number, rows in enumerate(parts):
+        path = folder / table / f"part-{number:05d}-of-{n_parts:05d}.csv.gz"
+        path.write_bytes(gzip.compress("".join(",".join(map(str, r)) + "\n" for r in rows).encode()))
+        written.append(path)
+    return written
+
+
+# name: (usage rows of task 0, its end events as (seconds, type), the filter that must stop it)
+FIVE = [(600, 900), (900, 1200), (1200, 1350)]
+CASES = {
+    "plain": (records(0, *FIVE), [(1350, 4)], "kept"),
+    "end inside the last record": (records(0, *FIVE), [(1300, 4)], "kept"),
+    "updates do not end a task": (records(0, *FIVE), [(700, 7), (800, 8), (1350, 4)], "kept"),
+    "no events": (records(0, *FIVE), [], "no end event"),
+    "only submitted": (records(0, *FIVE), [(590, 0), (600, 1)], "no end event"),
+    "lost": (records(0, *FIVE), [(1350, 6)], "no end event"),
+    "lost after a failure": (records(0, *FIVE), [(1000, 3), (1350, 6)], "no end event"),
+    "lost before the end": (records(0, *FIVE), [(1000, 6), (1350, 4)], "mismatched end"),
+    "ends after the trace": (records(0, *FIVE), [(np.inf, 4)], "no end event"),
+    "no records": ([], [(1350, 4)], "empty"),
+    "no measurement": (records(0, (600, 900), **{f"c{i}": "" for i in range(5, 20)}), [(900, 4)], "empty"),
+    "a hole": (records(0, *FIVE, c12=""), [(1350, 4)], "missing"),
+    "a hole in a column not used": (records(0, *FIVE, c15="", c17=""), [(1350, 4)], "kept"),
+    "NaN": (records(0, *FIVE, c5="NaN"), [(1350, 4)], "missing"),
+    "infinite": (records(0, *FIVE, c5="inf"), [(1350, 4)], "missing"),
+    "negative": (records(0, *FIVE, c19="-0.5"), [(1350, 4)], "negative"),
+    "gap of a second": (records(0, (600, 899), (900, 1200)), [(1200, 4)], "kept"),
+    "gap of more": (records(0, (600, 898.999999), (900, 1200)), [(1200, 4)], "discontinuous"),
+    "record left out": (records(0, (600, 900), (1200, 1350)), [(1350, 4)], "discontinuous"),
+    "duplicate": (records(0, (600, 900), (600, 900)), [(900, 4)], "discontinuous"),
+    "overlap": (records(0, (600, 900), (800, 1200)), [(1200, 4)], "discontinuous"),
+    "ends before it starts": (records(0, (900, 600)), [(900, 4)], "discontinuous"),
+    "10 s after the last record": (records(0, *FIVE), [(1360, 4)], "kept"),
+    "more after the last record": (records(0, *FIVE), [(1360.000001, 4)], "mismatched end"),
+    "records after the end": (records(0, *FIVE), [(1000, 4)], "mismatched end"),
+    "rescheduled, no gap, same end": (records(0, *FIVE), [(900, 3), (1350, 3)], "kept"),
+    "rescheduled, no gap, other end": (records(0, *FIVE), [(900, 2), (1350, 3)], "mismatched end"),
+    "rescheduled after a pause": (records(0, (600, 900), (1000, 1200)), [(900, 3), (1200, 3)], "discontinuous"),
+}

@@ -42,8 +42,9 @@ FITTED = {
     "tested on the other score about what is published for the real data (arXiv 1909.13403 and 2506.07312: MLP .81-.82, "
     "tree .81, SVM .71, logistic .69, naive Bayes .37) while the first two steps alone tell clearly less; lengths so that "
     "the published shape holds. That no failing task outlives 20 steps is against the measurement (long_share, attempts of "
-    "30 windows) and was chosen because naive Bayes on padded series follows the class without long ones. Rows: EVICT, FAIL, FINISH, KILL; columns "
-    "of growth and last: CPU, its maximum, memory, page cache; levels, growth and last are natural logs",
+    "30 windows) and was chosen because naive Bayes on padded series follows the class without long ones. "
+    "Rows: EVICT, FAIL, FINISH, KILL; columns of growth and last: CPU, its maximum, memory, "
+    "page cache; levels, growth and last are natural logs",
     "job_kind_given_event": [
         [0.66, 0.03, 0.29, 0.02],
         [0.02, 0.79, 0.18, 0.01],
