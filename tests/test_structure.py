@@ -150,9 +150,8 @@ def test_profile_keys_are_known(path):
 
 def executed():
     """Return the committed executed copies."""
-    return sorted((paths.ROOT / "results").glob("laptop/*.ipynb")) + sorted(
-        (paths.ROOT / "results").glob("paper/*.ipynb")
-    )
+    found = [p for profile in ("laptop", "paper") for p in (paths.ROOT / "results" / profile).glob("*.ipynb")]
+    return sorted(p for p in found if not p.name.startswith(".") and not p.stem.endswith(".failed"))
 
 
 @pytest.mark.parametrize("path", executed(), ids=lambda p: f"{p.parent.name}-{p.stem}")

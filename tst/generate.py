@@ -68,7 +68,7 @@ def from_donors(model, donors, normaliser, max_steps, key):
     Parameters
     ----------
     model
-        `TST` in evaluation mode with n_features + 2 channels.
+        `TST` in evaluation mode with n_features + 2 channels; moved to the GPU where there is one.
     donors
         Real `SeriesSet`, each series >= 2 steps.
     normaliser
@@ -84,11 +84,12 @@ def from_donors(model, donors, normaliser, max_steps, key):
             f"{short} of the {len(donors)} donor series of '{donors.name}' have fewer than {N_SEED_STEPS} steps; "
             "leave them out: the recipe starts from 2 real steps."
         )
+    device = "cuda" if torch.cuda.is_available() else "cpu"
     scaled, loc, scale = normaliser.normalise(donors)
     rows = torch.from_numpy(add_flags(scaled, donors.lengths))
     first = torch.from_numpy(donors.offsets[:-1])
-    seeds = torch.stack([rows[first + step] for step in range(N_SEED_STEPS)], dim=1).to(next(model.parameters()).device)
-    values, lengths = _in_batches(model, seeds, max_steps)
+    seeds = torch.stack([rows[first + step] for step in range(N_SEED_STEPS)], dim=1).to(device)
+    values, lengths = _in_batches(model.to(device), seeds, max_steps)
     observed = torch.arange(max_steps) < lengths[:, None]
     flat = values[observed][:, :-N_FLAGS].numpy()
     lengths = lengths.numpy()
