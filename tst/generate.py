@@ -11,6 +11,7 @@ import numpy as np
 import torch
 
 from tst.model import KVCache
+from tst.precision import cast, check, fastest
 from tst.preprocess import N_FLAGS, add_flags
 from tst.series import DataError
 
@@ -18,8 +19,8 @@ N_SEED_STEPS = 2
 CACHE_BYTES = 2**30
 
 
-@torch.inference_mode()
-def generate(model, seeds, max_steps):
+@torch.no_grad()  # not inference_mode, in which autocast would convert the weights again at each step
+def generate(model, seeds, max_steps, precision="fp32"):
     """Continue each seed until its flags say that it ends.
 
     Parameters
@@ -30,6 +31,8 @@ def generate(model, seeds, max_steps):
         float, shape (B, T, n_features + 2): normalised first steps with flags, T >= 1.
     max_steps
         Longest series, seed included; at most the model's context_length.
+    precision
+        Of the matrix products: fp32, or bf16 (a model in float32 only). Cache and attention stay in the seeds' type.
 
     Returns
     -------
@@ -44,9 +47,17 @@ def generate(model, seeds, max_steps):
     values = seeds.new_zeros(B, max_steps, C)
     values[:, :T] = seeds
     lengths = torch.full((B,), max_steps, dtype=torch.int64, device=seeds.device)
-    cache = KVCache(model.config, B, max_steps, seeds.dtype, seeds.device)
-    alive = torch.arange(B, device=seeds.device)  # rows of `values` that the rows of the cache stand for
-    x = model.prefill(seeds, cache)
+    with cast(precision, seeds.device):
+        _decode(model, values, lengths, T)
+    return values, lengths
+
+
+def _decode(model, values, lengths, T):
+    """Fill `values` (B, max_steps, C) from step T on, and `lengths` where a series ends before the cap."""
+    B, max_steps, _ = values.shape
+    cache = KVCache(model.config, B, max_steps, values.dtype, values.device)
+    alive = torch.arange(B, device=values.device)  # rows of `values` that the rows of the cache stand for
+    x = model.prefill(values[:, :T], cache)
     for t in range(T, max_steps):
         values[alive, t] = x
         ended = x[:, -1] >= x[:, -2]
@@ -59,10 +70,9 @@ def generate(model, seeds, max_steps):
             cache.keep(going)
         if t + 1 < max_steps:
             x = model.decode(x, cache)
-    return values, lengths
 
 
-def from_donors(model, donors, normaliser, max_steps, key):
+def from_donors(model, donors, normaliser, max_steps, key, precision="fp32"):
     """Return one synthetic series for each donor: its first two steps, attributes and (per-series) scale, then the model.
 
     Parameters
@@ -77,7 +87,10 @@ def from_donors(model, donors, normaliser, max_steps, key):
         Cap of the length.
     key
         Name of the generator, the `model` of the result.
+    precision
+        fp32, bf16, or auto: the faster of the two, measured on the first steps.
     """
+    check(precision)
     short = int((donors.lengths < N_SEED_STEPS).sum())
     if short:
         raise DataError(
@@ -89,18 +102,23 @@ def from_donors(model, donors, normaliser, max_steps, key):
     rows = torch.from_numpy(add_flags(scaled, donors.lengths))
     first = torch.from_numpy(donors.offsets[:-1])
     seeds = torch.stack([rows[first + step] for step in range(N_SEED_STEPS)], dim=1).to(device)
-    values, lengths = _in_batches(model.to(device), seeds, max_steps)
+    values, lengths = _in_batches(model.to(device), seeds, max_steps, precision)
     observed = torch.arange(max_steps) < lengths[:, None]
     flat = values[observed][:, :-N_FLAGS].numpy()
     lengths = lengths.numpy()
     return replace(donors, values=normaliser.inverse(flat, lengths, loc, scale), lengths=lengths, model=key)
 
 
-def _in_batches(model, seeds, max_steps):
+def _in_batches(model, seeds, max_steps, precision):
     """Generate in batches whose cache fits CACHE_BYTES; return values and lengths on the CPU."""
     config = model.config
     per_series = 2 * config.n_layer * config.d_model * max_steps * seeds.element_size()
-    parts = [generate(model, part, max_steps) for part in seeds.split(max(1, CACHE_BYTES // per_series))]
+    batches = seeds.split(max(1, CACHE_BYTES // per_series))
+    if precision == "auto":
+        steps = min(max_steps, seeds.shape[1] + 8)
+        precision, gain = fastest(lambda: generate(model, batches[0], steps), seeds.device)
+        print(f"bf16 runs {gain:.2f} times as fast as fp32 on this machine; taking {precision}.")
+    parts = [generate(model, part, max_steps, precision) for part in batches]
     values, lengths = (torch.cat(column).cpu() for column in zip(*parts, strict=True))
     return values, lengths
 

@@ -16,6 +16,8 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 from torch.nn import functional as F
 
+from tst.attention import Dropout, causal_attention, newest_attention
+
 ACTIVATIONS = {"sigmoid": torch.sigmoid, "tanh": torch.tanh}
 
 
@@ -112,16 +114,18 @@ class SelfAttention(nn.Module):
         if rows is not None:
             qkv = qkv.new_zeros(B * T, qkv.shape[1]).index_copy(0, rows, qkv)
         q, k, v = qkv.view(B, T, 3, self.n_head, -1).permute(2, 0, 3, 1, 4)  # each (B, nh, T, hs)
-        y = F.scaled_dot_product_attention(q, k, v, is_causal=True, dropout_p=self.dropout if self.training else 0.0)
+        y = causal_attention(q, k, v, self.dropout if self.training else 0.0)
         y = y.transpose(1, 2).reshape(B * T, -1)  # (B * T, d_model)
         return y if rows is None else y.index_select(0, rows)
 
     def decode(self, x, cache, layer):
         """Attend from the newest step x (B, d_model) to all steps in the cache, itself included."""
         B, C = x.shape
-        q, k, v = self.qkv(x).view(B, 3, self.n_head, 1, C // self.n_head).unbind(1)  # each (B, nh, 1, hs)
-        keys, values = cache.append(layer, k, v)
-        return self.out(F.scaled_dot_product_attention(q, keys, values).reshape(B, C))
+        q, kv = self.qkv(x).view(B, 3, self.n_head, C // self.n_head).to(cache.dtype).split([1, 2], dim=1)
+        keys, values = cache.append(layer, kv.transpose(0, 1).flatten(1, 2))
+        with torch.autocast(x.device.type, enabled=False):
+            y = newest_attention(q.reshape(B * self.n_head, 1, -1), keys, values)
+        return self.out(y.view(B, C))
 
 
 class Block(nn.Module):
@@ -134,7 +138,7 @@ class Block(nn.Module):
         self.ff_in = nn.Linear(config.d_model, config.d_ff)
         self.ff_out = nn.Linear(config.d_ff, config.d_model)
         self.ln_2 = nn.LayerNorm(config.d_model)
-        self.drop = nn.Dropout(config.dropout)
+        self.drop = Dropout(config.dropout)
 
     def forward(self, x, packing):
         """Map rows (rows, d_model) to rows of the same shape."""
@@ -147,8 +151,8 @@ class Block(nn.Module):
         return self.feed_forward(x)
 
     def feed_forward(self, x):
-        """Second half of the block, row by row."""
-        return self.ln_2(x + self.drop(self.ff_out(self.drop(F.relu(self.ff_in(x))))))
+        """Second half of the block, row by row; dropout before relu is dropout after it, with one tensor less to store."""
+        return self.ln_2(x + self.drop(self.ff_out(F.relu(self.drop(self.ff_in(x))))))
 
 
 class TST(nn.Module):
@@ -158,7 +162,7 @@ class TST(nn.Module):
         super().__init__()
         self.config = config
         self.input = nn.Linear(config.n_features, config.d_model)
-        self.drop = nn.Dropout(config.dropout)
+        self.drop = Dropout(config.dropout)
         self.blocks = nn.ModuleList(Block(config) for _ in range(config.n_layer))
         self.output = nn.Linear(config.d_model, config.n_features)
         self.register_buffer("positions", sinusoids(config.context_length, config.d_model), persistent=False)
@@ -180,7 +184,7 @@ class TST(nn.Module):
         x = self.drop(self.input(x) + self.positions[packing.position])
         for block in self.blocks:
             x = block(x, packing)
-        return ACTIVATIONS[self.config.activation](self.output(x))
+        return ACTIVATIONS[self.config.activation](self.output(x).to(x.dtype))
 
     def prefill(self, x, cache):
         """Run the first steps x (B, T, n_features) through an empty cache; return the prediction (B, n_features)."""
@@ -194,7 +198,7 @@ class TST(nn.Module):
         for layer, block in enumerate(self.blocks):
             x = block.decode(x, cache, layer)
         cache.length += 1
-        return ACTIVATIONS[self.config.activation](self.output(x))
+        return ACTIVATIONS[self.config.activation](self.output(x).to(x.dtype))
 
     def save(self, folder):
         """Write model.safetensors and model.json to a folder."""
@@ -211,23 +215,26 @@ class TST(nn.Module):
 
 
 class KVCache:
-    """Keys and values of all steps so far, preallocated: (n_layer, 2, B, n_head, max_steps, head size)."""
+    """Keys and values of all steps so far, preallocated: (n_layer, 2, B * n_head, max_steps, head size)."""
 
     def __init__(self, config, batch_size, max_steps, dtype=torch.float32, device="cpu"):
-        size = config.n_layer, 2, batch_size, config.n_head, max_steps, config.d_model // config.n_head
+        self.n_head, self.dtype, self.length = config.n_head, dtype, 0
+        size = config.n_layer, 2, batch_size * config.n_head, max_steps, config.d_model // config.n_head
         self.data = torch.empty(size, dtype=dtype, device=device)
-        self.length = 0
 
-    def append(self, layer, keys, values):
-        """Write one step (B, n_head, 1, hs) and return all keys and values of the layer, each (B, n_head, T, hs)."""
-        T = self.length
-        self.data[layer, 0, :, :, T : T + 1] = keys
-        self.data[layer, 1, :, :, T : T + 1] = values
-        return self.data[layer, 0, :, :, : T + 1], self.data[layer, 1, :, :, : T + 1]
+    def append(self, layer, kv):
+        """Write keys and values of one step, (2, B * n_head, hs); return all of the layer's, each (B * n_head, T, hs)."""
+        self.data[layer, :, :, self.length] = kv
+        return self.data[layer, :, :, : self.length + 1].unbind(0)
 
-    def keep(self, rows):
-        """Forget all series but `rows`, int64 (kept,), in place."""
-        self.data = self.data.index_select(2, rows)
+    def keep(self, series):
+        """Forget all series but `series`, int64 (kept,); only the steps so far are copied."""
+        heads = torch.arange(self.n_head, device=series.device)
+        rows = (series[:, None] * self.n_head + heads).flatten()
+        n_layer, two, _, max_steps, size = self.data.shape
+        data = self.data.new_empty(n_layer, two, len(rows), max_steps, size)
+        data[:, :, :, : self.length] = self.data[:, :, rows, : self.length]
+        self.data = data
 
 
 def sinusoids(n_positions, d_model):

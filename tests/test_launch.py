@@ -1,0 +1,60 @@
+"""Laws of jobs: several processes train the model that one trains; an engine's workers do what this process does."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from test_preprocess import make
+
+from tst import launch
+from tst.model import TST, TSTConfig
+from tst.preprocess import Normaliser
+from tst.train import TrainConfig
+
+TINY = TSTConfig(
+    n_features=5, d_model=8, n_head=2, n_layer=1, d_ff=8, dropout=0.0, attention_dropout=0.0, context_length=12
+)
+
+
+def jobs(folder, seeds=(0,), model=TINY, **settings):
+    """Return jobs on 40 random series of 2 to 30 steps, kept in the folder."""
+    rng = np.random.default_rng(0)
+    real = make([rng.uniform(size=(n, 3)) for n in rng.integers(2, 30, 40)])
+    real.save(folder / "train")
+    settings = {"max_steps": 12, "batch_size": 7, "learning_rate": 1e-2, "checkpoint_every": 5} | settings
+    return [
+        launch.job(folder / "train", folder / f"seed{s}", model, TrainConfig(seed=s, **settings), Normaliser.fit(real))
+        for s in seeds
+    ]
+
+
+def weights(description):
+    """Return all weights of a finished job, one array."""
+    return np.concatenate([p.detach().numpy().ravel() for p in TST.load(description["folder"]).parameters()])
+
+
+def test_two_processes_train_what_one_trains(tmp_path):
+    """Same global batch, dropout off: the loss curve and the weights of one process, to rounding."""
+    (one,), (two,) = jobs(tmp_path / "one"), jobs(tmp_path / "two")
+    expected, got = launch.run(one), launch.run_all([two], n_processes=2)
+    assert len(got) == 12
+    np.testing.assert_allclose(got.loss, expected.loss, rtol=1e-5)
+    np.testing.assert_allclose(
+        weights(two), weights(one), rtol=0, atol=5e-4
+    )  # Adam: a key bias has no gradient but rounding
+    assert not np.allclose(expected.loss, launch.run_all(jobs(tmp_path / "other", (1,))).loss, rtol=1e-3)
+
+
+def test_two_local_workers_do_what_this_process_does(tmp_path):
+    """Two seeds on submitit's local engine: the same numbers as here, bit for bit."""
+    here = launch.run_all(jobs(tmp_path / "here", (0, 1)))
+    there = launch.run_all(jobs(tmp_path / "there", (0, 1)), engine="local", timeout_min=5, cpus_per_task=1)
+    pd.testing.assert_frame_equal(there, here, check_exact=False, rtol=1e-6)
+    assert list(there.seed.unique()) == [0, 1]
+
+
+def test_a_failed_job_says_why(tmp_path):
+    """A worker's failure comes back as its sentence; a wrong engine is named."""
+    with pytest.raises(RuntimeError, match="seed0.job failed.*the loss is.*lower learning_rate"):
+        launch.run_all(jobs(tmp_path / "nan", learning_rate=1e30, grad_clip=1e30), n_processes=2)
+    with pytest.raises(ValueError, match="engine is 'moon'.*here, local, slurm"):
+        launch.run_all(jobs(tmp_path / "moon"), engine="moon")

@@ -1,0 +1,36 @@
+"""Laws of the choice of precision: the faster one is taken by a margin, recorded, and a run goes on as it began."""
+
+import json
+
+import pytest
+import torch
+from test_launch import jobs
+
+from tst import launch, precision
+
+
+@pytest.mark.parametrize(("fp32", "bf16", "choice"), [(3.0, 1.0, "bf16"), (1.0, 3.0, "fp32"), (1.1, 1.0, "fp32")])
+def test_the_faster_one_is_taken(monkeypatch, fp32, bf16, choice):
+    """The context tells the run which precision it is in; a gain below the margin is not taken."""
+    monkeypatch.setattr(precision, "_seconds", lambda run, device: run())
+    chosen, gain = precision.fastest(lambda: bf16 if torch.is_autocast_enabled("cpu") else fp32)
+    assert chosen == choice and gain == pytest.approx(fp32 / bf16)
+
+
+def test_an_unknown_precision_is_named():
+    """A typo ends in a sentence with what is known."""
+    with pytest.raises(ValueError, match="precision is 'fp8'.*fp32, bf16, auto"):
+        precision.check("fp8")
+
+
+def test_auto_is_measured_once_and_kept(tmp_path, capsys):
+    """The choice is written to the run's folder and said; the weights stay float32; either precision learns the same."""
+    (auto,) = jobs(tmp_path / "a", precision="auto", max_steps=60)
+    history = launch.run(auto)
+    found = json.loads((tmp_path / "a" / "seed0" / "precision.json").read_text())
+    assert found["precision"] in ("fp32", "bf16") and f"taking {found['precision']}" in capsys.readouterr().out
+    losses = {}
+    for name in ("fp32", "bf16"):
+        (one,) = jobs(tmp_path / name, precision=name, max_steps=60)
+        losses[name] = launch.run(one).loss.tail(10).mean()
+    assert losses["bf16"] == pytest.approx(losses["fp32"], rel=0.05) == history.loss.tail(10).mean()
