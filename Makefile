@@ -85,11 +85,25 @@ $(foreach d,$(DATASETS),$(eval $(call NOTEBOOK,01-data,$d,$(call RAWS,$d))))
 $(foreach d,$(DATASETS),$(eval $(call NOTEBOOK,02-train-tst,$d,$(DONE)/01-data-$d)))
 $(foreach d,$(DATASETS),$(eval $(call NOTEBOOK,03-train-baselines,$d,$(DONE)/01-data-$d)))
 $(foreach d,$(DATASETS),$(eval $(call NOTEBOOK,04-generate,$d,$(DONE)/02-train-tst-$d)))
+$(foreach d,$(DATASETS),$(eval $(call NOTEBOOK,05-fidelity,$d,$(DONE)/03-train-baselines-$d $(DONE)/04-generate-$d)))
 $(foreach d,gcut borg2019,$(eval $(call NOTEBOOK,06-classification,$d,$(DONE)/03-train-baselines-$d $(DONE)/04-generate-$d)))
 $(eval $(call NOTEBOOK,07-regression,wwt,$(DONE)/03-train-baselines-wwt $(DONE)/04-generate-wwt))
-$(eval $(call NOTEBOOK,13-claims,,$(DONE)/06-classification-gcut $(DONE)/06-classification-borg2019 $(DONE)/07-regression-wwt))
+# Timings want the machine for themselves: 12 waits for all others, on all cores.
+BENCHES := $(wildcard tests/bench/*.py tests/reference*.py)
+OTHERS := $(NAMES:%=$(DONE)/%)
+$(eval $(call NOTEBOOK,12-cost,,$(BENCHES)))
+$(DONE)/12-cost: THREADS = $$(nproc)
+$(DONE)/12-cost: | $(OTHERS) $(if $(filter smoke,$(PROFILE)),,.bench/.made)
+$(eval $(call NOTEBOOK,13-claims,,$(DONE)/12-cost $(DATASETS:%=$(DONE)/05-fidelity-%) $(DONE)/06-classification-gcut $(DONE)/06-classification-borg2019 $(DONE)/07-regression-wwt))
 
 # ---- the rest
+.PHONY: bench
+bench: .bench/.made ## install what the benchmarks compare with (transformers), outside the environment
+.bench/.made: | $(ENV)
+	@mkdir -p .bench && $(PYTHON) -m pip install -q --disable-pip-version-check --target .bench --upgrade --no-deps \
+	  transformers==5.23.0 huggingface_hub==2.4.0 tokenizers==0.23.3 regex==2026.11.15 2>/dev/null \
+	  || echo "transformers cannot be installed now: notebook 12 leaves the comparison with GPT-2 out (later: rm -r .bench; make bench)."
+	@touch $@
 .PHONY: data test lab readme clean
 data: $(ENV) ## download and build GCUT from the original trace: make data PARTS=0-9 (of 0-499)
 	@$(PYTHON) -m tst.data $(if $(PARTS),--parts $(PARTS),--build)

@@ -3,8 +3,9 @@
 import pytest
 import reference
 import torch
+from torch.utils.flop_counter import FlopCounterMode
 
-from tst.model import AUTHOR_WWT, PAPER, TST, KVCache, Packing, TSTConfig, masked_mse
+from tst.model import AUTHOR_WWT, PAPER, TST, KVCache, Packing, TSTConfig, masked_mse, training_flops
 
 TINY = TSTConfig(n_features=5, d_model=14, n_head=2, n_layer=3, d_ff=11, context_length=17)
 
@@ -127,3 +128,15 @@ def test_it_overfits_four_series():
         value.backward()
         optimizer.step()
     assert value.item() < 1e-3
+
+
+def test_training_flops_counts_products():
+    """Against torch's own counter, forward and backward; a causal half of attention is all that is counted."""
+    model, lengths = tiny(dropout=0.0, attention_dropout=0.0).train(), [16, 16]
+    with FlopCounterMode(display=False) as counter:
+        model(packed(lengths), Packing(lengths)).sum().backward()
+    attention = 12 * TINY.n_layer * TINY.d_model * sum(n * (n + 1) / 2 for n in lengths)
+    linear = training_flops(TINY, lengths) - attention
+    first_layer_input = 2 * sum(lengths) * TINY.n_features * TINY.d_model  # has no gradient
+    counted = counter.get_flop_counts()["Global"]
+    assert sum(v for k, v in counted.items() if "mm" in str(k)) == linear - first_layer_input

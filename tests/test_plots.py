@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from tst import claims, plots
+from tst import claims, plots, plots_cost
 
 matplotlib.use("Agg")
 NAMES = ["cpu_rate", "memory_usage"]
@@ -202,3 +202,13 @@ def test_importing_opens_no_window():
     code = "import tst.plots, matplotlib.pyplot as p; assert not p.get_fignums()"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env={"MPLBACKEND": "Agg"})
     assert (done.returncode, done.stdout) == (0, "")
+
+
+def test_scaling_shows_the_slope():
+    """Cubic cost has slope 3; a metric with one point has no panel."""
+    x = [10, 20, 40]
+    rows = pd.DataFrame({"metric": "a", "x": x, "value": [v**3 for v in x]})
+    rows = pd.concat([rows, pd.DataFrame({"metric": ["b"], "x": [1], "value": [1.0]})])
+    fig = plots_cost.scaling(rows, {"a": ("Training", "steps"), "b": ("Nothing", "steps")})
+    (ax,) = fig.axes
+    assert "slope 3.00" in ax.get_title("left") and ax.get_xlabel() == "steps"

@@ -4,17 +4,35 @@ import json
 
 import pytest
 import torch
-from test_launch import jobs
+from test_launch import TINY, jobs
+from torch.nn import functional as F
 
 from tst import launch, precision
+from tst.generate import generate
+from tst.model import TST
 
 
 @pytest.mark.parametrize(("fp32", "bf16", "choice"), [(3.0, 1.0, "bf16"), (1.0, 3.0, "fp32"), (1.1, 1.0, "fp32")])
 def test_the_faster_one_is_taken(monkeypatch, fp32, bf16, choice):
     """The context tells the run which precision it is in; a gain below the margin is not taken."""
-    monkeypatch.setattr(precision, "_seconds", lambda run, device: run())
-    chosen, gain = precision.fastest(lambda: bf16 if torch.is_autocast_enabled("cpu") else fp32)
+    seconds = {"fp32": fp32, "bf16": bf16}
+    monkeypatch.setattr(precision, "_seconds", lambda run, name, device: seconds[name])
+    chosen, gain = precision.fastest(lambda name: None)
     assert chosen == choice and gain == pytest.approx(fp32 / bf16)
+
+
+def test_each_precision_is_run_as_such(monkeypatch):
+    """Training and generation are measured in the precision whose name is compared."""
+    seen = []
+    products = F.linear
+    monkeypatch.setattr(F, "linear", lambda *a: seen.append(products(*a).dtype) or products(*a))
+    model, seeds = TST(TINY).eval(), torch.rand(2, 2, 5)
+    for name, dtype in (("fp32", torch.float32), ("bf16", torch.bfloat16)):
+        seen.clear()
+        generate(model, seeds, 4, name)
+        assert set(seen) == {dtype}
+        values, _ = generate(model, seeds, 4, name)
+        assert values.dtype == torch.float32
 
 
 def test_an_unknown_precision_is_named():

@@ -144,3 +144,11 @@ def test_concat_refuses_to_mix_origins():
     assert len(both) == 8 and isinstance(both.attributes["kind"].dtype, pd.CategoricalDtype)
     with pytest.raises(DataError, match="will not mix"):
         concat([make(), make(origin="subset")])
+
+
+def test_a_set_without_attributes_survives_the_disk(tmp_path):
+    """Series that nothing describes: as many rows of no columns come back."""
+    bare = SeriesSet("bare", np.ones((5, 1)), [2, 3], [Feature("x")], pd.DataFrame(index=range(2)), "simulated", "1D")
+    bare.save(tmp_path / "bare")
+    again = SeriesSet.load(tmp_path / "bare")
+    assert again.attributes.shape == (2, 0) and again.sha256() == bare.sha256()

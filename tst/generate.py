@@ -116,7 +116,7 @@ def _in_batches(model, seeds, max_steps, precision):
     batches = seeds.split(max(1, CACHE_BYTES // per_series))
     if precision == "auto":
         steps = min(max_steps, seeds.shape[1] + 8)
-        precision, gain = fastest(lambda: generate(model, batches[0], steps), seeds.device)
+        precision, gain = fastest(lambda p: generate(model, batches[0], steps, p), seeds.device)
         print(f"bf16 runs {gain:.2f} times as fast as fp32 on this machine; taking {precision}.")
     parts = [generate(model, part, max_steps, precision) for part in batches]
     values, lengths = (torch.cat(column).cpu() for column in zip(*parts, strict=True))

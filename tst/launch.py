@@ -6,6 +6,7 @@ kernel that has run torch: that deadlocks); "local" and "slurm" are submitit's, 
 """
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -15,6 +16,7 @@ from pathlib import Path
 import pandas as pd
 import submitit
 import torch
+from accelerate import PartialState
 
 from tst import deps, preprocess, train
 from tst.model import TST, Packing, TSTConfig, masked_mse
@@ -119,6 +121,9 @@ def main():
     """Run the job of a file: `python -m tst.launch FILE`, or under `python -m torch.distributed.run`."""
     if len(sys.argv) != 2 or not Path(sys.argv[1]).is_file():
         sys.exit("give the job's file: python -m tst.launch results/laptop/artifacts/gcut/tst_paper-seed0.job.json")
+    n_processes = PartialState(cpu=not torch.cuda.is_available()).num_processes
+    if n_processes > 1:
+        torch.set_num_threads(max(1, (os.cpu_count() or 1) // n_processes))
     try:
         run(json.loads(Path(sys.argv[1]).read_text()))
     except (DataError, train.Diverged, ValueError) as error:

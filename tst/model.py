@@ -237,6 +237,18 @@ class KVCache:
         self.data = data
 
 
+def training_flops(config, lengths):
+    """Return the FLOPs of forward and backward over series of these lengths, nothing counted that is done in vain.
+
+    Six a weight and row; for attention twelve d_model a layer and pair of steps, the pairs of the causal triangle alone.
+    Normalisation, softmax, masks, padding and what the backward pass computes again are left out.
+    """
+    d, ff, C = config.d_model, config.d_ff, config.n_features
+    weights = config.n_layer * (4 * d * d + 2 * d * ff) + 2 * C * d
+    rows, pairs = float(sum(lengths)), sum(n * (n + 1) / 2 for n in map(float, lengths))
+    return 6 * weights * rows + 12 * config.n_layer * d * pairs
+
+
 def sinusoids(n_positions, d_model):
     """Return the sinusoidal positions of Vaswani et al. (2017, section 3.5), shape (n_positions, d_model)."""
     position = torch.arange(n_positions, dtype=torch.float64)[:, None]

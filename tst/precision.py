@@ -18,19 +18,18 @@ def cast(precision, device="cpu"):
 
 
 def fastest(run, device="cpu", repeats=3):
-    """Return (precision, seconds in fp32 over seconds in bf16) of calling `run` within `cast`; the least of `repeats` counts."""
+    """Return (precision, seconds in fp32 over seconds in bf16) of `run(precision)`; the least of `repeats` counts."""
     seconds = {}
     for precision in ("fp32", "bf16"):
-        with cast(precision, device):
-            run()  # warm up: memory, kernels
-            seconds[precision] = min(_seconds(run, device) for _ in range(repeats))
+        run(precision)  # warm up: memory, kernels
+        seconds[precision] = min(_seconds(run, precision, device) for _ in range(repeats))
     gain = seconds["fp32"] / seconds["bf16"]
     return ("bf16" if gain > MARGIN else "fp32"), gain
 
 
-def _seconds(run, device):
+def _seconds(run, precision, device):
     start = time.perf_counter()
-    run()
+    run(precision)
     if torch.device(device).type == "cuda":
         torch.cuda.synchronize()
     return time.perf_counter() - start

@@ -254,6 +254,8 @@ class SeriesSet:
             values = np.load(folder / "values.npy", allow_pickle=False)
             lengths = np.load(folder / "lengths.npy", allow_pickle=False)
             attributes = pd.read_parquet(folder / "attributes.parquet")
+            if attributes.columns.empty:  # parquet keeps no number of rows without columns
+                attributes = pd.DataFrame(index=range(len(lengths)))
             form, digest = meta.pop("format"), meta.pop("sha256")
             features = [Feature(*f) for f in meta.pop("features")]
         except FileNotFoundError as error:

@@ -1,10 +1,12 @@
 """The training loop: knows no architecture. Adam, gradient clipping, checkpoints that resume, a loss curve.
 
+One loss moves all weights, or players move theirs in turn, each by its own loss and Adam (a GAN's critic and generator).
 Device, precision and processes are Accelerate's (several processes: `tst.launch`). A batch is a function of the step, so a
 run that was killed goes on from its last checkpoint with the same numbers as one that was not. Checkpoints are written to
 a temporary folder and renamed.
 """
 
+import copy
 import json
 import math
 import os
@@ -34,13 +36,27 @@ class TrainConfig:
     batch_size: int = 64
     learning_rate: float = 1e-4
     warmup_steps: int = 0
-    grad_clip: float = 0.5
+    grad_clip: float | None = 0.5  # 0 or None: no clipping
     seed: int = 0
     checkpoint_every: int = 500
     precision: str = "fp32"  # fp32, bf16, or auto: the faster of the two, measured before the first step
+    betas: tuple = (0.9, 0.999)  # Adam's
 
     def __post_init__(self):
         check(self.precision)
+        object.__setattr__(self, "betas", tuple(self.betas))
+
+
+class Player:
+    """Who moves in a step: some of a model's parameters, their loss (model, batch) -> scalar, their Adam."""
+
+    def __init__(self, name, model, parameters, loss, config):
+        self.name, self.loss, self.parameters = name, loss, list(parameters(model))
+        self.inputs = self.parameters if name else None  # gradients go to the player's own parameters only
+        self.optimizer = torch.optim.Adam(self.parameters, lr=config.learning_rate, betas=config.betas, fused=True)
+        self.schedule = torch.optim.lr_scheduler.LambdaLR(
+            self.optimizer, lambda step: min(1.0, (step + 1) / (config.warmup_steps + 1))
+        )
 
 
 def fit(model, loss, batches, config, folder, fingerprint):
@@ -51,7 +67,9 @@ def fit(model, loss, batches, config, folder, fingerprint):
     model
         Module with `save(folder)`, which writes model.safetensors last.
     loss
-        Function (model, batch) -> scalar; with several processes its mean over them is the loss.
+        Function (model, batch) -> scalar; with several processes its mean over them is the loss. Or players, {name:
+        (function model -> parameters, function (model, batch) -> scalar)}: each step they move in this order, on the same
+        batch, in one process only.
     batches
         Function (step, rank, n_ranks) -> batch with `to(device)`.
     folder
@@ -61,7 +79,7 @@ def fit(model, loss, batches, config, folder, fingerprint):
 
     Returns
     -------
-    DataFrame with step, loss, learning_rate.
+    DataFrame with step, loss, learning_rate; with players `loss` is the last one's and each has a column loss_<name>.
     """
     folder, state = Path(folder), PartialState(cpu=not torch.cuda.is_available())
     if state.is_main_process:
@@ -70,18 +88,19 @@ def fit(model, loss, batches, config, folder, fingerprint):
     if (folder / "model.safetensors").exists():
         print(f"{folder.name}: already trained on the same data with the same code and settings; nothing to do.")
         return pd.read_csv(folder / "loss.csv")
+    if isinstance(loss, dict) and state.num_processes > 1:
+        raise ValueError(f"{folder.name}: players train in one process, not in {state.num_processes}.")
     precision = _precision(state, model, loss, batches, config, folder)
     accelerator = Accelerator(cpu=state.device.type == "cpu")
     set_seed(config.seed, device_specific=True)
-    optimizer = torch.optim.Adam(model.parameters(), lr=config.learning_rate, fused=True)
-    schedule = torch.optim.lr_scheduler.LambdaLR(
-        optimizer, lambda step: min(1.0, (step + 1) / (config.warmup_steps + 1))
-    )
-    model, optimizer = accelerator.prepare(model, optimizer)
-    accelerator.register_for_checkpointing(schedule)
+    players = _players(model, loss, config)
+    model, *optimizers = accelerator.prepare(model, *(p.optimizer for p in players))
+    for player, optimizer in zip(players, optimizers, strict=True):
+        player.optimizer = optimizer
+        accelerator.register_for_checkpointing(player.schedule)
     history = _resume(accelerator, folder)
     model.train()
-    _loop(accelerator, model, loss, batches, config, folder, optimizer, schedule, history, precision)
+    _loop(accelerator, model, players, batches, config, folder, history, precision)
     if accelerator.is_main_process:
         _write_history(history, folder / "loss.csv")
         accelerator.unwrap_model(model).save(folder)
@@ -90,43 +109,70 @@ def fit(model, loss, batches, config, folder, fingerprint):
     return pd.DataFrame(history)
 
 
+def _players(model, loss, config):
+    """Return the players of `loss`; a single function is one without a name that moves everything."""
+    players = loss if isinstance(loss, dict) else {"": (torch.nn.Module.parameters, loss)}
+    return [Player(name, model, *player, config) for name, player in players.items()]
+
+
 def _precision(state, model, loss, batches, config, folder):
     """Return fp32 or bf16; what was measured is kept in the folder, so that a run goes on as it began."""
     if config.precision != "auto":
         return config.precision
     path = folder / "precision.json"
     if state.is_main_process and not path.exists():
-        batch, _ = batches(0, 0, state.num_processes).to(state.device), model.to(state.device).train()
-        choice, gain = fastest(lambda: loss(model, batch).backward(), state.device)
-        model.zero_grad(set_to_none=True)
+        batch, trial = (
+            batches(0, 0, state.num_processes).to(state.device),
+            copy.deepcopy(model).to(state.device).train(),
+        )
+        players = _players(trial, loss, config)
+
+        def _backward(precision):
+            for player in players:
+                with cast(precision, state.device):
+                    value = player.loss(trial, batch)
+                value.backward(inputs=player.inputs)
+
+        choice, gain = fastest(_backward, state.device)
         print(f"{folder.name}: bf16 runs {gain:.2f} times as fast as fp32 on this machine; taking {choice}.")
         _write_text(json.dumps({"precision": choice, "gain": gain}), path)
     state.wait_for_everyone()
     return json.loads(path.read_text())["precision"]
 
 
-def _loop(accelerator, model, loss, batches, config, folder, optimizer, schedule, history, precision):
+def _loop(accelerator, model, players, batches, config, folder, history, precision):
     rank, n_ranks = accelerator.process_index, accelerator.num_processes
     bar = _progress(folder.name, len(history), config.max_steps, accelerator.is_main_process)
     for step in range(len(history), config.max_steps):
         batch = batches(step, rank, n_ranks).to(accelerator.device)
-        with cast(precision, accelerator.device):
-            value = loss(model, batch)
-        accelerator.backward(value)
-        accelerator.clip_grad_norm_(model.parameters(), config.grad_clip)
-        rate = optimizer.param_groups[0]["lr"]
-        optimizer.step()
-        schedule.step()
-        optimizer.zero_grad(set_to_none=True)
-        value = accelerator.reduce(value.detach(), "mean").item()
-        if not math.isfinite(value):
-            raise Diverged(f"{folder.name}: the loss is {value} at step {step}; lower learning_rate and start again.")
-        history.append({"step": step, "loss": value, "learning_rate": rate})
-        bar.set_postfix(loss=f"{value:.5f}", refresh=False)
+        rate = players[0].optimizer.param_groups[0]["lr"]
+        losses = {p.name: _move(accelerator, model, p, batch, config.grad_clip, precision) for p in players}
+        for name, value in losses.items():
+            if not math.isfinite(value):
+                whose = f" of the {name}" if name else ""
+                raise Diverged(
+                    f"{folder.name}: the loss{whose} is {value} at step {step}; lower learning_rate and start again."
+                )
+        row = {"step": step, "loss": losses[players[-1].name], "learning_rate": rate}
+        history.append(row | {f"loss_{name}": value for name, value in losses.items() if name})
+        bar.set_postfix(loss=f"{row['loss']:.5f}", refresh=False)
         bar.update()
         if (step + 1) % config.checkpoint_every == 0 and step + 1 < config.max_steps:
             _checkpoint(accelerator, folder, step + 1, history)
     bar.close()
+
+
+def _move(accelerator, model, player, batch, grad_clip, precision):
+    """Move one player's parameters; return its loss, the mean over processes."""
+    with cast(precision, accelerator.device):
+        value = player.loss(model, batch)
+    accelerator.backward(value, inputs=player.inputs)
+    if grad_clip:
+        accelerator.clip_grad_norm_(player.parameters, grad_clip)
+    player.optimizer.step()
+    player.schedule.step()
+    player.optimizer.zero_grad(set_to_none=True)
+    return accelerator.reduce(value.detach(), "mean").item()
 
 
 def _progress(name, done, total, show):

@@ -1,0 +1,86 @@
+"""Figures of notebook 05: autocorrelation, distances over their floor, and a map of the embeddings."""
+
+import matplotlib.pyplot as plt
+import numpy as np
+
+from tst.plots import GREY, SKY, _interval, _look, _panels, _where
+
+
+def autocorrelation(frame, interval):
+    """Draw mean autocorrelation against the lag, a panel a feature.
+
+    Parameters
+    ----------
+    frame
+        Columns model, feature, lag, value; model real is dark and drawn last.
+    interval
+        Time between two steps, for the axis.
+    """
+    features, models = list(dict.fromkeys(frame["feature"])), list(dict.fromkeys(frame["model"]))
+    models.sort(key=lambda m: m == "real")
+    fig, _ = _panels(len(features), 3, 3.1, 2.1)
+    for ax, feature in zip(fig.axes, features, strict=True):
+        for i, model in enumerate(models):
+            rows = frame[(frame["feature"] == feature) & (frame["model"] == model)].sort_values("lag")
+            name, colour, marker = _look(model, i)
+            style = {
+                "lw": 2 if model == "real" else 1.2,
+                "marker": marker,
+                "markevery": max(1, len(rows) // 6),
+                "ms": 4,
+            }
+            ax.plot(rows["lag"], rows["value"], color=colour, label=name, **style)
+        ax.axhline(0, color=GREY, lw=0.6)
+        ax.set(title=feature.replace("_", " "), xlabel=f"lag (steps of {interval})", ylabel="autocorrelation")
+        ax.label_outer()
+    handles, labels = fig.axes[0].get_legend_handles_labels()
+    fig.legend(handles[::-1], labels[::-1], loc="outside upper left", ncols=len(labels), frameon=False)
+    return fig
+
+
+def over_floor(frame):
+    """Draw each distance of each model over that of the real-versus-real floor, on a log axis with the noise ceiling.
+
+    Parameters
+    ----------
+    frame
+        Tidy rows of one data set: model (with real_floor, and noise where measured), metric, seed, value.
+    """
+    metrics = [m for m in dict.fromkeys(frame["metric"]) if _mean(frame, "real_floor", m) > 0]
+    models = [m for m in dict.fromkeys(frame["model"]) if m not in ("real_floor", "noise")]
+    size = (2.0 * len(metrics) + 1.8, 0.32 * len(models) + 1.4)
+    fig, axes = plt.subplots(1, len(metrics), figsize=size, squeeze=False, sharey=True, layout="constrained")
+    for ax, metric in zip(axes[0], metrics, strict=True):
+        floor, ceiling = (_mean(frame, m, metric) for m in ("real_floor", "noise"))
+        ax.axvline(1, color=GREY, ls="--", lw=1)
+        if ceiling > 0:
+            ax.axvline(ceiling / floor, color=SKY, ls=":", lw=1.2)
+        for row, model in enumerate(models):
+            values = frame.loc[(frame["model"] == model) & (frame["metric"] == metric), "value"] / floor
+            (mean, half), (_, colour, marker) = _interval(values), _look(model, row)
+            low = min(half, 0.95 * mean) if np.isfinite(half) else np.nan
+            ax.errorbar(max(mean, 1e-3), row, xerr=[[low], [half]], color=colour, marker=marker, capsize=3, ms=6)
+        ax.set(xscale="log", title=metric.replace("_", " "), ylim=(len(models) - 0.4, -0.6))
+        ax.set_yticks(range(len(models)), [_look(m)[0] for m in models])
+    fig.supxlabel("distance over that between two halves of the real data (dashed: 1; dotted: noise)", fontsize=10)
+    fig.suptitle(_where(frame, None), x=0.01, ha="left")
+    return fig
+
+
+def embedding(frame):
+    """Draw a map of series (columns model, x, y), a panel a generator, real series in grey behind each."""
+    models = [m for m in dict.fromkeys(frame["model"]) if m != "real"]
+    fig, _ = _panels(len(models), 4, 2.6, 2.5, sharey=True)
+    real = frame[frame["model"] == "real"]
+    for i, (ax, model) in enumerate(zip(fig.axes, models, strict=True)):
+        rows, (name, colour, _) = frame[frame["model"] == model], _look(model, i)
+        ax.scatter(real["x"], real["y"], s=8, color=GREY, alpha=0.35, lw=0)
+        ax.scatter(rows["x"], rows["y"], s=8, color=colour, alpha=0.6, lw=0)
+        ax.set(title=f"{name} (real: grey)", xticks=[], yticks=[])
+        ax.grid(False)
+    return fig
+
+
+def _mean(frame, model, metric):
+    values = frame.loc[(frame["model"] == model) & (frame["metric"] == metric), "value"]
+    return values.mean() if len(values) else np.nan
