@@ -8,7 +8,7 @@ from test_preprocess import make
 from tst import launch
 from tst.model import TST, TSTConfig
 from tst.preprocess import Normaliser
-from tst.train import TrainConfig
+from tst.train import Diverged, TrainConfig
 
 TINY = TSTConfig(
     n_features=5, d_model=8, n_head=2, n_layer=1, d_ff=8, dropout=0.0, attention_dropout=0.0, context_length=12
@@ -52,9 +52,25 @@ def test_two_local_workers_do_what_this_process_does(tmp_path):
     assert list(there.seed.unique()) == [0, 1]
 
 
-def test_a_failed_job_says_why(tmp_path):
-    """A worker's failure comes back as its sentence; a wrong engine is named."""
-    with pytest.raises(RuntimeError, match="seed0.job failed.*the loss is.*lower learning_rate"):
-        launch.run_all(jobs(tmp_path / "nan", learning_rate=1e30, grad_clip=1e30), n_processes=2)
+def test_a_diverged_seed_is_said_and_left_out(tmp_path, capsys):
+    """The others go on; the failure is remembered, not tried again; where all diverge, one sentence ends it."""
+    good, bad = jobs(tmp_path, (0, 1))
+    bad["train"] |= {"learning_rate": 1e30, "grad_clip": 0}
+    history = launch.run_all([bad, good])
+    assert list(history.seed.unique()) == [0] and launch.done([bad, good]) == [good]
+    assert "seed 1 failed: seed1: the loss is nan" in capsys.readouterr().out
+    for n_processes in (1, 2):
+        with pytest.raises(Diverged, match="all 1 runs diverged"):
+            launch.run_all([bad], n_processes=n_processes)
+
+
+def test_a_mistake_in_a_worker_comes_back_as_its_sentence(tmp_path):
+    """The worker's own words, no traceback; a wrong engine or kind is named."""
+    (job,) = jobs(tmp_path)
+    job["model"]["d_modle"] = 3
+    with pytest.raises(RuntimeError, match="seed0.job failed.*unknown setting.*d_modle"):
+        launch.run_all([job], n_processes=2)
     with pytest.raises(ValueError, match="engine is 'moon'.*here, local, slurm"):
-        launch.run_all(jobs(tmp_path / "moon"), engine="moon")
+        launch.run_all([job], engine="moon")
+    with pytest.raises(ValueError, match="kind is 'gan'.*doppelganger"):
+        launch.job(tmp_path, tmp_path, TINY, TrainConfig(1), Normaliser(), kind="gan")

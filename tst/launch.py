@@ -1,6 +1,7 @@
 """Training jobs: what one run needs, as data; run here, on several processes of a machine, or on a cluster's engine.
 
-A notebook describes its grid (seeds, settings) as jobs and hands them to `run_all`. Engine "here" trains one after another
+A notebook describes its grid (models, seeds, settings) as jobs and hands them to `run_all`; a seed that diverges is said
+and left out, the others go on. Engine "here" trains one after another
 in this process; with n_processes > 1 each job is a `torch.distributed.run` of its own, data parallel (never a fork of a
 kernel that has run torch: that deadlocks); "local" and "slurm" are submitit's, each job a task of the engine.
 """
@@ -18,17 +19,22 @@ import submitit
 import torch
 from accelerate import PartialState
 
-from tst import deps, preprocess, train
+from tst import autoregressive, deps, doppelganger, preprocess, train
 from tst.model import TST, Packing, TSTConfig, masked_mse
 from tst.preprocess import Normaliser
-from tst.series import DataError, SeriesSet
+from tst.series import SeriesSet
 
 ENGINES = ("here", "local", "slurm")
 FAILED = "job failed: "
-CODE = ("attention", "model", "train", "preprocess")
+CODE = {  # what decides the result of a kind of model
+    "tst": ("attention", "model", "train", "preprocess"),
+    "doppelganger": ("doppelganger", "doppelganger_data", "train", "preprocess"),
+    "ar": ("autoregressive", "attention", "model", "train", "preprocess"),
+    "rnn": ("autoregressive", "attention", "model", "train", "preprocess"),
+}
 
 
-def job(data, folder, model, settings, normaliser):
+def job(data, folder, model, settings, normaliser, kind="tst"):
     """Return the description of one training run, as JSON holds it.
 
     Parameters
@@ -38,9 +44,14 @@ def job(data, folder, model, settings, normaliser):
     folder
         Where the model goes.
     model, settings, normaliser
-        TSTConfig, TrainConfig and Normaliser.
+        Configuration of the model (TSTConfig, DGConfig, ARConfig, RNNConfig), TrainConfig and Normaliser.
+    kind
+        tst, doppelganger, ar or rnn.
     """
+    if kind not in CODE:
+        raise ValueError(f"kind is '{kind}'; use one of {', '.join(CODE)}.")
     return {
+        "kind": kind,
         "data": str(Path(data).resolve()),
         "folder": str(Path(folder).resolve()),
         "model": asdict(model),
@@ -57,18 +68,47 @@ def packed_mse(model, batch):
 
 def run(description):
     """Train what a job describes, or load it if it is done; return its loss history."""
-    real = SeriesSet.load(description["data"])
-    config, settings = TSTConfig.from_dict(description["model"]), train.TrainConfig(**description["train"])
-    normaliser = Normaliser(**description["normaliser"])
-    rows = preprocess.add_flags(normaliser.normalise(real)[0], real.lengths)
-    windows = preprocess.window_lengths(real.lengths, config.context_length)
-    batches = preprocess.PackedBatches(rows, windows, settings.batch_size, settings.seed)
-    facts = {k: description[k] for k in ("model", "train", "normaliser")}
-    facts |= {"data": real.sha256(), "code": deps.fingerprint(*CODE)}
+    real, settings = SeriesSet.load(description["data"]), train.TrainConfig(**description["train"])
+    kind, normaliser = description["kind"], Normaliser(**description["normaliser"])
     torch.manual_seed(settings.seed)
-    history = train.fit(TST(config), packed_mse, batches, settings, description["folder"], facts)
+    model, loss, batches = PREPARE[kind](description["model"], real, normaliser, settings)
+    facts = {k: description[k] for k in ("kind", "model", "train", "normaliser")}
+    facts |= {"data": real.sha256(), "code": deps.fingerprint(*CODE[kind])}
+    history = train.fit(model, loss, batches, settings, description["folder"], facts)
     (Path(description["folder"]) / "normaliser.json").write_text(json.dumps(description["normaliser"]))
     return history.assign(seed=settings.seed)
+
+
+def _tst(model, real, normaliser, settings):
+    config = TSTConfig.from_dict(model)
+    rows = preprocess.add_flags(normaliser.normalise(real)[0], real.lengths)
+    windows = preprocess.window_lengths(real.lengths, config.context_length)
+    return TST(config), packed_mse, preprocess.PackedBatches(rows, windows, settings.batch_size, settings.seed)
+
+
+def _doppelganger(model, real, normaliser, settings):
+    config = doppelganger.DGConfig.from_dict(model)
+    batches = doppelganger.DGBatches(real, normaliser, config, settings.batch_size, settings.seed)
+    return doppelganger.DoppelGANger(config, batches.schema), doppelganger.PLAYERS, batches
+
+
+def _records(kind):
+    def _prepare(model, real, normaliser, settings):
+        config, longest = kind.Config(**model), int(real.lengths.max())
+        args = config, longest, settings.batch_size, settings.seed
+        batches = autoregressive.batches(real, normaliser, *args)
+        return kind.build(config, real, normaliser, settings.seed), autoregressive.next_record_mse, batches
+
+    return _prepare
+
+
+# kind: function (configuration as a mapping, series, normaliser, TrainConfig) -> (model, loss or players, batches)
+PREPARE = {
+    "tst": _tst,
+    "doppelganger": _doppelganger,
+    "ar": _records(autoregressive.AR),
+    "rnn": _records(autoregressive.RNN),
+}
 
 
 def run_all(jobs, engine="here", n_processes=1, **resources):
@@ -85,18 +125,32 @@ def run_all(jobs, engine="here", n_processes=1, **resources):
     """
     if engine not in ENGINES:
         raise ValueError(f"engine is '{engine}'; use one of {', '.join(ENGINES)}.")
-    if n_processes == 1 and engine == "here":
-        return pd.concat([run(j) for j in jobs], ignore_index=True)
-    commands = [_command(j, n_processes) for j in jobs]
-    if engine == "here":
-        for command in commands:
-            _checked(command)
-    else:
-        executor = submitit.AutoExecutor(Path(jobs[0]["folder"]).parent / "engine", cluster=engine)
-        executor.update_parameters(**({"timeout_min": 24 * 60} | resources))
-        for task in [executor.submit(_checked, command) for command in commands]:
-            task.result()
-    return pd.concat([run(j) for j in jobs], ignore_index=True)  # all done: this loads them
+    if n_processes > 1 or engine != "here":
+        commands = [_command(j, n_processes) for j in jobs]
+        if engine == "here":
+            for command in commands:
+                _checked(command)
+        else:
+            executor = submitit.AutoExecutor(Path(jobs[0]["folder"]).parent / "engine", cluster=engine)
+            executor.update_parameters(**({"timeout_min": 24 * 60} | resources))
+            for task in [executor.submit(_checked, command) for command in commands]:
+                task.result()
+    histories = [history for j in jobs if (history := _attempt(j)) is not None]  # after an engine, this loads them
+    if not histories:
+        raise train.Diverged(f"all {len(jobs)} runs diverged; lower learning_rate and start again.")
+    return pd.concat(histories, ignore_index=True)
+
+
+def done(jobs):
+    """Return the jobs whose model is there."""
+    return [j for j in jobs if (Path(j["folder"]) / "model.safetensors").exists()]
+
+
+def _attempt(description):
+    try:
+        return run(description)
+    except train.Diverged as error:
+        print(f"seed {description['train']['seed']} failed: {error}")
 
 
 def _command(description, n_processes):
@@ -126,7 +180,9 @@ def main():
         torch.set_num_threads(max(1, (os.cpu_count() or 1) // n_processes))
     try:
         run(json.loads(Path(sys.argv[1]).read_text()))
-    except (DataError, train.Diverged, ValueError) as error:
+    except train.Diverged:
+        pass  # the run's folder says so, and whoever asked for the job reads it there
+    except ValueError as error:
         sys.exit(f"{FAILED}{error}")
 
 

@@ -88,6 +88,8 @@ def fit(model, loss, batches, config, folder, fingerprint):
     if (folder / "model.safetensors").exists():
         print(f"{folder.name}: already trained on the same data with the same code and settings; nothing to do.")
         return pd.read_csv(folder / "loss.csv")
+    if (folder / "diverged.txt").exists():
+        raise Diverged((folder / "diverged.txt").read_text())
     if isinstance(loss, dict) and state.num_processes > 1:
         raise ValueError(f"{folder.name}: players train in one process, not in {state.num_processes}.")
     precision = _precision(state, model, loss, batches, config, folder)
@@ -150,9 +152,10 @@ def _loop(accelerator, model, players, batches, config, folder, history, precisi
         for name, value in losses.items():
             if not math.isfinite(value):
                 whose = f" of the {name}" if name else ""
-                raise Diverged(
-                    f"{folder.name}: the loss{whose} is {value} at step {step}; lower learning_rate and start again."
-                )
+                text = f"{folder.name}: the loss{whose} is {value} at step {step}; lower learning_rate and start again."
+                if accelerator.is_main_process:
+                    _write_text(text, folder / "diverged.txt")
+                raise Diverged(text)
         row = {"step": step, "loss": losses[players[-1].name], "learning_rate": rate}
         history.append(row | {f"loss_{name}": value for name, value in losses.items() if name})
         bar.set_postfix(loss=f"{row['loss']:.5f}", refresh=False)
