@@ -92,7 +92,7 @@ $(eval $(call NOTEBOOK,07-regression,wwt,$(DONE)/03-train-baselines-wwt $(DONE)/
 BENCHES := $(wildcard tests/bench/*.py tests/reference*.py)
 OTHERS := $(NAMES:%=$(DONE)/%)
 $(eval $(call NOTEBOOK,12-cost,,$(BENCHES)))
-$(DONE)/12-cost: THREADS = $$(nproc)
+$(DONE)/12-cost: private THREADS = $$(nproc)
 $(DONE)/12-cost: | $(OTHERS) $(if $(filter smoke,$(PROFILE)),,.bench/.made)
 $(eval $(call NOTEBOOK,13-claims,,$(DONE)/12-cost $(DATASETS:%=$(DONE)/05-fidelity-%) $(DONE)/06-classification-gcut $(DONE)/06-classification-borg2019 $(DONE)/07-regression-wwt))
 

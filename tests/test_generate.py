@@ -1,5 +1,7 @@
 """Laws of generation: the cached batch equals the literal loop; donors stay in the result; the flags decide."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -63,6 +65,17 @@ def test_from_donors_keeps_seed_and_attributes():
     assert generate.copied_share(made) == pytest.approx(6 / made.lengths.sum())
 
 
+def test_the_oracle_stops_at_the_donors_length(monkeypatch):
+    """Each series has its donor's length, at least 3 and at most the cap, in batches of any size; the steps are the model's."""
+    real, tiny = donors((2, 5, 9, 21)), model().float()
+    made = generate.from_donors(tiny, real, Normaliser.fit(real), 17, "x", oracle=True)
+    assert list(made.lengths) == [3, 5, 9, 17]
+    monkeypatch.setattr(generate, "CACHE_BYTES", 1)
+    np.testing.assert_allclose(
+        generate.from_donors(tiny, real, Normaliser.fit(real), 17, "x", oracle=True).values, made.values, atol=1e-4
+    )
+
+
 def test_batching_changes_nothing(monkeypatch):
     """One donor at a time gives the same series as all together."""
     real, tiny = donors((4, 6, 3, 8, 2)), model().float()
@@ -88,3 +101,13 @@ def test_controls():
     np.testing.assert_array_equal(repeated[1], real[1][[0, 1, 0, 1, 0]])
     copied = baselines.bootstrap_copy(real, seed=0)
     assert {tuple(x.ravel()) for x in map(np.asarray, copied)} <= {tuple(x.ravel()) for x in map(np.asarray, real)}
+
+
+def test_permuted_labels():
+    """The same series and class counts in another order; a function of the seed."""
+    real = donors(tuple(range(2, 42)))
+    real = replace(real, attributes=pd.DataFrame({"kind": pd.Categorical(list("ab") * 20)}), label="kind")
+    dealt = baselines.permuted_labels(real, 0)
+    assert sorted(dealt.labels) == sorted(real.labels) and list(dealt.labels) != list(real.labels)
+    assert list(baselines.permuted_labels(real, 0).labels) == list(dealt.labels)
+    np.testing.assert_array_equal(dealt.values, real.values)

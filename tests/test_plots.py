@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from tst import claims, plots, plots_cost
+from tst import claims, plots, plots_cost, plots_fidelity, plots_scores
 
 matplotlib.use("Agg")
 NAMES = ["cpu_rate", "memory_usage"]
@@ -71,8 +71,8 @@ FIGURES = {
     "seedless": lambda: plots.generated([RNG.random(9)], [RNG.random(50)], 0, "cpu_rate", "share"),
     "scores": lambda: plots.scores(scored(), "classifier", paper("accuracy").query("share == 0")),
     "scores of one seed": lambda: plots.scores(scored(n_seeds=1), "classifier"),
-    "shares": lambda: plots.shares(grown(), paper("accuracy")),
-    "f1": lambda: plots.f1(by_class(), paper("f1")),
+    "shares": lambda: plots_scores.shares(grown(), paper("accuracy")),
+    "f1": lambda: plots_scores.f1(by_class(), paper("f1")),
     "claims": lambda: plots.claims(JUDGED),
 }
 
@@ -179,7 +179,7 @@ def test_a_value_far_below_is_written_not_drawn():
 def test_labels_at_the_end_do_not_overlap():
     """Lines that end at the same height get labels that stand apart."""
     frame = pd.concat([grown().assign(model=m, value=0.5) for m in ("tst", "ar", "rnn", "hmm")])
-    fig = plots.shares(frame)
+    fig = plots_scores.shares(frame)
     heights = sorted(fig.axes[0].transData.transform((0, t.xy[1]))[1] for t in fig.axes[0].texts)
     assert len(heights) == 4 and min(np.diff(heights)) > 10
 
@@ -212,3 +212,26 @@ def test_scaling_shows_the_slope():
     fig = plots_cost.scaling(rows, {"a": ("Training", "steps"), "b": ("Nothing", "steps")})
     (ax,) = fig.axes
     assert "slope 3.00" in ax.get_title("left") and ax.get_xlabel() == "steps"
+
+
+def test_over_floor_divides_by_the_floor():
+    """A distance of twice the floor stands at 2; a metric without floor has no panel."""
+    rows = [("real_floor", "a", 0.1), ("tst_paper", "a", 0.2), ("noise", "a", 0.5), ("tst_paper", "b", 0.2)]
+    frame = pd.DataFrame(rows, columns=["model", "metric", "value"]).assign(dataset="gcut", origin="simulated", seed=0)
+    (ax,) = plots_fidelity.over_floor(frame).axes
+    assert ax.get_title("left") == "a"
+    assert [line.get_xdata()[0] for line in ax.lines[:3]] == pytest.approx([1, 5, 2])
+
+
+def test_autocorrelation_and_embedding_draw_what_is_given():
+    """A line a model and feature; a panel a generator, real behind."""
+    curves = pd.DataFrame(
+        {"model": ["real", "tst_paper"] * 3, "feature": "cpu", "lag": [0, 0, 1, 1, 2, 2], "value": 0.5}
+    )
+    (ax,) = plots_fidelity.autocorrelation(curves, "5min").axes
+    assert len(ax.lines) == 3 and "5min" in ax.get_xlabel()
+    points = pd.DataFrame({"model": ["real", "ar", "hmm"], "x": [0.0, 1, 2], "y": [0.0, 1, 2]})
+    assert [a.get_title("left") for a in plots_fidelity.embedding(points).axes] == [
+        "AR (real: grey)",
+        "HMM (real: grey)",
+    ]

@@ -32,6 +32,7 @@ MAY_IMPORT = {
     "claims": set(),
     "plots": set(),
     "plots_cost": {"plots"},
+    "plots_scores": {"plots"},
     "plots_fidelity": {"plots"},
     "embedding": {"series"},
     "acf": {"embedding"},

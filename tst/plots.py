@@ -25,18 +25,19 @@ MODELS = {
     "tst_paper": ("TST", BLUE, "o"),
     "tst": ("TST (ours)", SKY, "D"),
     "doppelganger": ("DG", ORANGE, "o"),
+    "tst_oracle": ("TST, donor's length", BLUE, "D"),
     "seed_only": ("seed only", PURPLE, "o"),
     "seed_repeat": ("seed repeated", PURPLE, "s"),
     "bootstrap_copy": ("bootstrap copy", GREEN, "o"),
     "ar": ("AR", RED, "o"),
     "rnn": ("RNN", RED, "s"),
     "hmm": ("HMM", RED, "^"),
+    "permuted_labels": ("labels permuted", GREY, "x"),
 }
 VERDICTS = {"reproduced": BLUE, "partly": SKY, "not reproduced": RED, "not testable here": "#BBBBBB"}
 METRICS = {"accuracy": "accuracy on real test data", "r2": "R² on real test data"}
 ORIGINS = {"original": "real data", "subset": "real data (a subset)", "simulated": "simulated data"}
 FLOOR = "distance over that between two halves of the real data (1: like real data)"
-CLASSES = {"gcut": ("EVICT", "FAIL", "FINISH", "KILL")}
 
 
 def set_style():
@@ -193,39 +194,6 @@ def scores(frame, x, paper=None):
         ax.set_yticks(range(len(names)), [_look(m)[0] + " + real" * (t == "synthetic+real") for m, t in names])
     fig.supxlabel(_name(METRICS, frame["metric"].iloc[0]), fontsize=10)
     fig.suptitle(_where(frame, paper), x=0.01, ha="left")
-    return fig
-
-
-def shares(frame, paper=None):
-    """Draw the score against the share of real data added (0 to 1), a line a model with its interval over seeds."""
-    fig, ax = plt.subplots(figsize=(7.4, 4), layout="constrained")
-    sources = [(frame, "", "-")] if paper is None else [(frame, "", "-"), (paper, ", paper", ":")]
-    grid, ends = sorted({share for rows, _, _ in sources for share in rows["share"]}), []
-    for rows, whose, line in sources:
-        for i, (model, part) in enumerate(rows.groupby("model", sort=False)):
-            (name, colour, marker), face = _look(model, i), "white" if whose else None
-            at = [k for k, g in enumerate(grid) if g in set(part["share"])]
-            mean, half = np.transpose([_interval(part.loc[part["share"] == grid[k], "value"]) for k in at])
-            ax.errorbar(at, mean, half, color=colour, marker=marker, mfc=face, ls=line, capsize=3, lw=1.4)
-            ends.append((mean[-1], name + whose, colour))
-    ax.set_xticks(range(len(grid)), [f"{100 * g:g}" for g in grid])
-    ax.set(
-        xlabel="real training data added (%, not to scale)",
-        ylabel=_name(METRICS, frame["metric"].iloc[0]),
-        title=_where(frame, paper),
-    )
-    _label_ends(ax, len(grid) - 1, ends)
-    return fig
-
-
-def f1(frame, paper=None):
-    """Draw F1 by class (metrics f1_0, f1_1, ...), a panel a class; arguments as in `scores`."""
-    fig = scores(frame, "metric", None if paper is None else paper.fillna({"train": "synthetic"}))
-    known = CLASSES.get(frame["dataset"].iloc[0], ())
-    for ax, metric in zip(fig.axes, dict.fromkeys(frame["metric"]), strict=True):
-        k = int(metric.removeprefix("f1_"))
-        ax.set(title=f"class {k}" + (f", {known[k]}" if k < len(known) else ""), xlim=(-0.03, 1.03))
-    fig.supxlabel("F1 on real test data", fontsize=10)
     return fig
 
 
