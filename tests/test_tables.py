@@ -227,6 +227,19 @@ def test_readme_takes_its_numbers_from_the_results(page, capsys):
     assert readme.main([]) == 0 and page.read_text() == before
 
 
+def test_readme_takes_weak_points_and_costs_where_it_asks_for_them(page, tmp_path):
+    """Markers that stand there are filled from their tables; a verdict is said once."""
+    folder = tmp_path / readme.RESULTS / "tables"
+    weak = {"point": ["W1", "W4"], "verdict": ["confirmed", "not testable here"]}
+    weak["sentence"] = ["0.3 of it: confirmed.", "not testable here, because no rows."]
+    pd.DataFrame(weak).to_csv(folder / "13-weak-points.csv", index=False)
+    pd.DataFrame({"metric": ["train_speedup"], "value": [123.4]}).to_csv(folder / "12-cost.csv", index=False)
+    page.write_text(TEXT + "<!-- weak:begin -->\n<!-- weak:end -->\n<!-- cost:begin -->\n<!-- cost:end -->\n")
+    assert readme.main([]) == 0
+    assert "*confirmed*: 0.3 of it |" in page.read_text() and "*not testable here*: because no" in page.read_text()
+    assert "| 123 | training the paper's model" in page.read_text()
+
+
 def test_readme_check_fails_with_a_sentence(page, capsys):
     """A number edited by hand, or a result that changed, is noticed; the check writes nothing."""
     readme.main([])

@@ -1,7 +1,8 @@
 """Copy numbers from the committed results into README.md, between markers; `--check` tells whether they still agree.
 
 `python -m tst.readme` rewrites what stands between `<!-- claims:begin -->` and `<!-- claims:end -->` (the claims, one
-line each) and, where they stand, between the markers `numbers` (how many claims have which verdict). No number is typed by hand.
+line each) and, where they stand, between the markers `numbers` (how many claims have which verdict), `weak` (W1 to W9) and
+`cost` (notebook 12's ratios). No number is typed by hand.
 """
 
 import argparse
@@ -11,9 +12,18 @@ from pathlib import Path
 
 import pandas as pd
 
-from tst import claims, paths, tables
+from tst import claims, paths, tables, weak_points
 
 RESULTS = "results/laptop"  # what is committed: a run without data writes elsewhere
+COSTS = {
+    "train_speedup": "training the paper's model on GCUT's lengths, useful steps a second, over the literal recipe",
+    "matrix_rate_fraction": "FLOP rate of its training steps at window 400, over a plain matrix product's (1 is the limit)",
+    "generate_speedup": "generating 64 series of 550 steps, over the literal loop",
+    "generate_over_gpt2": "the same, over a GPT-2 of its depth and width with its own cache (transformers)",
+    "memory_ratio_2500": "peak memory of a training step on 2,500 steps, as a part of materialised attention's",
+    "builder_speedup": "building GCUT from the raw trace, over a pandas loop",
+    "builder_memory_ratio_10_to_2": "memory of that for 10 parts, over 2 parts",
+}
 
 
 def claims_table(frame):
@@ -38,6 +48,27 @@ def numbers(frame):
     return f"Of {len(rows)} judgements ({rows['claim'].nunique()} claims, by data set): {', '.join(found)}."
 
 
+def weak_table(frame):
+    """Return the weak points as a Markdown table: table 13-weak-points."""
+    lines = ["| | weak point | verdict and what was found |", "|---|---|---|"]
+    rows = zip(frame["point"], frame["verdict"], frame["sentence"], strict=True)
+    return "\n".join(
+        [*lines, *(f"| {p} | {weak_points.POINTS['text'][p]} | *{v}*: {_told(s, v)} |" for p, v, s in rows)]
+    )
+
+
+def _told(sentence, verdict):
+    """Return a sentence without the verdict at its end, which stands before it."""
+    return sentence.removesuffix(f": {verdict}.").removeprefix("not testable here, ")
+
+
+def cost_table(frame):
+    """Return notebook 12's ratios as a Markdown table."""
+    values = frame.set_index("metric")["value"]
+    lines = ["| times, or part | of what |", "|---|---|"]
+    return "\n".join([*lines, *(f"| {values[m]:.3g} | {text} |" for m, text in COSTS.items() if m in values.index)])
+
+
 def filled(text, parts):
     """Return `text` with each of `parts` (by name) between its markers; each pair must stand there once."""
     for name, content in parts.items():
@@ -56,9 +87,12 @@ def main(arguments=None):
     check = parser.parse_args(arguments).check
     page = paths.ROOT / "README.md"
     try:
-        frame = pd.read_csv(paths.ROOT / RESULTS / "tables" / "13-claims.csv")
-        old = page.read_text(encoding="utf-8")
+        folder, old = paths.ROOT / RESULTS / "tables", page.read_text(encoding="utf-8")
+        frame = pd.read_csv(folder / "13-claims.csv")
         parts = {"claims": claims_table(frame), "numbers": numbers(frame)}
+        for name, table, make in (("weak", "13-weak-points", weak_table), ("cost", "12-cost", cost_table)):
+            if f"<!-- {name}:" in old:
+                parts[name] = make(pd.read_csv(folder / f"{table}.csv"))
         new = filled(old, {k: v for k, v in parts.items() if k == "claims" or f"<!-- {k}:" in old})
     except FileNotFoundError as error:
         print(

@@ -10,8 +10,9 @@ import pandas as pd
 import torch
 from common import CONFIG, emit, full, seconds
 
-from tst import launch
-from tst.generate import generate
+from tst import doppelganger, launch
+from tst.data import simulate
+from tst.generate import from_donors, generate
 from tst.launch import packed_mse
 from tst.model import TST, TSTConfig
 from tst.preprocess import Normaliser, PackedBatches
@@ -78,7 +79,39 @@ def processes():
             emit("train_seconds_by_processes", (times[1] - times[0]) / (many - few), x=n)
 
 
+def models():
+    """Useful steps a second in training, series a second in generation: TST and DG at the laptop's sizes, on GCUT's lengths."""
+    real = simulate.gcut(full(2000, 100), seed=0)
+    normaliser, lengths = Normaliser.fit(real), np.minimum(real.lengths, 400)
+    width = full(128, 16)
+    tst = TSTConfig(d_model=width, n_head=4, n_layer=full(4, 1), d_ff=width, attention_dropout=0.0)
+    dg = doppelganger.DGConfig(9, doppelganger.attribute_sizes(real), max_steps=400, sample_len=8)
+    few, many = full((5, 65), (2, 4))
+    with tempfile.TemporaryDirectory() as folder:
+        real.save(Path(folder) / "train")
+        for kind, config, batch_size in (("tst", tst, 64), ("doppelganger", dg, 100)):
+            times = []
+            for steps in (1, few, many):  # the first warms up
+                settings = TrainConfig(steps, batch_size, 1e-3)
+                job = launch.job(
+                    Path(folder) / "train", Path(folder) / f"{kind}{steps}", config, settings, normaliser, kind
+                )
+                start = time.perf_counter()
+                launch.run(job)
+                times.append(time.perf_counter() - start)
+            useful = min(batch_size, len(real)) * lengths.mean() * (many - few) / (times[2] - times[1])
+            emit(f"{kind}_useful_steps_per_second", useful, batch_size=batch_size)
+        donors = real.take(np.flatnonzero(real.lengths >= 2))
+        made = {
+            "tst": lambda: from_donors(TST(tst).eval(), donors, normaliser, 400, "tst_paper", oracle=True),
+            "doppelganger": lambda: doppelganger.sample(doppelganger.DoppelGANger.load(job["folder"]), len(donors), 0),
+        }
+        for kind, make in made.items():
+            emit(f"{kind}_series_per_second", len(donors) / seconds(make, 1), n_series=len(donors))
+
+
 if __name__ == "__main__":
     training()
     generation()
     processes()
+    models()
