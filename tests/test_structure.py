@@ -47,6 +47,7 @@ MAY_IMPORT = {
     "baselines": {"series", "preprocess"},
     "generate": {"model", "precision", "preprocess", "series"},
     "downstream": {"series"},
+    "intervals": set(),
     "tables": {"paths", "series"},
     "run": {"paths"},
     "readme": {"paths", "tables", "claims", "weak_points"},

@@ -29,7 +29,22 @@ MIN_SERIES = 10
 
 
 def classify(train, test, reference, classifier, seed, n_steps=400, epochs=100):
-    """Train a classifier of the label and score it on real series.
+    """Return the `scores` of the labels that `predict` gives; parameters and errors are predict's."""
+    return scores(test, predict(train, test, reference, classifier, seed, n_steps, epochs), reference)
+
+
+def scores(test, predicted, reference):
+    """Return a frame of metric, value: accuracy and f1_<k> for class k in the order of the reference's categories.
+
+    A class that no prediction names scores 0.
+    """
+    f1 = f1_score(test.labels, predicted, labels=_classes(reference), average=None, zero_division=0.0)
+    rows = [("accuracy", accuracy_score(test.labels, predicted)), *((f"f1_{k}", v) for k, v in enumerate(f1))]
+    return pd.DataFrame(rows, columns=["metric", "value"])
+
+
+def predict(train, test, reference, classifier, seed, n_steps=400, epochs=100):
+    """Train a classifier of the label and return the labels that it gives to real series.
 
     Parameters
     ----------
@@ -48,9 +63,7 @@ def classify(train, test, reference, classifier, seed, n_steps=400, epochs=100):
 
     Returns
     -------
-    DataFrame
-        Columns metric, value: accuracy and f1_<k> for class k in the order of the label's categories. A class that the
-        training set lacks scores 0.
+    str, shape (n_test,).
 
     Raises
     ------
@@ -62,20 +75,19 @@ def classify(train, test, reference, classifier, seed, n_steps=400, epochs=100):
         raise DataError(f"classify: n_steps is {n_steps} and epochs {epochs}; both must be at least 1.")
     low, high = reference.values.min(0), reference.values.max(0)
     X, X_test = (_flat(s, low, high, n_steps) for s in (train, test))
-    y, y_test = train.labels, test.labels
-    classes = reference.attributes[reference.label].astype("category").cat.categories.astype(str)
+    y, y_test, classes = train.labels, test.labels, _classes(reference)
     unknown = sorted({*y, *y_test} - set(classes))
     if unknown:
         raise DataError(f"the label '{unknown[0]}' of '{train.name}' is not in the reference; it has {list(classes)}.")
     if len(set(y)) == 1:
-        predicted = np.full(len(y_test), y[0])
-    else:
-        with warnings.catch_warnings():  # the number of epochs is the paper's, not a criterion
-            warnings.simplefilter("ignore", ConvergenceWarning)
-            predicted = _classifier(classifier, seed, len(y), epochs, X, y)(X_test)
-    scores = f1_score(y_test, predicted, labels=classes, average=None, zero_division=0.0)
-    rows = [("accuracy", accuracy_score(y_test, predicted)), *((f"f1_{k}", v) for k, v in enumerate(scores))]
-    return pd.DataFrame(rows, columns=["metric", "value"])
+        return np.full(len(y_test), y[0])
+    with warnings.catch_warnings():  # the number of epochs is the paper's, not a criterion
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        return _classifier(classifier, seed, len(y), epochs, X, y)(X_test)
+
+
+def _classes(reference):
+    return reference.attributes[reference.label].astype("category").cat.categories.astype(str)
 
 
 def _classifier(name, seed, n, epochs, X, y):
@@ -132,7 +144,28 @@ def _stratified_order(labels, seed):
 
 
 def regress(train, test, regressor, seed, context_length=500, prediction_length=50):
-    """Train a regressor of the last days on the first and score it on real series.
+    """Return the R2 of what `forecast` gives, and the training series that it dropped; parameters are forecast's.
+
+    Returns
+    -------
+    DataFrame
+        Columns metric, value: r2 (pinned: mean over the predicted days of scikit-learn's R2, log scale), r2_flat (all
+        days as one vector), r2_variance_weighted, r2_raw (views; mean over days), dropped (training series left out).
+    """
+    true, predicted = forecast(train, test, regressor, seed, context_length, prediction_length)
+    dropped = int((train.lengths < context_length + prediction_length).sum())
+    return pd.concat(
+        [r2(true, predicted), pd.DataFrame({"metric": ["dropped"], "value": [dropped]})], ignore_index=True
+    )
+
+
+def r2(true, predicted):
+    """Return a frame of metric, value: the four definitions of R2 that `regress` names."""
+    return pd.DataFrame(_r2_variants(true, predicted).items(), columns=["metric", "value"])
+
+
+def forecast(train, test, regressor, seed, context_length=500, prediction_length=50):
+    """Train a regressor of the last days on the first and forecast real series.
 
     All counts are log(1 + views), divided by the largest of the real test set's context, so that ridge sees numbers of
     order one: kernel ridge (alpha 1) and the MLPs depend on that, R2 does not. Values below 0 count as 0. Training series
@@ -141,9 +174,8 @@ def regress(train, test, regressor, seed, context_length=500, prediction_length=
 
     Returns
     -------
-    DataFrame
-        Columns metric, value: r2 (pinned: mean over the predicted days of scikit-learn's R2, log scale), r2_flat (all
-        days as one vector), r2_variance_weighted, r2_raw (views; mean over days), dropped (training series left out).
+    true, predicted
+        float64, shape (n_test, prediction_length), log scale.
 
     Raises
     ------
@@ -165,9 +197,7 @@ def regress(train, test, regressor, seed, context_length=500, prediction_length=
     with warnings.catch_warnings():  # the MLPs keep their best epoch by held-out R2; 200 epochs are the cap
         warnings.simplefilter("ignore", ConvergenceWarning)
         fitted = _regressor(regressor, seed, n_kept).fit(z[:, :context_length] / scale, z[:, context_length:] / scale)
-    predicted = fitted.predict(z_test[:, :context_length] / scale) * scale
-    rows = _r2_variants(z_test[:, context_length:], predicted)
-    return pd.DataFrame([*rows.items(), ("dropped", len(train) - n_kept)], columns=["metric", "value"])
+    return z_test[:, context_length:], fitted.predict(z_test[:, :context_length] / scale) * scale
 
 
 def _r2_variants(true, predicted):
