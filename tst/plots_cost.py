@@ -2,6 +2,7 @@
 
 import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from tst.plots import BLUE, GREY
 
@@ -9,6 +10,15 @@ from tst.plots import BLUE, GREY
 def slope(x, y):
     """Return the exponent of y against x by least squares on logarithms."""
     return float(np.polyfit(np.log(x), np.log(y), 1)[0])
+
+
+def plain_log(axis):
+    """Write a log axis in plain numbers, few enough to read, however short its span."""
+    low, high = sorted(axis.get_view_interval())
+    wide = high / low > 30
+    axis.set_major_locator(LogLocator(subs=(1.0,) if wide else (1.0, 2.0, 5.0), numticks=6))
+    axis.set_major_formatter(FuncFormatter(lambda v, _: f"{v:g}"))
+    axis.set_minor_formatter(NullFormatter())
 
 
 def scaling(frame, titles):
@@ -21,15 +31,16 @@ def scaling(frame, titles):
     titles
         {metric: (title, name of x)}; metrics without rows are left out.
     """
-    shown = [m for m in titles if (frame["metric"] == m).sum() > 1]
+    shown = [m for m in titles if ((frame["metric"] == m) & (frame["value"] > 0)).sum() > 1]
     fig, axes = plt.subplots(1, len(shown), figsize=(3.1 * len(shown) + 0.6, 3.2), squeeze=False, layout="constrained")
     for ax, metric in zip(axes.flat, shown, strict=True):
-        rows = frame[frame["metric"] == metric].sort_values("x")
+        rows = frame[(frame["metric"] == metric) & (frame["value"] > 0)].sort_values("x")
         x, y = rows["x"].to_numpy(float), rows["value"].to_numpy(float)
         ax.loglog(x, y, color=BLUE, marker="o", lw=1.3)
         ax.loglog(x, y[0] * x / x[0], color=GREY, ls=":", lw=1)
         ax.set(title=f"{titles[metric][0]}\nslope {slope(x, y):.2f}", xlabel=titles[metric][1])
         ax.set_xticks(x, [f"{v:g}" for v in x])
-        ax.minorticks_off()
+        ax.xaxis.set_minor_formatter(NullFormatter())
+        plain_log(ax.yaxis)
     axes[0, 0].set_ylabel("seconds (dotted: in proportion)")
     return fig

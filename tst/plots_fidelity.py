@@ -1,9 +1,9 @@
 """Figures of notebook 05: autocorrelation, distances over their floor, and a map of the embeddings."""
 
-import matplotlib.pyplot as plt
 import numpy as np
 
 from tst.plots import GREY, SKY, _interval, _look, _panels, _where
+from tst.plots_cost import plain_log
 
 
 def autocorrelation(frame, interval):
@@ -48,9 +48,8 @@ def over_floor(frame):
     """
     metrics = [m for m in dict.fromkeys(frame["metric"]) if _mean(frame, "real_floor", m) > 0]
     models = [m for m in dict.fromkeys(frame["model"]) if m not in ("real_floor", "noise")]
-    size = (2.0 * len(metrics) + 1.8, 0.32 * len(models) + 1.4)
-    fig, axes = plt.subplots(1, len(metrics), figsize=size, squeeze=False, sharey=True, layout="constrained")
-    for ax, metric in zip(axes[0], metrics, strict=True):
+    fig, _ = _panels(len(metrics), 4, 2.3, 0.26 * len(models) + 0.6, sharey=True)
+    for ax, metric in zip(fig.axes, metrics, strict=True):
         floor, ceiling = (_mean(frame, m, metric) for m in ("real_floor", "noise"))
         ax.axvline(1, color=GREY, ls="--", lw=1)
         if ceiling > 0:
@@ -62,6 +61,7 @@ def over_floor(frame):
             ax.errorbar(max(mean, 1e-3), row, xerr=[[low], [half]], color=colour, marker=marker, capsize=3, ms=6)
         ax.set(xscale="log", title=metric.replace("_", " "), ylim=(len(models) - 0.4, -0.6))
         ax.set_yticks(range(len(models)), [_look(m)[0] for m in models])
+        plain_log(ax.xaxis)
     fig.supxlabel("distance over that between two halves of the real data (dashed: 1; dotted: noise)", fontsize=10)
     fig.suptitle(_where(frame, None), x=0.01, ha="left")
     return fig
