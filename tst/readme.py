@@ -51,6 +51,7 @@ def numbers(frame):
 def weak_table(frame):
     """Return the weak points as a Markdown table: table 13-weak-points."""
     lines = ["| | weak point | verdict and what was found |", "|---|---|---|"]
+    frame = frame.sort_values("point")
     rows = zip(frame["point"], frame["verdict"], frame["sentence"], strict=True)
     return "\n".join(
         [*lines, *(f"| {p} | {weak_points.POINTS['text'][p]} | *{v}*: {_told(s, v)} |" for p, v, s in rows)]

@@ -80,7 +80,10 @@ def _w3(tables):
     named = [", ".join(sorted(f, key=lambda t: float(t[:-1]))) or "none" for f in fits.values()]
     told = f"F1 bars and accuracy bars are compatible for TST with {named[0]} real data, for DG with {named[1]}: "
     told += "shares that fit both: {value}"
-    return _row("W3", tables, "gcut", [both], lambda m, low, high: m == 0, told) | {"origin": "original"}
+    return _row("W3", tables, "gcut", [both], lambda m, low, high: m == 0, told) | {
+        "dataset": "the paper",
+        "origin": "original",
+    }
 
 
 def _w4(tables):
