@@ -264,3 +264,14 @@ def test_the_paper_value_of_a_check_is_the_paper_s_difference():
     assert frame.loc["TST - DG, accuracy, mlp, 100% real added", "paper"] == pytest.approx(0.0083)
     assert frame.loc["TST - real, r2, mlp_1, trained on synthetic+real", "paper"] == pytest.approx(0.0032)
     assert np.isnan(frame.loc["TST - DG, accuracy, svm, 0% real added", "paper"])
+
+
+def test_q1_asks_each_data_set_about_its_own_classes():
+    """No class of one data set is looked for in another."""
+    rows = [("gcut", "FAIL"), ("gcut", "KILL"), ("borg2019", "17")]
+    frame = pd.DataFrame(rows, columns=["dataset", "label"]).assign(
+        model="tst_paper", metric="length_ks", seed=0, value=0.1, origin="simulated"
+    )
+    judged = claims.judge({"09-lengths": frame})
+    checks = judged[(judged["claim"] == "Q1") & (judged["source"] != claims.OVERALL)]
+    assert sorted(checks["source"].str.split().str[2]) == ["17", "FAIL", "KILL"]
