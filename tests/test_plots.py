@@ -211,6 +211,7 @@ def test_scaling_shows_the_slope():
     rows = pd.concat([rows, pd.DataFrame({"metric": ["b"], "x": [1], "value": [1.0]})])
     fig = plots_cost.scaling(rows, {"a": ("Training", "steps"), "b": ("Nothing", "steps")})
     (ax,) = fig.axes
+    assert np.isnan(plots_cost.slope([1, 2], [0.0, 1]))
     assert "slope 3.00" in ax.get_title("left") and ax.get_xlabel() == "steps"
 
 

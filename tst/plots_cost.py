@@ -8,8 +8,10 @@ from tst.plots import BLUE, GREY
 
 
 def slope(x, y):
-    """Return the exponent of y against x by least squares on logarithms."""
-    return float(np.polyfit(np.log(x), np.log(y), 1)[0])
+    """Return the exponent of y against x by least squares on logarithms; NaN with fewer than two positive points."""
+    x, y = np.asarray(x, float), np.asarray(y, float)
+    good = (x > 0) & (y > 0)
+    return float(np.polyfit(np.log(x[good]), np.log(y[good]), 1)[0]) if good.sum() > 1 else np.nan
 
 
 def plain_log(axis):
