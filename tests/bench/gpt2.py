@@ -52,7 +52,7 @@ def main():
     with torch.no_grad():
         tail.bias[-2:] = torch.tensor([9.0, -9.0])
     seeds = torch.rand(N_SERIES, 2, CONFIG.n_features)
-    for metric, precision, n_steps in (("", "fp32", N_STEPS), ("_bf16", "bf16", N_STEPS // 5)):
+    for metric, precision, n_steps in (("", "fp32", N_STEPS), ("_bf16", "bf16", N_STEPS // 10)):
         gpt2_seconds = seconds(lambda p=precision, n=n_steps: run(theirs, head, tail, seeds, p, n), 1, warm=False)
         ours_seconds = seconds(lambda p=precision, n=n_steps: generate(ours, seeds, n, p), 1, warm=False)
         detail = {"seconds": ours_seconds, "gpt2_seconds": gpt2_seconds, "n_steps": n_steps}
