@@ -152,3 +152,17 @@ def test_a_set_without_attributes_survives_the_disk(tmp_path):
     bare.save(tmp_path / "bare")
     again = SeriesSet.load(tmp_path / "bare")
     assert again.attributes.shape == (2, 0) and again.sha256() == bare.sha256()
+
+
+def test_step_index_counts_within_each_series():
+    """From 0 in each series; series and step together name a row."""
+    made = from_list(
+        [np.zeros((n, 1)) for n in (3, 1, 2)],
+        name="x",
+        features=[Feature("a")],
+        origin="simulated",
+        interval="1D",
+        attributes=pd.DataFrame(index=range(3)),
+    )
+    assert made.step_index.tolist() == [0, 1, 2, 0, 0, 1]
+    np.testing.assert_array_equal(made.offsets[made.series_index] + made.step_index, np.arange(6))

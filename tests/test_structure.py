@@ -34,7 +34,7 @@ MAY_IMPORT = {
     "plots": set(),
     "plots_cost": {"plots"},
     "plots_scores": {"plots"},
-    "plots_fidelity": {"plots", "plots_cost"},
+    "plots_fidelity": {"plots"},
     "embedding": {"series"},
     "acf": {"embedding"},
     "scores": {"embedding", "series"},

@@ -13,8 +13,7 @@ def seed_only(donors, n_seed_steps=2):
 
 def seed_repeat(donors, n_seed_steps=2):
     """Return the first two real steps of each donor, repeated to its true length."""
-    step = np.arange(len(donors.values)) - np.repeat(donors.offsets[:-1], donors.lengths)
-    rows = np.repeat(donors.offsets[:-1], donors.lengths) + step % n_seed_steps
+    rows = donors.offsets[donors.series_index] + donors.step_index % n_seed_steps
     return replace(donors, values=donors.values[rows], model="seed_repeat")
 
 

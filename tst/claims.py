@@ -180,7 +180,7 @@ def _datasets(tables, name):
     return list(tables[name]["dataset"].unique()) if name in tables else ["gcut"]
 
 
-def _origin(tables, dataset):
+def origin_of(tables, dataset):
     """Return the origin of a data set as the tables have it; simulated, the weakest, where none does."""
     for rows in tables.values():
         if (rows["dataset"] == dataset).any():
@@ -197,7 +197,7 @@ def _compare(tables, claim, name, where, pair, limit=0):
     source = f"{' - '.join(NAMES.get(m, m.replace('_', ' ')) for m in pair)}, {where['metric']}, {reader}, {how}"
     gap, why = difference(tables, name, ours, other)
     return verdict(
-        claim, source, paper, gap, where["dataset"], _origin(tables, where["dataset"]), ("above", limit), why
+        claim, source, paper, gap, where["dataset"], origin_of(tables, where["dataset"]), ("above", limit), why
     )
 
 
@@ -209,14 +209,15 @@ def _paper(where):
     return rows["value"].iloc[0] if len(rows) else np.nan
 
 
-def _classify(metric, share=0, classifier="mlp", dataset="gcut"):
+def classified(metric, share=0, classifier="mlp", dataset="gcut"):
+    """Return where table 06-classification has a score of a synthetic set, with that share of real data added."""
     train = {"share": float(share), "train": "synthetic+real" if share else "synthetic"}
     return {"dataset": dataset, "metric": metric, "classifier": classifier} | train
 
 
 def judge_c1(tables):
     """C1: TST - DG in accuracy at every share with the MLP, and with every other classifier at share 0."""
-    places = [_classify("accuracy", s) for s in SHARES] + [_classify("accuracy", 0, c) for c in CLASSIFIERS[1:]]
+    places = [classified("accuracy", s) for s in SHARES] + [classified("accuracy", 0, c) for c in CLASSIFIERS[1:]]
     return [_compare(tables, "C1", "06-classification", p, ("tst_paper", "doppelganger")) for p in places]
 
 
@@ -224,7 +225,7 @@ def judge_c2(tables):
     """C2: TST - DG and TST - real in F1 of each class with the MLP; of all shares the one that speaks most against."""
     rows, name = [], "06-classification"
     for metric, other in [(f"f1_{k}", m) for k in range(4) for m in ("doppelganger", "real")]:
-        found = [_compare(tables, "C2", name, _classify(metric, share), ("tst_paper", other)) for share in SHARES]
+        found = [_compare(tables, "C2", name, classified(metric, share), ("tst_paper", other)) for share in SHARES]
         rows.append(min(found, key=lambda r: (VERDICTS.index(r["verdict"]), np.nan_to_num(r["low"], nan=np.inf))))
     return rows
 
@@ -246,7 +247,7 @@ def judge_floors(tables):
             ratio, why = over_floor(tables, name, where)
             place = " beyond the window" if name == "11-long-sequences" else f" {label}".rstrip()
             source, rule = f"{metric.replace('_', ' ')}{place} over the real floor", ("below", FLOOR_FACTOR)
-            rows.append(verdict(claim, source, np.nan, ratio, data, _origin(tables, data), rule, why))
+            rows.append(verdict(claim, source, np.nan, ratio, data, origin_of(tables, data), rule, why))
     return rows
 
 
@@ -259,7 +260,7 @@ def _labels(tables, name, dataset, claim):
 
 def judge_c5(tables):
     """C5: the count and the largest influences that notebook 02 measured, in float64, at the paper's size."""
-    rows, origin = [], _origin(tables, "gcut")
+    rows, origin = [], origin_of(tables, "gcut")
     for metric, paper, rule in EXACT:
         values, why = by_seed(tables, "02-train-tst", {"model": "tst_paper_full", "metric": metric})
         rows.append(verdict("C5", metric, paper, values.to_numpy(), "gcut", origin, rule, why))
@@ -269,7 +270,7 @@ def judge_c5(tables):
 def judge_c6(tables):
     """C6: TST - each control in accuracy with the MLP, trained on synthetic data alone."""
     name = "06-classification"
-    pairs = [(_classify("accuracy", dataset=d), c) for d in _datasets(tables, name) for c in CONTROLS]
+    pairs = [(classified("accuracy", dataset=d), c) for d in _datasets(tables, name) for c in CONTROLS]
     return [_compare(tables, "C6", name, where, ("tst_paper", control)) for where, control in pairs]
 
 
@@ -281,13 +282,13 @@ def judge_c7(tables):
     values = pd.DataFrame({s: v for s, (v, _) in found.items()}).dropna()
     gap = values[[*POINT_HEADS]].max(axis=1) - values[[*OTHER_HEADS]].max(axis=1)
     source = f"best of {' and '.join(POINT_HEADS)} - best of {' and '.join(OTHER_HEADS)}, r2"
-    return [verdict("C7", source, np.nan, gap.to_numpy(), "wwt", _origin(tables, "wwt"), ("above", -TOLERANCE), why)]
+    return [verdict("C7", source, np.nan, gap.to_numpy(), "wwt", origin_of(tables, "wwt"), ("above", -TOLERANCE), why)]
 
 
 def judge_q2(tables):
     """Q2: our seedless model - TST that starts from real steps, synthetic data alone, in accuracy and in R2."""
     regress = WWT | {"train": "synthetic", "regressor": "mlp_1"}
-    places = (("06-classification", _classify("accuracy")), ("07-regression", regress))
+    places = (("06-classification", classified("accuracy")), ("07-regression", regress))
     return [_compare(tables, "Q2", name, where, ("tst", "tst_paper"), -TOLERANCE) for name, where in places]
 
 
@@ -300,7 +301,7 @@ def judge_q3(tables):
     least = [min(found)] if (found := [r for r in ratios if np.isfinite(r)]) else []
     data, why = _datasets(tables, name)[0], why or "only full attention was measured"
     source, rule = "least peak memory of other attentions over full attention", ("measured", 0.5)
-    return [verdict("Q3", source, np.nan, least, data, _origin(tables, data), rule, why)]
+    return [verdict("Q3", source, np.nan, least, data, origin_of(tables, data), rule, why)]
 
 
 RULES = (judge_c1, judge_c2, judge_c3, judge_floors, judge_c5, judge_c6, judge_c7, judge_q2, judge_q3)

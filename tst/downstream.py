@@ -112,8 +112,7 @@ def _flat(series, low, high, n_steps):
     """Return the scaled, zero-padded series, (n_series, n_steps * n_features): sparse where most of it is padding."""
     series = series.head(n_steps)
     unit = (series.values - low) / np.where(high > low, high - low, 1.0)
-    step = np.arange(len(unit)) - np.repeat(series.offsets[:-1], series.lengths)
-    columns = (step[:, None] * series.n_features + np.arange(series.n_features)).ravel()
+    columns = (series.step_index[:, None] * series.n_features + np.arange(series.n_features)).ravel()
     rows = np.repeat(series.series_index, series.n_features)
     shape = len(series), n_steps * series.n_features
     flat = sparse.csr_matrix((unit.ravel().astype(np.float32), (rows, columns)), shape=shape)

@@ -37,11 +37,6 @@ def subsample(series, n, seed):
     return series.take(np.sort(np.random.default_rng(seed).choice(len(series), n, replace=False)))
 
 
-def steps(series):
-    """Return the step within its series of each row of `values`, from 0."""
-    return np.arange(len(series.values)) - np.repeat(series.offsets[:-1], series.lengths)
-
-
 def means(rows, series):
     """Return the mean over each series of `rows`, (rows, n) -> float64 (n_series, n)."""
     return np.add.reduceat(rows.astype(np.float64), series.offsets[:-1]) / series.lengths[:, None]
@@ -102,7 +97,7 @@ def embed(series, levels):
         `Levels` of the real set.
     """
     x = levels(series).values - 0.5  # (rows, n_features), rows of all series one after another
-    step, rng = steps(series), np.random.default_rng(EMBEDDER_SEED)
+    step, rng = series.step_index, np.random.default_rng(EMBEDDER_SEED)
     pooled = [_pool(_convolve(x, step, dilation, rng), series) for dilation in DILATIONS]
     return np.concatenate(pooled, axis=1).astype(np.float64)
 

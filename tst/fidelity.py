@@ -16,7 +16,7 @@ from scipy.spatial.distance import jensenshannon
 from scipy.stats import wasserstein_distance
 
 from tst.acf import REACHED, acd, acf_error
-from tst.embedding import check_features, extremes, means, standardised, steps
+from tst.embedding import check_features, extremes, means, standardised
 from tst.scores import context_fid, discriminative_score, predictive_score
 from tst.series import DataError
 
@@ -182,7 +182,7 @@ def step_change_ratio(real, synthetic):
 
 
 def _step_change(series):
-    change = np.abs(np.diff(series.values.astype(np.float64), axis=0))[steps(series)[1:] > 0]
+    change = np.abs(np.diff(series.values.astype(np.float64), axis=0))[series.step_index[1:] > 0]
     return change.mean(0) if len(change) else np.zeros(series.n_features)
 
 
@@ -255,5 +255,5 @@ def _shares(series, feature, bins, n_steps):
     """Return the share of each bin at each step, (n_steps, n_bins + 2); zeros where no series reaches the step."""
     place = np.searchsorted(bins, series.values[:, feature].astype(np.float64), "right")
     width = len(bins) + 1
-    counts = np.bincount(steps(series) * width + place, minlength=n_steps * width).reshape(n_steps, width)
+    counts = np.bincount(series.step_index * width + place, minlength=n_steps * width).reshape(n_steps, width)
     return counts / np.maximum(counts.sum(1, keepdims=True), 1)

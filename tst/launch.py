@@ -1,9 +1,9 @@
 """Training jobs: what one run needs, as data; run here, on several processes of a machine, or on a cluster's engine.
 
 A notebook describes its grid (models, seeds, settings) as jobs and hands them to `run_all`; a seed that diverges is said
-and left out, the others go on. Engine "here" trains one after another
-in this process; with n_processes > 1 each job is a `torch.distributed.run` of its own, data parallel (never a fork of a
-kernel that has run torch: that deadlocks); "local" and "slurm" are submitit's, each job a task of the engine.
+and left out, the others go on. Engine "here" trains one after another in this process; with n_processes > 1 each job is a
+`torch.distributed.run` of its own, data parallel (never a fork of a kernel that has run torch: that deadlocks); "local" and
+"slurm" are submitit's, each job a task of the engine.
 """
 
 import json

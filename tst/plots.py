@@ -13,6 +13,7 @@ import numpy as np
 import seaborn as sns
 from IPython import get_ipython
 from IPython.display import display
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 from scipy import stats
 
 GREY, BLUE, ORANGE, SKY, GREEN, RED, PURPLE = "#444444 #0072B2 #E69F00 #56B4E9 #009E73 #D55E00 #CC79A7".split()
@@ -226,6 +227,15 @@ def _judged(ax, y, row):
     ax.plot(row.paper, y, "D", mfc="none", mec=GREY, ms=7)
     ink, right = (GREY if row.verdict == "partly" else colour), ax.get_yaxis_transform()
     ax.text(1.01, y, row.verdict, color=ink, va="center", transform=right, fontsize=9)
+
+
+def plain_log(axis):
+    """Write a log axis in plain numbers, few enough to read, however short its span."""
+    low, high = sorted(axis.get_view_interval())
+    wide = high / low > 30
+    axis.set_major_locator(LogLocator(subs=(1.0,) if wide else (1.0, 2.0, 5.0), numticks=6))
+    axis.set_major_formatter(FuncFormatter(lambda v, _: f"{v:g}"))
+    axis.set_minor_formatter(NullFormatter())
 
 
 def _panels(n, n_columns, width, height, sharey=False):

@@ -2,9 +2,9 @@
 
 import matplotlib.pyplot as plt
 import numpy as np
-from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+from matplotlib.ticker import NullFormatter
 
-from tst.plots import BLUE, GREY
+from tst.plots import BLUE, GREY, plain_log
 
 
 def slope(x, y):
@@ -12,15 +12,6 @@ def slope(x, y):
     x, y = np.asarray(x, float), np.asarray(y, float)
     good = (x > 0) & (y > 0)
     return float(np.polyfit(np.log(x[good]), np.log(y[good]), 1)[0]) if good.sum() > 1 else np.nan
-
-
-def plain_log(axis):
-    """Write a log axis in plain numbers, few enough to read, however short its span."""
-    low, high = sorted(axis.get_view_interval())
-    wide = high / low > 30
-    axis.set_major_locator(LogLocator(subs=(1.0,) if wide else (1.0, 2.0, 5.0), numticks=6))
-    axis.set_major_formatter(FuncFormatter(lambda v, _: f"{v:g}"))
-    axis.set_minor_formatter(NullFormatter())
 
 
 def scaling(frame, titles):

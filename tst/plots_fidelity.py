@@ -2,8 +2,7 @@
 
 import numpy as np
 
-from tst.plots import GREY, SKY, _interval, _look, _panels, _where
-from tst.plots_cost import plain_log
+from tst.plots import GREY, SKY, _interval, _look, _panels, _where, plain_log
 
 
 def autocorrelation(frame, interval):

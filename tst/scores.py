@@ -12,7 +12,7 @@ from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.linear_model import Ridge
 from sklearn.model_selection import GroupKFold
 
-from tst.embedding import Levels, check_features, embed, extremes, means, steps, subsample
+from tst.embedding import Levels, check_features, embed, extremes, means, subsample
 from tst.series import DataError
 
 MAX_SERIES = 2000  # a side: what the learned scores see
@@ -95,7 +95,7 @@ def predictive_score(real, synthetic, seed):
 
 def _windows(series, seed):
     """Return (last N_PAST steps, next step) of a sample of steps: (n, N_PAST * n_features) and (n, n_features)."""
-    step = steps(series)
+    step = series.step_index
     targets = np.flatnonzero(step > 0)
     if len(targets) > MAX_WINDOWS:
         targets = np.sort(np.random.default_rng(seed).choice(targets, MAX_WINDOWS, replace=False))

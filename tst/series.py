@@ -157,6 +157,11 @@ class SeriesSet:
         """Number of the series that each row of `values` belongs to, shape (sum of lengths,)."""
         return np.repeat(np.arange(len(self)), self.lengths)
 
+    @property
+    def step_index(self):
+        """Step within its series, from 0, of each row of `values`, shape (sum of lengths,)."""
+        return np.arange(len(self.values)) - np.repeat(self.offsets[:-1], self.lengths)
+
     def take(self, indices):
         """Return the series at `indices`, in that order; repeats are allowed."""
         indices = np.asarray(indices, dtype=np.int64)
@@ -167,8 +172,7 @@ class SeriesSet:
 
     def head(self, n_steps):
         """Return the first `n_steps` steps of each series (all of a shorter one)."""
-        step = np.arange(len(self.values)) - np.repeat(self.offsets[:-1], self.lengths)
-        return replace(self, values=self.values[step < n_steps], lengths=np.minimum(self.lengths, n_steps))
+        return replace(self, values=self.values[self.step_index < n_steps], lengths=np.minimum(self.lengths, n_steps))
 
     def padded(self, n_steps=None, fill=0.0):
         """Return (values, mask): float32 (n_series, n_steps, n_features) and bool (n_series, n_steps), True = observed.

@@ -47,7 +47,7 @@ def judge(tables):
 def _row(point, tables, dataset, values, decide, told, why=""):
     """Judge by `decide(mean, low, high)`; `told` is the sentence with {value}."""
     mean, low, high = claims.interval(values)
-    row = {"point": point, "dataset": dataset, "origin": claims._origin(tables, dataset)}
+    row = {"point": point, "dataset": dataset, "origin": claims.origin_of(tables, dataset)}
     row |= {"value": mean, "low": low, "high": high, "n_seeds": len(values)}
     if not len(values):
         return row | {"verdict": "not testable here", "sentence": f"not testable here, because {why}."}
@@ -117,7 +117,7 @@ def _w6(tables):
 def _w7(tables):
     gaps = {}
     for classifier in OTHERS:
-        ours = {**claims._classify("accuracy", 1, classifier), "model": "tst_paper"}
+        ours = {**claims.classified("accuracy", 1, classifier), "model": "tst_paper"}
         real = {"dataset": "gcut", "metric": "accuracy", "classifier": classifier, "model": "real", "train": "real"}
         gaps[classifier], why = claims.difference(tables, "06-classification", ours, real)
         if why:

@@ -79,8 +79,7 @@ def windows(series, n_steps):
         raise DataError(
             f"'{series.name}': no series has {n_steps} steps (the longest has {longest}); shorten the window."
         )
-    step = np.arange(len(series.values)) - np.repeat(series.offsets[:-1], series.lengths)
-    kept = step < np.repeat(n_windows * n_steps, series.lengths)
+    kept = series.step_index < np.repeat(n_windows * n_steps, series.lengths)
     owner = np.repeat(np.arange(len(series)), n_windows)
     attributes = series.attributes.iloc[owner]
     return replace(series, values=series.values[kept], lengths=np.full(len(owner), n_steps), attributes=attributes)
