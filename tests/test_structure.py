@@ -22,7 +22,8 @@ PROFILES = sorted((paths.ROOT / "notebooks" / "profiles").glob("*.yml"))
 MAY_IMPORT = {
     "paths": set(),
     "series": {"paths"},
-    "attention": set(),
+    "attention": {"attention_long"},
+    "attention_long": set(),
     "precision": set(),
     "model": {"attention"},
     "train": {"precision"},
