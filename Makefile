@@ -21,8 +21,10 @@ PYTHON := .venv/bin/python
 ENV := .venv/.made-from-lock
 endif
 
-RESULTS := $(shell $(PYTHON3) -c 'from tst import paths; print(paths.results_dir("$(PROFILE)").relative_to(paths.ROOT))')
-RAW := $(shell $(PYTHON3) -c 'from tst import paths; print(paths.data_dir())')
+# $(shell) does not see a variable given to make before make 4.4, hence by hand.
+ASK := $(if $(TST_DATA),TST_DATA='$(TST_DATA)') $(PYTHON3)
+RESULTS := $(shell $(ASK) -c 'from tst import paths; print(paths.results_dir("$(PROFILE)").relative_to(paths.ROOT))')
+RAW := $(shell $(ASK) -c 'from tst import paths; print(paths.data_dir())')
 DONE := $(RESULTS)/artifacts/done
 # With -jN every notebook gets its share of the cores.
 JOBS = $(or $(patsubst -j%,%,$(filter -j%,$(MAKEFLAGS))),1)
@@ -104,7 +106,7 @@ bench: .bench/.made ## install what the benchmarks compare with (transformers), 
 	  transformers==5.23.0 huggingface_hub==2.4.0 tokenizers==0.23.3 regex==2026.11.15 2>/dev/null \
 	  || echo "transformers cannot be installed now: notebook 12 leaves the comparison with GPT-2 out (later: rm -r .bench; make bench)."
 	@touch $@
-.PHONY: data test lab readme clean
+.PHONY: data test coverage lab readme report clean
 data: $(ENV) ## download and build GCUT from the original trace: make data PARTS=0-9 (of 0-499)
 	@$(PYTHON) -m tst.data $(if $(PARTS),--parts $(PARTS),--build)
 test: $(ENV) ## all tests: laws, a smoke run of every notebook, a replay of the executed copies
@@ -112,9 +114,13 @@ test: $(ENV) ## all tests: laws, a smoke run of every notebook, a replay of the 
 	@$(MAKE) --no-print-directory -j2 smoke
 	@OMP_NUM_THREADS=1 $(PYTHON) -m pytest -n 2 --dist loadfile tests
 	@OMP_NUM_THREADS=1 $(PYTHON) -m pytest -n 2 --dist loadfile --nbval-lax --nbval-current-env results/smoke
+coverage: $(ENV) ## which lines of tst the tests reach (the tests alone, one after another)
+	@OMP_NUM_THREADS=1 $(PYTHON) -m coverage run -m pytest tests; $(PYTHON) -m coverage report
+report: $(ENV) ## a site to read, from what PROFILE left: results/PROFILE/site/index.html, and cards of data and models
+	@$(PYTHON) -m tst.report $(if $(wildcard $(RESULTS)/*.ipynb),$(RESULTS),results/$(PROFILE))
 lab: $(ENV) ## JupyterLab on the project's kernel
 	@$(PYTHON) -m jupyterlab --notebook-dir=notebooks
 readme: $(ENV) ## copy the numbers of results/laptop into README.md
 	@$(PYTHON) -m tst.readme
 clean: ## remove what a run made and git does not keep (not .venv, not the data)
-	rm -rf results/smoke results/*-simulated results/*/artifacts .deps.mk .pytest_cache .ruff_cache
+	rm -rf results/smoke results/*-simulated results/*/artifacts results/*/site .deps.mk .pytest_cache .ruff_cache .coverage

@@ -52,6 +52,8 @@ MAY_IMPORT = {
     "tables": {"paths", "series"},
     "run": {"paths"},
     "readme": {"paths", "tables", "claims", "weak_points"},
+    "cards": {"series"},
+    "report": {"cards", "claims", "paths", "readme", "tables"},
 }
 
 
@@ -205,6 +207,14 @@ def make(*arguments):
     environment = {k: v for k, v in os.environ.items() if not k.startswith(("MAKE", "MFLAGS"))}
     command = ["make", "-n", "PROFILE=smoke", *arguments]
     return subprocess.run(command, capture_output=True, text=True, cwd=paths.ROOT, env=environment).stdout
+
+
+def test_the_data_folder_may_be_a_variable_of_make(tmp_path):
+    """Given to make it decides the results folder as it does in the environment; a folder without real data is simulated."""
+    (tmp_path / "borg2019_usage.parquet").touch()
+    for folder, results in ((tmp_path, "results/laptop"), (tmp_path / "none", "results/laptop-simulated")):
+        told = make("-p", "PROFILE=laptop", f"TST_DATA={folder}", "help")
+        assert f"RESULTS := {results}\n" in told and f"RAW := {folder}\n" in told
 
 
 @pytest.mark.skipif(

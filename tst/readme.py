@@ -26,16 +26,18 @@ COSTS = {
 }
 
 
-def claims_table(frame):
-    """Return the claims as a Markdown table: the row "all checks" of each claim and data set of table 13-claims."""
+def overall(frame):
+    """Return the row "all checks" of each claim and data set of table 13-claims, in the order of the claims."""
     rows = frame[frame["source"] == claims.OVERALL].copy()
     rows["claim"] = pd.Categorical(rows["claim"], list(claims.CLAIMS))
+    return rows.sort_values(["claim", "dataset"])
+
+
+def claims_table(frame):
+    """Return the claims as a Markdown table: the row "all checks" of each claim and data set of table 13-claims."""
     lines = ["| | claim | data | paper | ours, 95 % interval | seeds | verdict |", "|---|---|---|---|---|---|---|"]
-    for row in rows.sort_values(["claim", "dataset"]).itertuples():
-        ours = (
-            _number(row.ours) if pd.isna(row.low) else f"{_number(row.ours)} [{_number(row.low)}, {_number(row.high)}]"
-        )
-        cells = [row.claim, claims.CLAIMS[row.claim][0], f"{row.dataset}, {row.origin}", _number(row.paper), ours]
+    for row in overall(frame).itertuples():
+        cells = [row.claim, claims.CLAIMS[row.claim][0], f"{row.dataset}, {row.origin}", number(row.paper), ours(row)]
         lines.append("| " + " | ".join([*cells, f"{row.n_seeds:g}", f"*{row.verdict}*"]) + " |")
     return "\n".join(lines)
 
@@ -111,7 +113,13 @@ def main(arguments=None):
     return 0
 
 
-def _number(value):
+def ours(row):
+    """Return our value of a row of table 13-claims as text, with its interval where there is one."""
+    return number(row.ours) if pd.isna(row.low) else f"{number(row.ours)} [{number(row.low)}, {number(row.high)}]"
+
+
+def number(value):
+    """Return a number as text: whole from 1,000 on, else three decimals; nothing for a missing one."""
     if pd.isna(value):
         return ""
     return f"{value:,.0f}" if abs(value) >= 1000 or value == 0 else f"{value:.3f}"
