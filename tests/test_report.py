@@ -14,7 +14,7 @@ from browser import Browser
 from tst import claims, paths, readme, report, tables
 
 LAPTOP = paths.ROOT / "results" / "laptop"
-WIDTHS = (390, 1280)
+WIDTHS = (390, 768, 1280)
 PAGES = ("index", "claims", "tables", "01-data-gcut", "05-fidelity-gcut", "13-claims")
 SIDEWAYS = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
 IMAGES = "Array.from(document.images).map(i => [i.complete && i.naturalWidth > 1, i.alt])"
