@@ -31,7 +31,7 @@ class ReferenceTST(nn.Module):
         causal = torch.ones(T, T, dtype=torch.bool, device=x.device).triu(1)  # True = may not attend
         x = self.drop(self.input(x) + self.positions[:T])
         x = self.encoder(x, mask=causal, src_key_padding_mask=padding)
-        return ACTIVATIONS[self.config.activation](self.output(x))
+        return ACTIVATIONS[self.config.head](self.output(x))
 
     @classmethod
     def like(cls, model):

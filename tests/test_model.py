@@ -5,7 +5,8 @@ import reference
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from tst.model import AUTHOR_WWT, PAPER, TST, KVCache, Packing, TSTConfig, masked_mse, training_flops
+from tst.model import AUTHOR_WWT, PAPER, TST, KVCache, TSTConfig, masked_mse, training_flops
+from tst.packing import Packing
 
 TINY = TSTConfig(n_features=5, d_model=14, n_head=2, n_layer=3, d_ff=11, context_length=17)
 
@@ -37,7 +38,7 @@ def test_an_unknown_setting_is_named():
     with pytest.raises(ValueError, match="d_modle.*known are"):
         TSTConfig.from_dict({"d_modle": 3})
     with pytest.raises(ValueError, match="sigmoid, tanh"):
-        TSTConfig(activation="relu")
+        TSTConfig(head="relu")
     with pytest.raises(ValueError, match="multiple of n_head"):
         TSTConfig(d_model=10, n_head=3)
 

@@ -9,7 +9,8 @@ import torch
 from torch import nn
 
 from tst import train
-from tst.model import TST, Packing, TSTConfig, masked_mse
+from tst.model import TST, TSTConfig, masked_mse
+from tst.packing import Packing
 from tst.preprocess import PackedBatches
 from tst.train import TrainConfig
 

@@ -19,22 +19,25 @@ import submitit
 import torch
 from accelerate import PartialState
 
-from tst import autoregressive, deps, doppelganger, preprocess, train
-from tst.model import TST, Packing, TSTConfig, masked_mse
+from tst import autoregressive, deps, doppelganger, preprocess, record_batches, records, train
+from tst.model import TST, TSTConfig, masked_mse
+from tst.packing import Packing
 from tst.preprocess import Normaliser
 from tst.series import SeriesSet
 
 ENGINES = ("here", "local", "slurm")
 FAILED = "job failed: "
+MODEL = ("attention", "attention_long", "packing", "heads", "model")
 CODE = {  # what decides the result of a kind of model
-    "tst": ("attention", "model", "train", "preprocess"),
+    "tst": (*MODEL, "train", "preprocess"),
+    "seedless": (*MODEL, "records", "record_batches", "train", "preprocess"),
     "doppelganger": ("doppelganger", "doppelganger_data", "train", "preprocess"),
-    "ar": ("autoregressive", "attention", "model", "train", "preprocess"),
-    "rnn": ("autoregressive", "attention", "model", "train", "preprocess"),
+    "ar": ("autoregressive", "train", "preprocess"),
+    "rnn": ("autoregressive", "train", "preprocess"),
 }
 
 
-def job(data, folder, model, settings, normaliser, kind="tst"):
+def job(data, folder, model, settings, normaliser=None, kind="tst", **options):
     """Return the description of one training run, as JSON holds it.
 
     Parameters
@@ -44,9 +47,12 @@ def job(data, folder, model, settings, normaliser, kind="tst"):
     folder
         Where the model goes.
     model, settings, normaliser
-        Configuration of the model (TSTConfig, DGConfig, ARConfig, RNNConfig), TrainConfig and Normaliser.
+        Configuration of the model (TSTConfig, DGConfig, ARConfig, RNNConfig), TrainConfig and Normaliser; a seedless
+        model scales for itself and has none.
     kind
-        tst, doppelganger, ar or rnn.
+        tst, seedless, doppelganger, ar or rnn.
+    options
+        Of a seedless model: `record_batches.Options`.
     """
     if kind not in CODE:
         raise ValueError(f"kind is '{kind}'; use one of {', '.join(CODE)}.")
@@ -56,7 +62,8 @@ def job(data, folder, model, settings, normaliser, kind="tst"):
         "folder": str(Path(folder).resolve()),
         "model": asdict(model),
         "train": asdict(settings),
-        "normaliser": normaliser.to_dict(),
+        "normaliser": None if normaliser is None else normaliser.to_dict(),
+        "options": options,
     }
 
 
@@ -69,13 +76,17 @@ def packed_mse(model, batch):
 def run(description):
     """Train what a job describes, or load it if it is done; return its loss history."""
     real, settings = SeriesSet.load(description["data"]), train.TrainConfig(**description["train"])
-    kind, normaliser = description["kind"], Normaliser(**description["normaliser"])
+    kind, scaling = description["kind"], description["normaliser"]
     torch.manual_seed(settings.seed)
-    model, loss, batches = PREPARE[kind](description["model"], real, normaliser, settings)
-    facts = {k: description[k] for k in ("kind", "model", "train", "normaliser")}
+    args = (description["options"],) if scaling is None else (Normaliser(**scaling),)
+    model, loss, batches = PREPARE[kind](description["model"], real, *args, settings)
+    facts = {k: description[k] for k in ("kind", "model", "train", "normaliser", "options")}
     facts |= {"data": real.sha256(), "code": deps.fingerprint(*CODE[kind])}
     history = train.fit(model, loss, batches, settings, description["folder"], facts)
-    (Path(description["folder"]) / "normaliser.json").write_text(json.dumps(description["normaliser"]))
+    if scaling is None:
+        batches.schema.save(description["folder"])
+    else:
+        (Path(description["folder"]) / "normaliser.json").write_text(json.dumps(scaling))
     return history.assign(seed=settings.seed)
 
 
@@ -84,6 +95,14 @@ def _tst(model, real, normaliser, settings):
     rows = preprocess.add_flags(normaliser.normalise(real)[0], real.lengths)
     windows = preprocess.window_lengths(real.lengths, config.context_length)
     return TST(config), packed_mse, preprocess.PackedBatches(rows, windows, settings.batch_size, settings.seed)
+
+
+def _seedless(model, real, options, settings):
+    config, options = TSTConfig.from_dict(model), record_batches.Options(**options)
+    schema = records.Schema.fit(real, options.attributes)
+    layout = records.layout(schema, real, options.stop)
+    batches = record_batches.RecordBatches(real, schema, layout, config, settings.batch_size, settings.seed, options)
+    return TST(config, layout), record_batches.record_nll, batches
 
 
 def _doppelganger(model, real, normaliser, settings):
@@ -105,6 +124,7 @@ def _records(kind):
 # kind: function (configuration as a mapping, series, normaliser, TrainConfig) -> (model, loss or players, batches)
 PREPARE = {
     "tst": _tst,
+    "seedless": _seedless,
     "doppelganger": _doppelganger,
     "ar": _records(autoregressive.AR),
     "rnn": _records(autoregressive.RNN),

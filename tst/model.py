@@ -1,13 +1,18 @@
 """TST, the GPT-like transformer of arXiv 2506.07312: causal self-attention over the steps of a real-valued series.
 
-Linear input projection, sinusoidal positions, post-LayerNorm encoder blocks under a causal mask, linear output and
-sigmoid or tanh. Same equations and weights as `torch.nn.TransformerEncoder` (tested), two departures in how, not what:
+Linear input, sinusoidal positions, post-LayerNorm encoder blocks under a causal mask, linear output and sigmoid or
+tanh. Same equations and weights as `torch.nn.TransformerEncoder` (tested), two departures in how, not what:
 a batch is *packed* (series one after another, no padding) instead of padded to the window, and generation keeps keys
 and values in a cache. Our names for the paper's: d_model, n_head, n_layer, d_ff; window = context_length.
+
+Beyond the paper, the same class with a `Layout` (`tst.heads`): a learned start token in place of real steps, attributes
+generated first and then conditioned on, a chain of exact likelihoods in place of a point, a hazard in place of flags,
+patches of S steps a token, sliding or sparse attention, rotary or linear-bias positions.
 """
 
 import json
 import math
+import os
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
@@ -16,9 +21,11 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 from torch.nn import functional as F
 
-from tst.attention import Dropout, causal_attention, newest_attention
+from tst.attention import Dropout, alibi_slopes, causal_attention, newest_attention, parse_kind, rotate
+from tst.heads import HEADS, ChainHead, Layout, encode
 
 ACTIVATIONS = {"sigmoid": torch.sigmoid, "tanh": torch.tanh}
+POSITIONS = ("sinusoidal", "rope", "alibi")
 
 
 @dataclass(frozen=True)
@@ -32,12 +39,17 @@ class TSTConfig:
     d_ff: int = 512
     dropout: float = 0.1
     attention_dropout: float = 0.1
-    context_length: int = 400
-    activation: str = "sigmoid"  # sigmoid for data in [0, 1], tanh for data in [-1, 1]
+    context_length: int = 400  # steps
+    head: str = "sigmoid"  # sigmoid for data in [0, 1], tanh for data in [-1, 1]; mixture, quantised with a layout
+    patch: int = 1  # steps a token
+    attention: str = "full"  # full, sliding:WINDOW or probsparse:FACTOR (tst.attention)
+    positions: str = "sinusoidal"  # sinusoidal, rope or alibi
 
     def __post_init__(self):
-        if self.activation not in ACTIVATIONS:
-            raise ValueError(f"activation is '{self.activation}'; use one of {', '.join(ACTIVATIONS)}.")
+        parse_kind(self.attention)
+        for name, known in (("head", HEADS), ("positions", POSITIONS)):
+            if getattr(self, name) not in known:
+                raise ValueError(f"{name} is '{getattr(self, name)}'; use one of {', '.join(known)}.")
         if self.d_model % self.n_head:
             raise ValueError(f"d_model {self.d_model} is not a multiple of n_head {self.n_head}.")
 
@@ -51,46 +63,8 @@ class TSTConfig:
 
 
 PAPER = TSTConfig()
-# What the author's notebook runs on WWT, which the paper's list of settings does not describe (PAPER.md); d_ff is not known.
+# The author's notebook on WWT, which the paper's list of settings does not describe (PAPER.md); d_ff is not known.
 AUTHOR_WWT = TSTConfig(n_features=3, d_model=256, n_layer=6, dropout=0.2, attention_dropout=0.2, context_length=550)
-
-
-class Packing:
-    """How the rows of a packed batch form series: groups of series of like length, longest first.
-
-    Parameters
-    ----------
-    lengths
-        int sequence (B,), non-increasing: rows of each series in the packed array.
-    slack
-        Largest share of padding within a group; only attention sees it, all other layers work on packed rows.
-    """
-
-    def __init__(self, lengths, slack=0.1, device="cpu"):
-        lengths = [int(n) for n in lengths]
-        if any(a < b for a, b in zip(lengths, lengths[1:], strict=False)):
-            raise ValueError("a packed batch holds its series longest first.")
-        self.n_rows = sum(lengths)
-        position = torch.cat([torch.arange(n) for n in lengths])
-        self.position = position.to(device)
-        self.groups = []  # (first row, last row, B, T, index of rows or None where nothing is padded)
-        start = row = 0
-        while start < len(lengths):
-            stop, n_rows, longest = start, 0, lengths[start]
-            while stop < len(lengths) and (stop - start + 1) * longest * (1 - slack) <= n_rows + lengths[stop]:
-                n_rows += lengths[stop]
-                stop += 1
-            self.groups.append(self._group(lengths[start:stop], row, device))
-            start, row = stop, row + n_rows
-        self.n_padded = sum(B * T for _, _, B, T, _ in self.groups)
-
-    @staticmethod
-    def _group(lengths, row, device):
-        B, T, n_rows = len(lengths), lengths[0], sum(lengths)
-        if n_rows == B * T:
-            return row, row + n_rows, B, T, None
-        mask = torch.arange(T) < torch.tensor(lengths)[:, None]
-        return row, row + n_rows, B, T, mask.flatten().nonzero().flatten().to(device)
 
 
 class SelfAttention(nn.Module):
@@ -98,8 +72,10 @@ class SelfAttention(nn.Module):
 
     def __init__(self, config):
         super().__init__()
-        self.n_head = config.n_head
+        self.n_head, self.kind, self.rope = config.n_head, config.attention, config.positions == "rope"
         self.dropout = config.attention_dropout
+        slopes = alibi_slopes(config.n_head) if config.positions == "alibi" else None
+        self.register_buffer("alibi", slopes, persistent=False)
         self.qkv = nn.Linear(config.d_model, 3 * config.d_model)
         self.out = nn.Linear(config.d_model, config.d_model)
 
@@ -114,17 +90,24 @@ class SelfAttention(nn.Module):
         if rows is not None:
             qkv = qkv.new_zeros(B * T, qkv.shape[1]).index_copy(0, rows, qkv)
         q, k, v = qkv.view(B, T, 3, self.n_head, -1).permute(2, 0, 3, 1, 4)  # each (B, nh, T, hs)
-        y = causal_attention(q, k, v, self.dropout if self.training else 0.0)
+        if self.rope:
+            position = torch.arange(T, device=q.device)
+            q, k = rotate(q, position), rotate(k, position)
+        y = causal_attention(q, k, v, self.dropout if self.training else 0.0, self.kind, self.alibi)
         y = y.transpose(1, 2).reshape(B * T, -1)  # (B * T, d_model)
         return y if rows is None else y.index_select(0, rows)
 
     def decode(self, x, cache, layer):
         """Attend from the newest step x (B, d_model) to all steps in the cache, itself included."""
         B, C = x.shape
-        q, kv = self.qkv(x).view(B, 3, self.n_head, C // self.n_head).to(cache.dtype).split([1, 2], dim=1)
+        qkv = self.qkv(x).view(B, 3, self.n_head, C // self.n_head).to(cache.dtype)
+        if self.rope:
+            qk = rotate(qkv[:, :2].unsqueeze(-2), torch.tensor([cache.length], device=x.device)).squeeze(-2)
+            qkv = torch.cat([qk, qkv[:, 2:]], dim=1)
+        q, kv = qkv.split([1, 2], dim=1)
         keys, values = cache.append(layer, kv.transpose(0, 1).flatten(1, 2))
         with torch.autocast(x.device.type, enabled=False):
-            y = newest_attention(q.reshape(B * self.n_head, 1, -1), keys, values)
+            y = newest_attention(q.reshape(B * self.n_head, 1, -1), keys, values, self.kind, self.alibi)
         return self.out(y.view(B, C))
 
 
@@ -156,16 +139,36 @@ class Block(nn.Module):
 
 
 class TST(nn.Module):
-    """The paper's model: from steps 1..t of a series to step t + 1."""
+    """The paper's model: from steps 1..t of a series to step t + 1; with a layout, the generator that needs no real step."""
 
-    def __init__(self, config=PAPER):
+    def __init__(self, config=PAPER, layout=None):
         super().__init__()
-        self.config = config
-        self.input = nn.Linear(config.n_features, config.d_model)
+        self.config, self.layout = config, layout
+        if layout is None and config.head not in ACTIVATIONS:
+            raise ValueError(f"head '{config.head}' needs a layout: it says which numbers a step consists of.")
+        self.input = nn.Linear(config.n_features if layout is None else self._n_recent(), config.d_model)
         self.drop = Dropout(config.dropout)
         self.blocks = nn.ModuleList(Block(config) for _ in range(config.n_layer))
-        self.output = nn.Linear(config.d_model, config.n_features)
-        self.register_buffer("positions", sinusoids(config.context_length, config.d_model), persistent=False)
+        n_positions = -(-config.context_length // config.patch)
+        self.register_buffer("positions", sinusoids(n_positions, config.d_model), persistent=False)
+        if layout is None:
+            self.output = nn.Linear(config.d_model, config.n_features)
+        else:
+            self._add_heads()
+
+    def _n_recent(self):
+        return self.config.patch * sum(d.width for d in self.layout.step)
+
+    def _add_heads(self):
+        config, layout, S = self.config, self.layout, self.config.patch
+        self.start = nn.Parameter(torch.randn(config.d_model) * 0.02)
+        args = layout.step * S, config.d_model, self._n_recent(), config.head, layout.edges * S, len(layout.step)
+        self.head = ChainHead(*args)
+        n_conditions = sum(d.width for d in layout.attributes)
+        if n_conditions:
+            self.conditions = nn.Linear(n_conditions, config.d_model, bias=False)
+            kind, D = ("mixture" if config.head in ACTIVATIONS else config.head), len(layout.attributes)
+            self.attribute_head = ChainHead(layout.attributes, 1, 0, kind, layout.attribute_edges, D)
 
     def forward(self, x, packing):
         """Predict the next step of every row.
@@ -173,18 +176,52 @@ class TST(nn.Module):
         Parameters
         ----------
         x
-            float, shape (rows, n_features): the series of a batch one after another, longest first.
+            float, shape (rows, n_features): the series of a batch one after another, longest first. With a layout: a batch
+            of `tst.records`, and the result is that of `log_prob`.
         packing
             `Packing` of their lengths, each <= context_length.
 
         Returns
         -------
-        float, shape (rows, n_features): row t of a series holds the prediction of its row t + 1.
-        """
-        x = self.drop(self.input(x) + self.positions[packing.position])
+        float, shape (rows, n_features): row t of a series holds the prediction of its row t + 1."""
+        if self.layout is not None:
+            return self.log_prob(x, packing)
+        return self._point(self._hidden(self.input(x), packing))
+
+    def _point(self, h):
+        return ACTIVATIONS[self.config.head](self.output(h).to(h.dtype))
+
+    def _hidden(self, x, packing):
+        """Map embedded rows (rows, d_model) to the last block's output."""
+        if self.config.positions == "sinusoidal":
+            x = x + self.place(packing.position)
+        x = self.drop(x)
         for block in self.blocks:
             x = block(x, packing)
-        return ACTIVATIONS[self.config.activation](self.output(x).to(x.dtype))
+        return x
+
+    def place(self, position):
+        """Return the sinusoidal code of positions (n,) or of one; beyond the window the same formula goes on."""
+        last = int(position.max() if torch.is_tensor(position) else position)
+        if last >= len(self.positions):
+            self.positions = sinusoids(2 * last, self.config.d_model).to(self.positions)
+        return self.positions[position]
+
+    def embed(self, recent, is_start, conditions):
+        """Return token embeddings (rows, d_model) of the encoded token before each (rows, n_recent), or of the start."""
+        x = torch.where(is_start[:, None], self.start.to(recent.dtype), self.input(recent).to(recent.dtype))
+        return x + self.conditions(conditions) if self.layout.attributes else x
+
+    def log_prob(self, batch, packing):
+        """Return log p of every number of every token, (rows, patch * D), and of every attribute, (B, n_attributes)."""
+        attributes = batch.attributes
+        conditions = encode(self.layout.attributes, attributes.value, attributes.repeat)
+        h = self._hidden(self.embed(batch.recent, batch.is_start, conditions[batch.series]), packing)
+        found = self.head.log_prob(h.to(batch.recent.dtype), batch.recent, batch.target)
+        if self.layout.attributes:
+            ones = attributes.value.new_ones(len(attributes.value), 1)
+            return found, self.attribute_head.log_prob(ones, ones[:, :0], attributes)
+        return found, attributes.value
 
     def prefill(self, x, cache):
         """Run the first steps x (B, T, n_features) through an empty cache; return the prediction (B, n_features)."""
@@ -194,22 +231,32 @@ class TST(nn.Module):
 
     def decode(self, x, cache):
         """Take one more step x (B, n_features) into the cache; return the prediction of the next (B, n_features)."""
-        x = self.input(x) + self.positions[cache.length]
+        return self._point(self.advance(self.input(x), cache))
+
+    def advance(self, x, cache):
+        """Take one more embedded token x (B, d_model) into the cache; return the last block's output (B, d_model)."""
+        if self.config.positions == "sinusoidal":
+            x = x + self.place(cache.length)
         for layer, block in enumerate(self.blocks):
             x = block.decode(x, cache, layer)
         cache.length += 1
-        return ACTIVATIONS[self.config.activation](self.output(x).to(x.dtype))
+        return x
 
     def save(self, folder):
-        """Write model.safetensors and model.json to a folder."""
-        Path(folder).mkdir(parents=True, exist_ok=True)
-        save_file({k: v.contiguous() for k, v in self.state_dict().items()}, Path(folder) / "model.safetensors")
-        (Path(folder) / "model.json").write_text(json.dumps(asdict(self.config), indent=1))
+        """Write model.json and model.safetensors to a folder, the weights last and by rename."""
+        folder = Path(folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        layout = None if self.layout is None else self.layout.to_dict()
+        (folder / "model.json").write_text(json.dumps(asdict(self.config) | {"layout": layout}, indent=1))
+        save_file({k: v.contiguous() for k, v in self.state_dict().items()}, folder / "model.safetensors.part")
+        os.replace(folder / "model.safetensors.part", folder / "model.safetensors")
 
     @classmethod
     def load(cls, folder):
         """Read what `save` wrote, in evaluation mode."""
-        model = cls(TSTConfig.from_dict(json.loads((Path(folder) / "model.json").read_text())))
+        settings = json.loads((Path(folder) / "model.json").read_text())
+        layout = settings.pop("layout", None)
+        model = cls(TSTConfig.from_dict(settings), None if layout is None else Layout.from_dict(layout))
         model.load_state_dict(load_file(Path(folder) / "model.safetensors"))
         return model.eval()
 
@@ -240,8 +287,8 @@ class KVCache:
 def training_flops(config, lengths):
     """Return the FLOPs of forward and backward over series of these lengths, nothing counted that is done in vain.
 
-    Six a weight and row; for attention twelve d_model a layer and pair of steps, the pairs of the causal triangle alone.
-    Normalisation, softmax, masks, padding and what the backward pass computes again are left out.
+    Six a weight and row; for attention twelve d_model a layer and pair of steps of the causal triangle. Normalisation,
+    softmax, masks, padding and what the backward pass computes again are left out.
     """
     d, ff, C = config.d_model, config.d_ff, config.n_features
     weights = config.n_layer * (4 * d * d + 2 * d * ff) + 2 * C * d
@@ -262,13 +309,7 @@ def sinusoids(n_positions, d_model):
 def masked_mse(prediction, target, weight):
     """Return the paper's loss of a packed batch.
 
-    Squared error averaged over the features of a step, the steps of a series, then the series of the batch.
-
-    Parameters
-    ----------
-    prediction, target
-        float, shape (rows, n_features).
-    weight
-        float, shape (rows,): 1 / (steps of the row's series * series in the batch).
+    Squared error of prediction and target (rows, n_features) averaged over the features of a step, the steps of a series,
+    then the series of the batch: `weight` (rows,) is 1 / (steps of the row's series * series in the batch).
     """
     return ((prediction - target).square().mean(1) * weight).sum()

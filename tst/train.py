@@ -41,10 +41,16 @@ class TrainConfig:
     checkpoint_every: int = 500
     precision: str = "fp32"  # fp32, bf16, or auto: the faster of the two, measured before the first step
     betas: tuple = (0.9, 0.999)  # Adam's
+    decay: bool = False  # after the warm-up, let the rate fall to 0 along a cosine
 
     def __post_init__(self):
         check(self.precision)
         object.__setattr__(self, "betas", tuple(self.betas))
+
+    def rate(self, step):
+        """Return the learning rate of a step, as a part of learning_rate."""
+        fall = (1 + math.cos(math.pi * step / self.max_steps)) / 2 if self.decay else 1.0
+        return min(1.0, (step + 1) / (self.warmup_steps + 1)) * fall
 
 
 class Player:
@@ -54,9 +60,7 @@ class Player:
         self.name, self.loss, self.parameters = name, loss, list(parameters(model))
         self.inputs = self.parameters if name else None  # gradients go to the player's own parameters only
         self.optimizer = torch.optim.Adam(self.parameters, lr=config.learning_rate, betas=config.betas, fused=True)
-        self.schedule = torch.optim.lr_scheduler.LambdaLR(
-            self.optimizer, lambda step: min(1.0, (step + 1) / (config.warmup_steps + 1))
-        )
+        self.schedule = torch.optim.lr_scheduler.LambdaLR(self.optimizer, config.rate)
 
 
 def fit(model, loss, batches, config, folder, fingerprint):

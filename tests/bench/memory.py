@@ -12,7 +12,7 @@ import sys
 import torch
 from common import SIZE, emit, full, model_for, peak_mb, reference
 
-from tst.model import Packing
+from tst.packing import Packing
 
 N_STEPS = full(2500, 400)
 

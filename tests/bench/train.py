@@ -9,7 +9,8 @@ from common import CONFIG, emit, full, matrix_rate, model_for, reference, second
 from tst import preprocess
 from tst.data import simulate
 from tst.launch import packed_mse
-from tst.model import Packing, training_flops
+from tst.model import training_flops
+from tst.packing import Packing
 from tst.precision import cast, fastest
 from tst.preprocess import PackedBatches
 
