@@ -1,0 +1,69 @@
+"""Laws of the house's papers: help names every target, CONTRIBUTING points at what exists, the hooks do what they say."""
+
+import re
+import shutil
+import subprocess
+import sys
+
+import nbformat
+import yaml
+from test_structure import make
+
+from tst.paths import ROOT
+
+HOOKS = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text())["repos"]
+WORKFLOW = yaml.safe_load((ROOT / ".github/workflows/ci.yml").read_text())
+
+
+def targets():
+    """Return the targets of the Makefile that stand for no file, those of single notebooks aside."""
+    lines = re.findall(r"^\.PHONY: (.*)$", (ROOT / "Makefile").read_text(), re.M)
+    return {name for line in lines for name in line.split() if "$" not in name}
+
+
+def test_help_names_every_target():
+    """Each with what it does, in one line that a terminal shows whole."""
+    told = subprocess.run(["make", "help"], capture_output=True, text=True, cwd=ROOT).stdout
+    named = dict(re.findall(r"^  (\S+) +(\S.*)$", told, re.M))
+    assert targets() <= set(named)
+    assert all(len(text) <= 120 for name, text in named.items() if name in targets())
+
+
+def test_contributing_is_short_and_points_at_what_exists():
+    """40 lines; every file, target and name of a table in it is there."""
+    text = (ROOT / "CONTRIBUTING.md").read_text()
+    quoted = re.findall(r"`([^`]+)`", text)
+    files = [q for q in quoted if re.match(r"[\w./-]+(\.\w+|/)$", q) and "NAME" not in q]
+    assert len(text.splitlines()) <= 40 and len(files) >= 10
+    assert [f for f in files if not (ROOT / f).exists()] == []
+    assert {q.split()[1] for q in quoted if q.startswith("make ")} <= targets()
+    sources = "".join((ROOT / f).read_text() for f in files if f.endswith((".py", "Makefile"))) + make("-p", "help")
+    assert all(q in sources for q in quoted if re.fullmatch(r"[A-Z_]{4,}|_\w+", q))
+
+
+def test_the_workflow_runs_what_the_makefile_has():
+    """The two commands, by their names."""
+    steps = [s["run"] for job in WORKFLOW["jobs"].values() for s in job["steps"] if "run" in s]
+    assert steps == ["make smoke", "make test"] and {s.split()[1] for s in steps} <= targets()
+
+
+def test_the_hooks_work_offline_and_leave_what_is_tidy(tmp_path):
+    """All are local; outputs are stripped from a notebook and nothing else changes; a tidy file stays as it is."""
+    assert all(repo["repo"] == "local" for repo in HOOKS)
+    shutil.copy(ROOT / "pyproject.toml", tmp_path)
+    (tmp_path / "tst").symlink_to(ROOT / "tst")  # so that ruff knows whose imports these are
+    module, notebook = tmp_path / "paths.py", tmp_path / "01-data.ipynb"
+    shutil.copy(ROOT / "tst/paths.py", module)
+    source = nbformat.read(ROOT / "notebooks/01-data.ipynb", 4)
+    nbformat.write(source, notebook)
+    tidy = notebook.read_bytes()
+    code = next(c for c in source.cells if c.cell_type == "code")
+    code.outputs, code.execution_count = [nbformat.v4.new_output("stream", text="x\n")], 1
+    nbformat.write(source, notebook)
+    for hook in (hook for repo in HOOKS for hook in repo["hooks"]):
+        python, *rest = hook["entry"].split()
+        assert python == ".venv/bin/python"
+        files = [notebook] if "files" in hook else [notebook, module]
+        done = subprocess.run([sys.executable, *rest, *files], capture_output=True, text=True, cwd=tmp_path)
+        assert done.returncode == 0, hook["id"] + done.stdout + done.stderr
+    assert notebook.read_bytes() == tidy and module.read_bytes() == (ROOT / "tst/paths.py").read_bytes()
