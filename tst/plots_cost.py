@@ -1,10 +1,12 @@
-"""Figures of notebook 12: how cost grows, on log-log axes with the fitted slope beside each line."""
+"""Figures of notebooks 11 and 12: how cost grows, on log-log axes with the fitted slope beside each line."""
 
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.ticker import NullFormatter
 
-from tst.plots import BLUE, GREY, plain_log
+from tst.plots import BLUE, GREEN, GREY, PURPLE, RED, SKY, _label_ends, plain_log
+
+ATTENTIONS = {"full": BLUE, "sliding": SKY, "probsparse": PURPLE, "patch": GREEN, "materialised": RED}
 
 
 def slope(x, y):
@@ -36,4 +38,32 @@ def scaling(frame, titles):
         ax.xaxis.set_minor_formatter(NullFormatter())
         plain_log(ax.yaxis)
     axes[0, 0].set_ylabel("seconds (dotted: in proportion)")
+    return fig
+
+
+def by_length(frame, titles, slope_from):
+    """Draw cost against the length of a series, a panel a metric, a line an attention with its slope at its end.
+
+    Parameters
+    ----------
+    frame
+        Columns metric, attention (a name of ATTENTIONS, or name:number), length (steps), value.
+    titles
+        {metric: name of its axis, with unit}.
+    slope_from
+        Steps from which on the slopes are fitted.
+    """
+    fig, axes = plt.subplots(1, len(titles), figsize=(5.6 * len(titles), 3.9), squeeze=False, layout="constrained")
+    for ax, (metric, title) in zip(axes.flat, titles.items(), strict=True):
+        ends, rows = [], frame[frame["metric"] == metric].sort_values("length")
+        for attention, line in rows.groupby("attention", sort=False):
+            colour, long = ATTENTIONS[attention.partition(":")[0]], line[line["length"] >= slope_from]
+            ax.loglog(line["length"], line["value"], color=colour, marker="o", ms=4, lw=1.4)
+            text = f"{attention} (slope {slope(long['length'], long['value']):.2f})"
+            ends.append((line["value"].iloc[-1], text, colour))
+        ax.set(xlabel="length of the series (steps)", ylabel=title)
+        ax.set_xticks(rows["length"].unique(), [f"{n:g}" for n in rows["length"].unique()], fontsize=8, rotation=45)
+        ax.xaxis.set_minor_formatter(NullFormatter())
+        plain_log(ax.yaxis)
+        _label_ends(ax, rows["length"].max(), ends)
     return fig
