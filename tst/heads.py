@@ -178,7 +178,7 @@ class ChainHead(nn.Module):
     def log_prob(self, context, recent, target):
         """Return log p of each number, (rows, D); for a point head minus the squared error, in units of its range."""
         encoded = encode(self.dims, target.value, target.repeat)
-        out, base = (x.float() for x in self.parameters_of(context, recent, encoded))
+        out, base = (_full(x) for x in self.parameters_of(context, recent, encoded))
         columns = [out.new_zeros(len(out))] * len(self.dims)
         for d, dim in enumerate(self.dims):
             if dim.kind == "stop":
@@ -305,3 +305,7 @@ def draw_bins(out, edges, generator):
     chosen = torch.multinomial(torch.softmax(out, 1), 1, generator=generator)[:, 0]
     u = torch.rand(len(out), generator=generator, device=out.device, dtype=out.dtype)
     return edges[chosen] + edges.diff()[chosen] * u
+
+
+def _full(x):
+    return x.float() if x.dtype == torch.bfloat16 else x

@@ -16,6 +16,9 @@ class Options:
     """What an ablation may change in how a seedless model is trained."""
 
     stop: str = "stop"  # stop: a hazard; flags: the paper's two
+    stop_weight: float = (
+        8.0  # of the end's log p in the loss: one number in ten a step, yet all of the lengths hangs on it
+    )
     attributes: bool = True  # generate attributes and levels, and condition on them
     noise: float = 0.0  # standard deviation, in scaled units, added to what the model sees of the past in training
     padded: bool = False  # fill every window to context_length, as the paper does; the loss leaves that out
@@ -33,7 +36,8 @@ class RecordBatch:
     is_start
         bool, (rows,): the first token of a series, which follows the start token.
     target, weight
-        `Target` (rows, S * D), and float of that shape: where a number is observed 1 / steps of the whole batch, else 0.
+        `Target` (rows, S * D), and float of that shape: where a number is observed 1 / steps of the whole batch (an end
+        `stop_weight` times that), else 0.
     attributes, attribute_weight
         `Target` (B, n_attributes) of each window's series, and float (B, 1): one over the windows of the whole batch.
     series
@@ -84,6 +88,8 @@ class RecordBatches:
         self.continuous = torch.cat([torch.tensor([d.kind == "continuous", False])[: d.width] if d.kind == "continuous"
                                      else torch.zeros(d.width, dtype=torch.bool) for d in layout.step * patch])  # fmt: skip
         self.target, self.observed = tokens(series, schema, layout, patch)
+        ends = torch.tensor([d.kind == "stop" for d in layout.step * patch])
+        self.emphasis = torch.where(ends, self.options.stop_weight, 1.0)  # (patch * D,)
         self.encoded = encode(layout.step * patch, self.target.value, self.target.repeat)
         n_tokens = -(-series.lengths // patch)
         self.lengths = window_lengths(n_tokens, self.n_tokens)
@@ -106,8 +112,9 @@ class RecordBatches:
         n_numbers = float(self.observed[self._rows(chosen)].sum())
         if not self.options.mask_loss:
             n_numbers = float(len(chosen) * self.n_tokens * self.observed.shape[1])
-        batch = self.collate(chosen[rank::n_ranks], n_ranks * self._n_dims() / n_numbers, n_ranks / self.batch_size)
-        batch = self._filled(batch, n_ranks * self._n_dims() / n_numbers) if self.options.padded else batch
+        step_weight = n_ranks * self._n_dims() / n_numbers
+        batch = self.collate(chosen[rank::n_ranks], step_weight * self.emphasis, n_ranks / self.batch_size)
+        batch = self._filled(batch, step_weight) if self.options.padded else batch
         return self._noisy(batch, step, rank) if self.options.noise else batch
 
     def _n_dims(self):
@@ -118,7 +125,7 @@ class RecordBatches:
         return torch.from_numpy(np.repeat(self.starts[chosen] - np.cumsum(n) + n, n) + np.arange(n.sum()))
 
     def collate(self, chosen, step_weight, series_weight):
-        """Return the `RecordBatch` of the windows `chosen`, longest first, with these weights of a step and a series."""
+        """Return the `RecordBatch` of the windows `chosen`, longest first; weights are those of a step's numbers and a series."""
         rows, n = self._rows(chosen), self.lengths[chosen]
         is_start = self.first[rows]
         recent = torch.where(is_start[:, None], torch.zeros(()), self.encoded[(rows - 1).clamp(min=0)])
@@ -141,9 +148,7 @@ class RecordBatches:
         def _fill(x):
             return x.new_zeros(B * T, *x.shape[1:]).index_copy(0, place, x)
 
-        weight = (
-            _fill(batch.weight) if self.options.mask_loss else torch.full((B * T, batch.weight.shape[1]), step_weight)
-        )
+        weight = _fill(batch.weight) if self.options.mask_loss else (step_weight * self.emphasis).expand(B * T, -1)
         series = torch.arange(B).repeat_interleave(T)
         filled = {"recent": _fill(batch.recent), "is_start": _fill(batch.is_start), "target": batch.target.map(_fill)}
         return replace(batch, **filled, weight=weight, series=series, lengths=(T,) * B)

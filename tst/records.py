@@ -45,10 +45,10 @@ class Column:
         positive = x[x > 0]
         skewed = x.min() >= 0 and len(positive) > 0 and np.quantile(x, 0.99) > SKEWED * np.median(positive)
         offset = None if not skewed else 1.0 if whole else float(max(np.quantile(positive, 0.01), 1e-6 * x.max()))
-        low = float(x.min()) if x.min() == 0 or (x == x.min()).mean() > ATOM_SHARE else None
-        high = float(x.max()) if (x == x.max()).mean() > ATOM_SHARE else None
+        low = float(x.min()) if x.min() == 0 or _piled(x == x.min()) else None
+        high = float(x.max()) if _piled(x == x.max()) else None
         constant = x.max() == x.min()
-        return cls(offset, whole, low, high, bool(constant or (not whole and is_repeat.mean() > ATOM_SHARE)))
+        return cls(offset, whole, low, high, bool(constant or (not whole and _piled(is_repeat))))
 
     def forward(self, x):
         """Return the transformed values, float64."""
@@ -129,8 +129,12 @@ class Schema:
     def load(cls, folder):
         """Read what `save` wrote."""
         mapping = json.loads((Path(folder) / "schema.json").read_text())
-        mapping["features"] = tuple(map(tuple, mapping["features"]))
-        return cls(**mapping)
+        tuples = {
+            k: tuple(tuple(x) if isinstance(x, list) else x for x in v)
+            for k, v in mapping.items()
+            if isinstance(v, list)
+        }
+        return cls(**(mapping | tuples))
 
     @property
     def parts(self):
@@ -190,6 +194,11 @@ class Schema:
         made = [Feature(*f) for f in self.features], attributes, self.origin, self.interval
         label = self.label if self.label in self.categories else None
         return SeriesSet(self.name, values, lengths, *made, model=model, label=label)
+
+
+def _piled(marked):
+    """Tell whether so many values are marked that they are no coincidence."""
+    return marked.mean() > ATOM_SHARE and marked.sum() > 2
 
 
 def _columns(series):

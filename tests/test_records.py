@@ -1,0 +1,162 @@
+"""Laws of records: what goes in comes back, masses where values pile up, tokens that hold every number once."""
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from tst import record_batches, records
+from tst.model import TST, TSTConfig
+from tst.record_batches import Options, RecordBatches, record_nll
+from tst.records import Schema
+from tst.series import DataError, Feature, from_list
+
+
+def make(lengths=(3, 1, 8, 5, 2, 13), seed=0, fixed=False):
+    """Return series with a skewed measurement that has zeros and repeats, counts, a category, a constant, a plain one."""
+    rng = np.random.default_rng(seed)
+    lengths = np.full(len(lengths), 20) if fixed else lengths
+    arrays = []
+    for n in lengths:
+        skewed = rng.lognormal(0, 3, n) * (rng.random(n) > 0.3)
+        if n > 2:
+            skewed[2] = skewed[1]
+        columns = [skewed, rng.poisson(4, n), rng.integers(0, 3, n), np.full(n, 7.5), rng.normal(-2, 1, n)]
+        arrays.append(np.stack(columns, axis=1))
+    features = [
+        Feature(k, "categorical" if k == "state" else "continuous") for k in ("rate", "count", "state", "same", "x")
+    ]
+    attributes = pd.DataFrame(
+        {"kind": pd.Categorical(list("abc") * len(lengths))[: len(lengths)], "id": range(len(lengths))}
+    )
+    facts = {"features": features, "attributes": attributes, "origin": "simulated", "interval": "1D", "label": "kind"}
+    return from_list(arrays, name="toy", **facts)
+
+
+def batches(series, patch=1, size=4, options=None, context_length=40, **settings):
+    """Return (schema, layout, batches)."""
+    schema = Schema.fit(series, options.attributes if options else True)
+    layout = records.layout(schema, series, options.stop if options else "stop")
+    config = TSTConfig(patch=patch, context_length=context_length, **settings)
+    return schema, layout, RecordBatches(series, schema, layout, config, size, seed=0, options=options)
+
+
+def test_columns_find_out_what_a_measurement_is():
+    """Skewed with an atom at 0; counts; a category; a constant; a plain one that may be negative."""
+    rate, count, state, same, x = Schema.fit(make(lengths=(50,) * 20)).parts
+    assert rate.offset > 0 and rate.low == 0 and not rate.whole
+    assert count.whole and count.low == 0
+    assert state.levels == 3
+    assert same.repeats and same.low == same.high == 7.5
+    assert (x.offset, x.whole, x.low, x.repeats) == (None, False, None, False)
+
+
+@pytest.mark.parametrize("fixed", [False, True])
+def test_scaled_values_come_back(fixed):
+    """`snap` undoes `scaled` in data units, for global and per-series scales, and is idempotent."""
+    series = make(fixed=fixed)
+    schema = Schema.fit(series)
+    assert schema.per_series == fixed
+    centre, spread = schema.levels(series)
+    z = torch.from_numpy(schema.scaled(series, centre, spread))
+    rows = series.series_index
+    args = torch.from_numpy(centre[rows]), torch.from_numpy(spread[rows]), range(5)
+    values, snapped = schema.snap(z, *args)
+    np.testing.assert_allclose(values, series.values, rtol=1e-5, atol=1e-6)
+    torch.testing.assert_close(snapped, z, rtol=1e-6, atol=1e-6)
+    noisy, snapped = schema.snap(z + 0.3 * torch.randn(z.shape, generator=torch.Generator().manual_seed(0)), *args)
+    again, _ = schema.snap(snapped, *args)
+    torch.testing.assert_close(again, noisy, rtol=1e-6, atol=1e-6)
+    assert (noisy[:, 1] == noisy[:, 1].round()).all() and (noisy[:, :2] >= 0).all() and (noisy[:, 3] == 7.5).all()
+
+
+def test_masses_stand_where_values_pile_up():
+    """A count carries the interval that rounds to it, zero everything below, a plain value a density."""
+    series = make()
+    schema, layout, made = batches(series)
+    target, x = made.target, series.values
+    is_mass = (target.upper > target.lower).numpy()
+    assert (is_mass[:, 0] == (x[:, 0] == 0)).all() and is_mass[:, 1].all() and not is_mass[:, 4].any()
+    scale, loc = schema.scale[1], schema.loc[1]
+    width = (target.upper - target.lower)[:, 1].numpy()[x[:, 1] > 0]
+    np.testing.assert_allclose(width, 1 / scale, rtol=1e-4)
+    np.testing.assert_allclose(target.value[:, 1] * scale + loc, x[:, 1], atol=1e-4)
+    assert (target.lower[:, 1].numpy()[x[:, 1] == 0] < -1e5).all()
+
+
+@pytest.mark.parametrize("patch", [1, 3])
+def test_tokens_hold_every_number_once(patch):
+    """Observed numbers are the series' numbers; the end stands at the last step of each series and nowhere else."""
+    series = make()
+    schema, layout, made = batches(series, patch)
+    observed = made.observed.numpy().astype(bool).reshape(-1, 6)
+    value = made.target.value.numpy().reshape(-1, 6)[observed[:, 0]]
+    assert observed.sum() == series.values.shape[0] * 6 and (observed.all(1) | ~observed.any(1)).all()
+    np.testing.assert_allclose(value[:, :5], schema.scaled(series, *schema.levels(series)), rtol=1e-5, atol=1e-5)
+    np.testing.assert_array_equal(np.flatnonzero(value[:, 5]), series.offsets[1:] - 1)
+    assert list(made.lengths) == [-(-n // patch) for n in series.lengths]
+
+
+def test_a_window_inside_a_series_follows_a_real_token():
+    """Only the first window of a series has the start token; later ones see the token before."""
+    series = make(lengths=(7, 12))
+    _, _, made = batches(series, context_length=5)
+    assert list(made.lengths) == [5, 2, 5, 5, 2]
+    batch = made.collate(np.array([2, 3]), 1.0, 1.0)
+    assert batch.is_start.tolist() == [True] + [False] * 9
+    torch.testing.assert_close(batch.recent[5], made.encoded[11])
+    assert (batch.recent[0] == 0).all() and batch.series.tolist() == [0] * 5 + [1] * 5
+
+
+def model(layout, seed=0, **settings):
+    """Return a tiny model for a layout."""
+    torch.manual_seed(seed)
+    sizes = {"d_model": 16, "n_head": 2, "n_layer": 2, "d_ff": 16, "dropout": 0.0, "attention_dropout": 0.0}
+    return TST(TSTConfig(**(sizes | {"context_length": 40, "head": "mixture"} | settings)), layout)
+
+
+def test_padding_costs_and_changes_nothing_unless_it_enters_the_loss():
+    """Padded to the window: the same loss and gradients as packed; with the filling in the loss: another one."""
+    series, losses, grads = make(), [], []
+    for options in (Options(), Options(padded=True), Options(padded=True, mask_loss=False)):
+        _, layout, made = batches(series, options=options)
+        tiny = model(layout).double()
+        batch = made(0)
+        numbers = [getattr(batch, k) for k in ("recent", "weight", "attribute_weight")]
+        as_double = dict(zip(("recent", "weight", "attribute_weight"), (x.double() for x in numbers), strict=True))
+        double = {
+            k: getattr(batch, k).map(lambda t: t if t.dtype == torch.bool else t.double())
+            for k in ("target", "attributes")
+        }
+        loss = record_nll(tiny, record_batches.replace(batch, **as_double, **double))
+        loss.backward()
+        losses.append(loss.item())
+        grads.append(tiny.input.weight.grad.clone())
+    assert losses[0] == pytest.approx(losses[1], rel=1e-6) and abs(losses[2] - losses[0]) > 1e-3
+    torch.testing.assert_close(grads[0], grads[1], rtol=1e-5, atol=1e-6)
+
+
+def test_a_batch_is_its_processes_shares():
+    """The mean over two ranks' losses is one process's loss; noise on the past leaves the targets alone."""
+    series = make(lengths=(3, 1, 8, 5, 2, 13, 9, 4))
+    _, layout, made = batches(series, size=8)
+    tiny = model(layout)
+    whole = record_nll(tiny, made(0)).item()
+    shares = [record_nll(tiny, made(0, rank, 2)).item() for rank in (0, 1)]
+    assert np.mean(shares) == pytest.approx(whole, rel=1e-5)
+    _, _, noisy = batches(series, size=8, options=Options(noise=0.5))
+    clean, other = made(0), noisy(0)
+    assert torch.equal(clean.target.value, other.target.value) and not torch.equal(clean.recent, other.recent)
+    assert torch.equal(other.recent[clean.is_start], clean.recent[clean.is_start])
+    assert torch.equal(noisy(0).recent, other.recent)
+
+
+def test_schema_round_trip_and_unknown_categories(tmp_path):
+    """JSON keeps a schema whole; a category that the training set lacks is named."""
+    series = make()
+    schema = Schema.fit(series)
+    schema.save(tmp_path)
+    assert Schema.load(tmp_path) == schema
+    strange = make(lengths=(3, 3, 3)).take([2])
+    with pytest.raises(DataError, match="category that the training set lacks"):
+        records.attribute_target(Schema.fit(make(lengths=(3, 4)).take([0, 1])), strange)
