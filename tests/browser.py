@@ -3,6 +3,7 @@
 `Browser.find()` is None where there is none. Runs with a profile of its own, which is removed.
 """
 
+import contextlib
 import fcntl
 import json
 import os
@@ -37,20 +38,30 @@ class Browser:
         for fd in (theirs_in, theirs_out, *fds):
             os.close(fd)
         self.buffer, self.number, self.session, self.events = b"", 0, None, []
-        target = self.call("Target.createTarget", url="about:blank")["targetId"]
-        self.session = self.call("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
-        for domain in ("Page", "Runtime", "Log", "Network"):
-            self.call(f"{domain}.enable")
+
+    def __enter__(self):
+        try:
+            target = self.call("Target.createTarget", url="about:blank")["targetId"]
+            self.session = self.call("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
+            for domain in ("Page", "Runtime", "Log", "Network"):
+                self.call(f"{domain}.enable")
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
 
     @staticmethod
     def find():
         """Return the path of a Chromium or Chrome, or None."""
         return next(filter(None, map(shutil.which, NAMES)), None)
 
-    def __enter__(self):
-        return self
-
     def __exit__(self, *_):
+        """End the browser, its helpers with it, then remove its profile."""
+        self.session = None
+        with contextlib.suppress(OSError, TimeoutError, RuntimeError):
+            self.call("Browser.close")
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self.process.wait(timeout=10)
         self.process.kill()
         self.process.wait()
         os.close(self.write), os.close(self.read)
