@@ -47,19 +47,6 @@ def test_permuted_labels_give_chance(classifier):
     assert abs(score(real, test, classifier)["accuracy"] - 1 / 3) < 0.12
 
 
-def test_flat_is_the_padded_array(monkeypatch):
-    """The sparse matrix equals the literal way: pad, scale, zero the padding, flatten."""
-    series = labelled(9)
-    low, high = series.values.min(0), series.values.max(0)
-    values, mask = series.padded(11)
-    literal = np.where(mask[:, :, None], (values - low) / (high - low), 0).reshape(9, -1)
-    for share in (0.0, 2.0):  # plain, sparse
-        monkeypatch.setattr(downstream, "DENSE", share)
-        flat = downstream._flat(series, low, high, 11)
-        assert isinstance(flat, np.ndarray) == (share == 0)
-        np.testing.assert_allclose(downstream._plain(flat), literal, atol=1e-6)
-
-
 @pytest.mark.parametrize("classifier", ["naive_bayes", "logistic_regression", "decision_tree"])
 def test_longer_padding_changes_nothing(classifier):
     """Steps that no series reaches change no metric."""
@@ -69,7 +56,7 @@ def test_longer_padding_changes_nothing(classifier):
 
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 @pytest.mark.parametrize("classifier", downstream.CLASSIFIERS)
-def test_sparse_scores_as_the_literal_dense_recipe(classifier):
+def test_ragged_rows_score_as_the_literal_dense_recipe(classifier):
     """Pad, scale, flatten, fit, score: the whole window, also where the training series fill two steps of it."""
     real, test, n_steps = labelled(), labelled(seed=1), 29
     low, high = real.values.min(0), real.values.max(0)

@@ -1,8 +1,8 @@
 """Downstream tasks: SeriesSets in, tidy rows out. Train on synthetic (TSTR), real (TRTR) or both; always test on real data.
 
 Classification of the label (GCUT: how a task ended) from the flattened, zero-padded series with the paper's MLP (one hidden
-layer of 128 ReLU, Adam 1e-3, batch 256, 100 epochs) and DoppelGANger's other four classifiers; regression of the last
-50 days of WWT on the first 500. Sparse matrices hold the padding; no column is left out, because the MLP's first weights
+layer of 128 ReLU, Adam 1e-3, batch 256, 100 epochs) and DoppelGANger's other four classifiers (`tst.classifiers`); regression
+of the last 50 days of WWT on the first 500. No column is left out, because the MLP's first weights
 depend on the width, and narrower inputs favour sets of short series (by .01 the seed-only control of claim C6).
 Departure: the regression MLPs stop on held-out R2.
 """
@@ -11,22 +11,18 @@ import warnings
 
 import numpy as np
 import pandas as pd
-from scipy import sparse
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.kernel_ridge import KernelRidge
-from sklearn.linear_model import LinearRegression, LogisticRegression
+from sklearn.linear_model import LinearRegression
 from sklearn.metrics import accuracy_score, f1_score, r2_score
-from sklearn.naive_bayes import GaussianNB
-from sklearn.neural_network import MLPClassifier, MLPRegressor
-from sklearn.svm import LinearSVC
-from sklearn.tree import DecisionTreeClassifier
+from sklearn.neural_network import MLPRegressor
 
+from tst import classifiers
 from tst.series import DataError, concat
 
 CLASSIFIERS = ("mlp", "naive_bayes", "logistic_regression", "decision_tree", "svm")
 REGRESSORS = ("linear", "kernel_ridge", "mlp_1", "mlp_5")
 MIN_SERIES = 10
-DENSE = 0.1  # from this share of observed values on, products with a plain array are faster: 30 times at .6
 
 
 def classify(train, test, reference, classifier, seed, n_steps=400, epochs=100):
@@ -39,20 +35,23 @@ def scores(test, predicted, reference):
 
     A class that no prediction names scores 0.
     """
-    f1 = f1_score(test.labels, predicted, labels=_classes(reference), average=None, zero_division=0.0)
+    f1 = f1_score(test.labels, predicted, labels=classes(reference), average=None, zero_division=0.0)
     rows = [("accuracy", accuracy_score(test.labels, predicted)), *((f"f1_{k}", v) for k, v in enumerate(f1))]
     return pd.DataFrame(rows, columns=["metric", "value"])
 
 
 def predict(train, test, reference, classifier, seed, n_steps=400, epochs=100):
-    """Train a classifier of the label and return the labels that it gives to real series.
+    """Return the labels that `fit` gives to the series of `test`, str, shape (n_test,)."""
+    return fit(train, reference, classifier, seed, n_steps, epochs)(test)
+
+
+def fit(train, reference, classifier, seed, n_steps=400, epochs=100):
+    """Train a classifier of the label; return a function from a SeriesSet to labels, str, shape (n_series,).
 
     Parameters
     ----------
     train
         `SeriesSet` to learn from: real, synthetic or both.
-    test
-        Real `SeriesSet` that no generator saw.
     reference
         Real training `SeriesSet`: its minimum and maximum scale all sets to [0, 1].
     classifier
@@ -61,10 +60,6 @@ def predict(train, test, reference, classifier, seed, n_steps=400, epochs=100):
         Steps that a classifier sees; shorter series are padded with zeros, longer ones cut.
     epochs
         Passes of the MLP over the training set; the others ignore it.
-
-    Returns
-    -------
-    str, shape (n_test,).
 
     Raises
     ------
@@ -75,52 +70,29 @@ def predict(train, test, reference, classifier, seed, n_steps=400, epochs=100):
     if n_steps < 1 or epochs < 1:
         raise DataError(f"classify: n_steps is {n_steps} and epochs {epochs}; both must be at least 1.")
     low, high = reference.values.min(0), reference.values.max(0)
-    X, X_test = (_flat(s, low, high, n_steps) for s in (train, test))
-    y, y_test, classes = train.labels, test.labels, _classes(reference)
-    unknown = sorted({*y, *y_test} - set(classes))
-    if unknown:
-        raise DataError(f"the label '{unknown[0]}' of '{train.name}' is not in the reference; it has {list(classes)}.")
-    if len(set(y)) == 1:
-        return np.full(len(y_test), y[0])
-    with warnings.catch_warnings():  # the number of epochs is the paper's, not a criterion
-        warnings.simplefilter("ignore", ConvergenceWarning)
-        return _classifier(classifier, seed, len(y), epochs, X, y)(X_test)
+    names, y = np.unique(_known(train, reference), return_inverse=True)
+    if len(names) == 1:
+        return lambda series: np.full(len(_known(series, reference)), names[0])
+    decide = classifiers.fit(classifier, classifiers.Ragged(train, low, high, n_steps), y, seed, epochs)
+
+    def labels(series):
+        _known(series, reference)
+        return names[decide(classifiers.Ragged(series, low, high, n_steps))]
+
+    return labels
 
 
-def _classes(reference):
+def classes(reference):
+    """Return the names of a set's classes, in the order of the metrics f1_0, f1_1, ..."""
     return reference.attributes[reference.label].astype("category").cat.categories.astype(str)
 
 
-def _classifier(name, seed, n, epochs, X, y):
-    """Return the prediction function of a fitted classifier."""
-    makers = {
-        "mlp": lambda: MLPClassifier(
-            (128,), batch_size=min(256, n), max_iter=epochs, random_state=seed, alpha=0.0, n_iter_no_change=epochs
-        ),
-        "naive_bayes": GaussianNB,
-        "logistic_regression": lambda: LogisticRegression(max_iter=200),
-        "decision_tree": lambda: DecisionTreeClassifier(random_state=seed),
-        "svm": lambda: LinearSVC(random_state=seed),
-    }
-    if name == "naive_bayes":
-        fitted = GaussianNB().fit(_plain(X), y)
-        return lambda rows: fitted.predict(_plain(rows))
-    return makers[name]().fit(X, y).predict
-
-
-def _flat(series, low, high, n_steps):
-    """Return the scaled, zero-padded series, (n_series, n_steps * n_features): sparse where most of it is padding."""
-    series = series.head(n_steps)
-    unit = (series.values - low) / np.where(high > low, high - low, 1.0)
-    columns = (series.step_index[:, None] * series.n_features + np.arange(series.n_features)).ravel()
-    rows = np.repeat(series.series_index, series.n_features)
-    shape = len(series), n_steps * series.n_features
-    flat = sparse.csr_matrix((unit.ravel().astype(np.float32), (rows, columns)), shape=shape)
-    return flat if flat.nnz < DENSE * np.prod(shape) else flat.toarray()
-
-
-def _plain(X):
-    return X.toarray() if sparse.issparse(X) else X
+def _known(series, reference):
+    """Return the labels of a set; raise DataError where one is not among the reference's classes."""
+    unknown, known = sorted({*series.labels} - {*classes(reference)}), list(classes(reference))
+    if unknown:
+        raise DataError(f"the label '{unknown[0]}' of '{series.name}' is not in the reference; it has {known}.")
+    return series.labels
 
 
 def mixes(synthetic, real, shares, seed):
