@@ -110,6 +110,33 @@ def test_lengths_by_hand():
     assert (same.query("metric != 'length_mode_share'")["value"] == 0).all()
 
 
+def test_the_length_floor_holds_two_draws_of_one_law(real):
+    """About 95 of 100 pairs of draws stay within it; another law does not; the same seed repeats it."""
+    rng, within = np.random.default_rng(0), []
+    for seed in range(60):
+        a, b = (toy([np.ones((n, 1)) for n in rng.geometric(0.2, size)]) for size in (61, 43))
+        floor = fidelity.length_floor(a, b, 60, seed).set_index("metric")["value"]
+        within.append(fidelity._ks(a.lengths, b.lengths) <= floor["length_ks"])
+        assert fidelity._ks(a.lengths, 3 * b.lengths) > floor["length_ks"]
+    assert 0.85 <= np.mean(within) <= 1
+    frames = [fidelity.length_floor(real, ar1(53, seed=9), 20, seed) for seed in (1, 1, 2)]
+    pd.testing.assert_frame_equal(frames[0], frames[1])
+    assert not frames[0].equals(frames[2])
+
+
+def test_the_length_floor_class_by_class(real):
+    """A row a class that both sets have and one over all; equal lengths give 0; one member a class is no error."""
+    frame = fidelity.length_floor(real, ar1(53, seed=9), 20)
+    assert set(frame["label"]) == {"all", "a", "b"} and set(frame["metric"]) == {"length_ks", "length_w1"}
+    assert not frame.duplicated(["metric", "label"]).any() and frame["value"].between(0, 99).all()
+    kinds = pd.DataFrame({"k": list("aab")})
+    equal = toy([np.ones((4, 1))] * 3, attributes=kinds, label="k")
+    lone = fidelity.length_floor(equal, toy([np.ones((n, 1)) for n in (4, 4, 9)], attributes=kinds, label="k"), 20)
+    assert (fidelity.length_floor(equal, equal, 20)["value"] == 0).all()
+    assert lone.set_index(["metric", "label"])["value"]["length_ks", "b"] == 1  # 4 against 9, one of each
+    assert fidelity.length_floor(equal, equal.take([0, 1]), 20)["label"].unique().tolist() == ["all", "a"]
+
+
 def test_ks_is_scipys(real):
     """The statistic of unequal samples with ties; 0 of equal sets in any order, 1 of disjoint ones."""
     a, b = real.lengths, ar1(53, seed=9, high=19).lengths

@@ -115,6 +115,38 @@ def _lengths(real, synthetic):
     }
 
 
+def length_floor(real_a, real_b, n_draws=200, seed=0, level=0.95):
+    """Return the quantile of how far the lengths of random halves of the real series lie apart, in each class.
+
+    The lengths of both sets are dealt out anew `n_draws` times into parts of the sets' own sizes, class by class and over
+    all: what a generator that drew from the real law itself would stay within.
+
+    Parameters
+    ----------
+    real_a, real_b
+        Real `SeriesSet`s: where the floor is one value a seed (`length_table` of the two), this is its spread.
+
+    Returns
+    -------
+    DataFrame
+        Columns metric (length_ks, length_w1), label ("all" or the class of both sets), value, seed.
+    """
+    rng, parts = np.random.default_rng(seed), {ALL: (real_a.lengths, real_b.lengths)}
+    if real_a.label is not None:
+        labels = real_a.labels, _labels(real_a, real_b)
+        for label in np.intersect1d(*labels):
+            parts[label] = tuple(s.lengths[m == label] for s, m in zip((real_a, real_b), labels, strict=True))
+    rows = [(m, label, value) for label, p in parts.items() for m, value in _dealt(*p, n_draws, rng, level).items()]
+    return pd.DataFrame(rows, columns=["metric", "label", "value"]).assign(seed=seed)
+
+
+def _dealt(a, b, n_draws, rng, level):
+    both = np.concatenate([a, b])
+    dealt = (np.split(rng.permutation(both), [len(a)]) for _ in range(n_draws))
+    found = [(_ks(*halves), wasserstein_distance(*halves)) for halves in dealt]
+    return dict(zip(("length_ks", "length_w1"), np.quantile(found, level, axis=0), strict=True))
+
+
 def _ks(a, b):
     """Return the Kolmogorov-Smirnov statistic; scipy's comes with a p-value that costs more and warns of one series."""
     places = np.concatenate([a, b])
@@ -200,6 +232,13 @@ def _spread(series):
 
 def _ratio(real, synthetic):
     return float((synthetic[real > 0] / real[real > 0]).mean()) if (real > 0).any() else np.nan
+
+
+def logarithmic(series):
+    """Return a set of values that are never negative as log(1 + value): what spans orders of magnitude, on one scale."""
+    if (series.values < 0).any():
+        raise DataError(f"'{series.name}' has negative values; leave it on its own scale.")
+    return replace(series, values=np.log1p(series.values))
 
 
 def pearson_distance(real, synthetic):

@@ -199,7 +199,7 @@ def scores(frame, x, paper=None):
 
 
 def claims(frame):
-    """Draw the judged numbers, a row a check: differences, which hold right of 0, and distances, which hold left of 2.
+    """Draw the judged numbers, a row a check: differences, which hold right of 0, distances and lengths, left of 2 and 1.
 
     `frame` has the columns of table 13-claims; our interval is in the verdict's colour, the paper's value hollow.
     """
@@ -207,6 +207,8 @@ def claims(frame):
     floors = frame["source"].str.endswith("over the real floor")
     differences = frame["source"].str.contains(" - ", regex=False) & ~floors
     parts = [(frame[differences], 0, "difference in score (hollow: the paper's)"), (frame[floors], 2, FLOOR)]
+    lengths = frame["source"].str.endswith("over the floor's 95 % quantile")
+    parts += [(frame[lengths], 1, "KS of lengths over the 95 % quantile between random halves of the real series")]
     parts = [part for part in parts if len(part[0])] or parts[:1]
     heights = [max(len(rows), 1) + 2 for rows, _, _ in parts]
     fig = plt.figure(figsize=(10, 0.28 * sum(heights) + 0.6), layout="constrained")

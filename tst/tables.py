@@ -23,6 +23,7 @@ from tst.series import ORIGINS, DataError
 
 FIRST = ("dataset", "origin", "profile", "model", "metric", "seed", "value")
 LAST = "code_version"
+TEXT = {"label": str}  # names, also where they are digits: a class of borg2019 is 113812204462
 
 
 def write(frame, profile, name, series=None, replace=("dataset",)):
@@ -66,7 +67,7 @@ def read(profile, name):
     if not path.is_file():
         where = f"results/{path.parent.parent.name}/tables"
         raise DataError(f"no table '{name}' in {where}: run notebook {name} under profile {profile} first.")
-    return pd.read_csv(path, keep_default_na=False, na_values=[""])
+    return pd.read_csv(path, keep_default_na=False, na_values=[""], dtype=TEXT)
 
 
 def show(frame):
