@@ -42,6 +42,14 @@ reproduce: $(DONE)/13-claims ## the whole study: data, training, generation, ver
 smoke: ## all notebooks in miniature, on simulated data
 	@$(MAKE) --no-print-directory PROFILE=smoke reproduce
 
+ABLATIONS := $(patsubst notebooks/ablations/%.yml,%,$(wildcard notebooks/ablations/*.yml))
+DATA_OF = $(DONE)/01-data-$(shell sed -n 's/^dataset: //p' notebooks/ablations/$(1).yml)
+.PHONY: ablations $(ABLATIONS:%=ablation-%)
+ablations: $(ABLATIONS:%=ablation-%) ## one change at a time: all files of notebooks/ablations (laptop: about 25 minutes with -j2)
+	@$(MAKE) --no-print-directory $(DONE)/13-claims
+ablation-<name>: ## one of them alone
+$(ABLATIONS:%=ablation-%): ablation-%: $(DONE)/08-ablation-%
+
 # ---- environment
 .PHONY: env lock
 env: $(ENV) ## only make the environment
@@ -75,7 +83,7 @@ NAMES += $(1)$(if $(2),-$(2))
 $(1)$(if $(2),-$(2)): $$(DONE)/$(1)$(if $(2),-$(2))
 $$(DONE)/$(1)$(if $(2),-$(2)): $$(deps_$(1)) notebooks/profiles/$$(PROFILE).yml $(3) | $$(ENV)
 	@echo "== $(1)$(if $(2), on $(2)) ($$(PROFILE))"
-	@mkdir -p $$(DONE) && OMP_NUM_THREADS=$$(THREADS) $$(PYTHON) -m tst.run $(1) --profile $$(PROFILE) $(if $(2),--dataset $(2))
+	@mkdir -p $$(DONE) && OMP_NUM_THREADS=$$(THREADS) $$(PYTHON) -m tst.run $(1) --profile $$(PROFILE) $(if $(2),$(if $(filter 08-ablation,$(1)),--ablation,--dataset) $(2))
 	@touch $$@
 endef
 DATASETS := gcut wwt borg2019
@@ -86,17 +94,23 @@ RAWS = $(if $(filter smoke,$(PROFILE)),,$(RAW_$(1)))
 $(foreach d,$(DATASETS),$(eval $(call NOTEBOOK,01-data,$d,$(call RAWS,$d))))
 $(foreach d,$(DATASETS),$(eval $(call NOTEBOOK,02-train-tst,$d,$(DONE)/01-data-$d)))
 $(foreach d,$(DATASETS),$(eval $(call NOTEBOOK,03-train-baselines,$d,$(DONE)/01-data-$d)))
+$(foreach d,$(DATASETS),$(eval $(DONE)/03-train-baselines-$d: | $(DONE)/02-train-tst-$d)) # whose speed it states, too
 $(foreach d,$(DATASETS),$(eval $(call NOTEBOOK,04-generate,$d,$(DONE)/02-train-tst-$d)))
-$(foreach d,$(DATASETS),$(eval $(call NOTEBOOK,05-fidelity,$d,$(DONE)/03-train-baselines-$d $(DONE)/04-generate-$d)))
-$(foreach d,gcut borg2019,$(eval $(call NOTEBOOK,06-classification,$d,$(DONE)/03-train-baselines-$d $(DONE)/04-generate-$d)))
-$(eval $(call NOTEBOOK,07-regression,wwt,$(DONE)/03-train-baselines-wwt $(DONE)/04-generate-wwt))
+$(foreach d,$(DATASETS),$(eval $(call NOTEBOOK,10-seedless,$d,$(DONE)/03-train-baselines-$d $(DONE)/04-generate-$d)))
+$(foreach d,$(DATASETS),$(eval $(call NOTEBOOK,05-fidelity,$d,$(DONE)/10-seedless-$d)))
+$(foreach d,gcut borg2019,$(eval $(call NOTEBOOK,06-classification,$d,$(DONE)/10-seedless-$d)))
+$(eval $(call NOTEBOOK,07-regression,wwt,$(DONE)/10-seedless-wwt))
+$(eval $(call NOTEBOOK,09-lengths,gcut,$(DONE)/05-fidelity-gcut))
+LONG := tests/bench/long.py tests/bench/common.py tests/reference.py
+$(eval $(call NOTEBOOK,11-long-sequences,borg2019,$(call RAWS,borg2019) $(LONG)))
 # Timings want the machine for themselves: 12 waits for all others, on all cores.
 BENCHES := $(wildcard tests/bench/*.py tests/reference*.py)
 OTHERS := $(NAMES:%=$(DONE)/%)
+$(foreach a,$(ABLATIONS),$(eval $(call NOTEBOOK,08-ablation,$a,notebooks/ablations/$a.yml $(call DATA_OF,$a))))
 $(eval $(call NOTEBOOK,12-cost,,$(BENCHES)))
 $(DONE)/12-cost: private THREADS = $$(nproc)
 $(DONE)/12-cost: | $(OTHERS) $(if $(filter smoke,$(PROFILE)),,.bench/.made)
-$(eval $(call NOTEBOOK,13-claims,,$(DONE)/12-cost $(DATASETS:%=$(DONE)/05-fidelity-%) $(DONE)/06-classification-gcut $(DONE)/06-classification-borg2019 $(DONE)/07-regression-wwt))
+$(eval $(call NOTEBOOK,13-claims,,$(DONE)/12-cost $(DATASETS:%=$(DONE)/05-fidelity-%) $(DONE)/06-classification-gcut $(DONE)/06-classification-borg2019 $(DONE)/07-regression-wwt $(DONE)/08-ablation-head $(DONE)/09-lengths-gcut $(DONE)/11-long-sequences-borg2019))
 
 # ---- the rest
 .PHONY: bench

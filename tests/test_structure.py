@@ -15,6 +15,8 @@ import pytest
 import yaml
 
 from tst import deps, paths, readme, run
+from tst.model import TSTConfig
+from tst.record_batches import Options
 
 MODULES = sorted((paths.ROOT / "tst").rglob("*.py"))
 NOTEBOOKS = sorted((paths.ROOT / "notebooks").glob("*.ipynb"))
@@ -41,9 +43,11 @@ MAY_IMPORT = {
     "claims": {"evidence"},
     "evidence": set(),
     "comparisons": {"claims"},
+    "speed": {"launch", "preprocess", "series", "train"},
     "weak_points": {"claims"},
     "plots": set(),
     "plots_cost": {"plots"},
+    "plots_ablation": {"plots"},
     "plots_scores": {"plots"},
     "plots_fidelity": {"plots"},
     "embedding": {"series"},
@@ -177,6 +181,18 @@ def test_profile_keys_are_known(path):
         notebook = nbformat.read(paths.ROOT / "notebooks" / f"{name}.ipynb", 4)
         for part in settings.values():
             assert set(part) <= run.known_parameters(notebook), name
+
+
+@pytest.mark.parametrize("path", sorted(run.ABLATIONS.glob("*.yml")), ids=lambda p: p.stem)
+def test_ablations_are_known(path):
+    """Each file asks a question, names its data set, and changes only what the model, its training or sampling knows."""
+    ablation, known = yaml.safe_load(path.read_text()), set(TSTConfig.__dataclass_fields__) | {"start", "lengths"}
+    assert set(ablation) <= run.known_parameters(nbformat.read(paths.ROOT / "notebooks/08-ablation.ipynb", 4))
+    assert ablation["question"].endswith("?") and ablation["dataset"] in ("wwt", "gcut", "borg2019")
+    assert {} in ablation["settings"].values(), "one setting is the base itself"
+    for change in [ablation.get("base", {}), *ablation["settings"].values()]:
+        assert set(change) <= known | set(Options.__dataclass_fields__)
+        TSTConfig.from_dict({k: v for k, v in change.items() if k in TSTConfig.__dataclass_fields__})
 
 
 def executed():
