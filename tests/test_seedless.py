@@ -87,7 +87,8 @@ def test_what_is_given_is_kept():
     made = seedless.sample(tiny, schema, 3, attributes=wanted, lengths=np.array([4, 1, 7]))
     assert list(made.labels) == ["b", "a", "b"] and list(made.lengths) == [4, 1, 7]
     donors = real.head(2)
-    made = seedless.sample(tiny, schema, len(donors), prefix=donors, max_steps=9)
+    prefix = donors.values.reshape(len(donors), 2, 2)
+    made = seedless.sample(tiny, schema, len(donors), donors=real, prefix=prefix, max_steps=9)
     kept = made.lengths >= 2
     starts = made.offsets[:-1][kept]
     np.testing.assert_allclose(made.values[starts], donors.values[donors.offsets[:-1]][kept], rtol=1e-5)

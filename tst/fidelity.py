@@ -140,6 +140,11 @@ def length_floor(real_a, real_b, n_draws=200, seed=0, level=0.95):
     return pd.DataFrame(rows, columns=["metric", "label", "value"]).assign(seed=seed)
 
 
+def length_ks(real, synthetic):
+    """Return the Kolmogorov-Smirnov distance of the lengths, classes aside; NaN where all real series have one length."""
+    return _ks(real.lengths, synthetic.lengths) if len(np.unique(real.lengths)) > 1 else np.nan
+
+
 def _dealt(a, b, n_draws, rng, level):
     both = np.concatenate([a, b])
     dealt = (np.split(rng.permutation(both), [len(a)]) for _ in range(n_draws))

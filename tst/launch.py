@@ -6,11 +6,13 @@ and left out, the others go on. Engine "here" trains one after another in this p
 "slurm" are submitit's, each job a task of the engine.
 """
 
+import hashlib
 import json
 import os
 import re
 import subprocess
 import sys
+import time
 from dataclasses import asdict
 from pathlib import Path
 
@@ -88,6 +90,27 @@ def run(description):
     else:
         (Path(description["folder"]) / "normaliser.json").write_text(json.dumps(scaling))
     return history.assign(seed=settings.seed)
+
+
+def digest(description):
+    """Return 12 hex digits that name a job by what it trains, its folder aside."""
+    what = {k: v for k, v in description.items() if k not in ("folder", "data")}
+    return hashlib.sha256(json.dumps(what, sort_keys=True).encode()).hexdigest()[:12]
+
+
+def step_seconds(description, n_steps=5):
+    """Return the least seconds of processor time of `n_steps` training steps of a job, forward and backward, in fp32."""
+    real, settings = SeriesSet.load(description["data"]), train.TrainConfig(**description["train"])
+    scaling = description["normaliser"]
+    args = (description["options"],) if scaling is None else (Normaliser(**scaling),)
+    model, loss, batches = PREPARE[description["kind"]](description["model"], real, *args, settings)
+    return min(_seconds(model, loss, batches(step)) for step in range(n_steps))
+
+
+def _seconds(model, loss, batch):
+    start = time.process_time()
+    loss(model, batch).backward()
+    return time.process_time() - start
 
 
 def _tst(model, real, normaliser, settings):

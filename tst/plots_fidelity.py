@@ -83,3 +83,33 @@ def embedding(frame):
 def _mean(frame, model, metric):
     values = frame.loc[(frame["model"] == model) & (frame["metric"] == metric), "value"]
     return values.mean() if len(values) else np.nan
+
+
+def lengths_by_class(frame):
+    """Draw the share of series at least as long as each length, a panel a class, a line a model.
+
+    Parameters
+    ----------
+    frame
+        Columns model, label, length (steps); model real is dark and drawn last.
+    """
+    models, labels = list(dict.fromkeys(frame["model"])), sorted(frame["label"].unique())
+    models.sort(key=lambda m: m == "real")
+    fig, _ = _panels(len(labels), 2, 3.4, 2.2)
+    for ax, label in zip(fig.axes, labels, strict=True):
+        for i, model in enumerate(models):
+            lengths = np.sort(frame.loc[(frame["model"] == model) & (frame["label"] == label), "length"])
+            if not len(lengths):
+                continue
+            name, colour, _ = _look(model, i)
+            steps = np.arange(1, lengths[-1] + 1)
+            share = 100 - 100 * np.searchsorted(lengths, steps) / len(lengths)
+            ax.step(steps, share, color=colour, label=name, lw=2 if model == "real" else 1.3, where="mid")
+        ax.set(
+            xscale="log", ylim=(0, 102), title=label, xlabel="length (steps, log scale)", ylabel="at least so long (%)"
+        )
+        ax.xaxis.set_major_formatter("{x:,.0f}")
+        ax.label_outer()
+    handles, names = fig.axes[0].get_legend_handles_labels()
+    fig.legend(handles[::-1], names[::-1], loc="outside upper left", ncols=len(names), frameon=False)
+    return fig

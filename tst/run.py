@@ -20,15 +20,24 @@ from traitlets.config import Config
 from tst import paths
 
 PROFILES = paths.ROOT / "notebooks" / "profiles"
+ABLATIONS = paths.ROOT / "notebooks" / "ablations"
 
 
-def parameters(name, profile, dataset):
-    """Return the parameters of a notebook: the profile's for all datasets, then those for this one."""
+def parameters(name, profile, dataset, ablation=""):
+    """Return the parameters of a notebook: the profile's for all datasets, those for this one, those of the ablation."""
     path = PROFILES / f"{profile}.yml"
     if not path.exists():
         sys.exit(f"unknown profile '{profile}'; known are {', '.join(sorted(p.stem for p in PROFILES.glob('*.yml')))}.")
     settings = yaml.safe_load(path.read_text()).get(name) or {}
-    chosen = {"profile": profile, **(settings.get("all") or {}), **(settings.get(dataset) or {})}
+    if ablation:
+        path = ABLATIONS / f"{ablation}.yml"
+        if not path.exists():
+            known = ", ".join(sorted(p.stem for p in ABLATIONS.glob("*.yml")))
+            sys.exit(f"unknown ablation '{ablation}'; known are {known}.")
+        settings[ablation] = {"ablation": ablation} | yaml.safe_load(path.read_text())
+        dataset = settings[ablation].get("dataset", dataset)
+    parts = [settings.get(part) or {} for part in ("all", dataset, ablation)]
+    chosen = {"profile": profile} | parts[0] | parts[1] | parts[2]
     return chosen | ({"dataset": dataset} if dataset else {})
 
 
@@ -65,13 +74,13 @@ def kernel_over_ipc():
     return Config({"KernelManager": {"transport": "ipc", "ip": f"{tempfile.mkdtemp(prefix='tst-')}/k"}})
 
 
-def run(name, profile, dataset, out):
+def run(name, profile, dataset, out, ablation=""):
     """Execute a notebook to `out`, by way of a temporary name."""
     source = paths.ROOT / "notebooks" / f"{name}.ipynb"
     if not source.exists():
         known = ", ".join(sorted(p.stem for p in source.parent.glob("*.ipynb")))
         sys.exit(f"unknown notebook '{name}'; known are {known}.")
-    settings = parameters(name, profile, dataset)
+    settings = parameters(name, profile, dataset, ablation)
     check_parameters(name, nbformat.read(source, 4), settings)
     out.parent.mkdir(parents=True, exist_ok=True)
     part, failed = out.with_name(f".{out.stem}.part.ipynb"), out.with_suffix(".failed.ipynb")
@@ -100,10 +109,11 @@ def main():
     parser.add_argument("notebook")
     parser.add_argument("--profile", default="laptop")
     parser.add_argument("--dataset", default="")
+    parser.add_argument("--ablation", default="", help="a file of notebooks/ablations, for 08-ablation")
     options = parser.parse_args()
-    stem = f"{options.notebook}-{options.dataset}" if options.dataset else options.notebook
+    stem = "-".join(filter(None, (options.notebook, options.dataset, options.ablation)))
     out = Path(paths.results_dir(options.profile)) / f"{stem}.ipynb"
-    run(options.notebook, options.profile, options.dataset, out)
+    run(options.notebook, options.profile, options.dataset, out, options.ablation)
     print(f"wrote {out.relative_to(paths.ROOT)}")
 
 

@@ -20,7 +20,9 @@ CACHE_BYTES = 2**30
 
 
 @torch.no_grad()
-def sample(model, schema, n_series, seed=0, max_steps=None, key="tst", attributes=None, lengths=None, prefix=None):
+def sample(
+    model, schema, n_series, seed=0, max_steps=None, key="tst", attributes=None, lengths=None, donors=None, prefix=None
+):
     """Return `n_series` synthetic series.
 
     Parameters
@@ -37,9 +39,10 @@ def sample(model, schema, n_series, seed=0, max_steps=None, key="tst", attribute
         Table of n_series rows whose columns are given instead of drawn; levels are still drawn.
     lengths
         int, (n_series,): lengths that are given instead of drawn.
+    donors
+        `SeriesSet` of n_series real series whose attributes and levels are taken (an ablation).
     prefix
-        `SeriesSet` of n_series real series of as many steps each: values, attributes and levels that samples begin with
-        (an ablation: with it real values do enter).
+        float, (n_series, n, n_features): real steps that samples begin with (an ablation: with it real values do enter).
 
     Raises
     ------
@@ -52,21 +55,21 @@ def sample(model, schema, n_series, seed=0, max_steps=None, key="tst", attribute
     cap = min(cap, max_steps or cap)
     per_series = 2 * model.config.n_layer * model.config.d_model * -(-cap // model.config.patch) * 4
     size = max(1, CACHE_BYTES // per_series)
-    drawn = draw_attributes(model, schema, n_series, generator, attributes, prefix)
+    drawn = draw_attributes(model, schema, n_series, generator, attributes, donors)
     parts = []
     for first in range(0, n_series, size):
         chosen = slice(first, first + size)
         stop_at = None if lengths is None else torch.as_tensor(np.minimum(lengths[chosen], cap), device=device)
-        begin = None if prefix is None else prefix.take(np.arange(n_series)[chosen])
+        begin = None if prefix is None else torch.as_tensor(prefix[chosen], dtype=torch.float32, device=device)
         parts.append(_Decoder(model, schema, drawn[chosen], generator, begin).run(cap, stop_at))
     values, counts = np.concatenate([v for v, _ in parts]), np.concatenate([n for _, n in parts])
     return schema.to_series(values, counts, drawn[:, : len(schema.categories)].long().cpu().numpy(), key)
 
 
-def draw_attributes(model, schema, n_series, generator, given=None, prefix=None):
+def draw_attributes(model, schema, n_series, generator, given=None, donors=None):
     """Return attributes as the model reads them, (n_series, n_attributes): codes, then standardised levels."""
-    if prefix is not None:
-        return attribute_target(schema, prefix).value.to(generator.device)
+    if donors is not None:
+        return attribute_target(schema, donors).value.to(generator.device)
     ones = torch.ones(n_series, 1, device=generator.device)
     if not model.layout.attributes:
         return ones[:, :0]
@@ -110,10 +113,7 @@ class _Decoder:
             centre, spread = (np.tile(x, (B, 1)) for x in (schema.loc, schema.scale))
         self.centre, self.spread = (torch.from_numpy(x.astype(np.float32)).to(device) for x in (centre, spread))
         self.previous = torch.full((B, self.n_features), torch.nan, device=device)  # values of the step before
-        self.prefix = None
-        if prefix is not None:
-            rows = prefix.values.reshape(B, -1, self.n_features)
-            self.prefix = torch.from_numpy(rows).to(device)
+        self.prefix = prefix
 
     def run(self, cap, stop_at):
         """Return (values (steps, n_features) series after series, lengths), numpy."""
@@ -178,7 +178,7 @@ class _Decoder:
         before = self.previous[:, f]
         repeat = repeat & ~torch.isnan(before)
         if self.prefix is not None and step < self.prefix.shape[1]:
-            given, repeat = self.prefix[:, step, f], torch.zeros_like(repeat)
+            given = self.prefix[:, step, f]
             repeat = (given == before) & self.model.layout.step[f].repeats
         else:
             given = torch.where(repeat, before, value)
