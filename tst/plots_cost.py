@@ -4,9 +4,10 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.ticker import NullFormatter
 
-from tst.plots import BLUE, GREEN, GREY, PURPLE, RED, SKY, _label_ends, plain_log
+from tst.plots import BLUE, GREEN, GREY, PURPLE, RED, SKY, _label_ends, _look, plain_log
 
 ATTENTIONS = {"full": BLUE, "sliding": SKY, "probsparse": PURPLE, "patch": GREEN, "materialised": RED}
+VARIANTS = ATTENTIONS | {"real": GREY, "tst_paper": BLUE, "sinusoidal": SKY, "rope": PURPLE, "alibi": GREEN}
 
 
 def slope(x, y):
@@ -65,5 +66,33 @@ def by_length(frame, titles, slope_from):
         ax.set_xticks(rows["length"].unique(), [f"{n:g}" for n in rows["length"].unique()], fontsize=8, rotation=45)
         ax.xaxis.set_minor_formatter(NullFormatter())
         plain_log(ax.yaxis)
+        _label_ends(ax, rows["length"].max(), ends)
+    return fig
+
+
+def beyond_window(frame, titles, window):
+    """Draw quality against the length that is generated or read, a panel a metric, a line a name, mean over seeds.
+
+    Parameters
+    ----------
+    frame
+        Columns metric, name (of VARIANTS, or name:number, dashed), length (steps), value.
+    titles
+        {metric: name of its axis}.
+    window
+        Steps of the training window, a dashed line.
+    """
+    fig, axes = plt.subplots(1, len(titles), figsize=(4.3 * len(titles), 3.5), squeeze=False, layout="constrained")
+    for ax, (metric, title) in zip(axes.flat, titles.items(), strict=True):
+        rows = frame[frame["metric"] == metric].groupby(["name", "length"], sort=False)["value"].mean().reset_index()
+        ends = []
+        for name, line in rows.groupby("name", sort=False):
+            colour, style = VARIANTS[name.partition(":")[0]], "--" if ":" in name else "-"
+            ax.plot(line["length"], line["value"], color=colour, ls=style, marker="o", ms=4, lw=1.4)
+            ends.append((line["value"].iloc[-1], _look(name)[0], colour))
+        ax.axvline(window, color=GREY, ls="--", lw=1)
+        ax.set(xscale="log", xlabel="length (steps; dashed: the window)", ylabel=title)
+        ax.set_xticks(rows["length"].unique(), [f"{n:g}" for n in rows["length"].unique()], fontsize=8)
+        ax.xaxis.set_minor_formatter(NullFormatter())
         _label_ends(ax, rows["length"].max(), ends)
     return fig
