@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from tst import doppelganger, train
+from tst import doppelganger, launch, train
 from tst.doppelganger import PLAYERS, Critic, DGBatches, DGConfig, DoppelGANger, attribute_sizes, sample
 from tst.preprocess import Normaliser, flag_lengths
 from tst.series import DataError, Feature, from_list
@@ -204,6 +204,24 @@ def test_a_player_that_diverges_is_named(tmp_path, who):
     with pytest.raises(train.Diverged, match=f"loss of the {who} is nan at step 0"):
         fit(tmp_path / "run", toy(), players=players)
     assert not (tmp_path / "run" / "model.safetensors").exists()
+
+
+def test_a_diverged_seed_of_dg_is_said_and_the_other_goes_on(tmp_path, capsys):
+    """NaN in one of two jobs: one sentence, the other seed is trained and sampled, the failed one has no model."""
+    real = toy()
+    real.save(tmp_path / "train")
+    config = DGConfig(1, attribute_sizes(real), 8, 2, **SMALL)
+    settings = {"batch_size": 20, "grad_clip": 0, "betas": (0.5, 0.9)}
+    bad, good = (
+        launch.job(tmp_path / "train", tmp_path / f"dg-seed{seed}", config,
+                   TrainConfig(12, learning_rate=rate, seed=seed, **settings), Normaliser.fit(real), "doppelganger")
+        for seed, rate in ((0, 1e30), (1, 1e-3))
+    )  # fmt: skip
+    history = launch.run_all([bad, good])
+    said = [line for line in capsys.readouterr().out.splitlines() if "failed" in line]
+    assert len(said) == 1 and "seed 0 failed: dg-seed0: the loss of the" in said[0] and said[0].endswith("start again.")
+    assert list(history["seed"].unique()) == [1] and launch.done([bad, good]) == [good]
+    assert len(sample(DoppelGANger.load(good["folder"]), 9, seed=1)) == 9
 
 
 def test_given_attributes_come_back_exactly():

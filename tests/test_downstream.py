@@ -1,5 +1,7 @@
 """Laws of the downstream tasks: copies score as the original, chance is chance, padding is nothing, R2 is known."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -86,6 +88,19 @@ def test_a_class_that_training_lacks_scores_zero():
     assert found["f1_1"] == 0 and found["f1_0"] > 0.5 and set(found) == {"accuracy", "f1_0", "f1_1", "f1_2"}
     one = real.take(np.flatnonzero(real.labels == "c"))
     assert score(one, test, "mlp", reference=real)["accuracy"] == pytest.approx((test.labels == "c").mean())
+
+
+@pytest.mark.parametrize("classifier", downstream.CLASSIFIERS)
+def test_a_lone_member_of_a_class_and_a_constant_feature_are_no_error(classifier):
+    """One series of its class, a feature that never changes: every classifier trains, scores each class, and mixes."""
+    real, test = labelled(), labelled(seed=1)
+    few = np.concatenate([np.flatnonzero(real.labels != "b"), np.flatnonzero(real.labels == "b")[:1]])
+    lone = replace(real.take(few), values=real.take(few).values * np.float32([1, 0]))
+    found = score(lone, test, classifier)
+    assert set(found) == {"accuracy", "f1_0", "f1_1", "f1_2"} and np.isfinite(list(found.values())).all()
+    assert found["accuracy"] > (0.2 if classifier == "naive_bayes" else 0.4)  # one member has no spread
+    sets = downstream.mixes(lone, lone, (0.0, 0.5), seed=0)
+    assert score(sets[0.5], test, classifier, reference=lone)["accuracy"] > 0.2
 
 
 def test_mixes_are_nested_and_stratified():
