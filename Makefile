@@ -111,6 +111,9 @@ $(eval $(call NOTEBOOK,12-cost,,$(BENCHES)))
 $(DONE)/12-cost: private THREADS = $$(nproc)
 $(DONE)/12-cost: | $(OTHERS) $(if $(filter smoke,$(PROFILE)),,.bench/.made)
 $(eval $(call NOTEBOOK,13-claims,,$(DONE)/12-cost $(DATASETS:%=$(DONE)/05-fidelity-%) $(DONE)/06-classification-gcut $(DONE)/06-classification-borg2019 $(DONE)/07-regression-wwt $(DONE)/08-ablation-head $(DONE)/09-lengths-gcut $(DONE)/11-long-sequences-borg2019))
+$(foreach d,$(DATASETS),$(eval $(call NOTEBOOK,14-tuning,$d,$(DONE)/02-train-tst-$d $(DONE)/03-train-baselines-$d)))
+.PHONY: tune
+tune: $(DATASETS:%=$(DONE)/14-tuning-%) ## the same trials of the learning rate for TST and DG; no part of reproduce
 
 # ---- the rest
 .PHONY: bench

@@ -5,27 +5,33 @@ import shutil
 import pandas as pd
 import pytest
 
-from tst import paths, run
+from tst import doppelganger, launch, paths, run
 from tst.data import simulate
+from tst.model import TSTConfig
+from tst.preprocess import Normaliser
+from tst.series import SeriesSet
+from tst.train import TrainConfig
 
 PROFILE = "pytest-simulated"  # ignored by git, as all results of that name
 
 
 @pytest.fixture
 def artifacts(monkeypatch):
-    """Return the folder of a study of its own with 40 short series to train on, removed at the end."""
+    """Return the folder of a study of its own with 60 short series to train on, removed at the end."""
     root = paths.ROOT / "results" / PROFILE
     monkeypatch.delenv("TST_DATA", raising=False)
-    monkeypatch.setattr(run, "parameters", lambda *names: dict(SETTINGS))
+    monkeypatch.setattr(run, "parameters", lambda name, *_: BASE | SETTINGS[name])
     folder = paths.artifacts_dir(PROFILE.removesuffix("-simulated")) / "gcut"
-    simulate.gcut(40, 0).head(12).save(folder / "train")
+    simulate.gcut(60, 0).head(12).save(folder / "train")
     yield folder
     shutil.rmtree(root, ignore_errors=True)
 
 
+BASE = {"profile": PROFILE.removesuffix("-simulated"), "dataset": "gcut"}
 SETTINGS = {
-    **{"profile": PROFILE.removesuffix("-simulated"), "dataset": "gcut", "seeds": [0, 1], "max_steps": 12},
-    **{"dg_learning_rate": 1e30, "dg_steps": 4, "ar_steps": 2, "rnn_steps": 2, "hmm_rows": 200, "n_states": 2},
+    "03-train-baselines": {"seeds": [0, 1], "max_steps": 12, "dg_learning_rate": 1e30, "dg_steps": 4, "ar_steps": 2}
+    | {"rnn_steps": 2, "hmm_rows": 200, "n_states": 2},
+    "14-tuning": {"steps_share": 0.5},
 }
 
 
@@ -33,7 +39,7 @@ SETTINGS = {
 def test_notebook_3_goes_on_where_every_seed_of_dg_diverges(artifacts):
     """Each failed seed is said in a sentence and counted in the table; the other models' sets are there."""
     out = artifacts.parent.parent / "03-train-baselines-gcut.ipynb"
-    run.run("03-train-baselines", SETTINGS["profile"], "gcut", out)
+    run.run("03-train-baselines", BASE["profile"], "gcut", out)
     text = out.read_text()
     assert "doppelganger: seeds [0, 1] failed" in text and "2 of 6 training runs failed." in text
     assert "doppelganger: all 2 runs diverged" in text
@@ -42,3 +48,23 @@ def test_notebook_3_goes_on_where_every_seed_of_dg_diverges(artifacts):
     assert failed.to_dict() == {"ar": 0, "doppelganger": 2, "rnn": 0}
     made = {p.name.split("-seed")[0] for p in (artifacts / "synthetic").iterdir()}
     assert made == {"ar", "rnn", "hmm", "seed_only", "seed_repeat", "bootstrap_copy"}
+
+
+@pytest.mark.notebooks
+def test_notebook_14_gives_both_models_the_same_trials(artifacts):
+    """Three rates each, the same share of the steps, all of them scored; the models of notebooks 2 and 3 stay as they are."""
+    real = SeriesSet.load(artifacts / "train")
+    sizes = TSTConfig(real.n_features + 2, 8, 2, 1, 8, 0.0, 0.0, 12)
+    gan = doppelganger.DGConfig(real.n_features, doppelganger.attribute_sizes(real), 12, 3)
+    for kind, model, config in (("tst", "tst_paper", sizes), ("doppelganger", "doppelganger", gan)):
+        settings, folder = TrainConfig(6, 8, 1e-3), artifacts / f"{model}-seed0"
+        launch.run(launch.job(artifacts / "train", folder, config, settings, Normaliser.fit(real), kind))
+    before = {p: p.read_bytes() for p in artifacts.glob("*-seed0/*") if p.is_file()}
+    run.run("14-tuning", BASE["profile"], "gcut", artifacts.parent.parent / "14-tuning-gcut.ipynb")
+    assert before == {p: p.read_bytes() for p in artifacts.glob("*-seed0/*") if p.is_file()}
+    table = pd.read_csv(artifacts.parent.parent / "tables" / "14-tuning.csv")
+    trials = table[table["metric"] == "validation_score"].dropna(subset=["factor"])
+    assert trials.groupby("model")["factor"].agg(list).to_dict() == dict.fromkeys(
+        ("doppelganger", "tst_paper"), [0.3, 1.0, 3.0]
+    )
+    assert (trials["n_steps"] == 3).all() and (trials["value"] >= 0).all()

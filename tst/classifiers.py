@@ -127,11 +127,11 @@ def _mlp(X, y, seed, epochs):
             adam.step(_mlp_gradients(X.parts(order[batch]), wanted[order[batch]], *weights))
     whole[: X.width] = weights[0]
 
-    def predict(rows):
+    def _predict(rows):
         hidden = torch.from_numpy(rows.times(whole)) + weights[1]
         return _winner((hidden.relu() @ weights[2] + weights[3]).numpy())
 
-    return predict
+    return _predict
 
 
 def _first_weights(random, n_inputs, n_outputs):
@@ -164,6 +164,7 @@ class _Adam:
         self.adam = torch.optim.Adam(weights, LEARNING_RATE, BETAS, EPS, fused=True)
 
     def step(self, gradients):
+        """Move the weights by their gradients."""
         self.n_steps += 1
         self.adam.param_groups[0]["eps"] = EPS / np.sqrt(1 - BETAS[1] ** self.n_steps)
         for weight, gradient in zip(self.weights, gradients, strict=True):
@@ -175,7 +176,7 @@ def _logistic(X, y, seed, epochs):
     """Minimise mean cross-entropy + |w|^2 / (2 C n), the bias free; two classes: of one score."""
     n, k, wanted = len(y), _n_outputs(y), _targets(y)
 
-    def loss(packed):
+    def _loss(packed):
         weights = packed.reshape(-1, k)
         raw = _forward(X, weights)
         if k == 1:
@@ -187,7 +188,7 @@ def _logistic(X, y, seed, epochs):
         return value / n + (weights[:-1] ** 2).sum() / (2 * C * n), gradient.ravel()
 
     options = {"maxiter": 200, "maxls": 50, "gtol": 1e-4, "ftol": 64 * np.finfo(float).eps}
-    found = minimize(loss, np.zeros((X.width + 1) * k), method="L-BFGS-B", jac=True, options=options)
+    found = minimize(_loss, np.zeros((X.width + 1) * k), method="L-BFGS-B", jac=True, options=options)
     return _linear(found.x.reshape(-1, k))
 
 
@@ -229,14 +230,14 @@ def _newton_step(X, gradient, curvature, goal):
 def _line_search(weights, step, scores, change, sign, slope):
     """Return for each class the first of 1, 1/2, 1/4, ... that lowers its objective enough (Armijo)."""
 
-    def value(t):
+    def _value(t):
         return (
             C * (np.maximum(1 - sign * (scores + t * change), 0) ** 2).sum(0) + ((weights + t * step) ** 2).sum(0) / 2
         )
 
-    scale, start = np.ones(len(slope)), value(0.0)
+    scale, start = np.ones(len(slope)), _value(0.0)
     for _ in range(30):
-        high = value(scale) > start + 1e-4 * scale * slope
+        high = _value(scale) > start + 1e-4 * scale * slope
         scale = np.where(high, scale / 2, scale)
     return scale
 

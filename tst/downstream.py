@@ -75,11 +75,11 @@ def fit(train, reference, classifier, seed, n_steps=400, epochs=100):
         return lambda series: np.full(len(_known(series, reference)), names[0])
     decide = classifiers.fit(classifier, classifiers.Ragged(train, low, high, n_steps), y, seed, epochs)
 
-    def labels(series):
+    def _labels(series):
         _known(series, reference)
         return names[decide(classifiers.Ragged(series, low, high, n_steps))]
 
-    return labels
+    return _labels
 
 
 def classes(reference):

@@ -28,12 +28,12 @@ def training(description, n_steps=20):
     prepare, normaliser = launch.PREPARE[description["kind"]], Normaliser(**description["normaliser"])
     model, loss, batches = prepare(description["model"], real, normaliser, settings)
 
-    def timed(step, rank, n_ranks):
+    def _timed(step, rank, n_ranks):
         starts.append(time.perf_counter())
         return batches(step, rank, n_ranks)
 
     with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stdout(io.StringIO()):
-        fit(model, loss, timed, settings, f"{folder}/run", {})
+        fit(model, loss, _timed, settings, f"{folder}/run", {})
     return useful_steps(description) * n_steps / (starts[-1] - starts[WARM_UP])
 
 
