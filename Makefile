@@ -105,7 +105,7 @@ LONG := tests/bench/long.py tests/bench/common.py tests/reference.py
 $(eval $(call NOTEBOOK,11-long-sequences,borg2019,$(call RAWS,borg2019) $(LONG)))
 # Timings want the machine for themselves: 12 waits for all others, on all cores.
 BENCHES := $(wildcard tests/bench/*.py tests/reference*.py)
-OTHERS := $(NAMES:%=$(DONE)/%)
+OTHERS := $(patsubst %,$(DONE)/%,$(filter-out 08-ablation-%,$(NAMES)) 08-ablation-head)
 $(foreach a,$(ABLATIONS),$(eval $(call NOTEBOOK,08-ablation,$a,notebooks/ablations/$a.yml $(call DATA_OF,$a))))
 $(eval $(call NOTEBOOK,12-cost,,$(BENCHES)))
 $(DONE)/12-cost: private THREADS = $$(nproc)
