@@ -7,6 +7,7 @@ zeros surrounded it, so that no padding and no neighbour enters.
 """
 
 from dataclasses import replace
+from functools import lru_cache
 
 import numpy as np
 import pandas as pd
@@ -32,8 +33,11 @@ def check_features(real, other):
 
 def subsample(series, n, seed):
     """Return at most `n` series, drawn without replacement, in their order."""
-    if len(series) <= n:
-        return series
+    return series if len(series) <= n else _drawn(series, n, seed)
+
+
+@lru_cache(maxsize=8)  # a set stands for itself: several metrics draw from the real one, and embed what they drew
+def _drawn(series, n, seed):
     return series.take(np.sort(np.random.default_rng(seed).choice(len(series), n, replace=False)))
 
 
@@ -75,6 +79,12 @@ class Levels:
         return replace(series, values=np.stack(columns, axis=1))
 
 
+@lru_cache(maxsize=4)
+def levels_of(real):
+    """Return the `Levels` of a real set, made once."""
+    return Levels(real)
+
+
 def _knots(column):
     grid = np.linspace(0, 1, N_KNOTS)
     places, at = np.unique(np.quantile(column, grid), return_inverse=True)
@@ -88,6 +98,7 @@ def _level(x, places, ranks):
     return np.interp(x, places, ranks) + np.sign(beyond) * np.log1p(np.abs(beyond) / scale)
 
 
+@lru_cache(maxsize=8)
 def embed(series, levels):
     """Return the pinned embedding, float64, shape (n_series, 64): share of positive values and maximum of 32 kernels.
 
@@ -186,7 +197,7 @@ def neighbours(train, synthetic, k=3, n=4, seed=0):
     """
     n = min(n, len(synthetic))
     chosen = np.sort(np.random.default_rng(seed).choice(len(synthetic), n, replace=False))
-    index, distance = nearest(synthetic.take(chosen), train, Levels(train), k)
+    index, distance = nearest(synthetic.take(chosen), train, levels_of(train), k)
     ranks = np.tile(np.arange(1, index.shape[1] + 1), n)
     columns = {"series": np.repeat(chosen, index.shape[1]), "rank": ranks}
     return pd.DataFrame(columns | {"neighbour": index.ravel(), "distance": distance.ravel()})
@@ -200,7 +211,7 @@ def tsne(sets, seed, n_per_set=300):
     DataFrame
         Columns model, x, y: at most `n_per_set` rows a set.
     """
-    levels = Levels(sets[0])
+    levels = levels_of(sets[0])
     parts = [subsample(s, n_per_set, seed) for s in sets]
     points = [embed(s, levels) for s in parts]
     if sum(map(len, points)) < 5:

@@ -5,12 +5,14 @@ absent step counting as the whole range): ragged, without resampling, so that a 
 Every number stands beside what an honest generator would show: the held-out series, or random membership.
 """
 
+from functools import lru_cache
+
 import numpy as np
 import pandas as pd
 from scipy.spatial import cKDTree
 from scipy.stats import rankdata
 
-from tst.embedding import Levels, check_features, nearest, subsample
+from tst.embedding import check_features, levels_of, nearest, subsample
 from tst.series import DataError
 
 MAX_SERIES = 2000  # of each set: what the distances, quadratic in it, see
@@ -45,7 +47,7 @@ def privacy(train, held_out, synthetic, seed):
     auc, low, high = membership_auc(train, held_out, synthetic, seed)
     rows = {
         "copied_step_share": copied_step_share(train, synthetic),
-        "copied_step_floor": copied_step_share(train, held_out),
+        "copied_step_floor": _floor(train, held_out),
         "copied_series_share": copied_series_share(train, synthetic, seed),
         "nn_distance_ratio": nn_distance_ratio(train, held_out, synthetic, seed),
         "membership_auc": auc,
@@ -62,13 +64,25 @@ def copied_step_share(train, synthetic, tolerance=1e-6):
     relative to that. A tree over the distinct training steps finds them, in n log n.
     """
     check_features(train, synthetic)
-    size = np.abs(train.values.astype(np.float64))
-    unit = np.min(np.where(size > 0, size, np.inf), axis=0)
-    unit = np.where(np.isfinite(unit), unit, 1.0)
-    tree = cKDTree(np.arcsinh(np.unique(train.values, axis=0) / unit), balanced_tree=False, compact_nodes=False)
+    tree, unit = _steps(train)
     rows, counts = np.unique(synthetic.values, axis=0, return_counts=True)
     distance, _ = tree.query(np.arcsinh(rows / unit), p=np.inf, distance_upper_bound=tolerance)
     return float(counts[np.isfinite(distance)].sum() / counts.sum())
+
+
+@lru_cache(maxsize=4)
+def _floor(train, held_out):
+    return copied_step_share(train, held_out)
+
+
+@lru_cache(maxsize=2)
+def _steps(train):
+    """Return (tree of the distinct steps of a training set, the unit of each feature)."""
+    size = np.abs(train.values.astype(np.float64))
+    unit = np.min(np.where(size > 0, size, np.inf), axis=0)
+    unit = np.where(np.isfinite(unit), unit, 1.0)
+    rows = np.arcsinh(np.unique(train.values, axis=0) / unit)
+    return cKDTree(rows, balanced_tree=False, compact_nodes=False), unit
 
 
 def copied_series_share(train, synthetic, seed):
@@ -77,7 +91,7 @@ def copied_series_share(train, synthetic, seed):
     Where many a real series has one step and a common value, compare with the share of the held-out set.
     """
     check_features(train, synthetic)
-    _, distance = nearest(subsample(synthetic, MAX_SERIES, seed), train, Levels(train))
+    _, distance = nearest(subsample(synthetic, MAX_SERIES, seed), train, levels_of(train))
     return float((distance < COPY).mean())
 
 
@@ -87,7 +101,7 @@ def nn_distance_ratio(train, held_out, synthetic, seed):
     Training and held-out series are equally many; 0 over 0 is 1.
     """
     train, held_out, synthetic = _equal(train, held_out, synthetic, seed)
-    levels = Levels(train)
+    levels = levels_of(train)
     return _median_ratio(*(nearest(synthetic, s, levels)[1][:, 0] for s in (train, held_out)))
 
 
@@ -104,7 +118,7 @@ def membership_auc(train, held_out, synthetic, seed):
     bound 95 % of the areas under random membership (N_PERMUTATIONS permutations).
     """
     train, held_out, synthetic = _equal(train, held_out, synthetic, seed)
-    levels = Levels(train)
+    levels = levels_of(train)
     distance = [nearest(s, synthetic, levels)[1][:, 0] for s in (train, held_out)]
     ranks, n = rankdata(-np.concatenate(distance)), len(train)  # ties get their mean rank
     rng = np.random.default_rng(seed)

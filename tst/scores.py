@@ -12,7 +12,7 @@ from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.linear_model import Ridge
 from sklearn.model_selection import GroupKFold
 
-from tst.embedding import Levels, check_features, embed, extremes, means, subsample
+from tst.embedding import check_features, embed, extremes, levels_of, means, subsample
 from tst.series import DataError
 
 MAX_SERIES = 2000  # a side: what the learned scores see
@@ -134,4 +134,4 @@ def _checked(real, synthetic):
         raise DataError(
             f"'{small.name}' ({small.model}) has {len(small)} series; the learned scores need {MIN_SERIES} in each set."
         )
-    return Levels(real)
+    return levels_of(real)
