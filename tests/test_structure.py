@@ -48,6 +48,7 @@ MAY_IMPORT = {
     "plots": set(),
     "plots_cost": {"plots"},
     "plots_ablation": {"plots"},
+    "plots_seedless": {"plots"},
     "plots_scores": {"plots"},
     "plots_fidelity": {"plots"},
     "embedding": {"series"},

@@ -39,7 +39,8 @@ def ablation(frame, settings):
         ax.set_yticks(range(len(settings)), settings)
         ax.set(ylim=(len(settings) - 0.5, -0.5), title=f"{metric.replace('_', ' ')} ({BETTER[metric]})")
         ax.xaxis.get_major_locator().set_params(integer=False, nbins=4)
-        ax.label_outer(remove_inner_ticks=False) if ax in axes[:, 1:].flat else None
+        if ax not in axes[:, 0]:
+            ax.tick_params(labelleft=False)
     return fig
 
 

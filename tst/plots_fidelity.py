@@ -110,6 +110,6 @@ def lengths_by_class(frame):
         )
         ax.xaxis.set_major_formatter("{x:,.0f}")
         ax.label_outer()
-    handles, names = fig.axes[0].get_legend_handles_labels()
-    fig.legend(handles[::-1], names[::-1], loc="outside upper left", ncols=len(names), frameon=False)
+    lines = {line.get_label(): line for ax in fig.axes for line in ax.lines}
+    fig.legend(lines.values(), lines, loc="outside upper left", ncols=len(lines), frameon=False)
     return fig
