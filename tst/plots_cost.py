@@ -76,7 +76,7 @@ def beyond_window(frame, titles, window):
     Parameters
     ----------
     frame
-        Columns metric, name (of VARIANTS, or name:number, dashed), length (steps), value.
+        Columns metric, name (of VARIANTS; with a number behind it, name:number, dashed), length (steps), value.
     titles
         {metric: name of its axis}.
     window
