@@ -57,6 +57,12 @@ def test_writing_twice_changes_no_byte(results):
     assert (results / "x.csv").read_bytes() == _alone_in_order(results)
 
 
+def test_classes_are_read_as_names(results):
+    """A class of digits, a leading zero included, comes back as it was written."""
+    tables.write(frame(label=["113812204462", "007", "20"]), "smoke", "x", GCUT)
+    assert sorted(tables.read("smoke", "x")["label"]) == ["007", "113812204462", "20"]
+
+
 def _alone_in_order(results):
     (results / "x.csv").unlink()
     tables.write(frame(2 / 3, share=0.2, setting="3"), "smoke", "x", WWT)
