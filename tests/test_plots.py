@@ -215,6 +215,23 @@ def test_scaling_shows_the_slope():
     assert "slope 3.00" in ax.get_title("left") and ax.get_xlabel() == "steps"
 
 
+def test_cost_by_length_names_each_slope():
+    """A line an attention, its exponent fitted from the given length on beside its end."""
+    rows = [("full", n, n**2 if n >= 400 else 1) for n in (100, 400, 1600)] + [("patch:4", n, n) for n in (400, 1600)]
+    frame = pd.DataFrame(rows, columns=["attention", "length", "value"]).assign(metric="peak_memory_mb")
+    (ax,) = plots_cost.by_length(frame, {"peak_memory_mb": "MB"}, 400).axes
+    assert {t.get_text() for t in ax.texts} == {"full (slope 2.00)", "patch:4 (slope 1.00)"}
+
+
+def test_beyond_window_draws_means_and_the_window():
+    """A line a name, the mean of its seeds, and the window as a vertical line."""
+    rows = [(name, seed, n, n + seed) for name in ("rope", "real", "patch:4 whole") for seed in (0, 2) for n in (9, 90)]
+    frame = pd.DataFrame(rows, columns=["name", "seed", "length", "value"]).assign(metric="a")
+    (ax,) = plots_cost.beyond_window(frame, {"a": "error"}, 40).axes
+    assert ax.lines[0].get_ydata().tolist() == [10, 91] and ax.lines[-1].get_xdata()[0] == 40
+    assert {t.get_text() for t in ax.texts} == {"rope", "real", "patch:4 whole"}
+
+
 def test_over_floor_divides_by_the_floor():
     """A distance of twice the floor stands at 2; a metric without floor has no panel."""
     rows = [("real_floor", "a", 0.1), ("tst_paper", "a", 0.2), ("noise", "a", 0.5), ("tst_paper", "b", 0.2)]

@@ -8,7 +8,8 @@ from the whole series and ranked against later queries. `probsparse` departs fro
 - a query is measured on keys drawn from its own past, by a fixed sequence (the same at each call) instead of at random;
 - it is active if its measure is among the C ln(t + 2) highest *so far*, not of all queries. If all orders of the measures
   are equally likely, T steps have C/2 (ln T)^2 active queries instead of C ln T;
-- numbers of draws and ranks do not depend on T, because a step does not know how long its series will be;
+- numbers of draws and ranks do not depend on T, because a step does not know how long its series will be; step by step
+  the same queries are active (but for ties within rounding);
 - an inactive query gets the mean of the values up to its own step (Informer's decoder: their sum).
 Informer's distilling and its generative decoder are other parts of that model and are not here.
 """
