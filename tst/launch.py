@@ -21,7 +21,7 @@ import submitit
 import torch
 from accelerate import PartialState
 
-from tst import autoregressive, deps, doppelganger, preprocess, record_batches, records, train
+from tst import autoregressive, deps, doppelganger, naive_gan, preprocess, record_batches, records, train
 from tst.model import TST, TSTConfig, masked_mse
 from tst.packing import Packing
 from tst.preprocess import Normaliser
@@ -34,6 +34,7 @@ CODE = {  # what decides the result of a kind of model
     "tst": (*MODEL, "train", "preprocess"),
     "seedless": (*MODEL, "records", "record_batches", "train", "preprocess"),
     "doppelganger": ("doppelganger", "doppelganger_data", "train", "preprocess"),
+    "naive_gan": ("naive_gan", "doppelganger", "doppelganger_data", "train", "preprocess"),
     "ar": ("autoregressive", "train", "preprocess"),
     "rnn": ("autoregressive", "train", "preprocess"),
 }
@@ -52,7 +53,7 @@ def job(data, folder, model, settings, normaliser=None, kind="tst", **options):
         Configuration of the model (TSTConfig, DGConfig, ARConfig, RNNConfig), TrainConfig and Normaliser; a seedless
         model scales for itself and has none.
     kind
-        tst, seedless, doppelganger, ar or rnn.
+        tst, seedless, doppelganger, naive_gan, ar or rnn.
     options
         Of a seedless model: `record_batches.Options`.
     """
@@ -128,10 +129,13 @@ def _seedless(model, real, options, settings):
     return TST(config, layout), record_batches.record_nll, batches
 
 
-def _doppelganger(model, real, normaliser, settings):
-    config = doppelganger.DGConfig.from_dict(model)
-    batches = doppelganger.DGBatches(real, normaliser, config, settings.batch_size, settings.seed)
-    return doppelganger.DoppelGANger(config, batches.schema), doppelganger.PLAYERS, batches
+def _gan(kind):
+    def _prepare(model, real, normaliser, settings):
+        config = doppelganger.DGConfig.from_dict(model)
+        batches = doppelganger.DGBatches(real, normaliser, config, settings.batch_size, settings.seed)
+        return kind(config, batches.schema), doppelganger.PLAYERS, batches
+
+    return _prepare
 
 
 def _records(kind):
@@ -148,7 +152,8 @@ def _records(kind):
 PREPARE = {
     "tst": _tst,
     "seedless": _seedless,
-    "doppelganger": _doppelganger,
+    "doppelganger": _gan(doppelganger.DoppelGANger),
+    "naive_gan": _gan(naive_gan.NaiveGAN),
     "ar": _records(autoregressive.AR),
     "rnn": _records(autoregressive.RNN),
 }

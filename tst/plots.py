@@ -26,6 +26,7 @@ MODELS = {
     "tst_paper": ("TST", BLUE, "o"),
     "tst": ("TST (ours)", SKY, "D"),
     "doppelganger": ("DG", ORANGE, "o"),
+    "naive_gan": ("naive GAN", ORANGE, "s"),
     "tst_oracle": ("TST, donor's length", BLUE, "D"),
     "seed_only": ("seed only", PURPLE, "o"),
     "seed_repeat": ("seed repeated", PURPLE, "s"),
