@@ -1,5 +1,7 @@
 """Laws of jobs: several processes train the model that one trains; an engine's workers do what this process does."""
 
+import shutil
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -8,6 +10,8 @@ from test_preprocess import make
 from tst import launch
 from tst.model import TST, TSTConfig
 from tst.preprocess import Normaliser
+from tst.records import Schema
+from tst.seedless import sample
 from tst.train import Diverged, TrainConfig
 
 TINY = TSTConfig(
@@ -62,6 +66,35 @@ def test_a_diverged_seed_is_said_and_left_out(tmp_path, capsys):
     for n_processes in (1, 2):
         with pytest.raises(Diverged, match="all 1 runs diverged"):
             launch.run_all([bad], n_processes=n_processes)
+
+
+def seedless(folder, **options):
+    """Return a job of a seedless model on the same series."""
+    (made,) = jobs(folder)
+    config = TSTConfig(3, 8, 2, 1, 8, 0.0, 0.0, 12, "mixture")
+    training = TrainConfig(12, 7, 1e-2, checkpoint_every=5, grad_clip=1.0, decay=True)
+    return launch.job(made["data"], folder / "tst", config, training, kind="seedless", **options)
+
+
+def test_a_seedless_model_trains_on_two_processes_too(tmp_path):
+    """The same loss curve as one process; its folder samples without the training set."""
+    one, two = seedless(tmp_path / "one"), seedless(tmp_path / "two")
+    expected, got = launch.run(one), launch.run_all([two], n_processes=2)
+    np.testing.assert_allclose(got.loss, expected.loss, rtol=1e-4)
+    shutil.rmtree(tmp_path / "one" / "train")
+    made = sample(TST.load(one["folder"]), Schema.load(one["folder"]), 5)
+    assert len(made) == 5 and made.feature_names == ["f0", "f1", "f2"]
+
+
+def test_a_digest_names_what_is_trained(tmp_path):
+    """Options and settings change it, the place does not; a job's step takes time."""
+    first = seedless(tmp_path / "a")
+    assert (
+        launch.digest(first)
+        == launch.digest(seedless(tmp_path / "b"))
+        != launch.digest(seedless(tmp_path / "c", noise=0.1))
+    )
+    assert 0 < launch.step_seconds(first, 2) < 10
 
 
 def test_a_mistake_in_a_worker_comes_back_as_its_sentence(tmp_path):

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from tst import claims, plots, plots_cost, plots_fidelity, plots_scores
+from tst import claims, plots, plots_ablation, plots_cost, plots_fidelity, plots_scores, plots_seedless
 
 matplotlib.use("Agg")
 NAMES = ["cpu_rate", "memory_usage"]
@@ -253,3 +253,55 @@ def test_autocorrelation_and_embedding_draw_what_is_given():
         "AR (real: grey)",
         "HMM (real: grey)",
     ]
+
+
+def ablated():
+    """Return rows of an ablation: two settings, three seeds, R2 of two regressors, an error, a ratio."""
+    rows = [
+        {"setting": k, "seed": s, "metric": m, "value": v + 0.01 * s + shift, "regressor": r}
+        for k, shift in (("point", 0.0), ("mixture", 0.1))
+        for s in range(3)
+        for m, v, r in (
+            ("r2", 0.5, "linear"),
+            ("r2", 0.7, "mlp_1"),
+            ("acf_error", 0.2, None),
+            ("spread_ratio", 0.85, None),
+        )
+    ]
+    return pd.DataFrame(rows)
+
+
+def test_ablation_draws_each_setting_and_names_the_best():
+    """A panel a metric, a row a setting, a point a seed (regressors averaged); more, less and nearer to 1 are told apart."""
+    fig = plots_ablation.ablation(ablated(), ["point", "mixture"])
+    assert [ax.get_title("left") for ax in fig.axes] == ["r2 (more)", "acf error (less)", "spread ratio (near 1)"]
+    points = fig.axes[0].lines[0].get_xdata()
+    np.testing.assert_allclose(points, [0.6, 0.61, 0.62])
+    assert [t.get_text() for t in fig.axes[0].get_yticklabels()] == ["point", "mixture"]
+    best = {metric: (name, value, spread) for metric, name, value, spread in plots_ablation.best(ablated())}
+    assert best["r2"][0] == "mixture" and best["acf_error"][0] == "point" and best["spread_ratio"][0] == "mixture"
+    assert best["r2"][1] == pytest.approx(0.71) and best["r2"][2] == pytest.approx(0.01)
+
+
+def test_lengths_by_class_draws_shares_of_each_class():
+    """A panel a class, a line a model that has the class; the share at the shortest length is all."""
+    frame = pd.DataFrame(
+        [
+            {"model": m, "label": k, "length": n}
+            for m, k, n in (("tst", "A", 3), ("tst", "A", 9), ("real", "A", 5), ("real", "B", 2))
+        ]
+    )
+    fig = plots_fidelity.lengths_by_class(frame)
+    assert [(ax.get_title("left"), len(ax.lines)) for ax in fig.axes] == [("A", 2), ("B", 1)]
+    assert list(fig.axes[0].lines[0].get_ydata()) == [100, 100, 100, 50, 50, 50, 50, 50, 50]
+    assert {t.get_text() for t in fig.legends[0].get_texts()} == {"TST (ours)", "real"}
+
+
+def test_samples_stand_below_real_series():
+    """Two rows, the values as given; on a log axis each plus one; the likelihood is a running mean."""
+    fig = plots_seedless.beside([np.arange(5.0)] * 3, [np.arange(7.0)] * 4, "views", "1/day", log=True)
+    assert len(fig.axes) == 6 and all(ax.get_yscale() == "log" for ax in fig.axes)
+    np.testing.assert_array_equal(fig.axes[3].lines[0].get_ydata(), np.arange(7.0) + 1)
+    assert fig.axes[0].get_ylabel() == "views + 1 (1/day)"
+    fig = plots_seedless.nll(LOSS.assign(loss=LOSS["step"] - 3.0), smooth=2)
+    np.testing.assert_allclose(fig.axes[0].lines[0].get_ydata()[:3], [-3, -2.5, -1.5])

@@ -99,3 +99,11 @@ def test_a_diverged_loss_stops_with_a_sentence(tmp_path):
             {},
         )
     assert not (tmp_path / "run" / "model.safetensors").exists()
+
+
+def test_the_rate_warms_up_and_falls():
+    """Linear up to the whole rate, then along half a cosine to nothing; without decay it stays."""
+    settings = TrainConfig(100, warmup_steps=9, decay=True)
+    assert settings.rate(0) == pytest.approx(0.1) and settings.rate(50) == pytest.approx(0.5)
+    assert settings.rate(99) < 0.001 and all(settings.rate(s) > settings.rate(s + 1) for s in range(20, 99))
+    assert TrainConfig(100, warmup_steps=9).rate(99) == 1.0
