@@ -57,3 +57,15 @@ def test_mistakes_are_sentences(house):
     with pytest.raises(SystemExit, match="unknown notebook '99'; known are 01-a"):
         run.run("99", "tiny", "", house / "out.ipynb")
     assert not (house / "out.ipynb").exists()
+
+
+def test_a_stream_in_pieces_is_one():
+    """Progress that arrived in pieces ends as its last line; a warning about widgets and empty streams go, the rest stays."""
+    warning = (
+        "/x/.venv/tqdm/auto.py:21: TqdmWarning: IProgress not found. Please update.\n  from .autonotebook import tqdm\n"
+    )
+    pieces = [("stderr", warning), ("stdout", "a\n"), ("stdout", "\r 0%"), ("stdout", "\r50%"), ("stdout", "\r99%\n")]
+    cell = nbformat.v4.new_code_cell("x", outputs=[nbformat.v4.new_output("stream", name=n, text=t) for n, t in pieces])
+    cell.outputs.append(nbformat.v4.new_output("display_data", data={"text/plain": "figure"}))
+    first, second = run.tidy(nbformat.v4.new_notebook(cells=[cell])).cells[0].outputs
+    assert (first.name, first.text) == ("stdout", "a\n99%\n") and second.data["text/plain"] == "figure"

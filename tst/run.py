@@ -60,11 +60,24 @@ def tidy(notebook):
     for cell in notebook.cells:
         cell.metadata.pop("execution", None)
         cell.metadata.pop("papermill", None)
-        for output in cell.get("outputs", []):
-            if output.output_type == "stream":
-                output.text = re.sub(r"[^\n]*\r(?=[^\n])", "", output.text).replace(f"{paths.ROOT}/", "")
+        if "outputs" in cell:
+            cell.outputs = [o for o in _joined(cell.outputs) if o.output_type != "stream" or o.text.strip()]
     notebook.metadata["papermill"] = {"parameters": notebook.metadata.get("papermill", {}).get("parameters", {})}
     return notebook
+
+
+def _joined(outputs):
+    """Return outputs with the pieces of a stream in one, as a terminal would show it, and without a warning about widgets."""
+    joined = []
+    for output in outputs:
+        if output.output_type == "stream" and joined and joined[-1].get("name") == output.name:
+            joined[-1].text += output.text
+        else:
+            joined.append(output)
+    for output in (o for o in joined if o.output_type == "stream"):
+        text = re.sub(r"[^\n]*\r(?=[^\n])", "", output.text).replace(f"{paths.ROOT}/", "")
+        output.text = re.sub(r"[^\n]*TqdmWarning: IProgress not found[^\n]*\n[^\n]*tqdm\n", "", text)
+    return joined
 
 
 def kernel_over_ipc():
