@@ -16,13 +16,14 @@ from tst import paths, run
 
 NOTEBOOK = "20-own-data"
 RESULTS = "own"
+WAITING = re.compile("step/s|TqdmWarning")  # what only concerns who waits
 
 
 def page(notebook, out):
     """Write an executed notebook as one HTML file; progress of the training is left out."""
     book = nbformat.read(notebook, 4)
     for cell in book.cells:
-        kept = [o for o in cell.get("outputs", []) if "step/s" not in o.get("text", "")]
+        kept = [o for o in cell.get("outputs", []) if not WAITING.search(o.get("text", ""))]
         if cell.cell_type == "code":
             cell.outputs = kept
     body, _ = HTMLExporter(template_name="classic").from_notebook_node(book)

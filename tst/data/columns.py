@@ -92,6 +92,8 @@ class Column:
     def decode(self, x, missing=None):
         """Return the column (a Series of the original dtype) of numbers or codes; `missing` marks what is left empty."""
         missing = np.zeros(len(x), dtype=bool) if missing is None else missing
+        if missing.all():
+            return self._empty(len(x))
         if self.kind == "category":
             return self._restored(pd.Index(self.levels, dtype=object)[np.asarray(x, int)].to_numpy(), missing)
         x = np.asarray(x, np.float64)
@@ -109,6 +111,10 @@ class Column:
         """Return numbers drawn evenly from ranges."""
         low, high = np.array(self.edges)[place], np.array(self.edges)[np.minimum(place + 1, len(self.edges) - 1)]
         return rng.uniform(low, high)
+
+    def _empty(self, n):
+        dtype = pd.CategoricalDtype(self.reserve, self.ordered) if self.dtype == "category" else self.dtype
+        return pd.Series([None] * n, name=self.name, dtype=object).astype(dtype)
 
     def _restored(self, values, missing):
         if self.dtype == "category":

@@ -94,12 +94,11 @@ class Table:
     def to_series(self, rows, name):
         """Return the SeriesSet of sorted rows."""
         values, features = [], []
-        for column in self.features:
+        for column, label in zip(self.features, self._feature_names(), strict=True):
             x = column.encode(rows.frame[column.name])
-            label = f"{column.name}_" if column.name in RESERVED else column.name
             if column.missing:
                 values.append(~np.isfinite(x))
-                features.append(Feature(label + MARK, "categorical"))
+                features.append(Feature(self._free(label + MARK), "categorical"))
             values.append(columns.filled(x, rows.starts))
             features.append(Feature(label, "categorical" if column.kind == "category" else "continuous"))
         first = rows.frame.iloc[rows.first]
@@ -163,6 +162,16 @@ class Table:
         made = {k: tuple(map(_column, mapping[k])) for k in ("features", "attributes", "constants")}
         made |= {"id": _column(mapping["id"]), "clock": Clock(**mapping["clock"]), "order": tuple(mapping["order"])}
         return cls(**(mapping | made | {"problems": tuple(map(tuple, mapping["problems"]))}))
+
+    def _feature_names(self):
+        """Return the features' names in a SeriesSet: the columns', but for reserved ones."""
+        return [self._free(f"{c.name}_") if c.name in RESERVED else c.name for c in self.features]
+
+    def _free(self, name):
+        """Return a name that no column has."""
+        while name in self.order:
+            name += "_"
+        return name
 
     def _ids(self, n):
         dtype = types.pandas_dtype(self.id.dtype)
@@ -269,7 +278,7 @@ def _learned(column, values, guess=False):
     else:
         levels = [f"{i}: from {e:.6g}" for i, e in enumerate(column.edges[: max(1, len(column.edges) - 1)])]
         x, _ = columns.numbers(values)
-        inside = (x >= column.edges[0]) & (x <= column.edges[-1]) | ~guess
+        inside = (x >= column.edges[0]) & (x <= column.edges[-1]) | (not guess)
         place = np.where(inside, column.ranges(x), len(levels))
         found = pd.Series(np.array([*levels, None, MISSING], dtype=object)[place], index=values.index)
     levels += [MISSING] * column.missing
