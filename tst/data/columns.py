@@ -85,9 +85,9 @@ class Column:
         """Return float64 codes or shifted numbers, NaN where missing; raises DataError for an unknown level."""
         if self.kind != "category":
             return numbers(column)[0] - self.shift
-        codes = pd.Index(self.levels, dtype=object).get_indexer(column.astype(object)).astype(float)
-        codes[column.isna().to_numpy()] = np.nan
-        return codes
+        codes, values = pd.factorize(column)
+        place = pd.Index(self.levels, dtype=object).get_indexer(pd.Index(values).astype(object))
+        return np.where(codes >= 0, np.append(place, 0)[codes], np.nan)
 
     def decode(self, x, missing=None):
         """Return the column (a Series of the original dtype) of numbers or codes; `missing` marks what is left empty."""
@@ -164,13 +164,13 @@ def row(column, position):
 
 
 def check_text(column):
-    """Raise DataError where a column of text holds mostly numbers, or more different values than can be learned."""
-    text = column.dropna().astype(str)
-    bad = pd.to_numeric(text, errors="coerce").isna().to_numpy()
-    if 0 < bad.sum() < len(text) / 2 and not types.is_bool_dtype(column.dtype):
-        first = int(np.argmax(bad))
+    """Raise DataError where a column of text holds mostly numbers."""
+    counts = column.value_counts()
+    wrong = pd.to_numeric(pd.Series(counts.index.astype(str)), errors="coerce").isna().to_numpy()
+    if 0 < counts[wrong].sum() < counts.sum() / 2 and not types.is_bool_dtype(column.dtype):
+        first = int(np.argmax(column.isin(counts.index[wrong])))
         raise DataError(
-            f"column '{column.name}' holds '{text.iloc[first]}' in {row(text, first)}, most others are numbers: "
+            f"column '{column.name}' holds '{column.iloc[first]}' in {row(column, first)}, most others are numbers: "
             "correct it, or leave it empty (missing)."
         )
 

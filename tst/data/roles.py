@@ -1,7 +1,7 @@
 """Which column of a long table is what: guessed from its contents, or said in a small YAML that overrides the guess.
 
-The time is a date, or a number that grows in even steps within series; the id, the coarsest column that together with the
-time names a row; an attribute is constant within every series; the rest are features.
+The time is a date, or a number that grows in even steps within series; the id, a column that together with the time names a
+row; an attribute is constant within every series; the rest are features.
 """
 
 import re
@@ -17,8 +17,11 @@ from tst.data.clock import is_time
 from tst.series import DataError
 
 ID_NAMES = re.compile(r"(^|_)(id|series|key|unit|instance|name|page|device|host|task|job|user|item)s?$", re.I)
-TIME_NAMES = re.compile(r"(^|_)(time|timestamp|date|datetime|ts|t|step|slot|start|day|hour|minute|second|s)s?$", re.I)
+TIME_NAMES = re.compile(
+    r"(^|_)(time|timestamp|date|datetime|when|ts|t|step|slot|start|day|hour|minute|second|s)s?$", re.I
+)
 EVEN = 0.5  # of the steps of a numeric time that must equal the median
+LOOKED_AT = 30  # series, in a guess
 DOUBLE = 0.2  # of the rows that may share id and time with another
 
 
@@ -103,13 +106,17 @@ def guess_time(frame, roles):
             return found[0]
     ids = [roles.id] if roles.id else [c for c in free if not types.is_float_dtype(frame[c].dtype)]
     for column in numeric:
-        if any(_is_even(frame, i, column) for i in ids if i != column and _groups(frame[i])):
+        if any(_is_even(frame, i, column) for i in ids if i != column and (roles.id or _groups(frame[i]))):
             return column
     raise DataError("no column looks like a time: name it in a roles file (time: COLUMN).")
 
 
 def guess_id(frame, time, roles):
-    """Return the name of the id column: with the time it names (nearly) every row, and it is the coarsest that does."""
+    """Return the name of the id column.
+
+    With the time it names (nearly) every row. Of several that do: one that is called like an id, then one within whose
+    values most other columns are constant, then the coarsest.
+    """
     if roles.id:
         return roles.id
     taken = (time, *(roles.features or ()), *(roles.attributes or ()))
@@ -118,8 +125,8 @@ def guess_id(frame, time, roles):
         if not is_time(frame[column]) and not types.is_bool_dtype(frame[column].dtype) and _groups(frame[column]):
             double = _doubles(frame, column, time)
             if double <= DOUBLE:
-                hint = not ID_NAMES.search(str(column))
-                found.append((round(double, 2), hint, frame[column].nunique(), list(frame).index(column), column))
+                rank = not ID_NAMES.search(str(column)), -_n_constant(frame, column), frame[column].nunique()
+                found.append((round(double, 2), *rank, list(frame).index(column), column))
     if not found:
         raise DataError(
             f"no column names the series, so that with '{time}' it names a row: name it in a roles file (id: COLUMN); "
@@ -142,9 +149,14 @@ def _changes(column):
 
 
 def _groups(column):
-    """Tell whether a column's values group rows: fewer than half as many as rows."""
-    n = column.nunique()
-    return 1 <= n <= len(column) / 2
+    """Tell whether a column's values group rows: several, at most half as many as rows."""
+    return 2 <= column.nunique() <= len(column) / 2
+
+
+def _n_constant(frame, column):
+    """Return how many columns are constant within the first values of a column."""
+    some = frame[frame[column].isin(frame[column].dropna().unique()[:LOOKED_AT])]
+    return int((some.groupby(column, observed=True).nunique(dropna=False) <= 1).all().sum())
 
 
 def _doubles(frame, column, time):

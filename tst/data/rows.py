@@ -12,6 +12,7 @@ from tst.data.clock import interval, read_times
 from tst.series import DataError
 
 GAP = 1.5  # intervals
+FEW = 10  # series, below which the parts of one may be divided by a split
 
 
 class Rows:
@@ -28,10 +29,10 @@ class Rows:
 
     def __init__(self, frame, key, time, chosen):
         self.key, self.time, self.chosen, self.problems = key, time, chosen, []
-        frame, times = self._complete(frame)
-        frame, times = self._unique(frame, times)
-        self.frame, self.times = frame, times
-        codes = pd.factorize(frame[key])[0]
+        self._complete(frame)
+        self._unique()
+        frame, times = self.frame, self.times
+        codes = self._codes(frame)
         cut = np.append(True, codes[1:] != codes[:-1])
         if cut.sum() == 1 and not chosen.window:
             raise DataError(
@@ -54,30 +55,33 @@ class Rows:
                 frame = frame[~missing]
         times, self.clock_facts, found = read_times(frame[self.time])
         self.problems += [(self.time, *p) for p in found]
-        order = np.lexsort((times, pd.factorize(frame[self.key], sort=True)[0]))
-        return frame.iloc[order], times[order]
+        self._sort(frame, times)
 
-    def _unique(self, frame, times):
+    def _codes(self, frame):
+        return pd.factorize(frame[self.key], sort=True)[0]
+
+    def _sort(self, frame, times):
+        order = np.lexsort((times, self._codes(frame)))
+        self.frame, self.times = frame.iloc[order], times[order]
+
+    def _unique(self):
         """Drop equal rows, and all but the first by value of those that share id and time."""
-        key = frame[self.key].to_numpy()
-        tied = np.append(False, (times[1:] == times[:-1]) & (key[1:] == key[:-1]))
+        frame, times, codes = self.frame, self.times, self._codes(self.frame)
+        tied = np.append(False, (times[1:] == times[:-1]) & (codes[1:] == codes[:-1]))
         if not tied.any():
-            return frame, times
-        share = tied.mean()
-        if share > roles.DOUBLE:
+            return
+        if tied.mean() > roles.DOUBLE:
             raise DataError(
-                f"{share:.0%} of the rows share '{self.key}' and '{self.time}' with another "
+                f"{tied.mean():.0%} of the rows share '{self.key}' and '{self.time}' with another "
                 f"({columns.row(frame[self.key], int(np.argmax(tied)))}): name the right id in a roles file."
             )
         involved = tied | np.append(tied[1:], False)
         rest = [c for c in frame if c not in (self.key, self.time)]
         kept = frame[involved].sort_values(rest, key=_sortable, kind="stable").drop_duplicates([self.key, self.time])
-        frame = pd.concat([frame[~involved], kept])
         what = "rows with the id and time of another, dropped (the first by value stays)"
         self.problems.append((self.time, what, int(tied.sum())))
-        times, _, _ = read_times(frame[self.time])
-        order = np.lexsort((times, pd.factorize(frame[self.key], sort=True)[0]))
-        return frame.iloc[order], times[order]
+        frame = pd.concat([frame[~involved], kept])
+        self._sort(frame, read_times(frame[self.time])[0])
 
     def _list_gaps(self, cut):
         steps = np.append(0, np.diff(self.times))
@@ -103,6 +107,7 @@ class Rows:
     def _settle(self, cut):
         self.first = np.flatnonzero(cut)
         self.is_cut = len(self.first) > len(self.first_of_id)
+        self.is_few = len(self.first_of_id) < FEW
         self.lengths = np.diff(np.append(self.first, len(cut)))
         self.starts = np.repeat(self.first, self.lengths)
         if len(self.first) < 2:
@@ -110,7 +115,11 @@ class Rows:
                 f"column '{self.key}' leaves one series only: give a table of several, or a smaller window."
             )
         if self.is_cut:
-            self.problems.append((self.key, f"series, cut into {len(self.first):,} parts", len(self.first_of_id)))
+            what = (
+                f"series, cut into {len(self.first):,} parts"
+                + "; parts of one may be learned and held out" * self.is_few
+            )
+            self.problems.append((self.key, what, len(self.first_of_id)))
 
 
 def _sortable(column):

@@ -104,9 +104,9 @@ class Table:
         first = rows.frame.iloc[rows.first]
         attributes = pd.DataFrame({c.name: _learned(c, first[c.name]) for c in self.attributes if c.kind != "name"})
         attributes.index = range(len(rows.first))
-        group = PART if rows.is_cut else None
+        group = self._free(PART) if rows.is_cut and not rows.is_few else None
         if group:
-            attributes[PART] = first[self.id.name].astype(str).to_numpy()
+            attributes[group] = first[self.id.name].astype(str).to_numpy()
         facts = {"label": self.label, "group": group, "origin": "original", "interval": self.clock.interval}
         stacked = np.stack(values, axis=1).astype(np.float32)
         return SeriesSet(name, stacked, rows.lengths, features, attributes, **facts)
