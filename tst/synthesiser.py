@@ -98,7 +98,8 @@ class Synthesiser:
             {attribute: value}: only series of these.
         """
         seed = self.seed if seed is None else seed
-        frame = self.table.to_frame(self.sample_series(n_series, seed, given), seed)
+        series = self.sample_series(n_series, seed, given)
+        frame = self.table.to_frame(series, seed)
         for name, value in (given or {}).items():
             frame[name] = pd.Series([value] * len(frame)).astype(frame[name].dtype)
         return frame
