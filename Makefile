@@ -115,7 +115,7 @@ $(foreach d,$(DATASETS),$(eval $(call NOTEBOOK,14-tuning,$d,$(DONE)/02-train-tst
 .PHONY: tune
 tune: $(DATASETS:%=$(DONE)/14-tuning-%) ## the same trials of the learning rate for TST and DG; no part of reproduce
 
-# ---- the rest
+# ---- benchmarks
 .PHONY: bench
 bench: .bench/.made ## install what the benchmarks compare with (transformers), outside the environment
 .bench/.made: | $(ENV)
@@ -123,6 +123,15 @@ bench: .bench/.made ## install what the benchmarks compare with (transformers), 
 	  transformers==5.23.0 huggingface_hub==2.4.0 tokenizers==0.23.3 regex==2026.11.15 2>/dev/null \
 	  || echo "transformers cannot be installed now: notebook 12 leaves the comparison with GPT-2 out (later: rm -r .bench; make bench)."
 	@touch $@
+# ---- own data
+DATA ?= notebooks/example.csv
+.PHONY: own example
+own: $(ENV) ## a synthetic copy of your table, with its report: make own DATA=series.csv [CONFIG= N= NAME= MINUTES=]
+	@$(PYTHON) -m tst.own "$(DATA)" --config "$(CONFIG)" --name "$(or $(NAME),own)" --number $(or $(N),0) --minutes $(or $(MINUTES),5)
+example: $(ENV) ## simulate the example table of `make own` anew: notebooks/example.csv
+	@$(PYTHON) -m tst.data.example notebooks/example.csv
+
+# ---- the rest
 .PHONY: data test coverage lab readme report clean
 data: $(ENV) ## download and build GCUT from the original trace: make data PARTS=0-9 (of 0-499)
 	@$(PYTHON) -m tst.data $(if $(PARTS),--parts $(PARTS),--build)

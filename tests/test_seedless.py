@@ -16,7 +16,11 @@ from tst.series import DataError, Feature, from_list
 
 
 @pytest.mark.parametrize(
-    "settings", [{}, {"patch": 3}, {"positions": "rope"}, {"positions": "alibi", "attention": "sliding:3"}]
+    "settings",
+    [
+        *({}, {"patch": 3}, {"positions": "rope"}, {"positions": "alibi", "attention": "sliding:3"}),
+        *({"attention": "probsparse:1"}, {"attention": "probsparse:2", "positions": "rope"}),
+    ],
 )
 def test_cached_steps_equal_the_whole(settings):
     """Token by token through the cache: the outputs of the packed forward pass, in float64, beyond the window too."""

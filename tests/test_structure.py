@@ -68,6 +68,8 @@ MAY_IMPORT = {
     "intervals": set(),
     "tables": {"paths", "series"},
     "run": {"paths"},
+    "synthesiser": {"data/table", "launch", "model", "records", "seedless", "series", "train"},
+    "own": {"paths", "run"},
     "readme": {"paths", "tables", "claims", "weak_points"},
     "cards": {"series"},
     "report": {"cards", "claims", "paths", "readme", "tables"},

@@ -5,9 +5,8 @@ tanh. Same equations and weights as `torch.nn.TransformerEncoder` (tested), two 
 a batch is *packed* (series one after another, no padding) instead of padded to the window, and generation keeps keys
 and values in a cache. Our names for the paper's: d_model, n_head, n_layer, d_ff; window = context_length.
 
-Beyond the paper, the same class with a `Layout` (`tst.heads`): a learned start token in place of real steps, attributes
-generated first and then conditioned on, a chain of exact likelihoods in place of a point, a hazard in place of flags,
-patches of S steps a token, sliding or sparse attention, rotary or linear-bias positions.
+Beyond the paper, the same class with a `Layout` (`tst.heads`): a learned start token, attributes generated first, a chain
+of exact likelihoods, a hazard in place of flags, patches of S steps a token, other attentions and positions.
 """
 
 import json
@@ -107,7 +106,8 @@ class SelfAttention(nn.Module):
         q, kv = qkv.split([1, 2], dim=1)
         keys, values = cache.append(layer, kv.transpose(0, 1).flatten(1, 2))
         with torch.autocast(x.device.type, enabled=False):
-            y = newest_attention(q.reshape(B * self.n_head, 1, -1), keys, values, self.kind, self.alibi)
+            cached = keys, values, self.kind, self.alibi, cache.measured_so_far(layer)
+            y = newest_attention(q.reshape(B * self.n_head, 1, -1), *cached)
         return self.out(y.view(B, C))
 
 
@@ -230,7 +230,7 @@ class TST(nn.Module):
         return prediction
 
     def decode(self, x, cache):
-        """Take one more step x (B, n_features) into the cache; return the prediction of the next (B, n_features)."""
+        """Take one more step x (B, n_features) into the cache; return the prediction of the next, of that shape."""
         return self._point(self.advance(self.input(x), cache))
 
     def advance(self, x, cache):
@@ -268,6 +268,12 @@ class KVCache:
         self.n_head, self.dtype, self.length = config.n_head, dtype, 0
         size = config.n_layer, 2, batch_size * config.n_head, max_steps, config.d_model // config.n_head
         self.data = torch.empty(size, dtype=dtype, device=device)
+        n_measured = max_steps if parse_kind(config.attention)[0] == "probsparse" else 0  # how peaked each query was
+        self.measured = torch.empty(size[0], size[2], n_measured, dtype=dtype, device=device)
+
+    def measured_so_far(self, layer):
+        """Return ProbSparse's measures of a layer's queries, (B * n_head, T), the last still to be written, or None."""
+        return self.measured[layer, :, : self.length + 1] if self.measured.shape[2] else None
 
     def append(self, layer, kv):
         """Write keys and values of one step, (2, B * n_head, hs); return all of the layer's, each (B * n_head, T, hs)."""
@@ -281,14 +287,13 @@ class KVCache:
         n_layer, two, _, max_steps, size = self.data.shape
         data = self.data.new_empty(n_layer, two, len(rows), max_steps, size)
         data[:, :, :, : self.length] = self.data[:, :, rows, : self.length]
-        self.data = data
+        self.data, self.measured = data, self.measured[:, rows]
 
 
 def training_flops(config, lengths):
     """Return the FLOPs of forward and backward over series of these lengths, nothing counted that is done in vain.
 
-    Six a weight and row; for attention twelve d_model a layer and pair of steps of the causal triangle. Normalisation,
-    softmax, masks, padding and what the backward pass computes again are left out.
+    Six a weight and row; twelve d_model a layer and pair of the causal triangle; norms, softmax and masks are left out.
     """
     d, ff, C = config.d_model, config.d_ff, config.n_features
     weights = config.n_layer * (4 * d * d + 2 * d * ff) + 2 * C * d
@@ -309,7 +314,7 @@ def sinusoids(n_positions, d_model):
 def masked_mse(prediction, target, weight):
     """Return the paper's loss of a packed batch.
 
-    Squared error of prediction and target (rows, n_features) averaged over the features of a step, the steps of a series,
-    then the series of the batch: `weight` (rows,) is 1 / (steps of the row's series * series in the batch).
+    Squared error averaged over the features of a step, the steps of a series, the series of the batch: `weight` (rows,)
+    is 1 / (steps of the row's series * series in the batch).
     """
     return ((prediction - target).square().mean(1) * weight).sum()

@@ -93,7 +93,12 @@ def run(name, profile, dataset, out, ablation=""):
     if not source.exists():
         known = ", ".join(sorted(p.stem for p in source.parent.glob("*.ipynb")))
         sys.exit(f"unknown notebook '{name}'; known are {known}.")
-    settings = parameters(name, profile, dataset, ablation)
+    execute(source, parameters(name, profile, dataset, ablation), out)
+
+
+def execute(source, settings, out):
+    """Execute the notebook at `source` with some parameters; exit with a sentence where it fails."""
+    name = source.stem
     check_parameters(name, nbformat.read(source, 4), settings)
     out.parent.mkdir(parents=True, exist_ok=True)
     part, failed = out.with_name(f".{out.stem}.part.ipynb"), out.with_suffix(".failed.ipynb")

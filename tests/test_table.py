@@ -1,0 +1,262 @@
+"""Laws of own tables: the order of rows is nothing, columns come back in kind, a mistake is one sentence or is listed."""
+
+import io
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tst.data import example
+from tst.data.roles import Roles
+from tst.data.table import Table
+from tst.series import DataError
+
+
+def make(n_series=24, seed=0):
+    """Return a table with one column of each kind."""
+    rng = np.random.default_rng(seed)
+    lengths = rng.integers(3, 9, n_series)
+    at, n = np.repeat(np.arange(n_series), lengths), lengths.sum()
+    step = np.arange(n) - np.repeat(np.cumsum(lengths) - lengths, lengths)
+    frame = pd.DataFrame({"cpu": np.round(rng.random(n), 3), "host": np.char.add("h", (100 + at).astype(str))})
+    frame["when"] = (pd.Timestamp("2024-02-28 23:00") + pd.to_timedelta(step * 15, "min")).strftime("%Y-%m-%d %H:%M")
+    frame["threads"], frame["up"] = rng.integers(0, 9, n), rng.random(n) > 0.5
+    frame["state"], frame["exact"] = rng.choice(["a", "b", "c"], n), rng.normal(size=n)
+    frame["memory"] = np.where(rng.random(n) < 0.2, np.nan, np.round(rng.random(n), 2))
+    frame["counter"] = 5_000_000_000 + rng.integers(0, 99, n)
+    frame["status"], frame["size"] = rng.choice(["FAIL", "OK"], n_series)[at], rng.random(n_series)[at]
+    frame["owner"], frame["version"] = np.char.add("name", at.astype(str)), 3
+    return frame
+
+
+def read_back(frame):
+    """Return what pandas reads from the CSV of a table."""
+    return pd.read_csv(io.StringIO(frame.to_csv(index=False)))
+
+
+def found(table):
+    """Return the list of problems as text."""
+    return " | ".join(f"{column}: {what} ({n})" for column, what, n in table.problems)
+
+
+def error(frame, roles=None):
+    """Return the sentence that a table ends in."""
+    with pytest.raises(DataError) as caught:
+        Table.fit(frame, roles)
+    text = str(caught.value)
+    assert "\n" not in text and len(text) < 300
+    return text
+
+
+def test_the_roles_of_a_plain_table_are_guessed():
+    """Each column once, in the table's order."""
+    shown = Table.fit(make())[0].roles().set_index("column")["role"].to_dict()
+    assert (shown.pop("host"), shown.pop("when"), shown.pop("version")) == ("id", "time", "constant")
+    assert [k for k, v in shown.items() if v == "attribute"] == ["status", "size", "owner"]
+    assert [k for k, v in shown.items() if v == "feature"] == "cpu threads up state exact memory counter".split()
+
+
+@settings(max_examples=8, deadline=None)
+@given(st.integers(0, 999))
+def test_the_order_of_the_rows_is_nothing(seed):
+    """A shuffled table is the same series set and the same list of problems."""
+    frame = make()
+    (table, series), (other, shuffled) = (Table.fit(f) for f in (frame, frame.sample(frac=1, random_state=seed)))
+    assert series.sha256() == shuffled.sha256() and table == other
+
+
+def test_dtypes_come_back_from_csv_and_parquet(tmp_path):
+    """Of the real series, written as if they were synthetic: columns, order and dtypes are the original's."""
+    frame = make()
+    made = (lambda t, s: t.to_frame(s))(*Table.fit(frame))
+    assert list(made) == list(frame) and (made.dtypes == frame.dtypes).all()
+    assert (read_back(made).dtypes == read_back(frame).dtypes).all()
+    kinds = {"threads": "Int16", "cpu": "float32", "state": "category", "up": "boolean", "memory": "Float64"}
+    typed = frame.astype(kinds).assign(
+        when=pd.to_datetime(frame["when"]).dt.tz_localize("Europe/Paris").dt.as_unit("ms")
+    )
+    typed.to_parquet(tmp_path / "t.parquet")
+    made = (lambda t, s: t.to_frame(s))(*Table.fit(tmp_path / "t.parquet"))
+    made.to_parquet(tmp_path / "u.parquet")
+    assert (pd.read_parquet(tmp_path / "u.parquet").dtypes == pd.read_parquet(tmp_path / "t.parquet").dtypes).all()
+    assert not set(made["host"]) & set(frame["host"])
+
+
+def test_values_come_back():
+    """Integers, truth values, categories, decimals and gaps exactly; other numbers to float32's digits; the rest is new."""
+    frame = make().sort_values(["host", "when"]).reset_index(drop=True)
+    table, series = Table.fit(frame)
+    made = table.to_frame(series)
+    for column in ("threads", "up", "state", "cpu", "memory", "counter", "status", "version", "when"):
+        pd.testing.assert_series_equal(made[column], frame[column])
+    np.testing.assert_allclose(made["exact"], frame["exact"], rtol=1e-6)
+    assert not made["owner"].isin(frame["owner"]).any() and made["size"].between(0, 1).all()
+    assert Table.fit(frame, name="mine")[1].name == "mine"
+    assert Table.from_dict(json.loads(json.dumps(table.to_dict()))) == table
+
+
+def test_times_come_back_in_kind():
+    """Numbers, dates with a zone, months: regular, in the original's dtype or writing."""
+    frame, n = make()[["host", "cpu"]], make().groupby("host").cumcount()
+    months = (pd.PeriodIndex.from_ordinals(600 + n, freq="M")).to_timestamp()
+    zoned = (pd.Timestamp("2024-01-01") + pd.to_timedelta(n, "h")).dt.strftime("%Y-%m-%dT%H:%M:%S") + "+05:30"
+    for times in (300 * n, 0.5 * n, pd.Series(months), pd.Series(months).dt.strftime("%Y-%m-%d"), zoned):
+        frame = frame.assign(t=times.to_numpy())
+        table, series = Table.fit(frame)
+        pd.testing.assert_series_equal(table.to_frame(series)["t"], frame["t"])
+
+
+def test_synthetic_starts_lie_on_a_grid_between_the_real_ones():
+    """Where real starts differ, new ones are drawn between the earliest and the latest."""
+    frame = make()
+    start = pd.Series(np.random.default_rng(0).integers(0, 500, 24)).repeat(frame.groupby("host").size().to_numpy())
+    frame["when"] = frame.groupby("host").cumcount() * 10 + start.to_numpy()
+    table, series = Table.fit(frame)
+    first = table.to_frame(series, seed=3).groupby("host")["when"].min()
+    assert (
+        first.between(start.min(), start.max()).all()
+        and ((first - start.min()) % 10 == 0).all()
+        and first.nunique() > 5
+    )
+
+
+def test_roles_override_the_guess(tmp_path):
+    """A YAML names columns; what it does not name is left out; an unknown key or column is a sentence."""
+    path = tmp_path / "roles.yml"
+    path.write_text(
+        "features: [cpu, threads]\nattributes: [status]\nlabel: status\ncategorical: [threads]\nwindow: 3\n"
+    )
+    table, series = Table.fit(make(), path)
+    assert series.feature_names == ["cpu", "threads"] and series.features[1].kind == "categorical"
+    assert series.label == "status" and series.lengths.max() == 3 and series.group is not None
+    assert table.order == ("cpu", "host", "when", "threads", "status") and "memory: left out" in found(table)
+    assert "unknown key 'feature'; known are id" in error(make(), {"feature": ["cpu"]})
+    assert "name a column 'cpus' that the table lacks" in error(make(), {"features": ["cpus"]})
+    assert "attribute 'cpu' changes within a series" in error(make(), {"attributes": ["cpu"]})
+    assert Roles.read(None) == Roles()
+
+
+# ---- ten mistakes
+
+
+def test_duplicate_times():
+    """Equal rows and rows that disagree are dropped and listed, whatever their order; too many are a sentence."""
+    frame = make()
+    double = pd.concat([frame, frame.head(3), frame.iloc[5:7].assign(cpu=9.0)])
+    table, series = Table.fit(double)
+    assert "when: rows with the id and time of another, dropped" in found(table) and "(5)" in found(table)
+    assert Table.fit(double.iloc[::-1])[1].sha256() == series.sha256() == Table.fit(frame)[1].sha256()
+    assert "share 'host' and 'when' with another" in error(pd.concat([frame] * 3), {"id": "host"})
+
+
+def test_one_series_only():
+    """A sentence that offers a window; with it the parts are series."""
+    frame = make().assign(host="h", when=np.arange(len(make())))[["host", "when", "cpu", "threads"]]
+    assert "names one series only" in error(frame, {"id": "host"}) and "window" in error(frame, {"id": "host"})
+    _, series = Table.fit(frame, {"id": "host", "window": 10})
+    assert len(series) > 5 and series.lengths.max() == 10
+
+
+def test_a_constant_column():
+    """It is listed and written back, an empty one too."""
+    frame = make().assign(empty=np.nan)
+    table, series = Table.fit(frame)
+    assert "version: the same in every row" in found(table) and "empty: the same in every row" in found(table)
+    made = table.to_frame(series)
+    assert (made["version"] == 3).all() and made["empty"].isna().all()
+    assert "no column changes within the series" in error(frame[["host", "when", "version"]], {"id": "host"})
+
+
+def test_text_in_a_number_column():
+    """Value, row and remedy."""
+    frame = make().astype({"cpu": object})
+    frame.loc[7, "cpu"] = "n.a."
+    assert "column 'cpu' holds 'n.a.' in row 8, most others are numbers" in error(frame)
+
+
+def test_mixed_time_zones():
+    """Several offsets are taken to UTC and listed; some times without any are a sentence."""
+    frame = make()
+    zones = np.where(np.arange(len(frame)) % 2, "+02:00", "-03:30")
+    hours = pd.to_timedelta(np.where(np.arange(len(frame)) % 2, 2, -3.5), "h")
+    local = (pd.to_datetime(frame["when"]) + hours).dt.strftime("%Y-%m-%d %H:%M")
+    table, series = Table.fit(frame.assign(when=local + zones))
+    assert "time zones +02:00, -03:30 are mixed; all times are taken to UTC" in found(table)
+    assert series.sha256() == Table.fit(frame)[1].sha256()
+    assert table.to_frame(series)["when"].str.endswith("+00:00").all()
+    assert "mixes times with and without a zone" in error(
+        frame.assign(when=local + np.where(zones == "+02:00", zones, ""))
+    )
+
+
+def test_missing_ids_and_times():
+    """Such rows are dropped and listed; a column without any is a sentence."""
+    frame = make()
+    frame.loc[[3, 9], "host"], frame.loc[20, "when"] = None, None
+    table, series = Table.fit(frame)
+    assert "host: rows with no id, dropped (2)" in found(table) and "when: rows with no time, dropped (1)" in found(
+        table
+    )
+    assert len(series.values) == len(frame) - 3
+    assert "column 'host' is empty" in error(frame.assign(host=None), {"id": "host"})
+
+
+def test_1e308():
+    """Beyond float32, as infinity: value, row, remedy."""
+    for value in (1e308, -np.inf):
+        frame = make()
+        frame.loc[4, "exact"] = value
+        assert f"column 'exact' holds {value:g} in row 5, beyond 1e+30" in error(frame)
+
+
+def test_gaps():
+    """They are listed, and are a step like others; `gaps: cut` begins a new series; the parts keep their owner together."""
+    frame = make().drop(index=[1, 12])
+    table, series = Table.fit(frame)
+    n = int(found(table).split("synthetic times have none (")[1].split(")")[0])
+    _, cut = Table.fit(frame, {"gaps": "cut"})
+    assert 1 <= n <= 2 and len(cut) == len(series) + n and cut.group
+    assert (cut.values == series.values)[:, 0].all() and table.clock.step == 15 * 60e9
+
+
+def test_a_feature_named_like_a_reserved_column():
+    """`all`, and a companion's own name, stay as they are in the table."""
+    frame = make().rename(columns={"cpu": "all", "exact": "memory missing"})
+    table, series = Table.fit(frame)
+    assert "all" not in series.feature_names and "all: a name that the report keeps for itself" in found(table)
+    assert list(table.to_frame(series)) == list(frame)
+
+
+def test_an_empty_file(tmp_path):
+    """No bytes, a heading alone, no file, no table: each a sentence."""
+    path = tmp_path / "own.csv"
+    assert "no table at" in error(path)
+    for text in ("", "host,when,cpu\n"):
+        path.write_text(text)
+        assert "own.csv is empty: give a table with a heading and rows." == error(path)
+    (tmp_path / "own.parquet").write_text("no parquet")
+    assert "cannot read own.parquet" in error(tmp_path / "own.parquet")
+
+
+def test_more_that_goes_wrong():
+    """No time, no id, dates that are none, names too many."""
+    frame = make()
+    assert "no column looks like a time" in error(frame[["host", "cpu", "exact"]])
+    assert "no column names the series" in error(frame[["when", "cpu", "exact"]])
+    frame.loc[6, "when"] = "yesterday"
+    assert "holds 'yesterday' in row 7, no date like the others" in error(frame)
+    many = pd.concat([make(n_series=60).assign(state=lambda f: [f"s{i}" for i in range(len(f))])])
+    assert "too many for a category" in error(many)
+
+
+def test_the_example_is_what_the_simulator_makes():
+    """notebooks/example.csv, small, with its roles guessed."""
+    from tst.paths import ROOT
+
+    path = ROOT / "notebooks" / "example.csv"
+    assert path.read_text() == example.table().to_csv(index=False) and path.stat().st_size <= 200_000
+    shown = Table.fit(path)[0].roles().set_index("column")["role"]
+    assert shown[["task", "time", "status", "machine"]].tolist() == ["id", "time", "attribute", "attribute"]
