@@ -64,8 +64,14 @@ def test_a_stream_in_pieces_is_one():
     warning = (
         "/x/.venv/tqdm/auto.py:21: TqdmWarning: IProgress not found. Please update.\n  from .autonotebook import tqdm\n"
     )
-    pieces = [("stderr", warning), ("stdout", "a\n"), ("stdout", "\r 0%"), ("stdout", "\r50%"), ("stdout", "\r99%\n")]
+    pieces = [
+        ("stderr", warning),
+        ("stdout", "/tmp/ipykernel_7/42.py:4: a\n"),
+        ("stdout", "\r 0%"),
+        ("stdout", "\r50%"),
+        ("stdout", "\r99%\n"),
+    ]
     cell = nbformat.v4.new_code_cell("x", outputs=[nbformat.v4.new_output("stream", name=n, text=t) for n, t in pieces])
     cell.outputs.append(nbformat.v4.new_output("display_data", data={"text/plain": "figure"}))
     first, second = run.tidy(nbformat.v4.new_notebook(cells=[cell])).cells[0].outputs
-    assert (first.name, first.text) == ("stdout", "a\n99%\n") and second.data["text/plain"] == "figure"
+    assert (first.name, first.text) == ("stdout", "cell:4: a\n99%\n") and second.data["text/plain"] == "figure"

@@ -76,6 +76,7 @@ def _joined(outputs):
             joined.append(output)
     for output in (o for o in joined if o.output_type == "stream"):
         text = re.sub(r"[^\n]*\r(?=[^\n])", "", output.text).replace(f"{paths.ROOT}/", "")
+        text = re.sub(r"\S*/ipykernel_\d+/\d+\.py", "cell", text)
         output.text = re.sub(r"[^\n]*TqdmWarning: IProgress not found[^\n]*\n[^\n]*tqdm\n", "", text)
     return joined
 
