@@ -81,8 +81,7 @@ def run(description):
     real, settings = SeriesSet.load(description["data"]), train.TrainConfig(**description["train"])
     kind, scaling = description["kind"], description["normaliser"]
     torch.manual_seed(settings.seed)
-    args = (description["options"],) if scaling is None else (Normaliser(**scaling),)
-    model, loss, batches = PREPARE[kind](description["model"], real, *args, settings)
+    model, loss, batches = _prepared(description, real, settings)
     facts = {k: description[k] for k in ("kind", "model", "train", "normaliser", "options")}
     facts |= {"data": real.sha256(), "code": deps.fingerprint(*CODE[kind])}
     history = train.fit(model, loss, batches, settings, description["folder"], facts)
@@ -91,6 +90,13 @@ def run(description):
     else:
         (Path(description["folder"]) / "normaliser.json").write_text(json.dumps(scaling))
     return history.assign(seed=settings.seed)
+
+
+def _prepared(description, real, settings):
+    """Return (model, loss or players, batches) of a job."""
+    scaling = description["normaliser"]
+    how = description["options"] if scaling is None else Normaliser(**scaling)
+    return PREPARE[description["kind"]](description["model"], real, how, settings)
 
 
 def digest(description):
@@ -102,9 +108,7 @@ def digest(description):
 def step_seconds(description, n_steps=5):
     """Return the least seconds of processor time of `n_steps` training steps of a job, forward and backward, in fp32."""
     real, settings = SeriesSet.load(description["data"]), train.TrainConfig(**description["train"])
-    scaling = description["normaliser"]
-    args = (description["options"],) if scaling is None else (Normaliser(**scaling),)
-    model, loss, batches = PREPARE[description["kind"]](description["model"], real, *args, settings)
+    model, loss, batches = _prepared(description, real, settings)
     return min(_seconds(model, loss, batches(step)) for step in range(n_steps))
 
 
