@@ -8,7 +8,7 @@ import torch
 from tst import record_batches, records
 from tst.model import TST, TSTConfig
 from tst.record_batches import Options, RecordBatches, record_nll
-from tst.records import Schema
+from tst.records import Column, Schema
 from tst.series import DataError, Feature, from_list
 
 
@@ -49,6 +49,20 @@ def test_columns_find_out_what_a_measurement_is():
     assert state.levels == 3
     assert same.repeats and same.low == same.high == 7.5
     assert (x.offset, x.whole, x.low, x.repeats) == (None, False, None, False)
+
+
+def test_a_few_fractions_do_not_make_a_count_a_rate():
+    """Half views, six in a million, leave views a count; a rate that piles up at 0 and at 1 is none."""
+    rng = np.random.default_rng(0)
+    none = np.zeros(5000, bool)
+    views = rng.poisson(40.0, 5000).astype(np.float64)
+    views[17] += 0.5
+    assert Column.fit(views, none, False).whole
+    views[:20] = 30.5
+    assert not Column.fit(views, none, False).whole
+    rate = np.r_[np.zeros(4000), np.ones(997), 0.25, 0.5, 0.75]
+    assert not Column.fit(rate, none, False).whole
+    assert Column.fit(np.r_[np.zeros(4000), np.ones(1000)], none, False).whole
 
 
 @pytest.mark.parametrize("fixed", [False, True])

@@ -22,6 +22,7 @@ N_BINS = 64
 ATOM_SHARE = 0.01  # of the values, at a bound or as repeats, above which they are atoms
 LEVEL_STEPS = 16  # series with fewer steps (one in twenty may have) have no centre and spread of their own
 SKEWED = 10  # times the median that the 99 % quantile must exceed for logarithms
+NOT_WHOLE = 0.001  # of the values between the bounds, up to which a count may have fractions (a page's half views)
 MARGIN = 0.02  # of a measurement's range, by which samples may leave it
 
 
@@ -41,7 +42,7 @@ class Column:
         """Return the column of the values of a training set, (n,); `is_repeat` marks exact repeats of the step before."""
         if categorical:
             return cls(levels=int(x.max()) + 1)
-        whole = bool((x == np.round(x)).all() and x.max() > x.min())
+        whole = bool(_counts(x) and x.max() > x.min())
         positive = x[x > 0]
         skewed = x.min() >= 0 and len(positive) > 0 and np.quantile(x, 0.99) > SKEWED * np.median(positive)
         offset = None if not skewed else 1.0 if whole else float(max(np.quantile(positive, 0.01), 1e-6 * x.max()))
@@ -199,6 +200,13 @@ class Schema:
 def _piled(marked):
     """Tell whether so many values are marked that they are no coincidence."""
     return marked.mean() > ATOM_SHARE and marked.sum() > 2
+
+
+def _counts(x):
+    """Tell whether values are whole numbers; a few between the bounds may not be, none where all lie at the bounds."""
+    inner = x[(x > x.min()) & (x < x.max())]
+    share = np.mean(inner != np.round(inner)) if len(inner) else 0.0
+    return share <= NOT_WHOLE and x.min() == np.round(x.min()) and x.max() == np.round(x.max())
 
 
 def _columns(series):
