@@ -26,9 +26,12 @@ ASK := $(if $(TST_DATA),TST_DATA='$(TST_DATA)') $(PYTHON3)
 RESULTS := $(shell $(ASK) -c 'from tst import paths; print(paths.results_dir("$(PROFILE)").relative_to(paths.ROOT))')
 RAW := $(shell $(ASK) -c 'from tst import paths; print(paths.data_dir())')
 DONE := $(RESULTS)/artifacts/done
-# With -jN every notebook gets its share of the cores.
-JOBS = $(or $(patsubst -j%,%,$(filter -j%,$(MAKEFLAGS))),1)
-THREADS = $$(( $$(nproc) > $(JOBS) ? $$(nproc) / $(JOBS) : 1 ))
+# Every notebook has one core, and as many run side by side as there are cores: the same bits whatever -j is, for sums over
+# threads depend on their number.
+ifeq ($(filter -j%,$(MAKEFLAGS)),)
+MAKEFLAGS += -j$(shell nproc 2>/dev/null || echo 2)
+endif
+THREADS := 1
 
 .PHONY: help
 help: ## this list
@@ -137,7 +140,7 @@ data: $(ENV) ## download and build GCUT from the original trace: make data PARTS
 	@$(PYTHON) -m tst.data $(if $(PARTS),--parts $(PARTS),--build)
 test: $(ENV) ## all tests: laws, a smoke run of every notebook, a replay of the executed copies
 	@$(PYTHON) -m ruff check . && $(PYTHON) -m ruff format --check .
-	@$(MAKE) --no-print-directory -j2 smoke
+	@$(MAKE) --no-print-directory smoke
 	@OMP_NUM_THREADS=1 $(PYTHON) -m pytest -n 2 --dist loadfile tests
 	@OMP_NUM_THREADS=1 $(PYTHON) -m pytest -n 2 --dist loadfile --nbval-lax --nbval-current-env results/smoke
 coverage: $(ENV) ## which lines of tst the tests reach (the tests alone, one after another)

@@ -101,7 +101,7 @@ def test_a_mistake_in_a_worker_comes_back_as_its_sentence(tmp_path):
     """The worker's own words, no traceback; a wrong engine or kind is named."""
     (job,) = jobs(tmp_path)
     job["model"]["d_modle"] = 3
-    with pytest.raises(RuntimeError, match="seed0.job failed.*unknown setting.*d_modle"):
+    with pytest.raises(RuntimeError, match="seed0 failed.*unknown setting.*d_modle"):
         launch.run_all([job], n_processes=2)
     with pytest.raises(ValueError, match="engine is 'moon'.*here, local, slurm"):
         launch.run_all([job], engine="moon")

@@ -31,7 +31,7 @@ def test_parameters_reach_the_notebook(house):
     out = house / "results" / "01-a.ipynb"
     run.run("01-a", "tiny", "", out)
     assert nbformat.read(out, 4).cells[-1].outputs[0].text == "done\n"
-    assert [p.name for p in out.parent.iterdir()] == ["01-a.ipynb"]
+    assert sorted(p.name for p in out.parent.iterdir()) == ["01-a.ipynb", "artifacts"]
 
 
 def test_a_failure_is_kept_aside_and_the_old_result_stays(house):
@@ -44,7 +44,7 @@ def test_a_failure_is_kept_aside_and_the_old_result_stays(house):
     with pytest.raises(SystemExit, match="AssertionError: too large"):
         run.run("01-a", "tiny", "", out)
     assert out.read_bytes() == before
-    assert sorted(p.name for p in out.parent.iterdir()) == ["01-a.failed.ipynb", "01-a.ipynb"]
+    assert sorted(p.name for p in out.parent.glob("*.ipynb")) == ["01-a.failed.ipynb", "01-a.ipynb"]
 
 
 def test_mistakes_are_sentences(house):
@@ -75,3 +75,43 @@ def test_a_stream_in_pieces_is_one():
     cell.outputs.append(nbformat.v4.new_output("display_data", data={"text/plain": "figure"}))
     first, second = run.tidy(nbformat.v4.new_notebook(cells=[cell])).cells[0].outputs
     assert (first.name, first.text) == ("stdout", "cell:4: a\n99%\n") and second.data["text/plain"] == "figure"
+
+
+def body(house, source):
+    """Give the notebook of the house another body."""
+    path = house / "notebooks" / "01-a.ipynb"
+    notebook = nbformat.read(path, 4)
+    notebook.cells[-1].source = source
+    nbformat.write(notebook, path)
+
+
+def test_a_killed_kernel_is_a_sentence_and_no_result(house):
+    """As when memory runs out: exit with what happened; the notebook up to there is kept aside."""
+    profile(house, "01-a: {all: {number: 3}}")
+    body(house, "import os\nprint('so far')\nos.kill(os.getpid(), 9)")
+    out = house / "results" / "01-a.ipynb"
+    with pytest.raises(SystemExit, match="01-a: its kernel was killed.*memory.*run the same command again"):
+        run.run("01-a", "tiny", "", out)
+    assert not out.exists() and (house / "results" / "01-a.failed.ipynb").exists()
+
+
+def test_a_log_keeps_the_lines_with_their_time(house):
+    """What cells print stands in the log, of overwritten progress the last state; a second run starts it anew."""
+    profile(house, "01-a: {all: {number: 3}}")
+    out = house / "results" / "01-a.ipynb"
+    for _ in range(2):
+        run.run("01-a", "tiny", "", out)
+    lines = (out.parent / "artifacts" / "logs" / "01-a.log").read_text().splitlines()
+    assert [line.split(" ", 2)[2] for line in lines if "done" in line] == ["done"]
+    assert all(line[:4].isdigit() and line[10] == " " for line in lines)
+
+
+def test_a_notebook_runs_once_at_a_time(house):
+    """A second process that wants the same place is told so; afterwards it may."""
+    profile(house, "01-a: {all: {number: 3}}")
+    out = house / "results" / "01-a.ipynb"
+    out.parent.mkdir()
+    with run._alone(out), pytest.raises(SystemExit, match="01-a: another process is running this notebook"):
+        run.run("01-a", "tiny", "", out)
+    run.run("01-a", "tiny", "", out)
+    assert out.exists()

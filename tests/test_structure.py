@@ -23,21 +23,24 @@ NOTEBOOKS = sorted((paths.ROOT / "notebooks").glob("*.ipynb"))
 PROFILES = sorted((paths.ROOT / "notebooks" / "profiles").glob("*.yml"))
 MAY_IMPORT = {
     "paths": set(),
-    "series": {"paths"},
+    "files": set(),
+    "weights": {"files"},
+    "checkpoints": {"files"},
+    "series": {"files", "paths"},
     "attention": {"attention_long"},
     "attention_long": set(),
     "precision": set(),
     "packing": set(),
     "heads": set(),
-    "model": {"attention", "heads", "packing"},
-    "records": {"doppelganger_data", "heads", "series"},
+    "model": {"attention", "heads", "packing", "weights"},
+    "records": {"files", "doppelganger_data", "heads", "series"},
     "record_batches": {"heads", "packing", "preprocess", "records"},
     "seedless": {"heads", "model", "packing", "record_batches", "records", "series"},
-    "train": {"precision"},
-    "doppelganger": {"series", "preprocess", "doppelganger_data"},
+    "train": {"checkpoints", "files", "precision"},
+    "doppelganger": {"series", "preprocess", "doppelganger_data", "weights"},
     "doppelganger_data": {"series", "preprocess"},
     "launch": {
-        *("series", "preprocess", "model", "packing", "records", "record_batches", "train", "deps"),
+        *("series", "preprocess", "model", "packing", "records", "record_batches", "train", "deps", "files"),
         *("doppelganger", "naive_gan", "autoregressive"),
     },
     "claims": {"evidence"},
@@ -46,7 +49,7 @@ MAY_IMPORT = {
     "naive_gan": {"doppelganger", "doppelganger_data", "preprocess", "series"},
     "speed": {"launch", "preprocess", "series", "train"},
     "weak_points": {"claims"},
-    "plots": set(),
+    "plots": {"files"},
     "plots_cost": {"plots"},
     "plots_ablation": {"plots"},
     "plots_seedless": {"plots"},
@@ -57,8 +60,8 @@ MAY_IMPORT = {
     "scores": {"embedding", "series"},
     "fidelity": {"acf", "embedding", "scores", "series"},
     "privacy": {"embedding", "series"},
-    "autoregressive": {"model", "preprocess", "series"},
-    "hmm": {"autoregressive", "preprocess", "series"},
+    "autoregressive": {"model", "preprocess", "series", "weights"},
+    "hmm": {"autoregressive", "files", "preprocess", "series"},
     "deps": set(),
     "preprocess": {"series", "model"},
     "baselines": {"series", "preprocess"},
@@ -66,13 +69,13 @@ MAY_IMPORT = {
     "classifiers": set(),
     "downstream": {"classifiers", "series"},
     "intervals": set(),
-    "tables": {"paths", "series"},
-    "run": {"paths"},
+    "tables": {"files", "paths", "series"},
+    "run": {"files", "paths"},
     "synthesiser": {"data/table", "launch", "model", "records", "seedless", "series", "train"},
-    "own": {"paths", "run"},
-    "readme": {"paths", "tables", "claims", "weak_points"},
-    "cards": {"series"},
-    "report": {"cards", "claims", "paths", "readme", "tables"},
+    "own": {"files", "paths", "run"},
+    "readme": {"files", "paths", "tables", "claims", "weak_points"},
+    "cards": {"files", "series"},
+    "report": {"cards", "claims", "files", "paths", "readme", "tables"},
 }
 
 
@@ -87,7 +90,7 @@ def test_import_directions(path):
     """Each module imports only what DESIGN allows; data sources know series, paths and each other."""
     inside = path.relative_to(paths.ROOT / "tst")
     if inside.parts[0] == "data":
-        allowed = {"series", "paths"}
+        allowed = {"files", "series", "paths"}
         assert all(n in allowed or n.startswith("data/") for n in names(path))
     elif path.stem != "__init__":
         assert path.stem in MAY_IMPORT, f"say in MAY_IMPORT what {path.stem} may import"

@@ -15,10 +15,11 @@ import numpy as np
 import pandas as pd
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from torch import nn
 from torch.nn.utils.rnn import pack_sequence, pad_packed_sequence
 
+from tst import weights
 from tst.model import ACTIVATIONS, masked_mse
 from tst.preprocess import BOUNDS, N_FLAGS, PackedBatches, add_flags, window_lengths
 from tst.series import DataError
@@ -92,10 +93,7 @@ class Autoregressive(nn.Module):
 
     def save(self, folder):
         """Write model.json, then model.safetensors, to a folder."""
-        folder = Path(folder)
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / "model.json").write_text(json.dumps(asdict(self.config), indent=1))
-        save_file({k: v.contiguous() for k, v in self.state_dict().items()}, folder / "model.safetensors")
+        weights.save(folder, asdict(self.config), self.state_dict())
 
     @classmethod
     def load(cls, folder):

@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 from safetensors import safe_open
 
+from tst import files
 from tst.series import SeriesSet
 
 ORIGINS = {
@@ -40,8 +41,7 @@ def write(folder):
             }
             texts[f"model-{data.name}-{kind}"] = model_card(kind, runs, real["train"], scores)
     for name, text in texts.items():
-        (folder / "cards").mkdir(exist_ok=True)
-        (folder / "cards" / f"{name}.md").write_text(text, encoding="utf-8")
+        files.write_text(text, folder / "cards" / f"{name}.md")
     return [folder / "cards" / f"{name}.md" for name in texts]
 
 

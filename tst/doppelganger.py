@@ -15,11 +15,11 @@ from numbers import Integral
 from pathlib import Path
 
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from torch import nn
 from torch.nn import functional as F
 
-from tst import series
+from tst import series, weights
 from tst.doppelganger_data import DGBatches, Draw, Schema, attribute_sizes
 from tst.preprocess import N_FLAGS
 from tst.series import DataError
@@ -215,10 +215,8 @@ class DoppelGANger(nn.Module):
 
     def save(self, folder):
         """Write model.json (sizes and schema) and model.safetensors to a folder."""
-        Path(folder).mkdir(parents=True, exist_ok=True)
         facts = {"config": asdict(self.config), "schema": self.schema and asdict(self.schema)}
-        (Path(folder) / "model.json").write_text(json.dumps(facts, indent=1))
-        save_file({k: v.contiguous() for k, v in self.state_dict().items()}, Path(folder) / "model.safetensors")
+        weights.save(folder, facts, self.state_dict())
 
     @classmethod
     def load(cls, folder):

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 from hmmlearn.hmm import GaussianHMM
 
+from tst import files
 from tst.autoregressive import assemble, attribute_columns, check_fit, check_request, in_series_order
 from tst.preprocess import N_FLAGS, add_flags
 from tst.series import DataError
@@ -69,8 +70,8 @@ class HMM:
 
     def save(self, folder):
         """Write hmm.npz to a folder; no pickle."""
-        Path(folder).mkdir(parents=True, exist_ok=True)
-        np.savez(Path(folder) / "hmm.npz", allow_pickle=False, **vars(self))
+        with files.replacing(Path(folder) / "hmm.npz") as part, open(part, "wb") as file:
+            np.savez(file, allow_pickle=False, **vars(self))
 
     @classmethod
     def load(cls, folder):

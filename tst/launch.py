@@ -10,6 +10,7 @@ import hashlib
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 import time
@@ -21,7 +22,7 @@ import submitit
 import torch
 from accelerate import PartialState
 
-from tst import autoregressive, deps, doppelganger, naive_gan, preprocess, record_batches, records, train
+from tst import autoregressive, deps, doppelganger, files, naive_gan, preprocess, record_batches, records, train
 from tst.model import TST, TSTConfig, masked_mse
 from tst.packing import Packing
 from tst.preprocess import Normaliser
@@ -85,10 +86,11 @@ def run(description):
     facts = {k: description[k] for k in ("kind", "model", "train", "normaliser", "options")}
     facts |= {"data": real.sha256(), "code": deps.fingerprint(*CODE[kind])}
     history = train.fit(model, loss, batches, settings, description["folder"], facts)
-    if scaling is None:
-        batches.schema.save(description["folder"])
-    else:
-        (Path(description["folder"]) / "normaliser.json").write_text(json.dumps(scaling))
+    if PartialState().is_main_process:
+        if scaling is None:
+            batches.schema.save(description["folder"])
+        else:
+            files.write_text(json.dumps(scaling), Path(description["folder"]) / "normaliser.json")
     return history.assign(seed=settings.seed)
 
 
@@ -208,9 +210,8 @@ def _attempt(description):
 def _command(description, n_processes):
     """Write a job's file beside its folder and return the command that runs it."""
     folder = Path(description["folder"])
-    folder.parent.mkdir(parents=True, exist_ok=True)
     path = folder.with_suffix(".job.json")
-    path.write_text(json.dumps(description))
+    files.write_text(json.dumps(description), path)
     several = ["torch.distributed.run", "--standalone", f"--nproc_per_node={n_processes}", "-m"] * (n_processes > 1)
     return [sys.executable, "-m", *several, "tst.launch", str(path)]
 
@@ -219,8 +220,15 @@ def _checked(command):
     """Run a command of `_command`; a failure raises with the line that says why."""
     done = subprocess.run(command, cwd=deps.ROOT, stderr=subprocess.PIPE, text=True)
     if done.returncode:
-        why = re.findall(rf"^{FAILED}(.*)$", done.stderr, re.M) or done.stderr.strip().splitlines()[-1:]
-        raise RuntimeError(f"{Path(command[-1]).stem} failed with code {done.returncode}: {' '.join(why[:1])}")
+        name = Path(command[-1]).name.removesuffix(".job.json")
+        if done.returncode == -signal.SIGKILL or re.search(r"Signal 9 \(SIGKILL\)|exitcode *: -9", done.stderr):
+            text = (
+                f"{name}: a worker was killed, as the system does where memory runs out; free some, or lower batch_size"
+            )
+            raise RuntimeError(f"{text}, and run again: it goes on from the last checkpoint.")
+        last = [line for line in done.stderr.splitlines() if line.strip(" =-")][-1:]
+        why = re.findall(rf"^{FAILED}(.*)$", done.stderr, re.M) or last
+        raise RuntimeError(f"{name} failed with code {done.returncode}: {' '.join(why[:1])}")
 
 
 def main():

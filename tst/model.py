@@ -11,15 +11,15 @@ of exact likelihoods, a hazard in place of flags, patches of S steps a token, ot
 
 import json
 import math
-import os
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from torch import nn
 from torch.nn import functional as F
 
+from tst import weights
 from tst.attention import Dropout, alibi_slopes, causal_attention, newest_attention, parse_kind, rotate
 from tst.heads import HEADS, ChainHead, Layout, encode
 
@@ -244,12 +244,8 @@ class TST(nn.Module):
 
     def save(self, folder):
         """Write model.json and model.safetensors to a folder, the weights last and by rename."""
-        folder = Path(folder)
-        folder.mkdir(parents=True, exist_ok=True)
         layout = None if self.layout is None else self.layout.to_dict()
-        (folder / "model.json").write_text(json.dumps(asdict(self.config) | {"layout": layout}, indent=1))
-        save_file({k: v.contiguous() for k, v in self.state_dict().items()}, folder / "model.safetensors.part")
-        os.replace(folder / "model.safetensors.part", folder / "model.safetensors")
+        weights.save(folder, asdict(self.config) | {"layout": layout}, self.state_dict())
 
     @classmethod
     def load(cls, folder):

@@ -12,7 +12,7 @@ from pathlib import Path
 import nbformat
 from nbconvert import HTMLExporter
 
-from tst import paths, run
+from tst import files, paths, run
 
 NOTEBOOK = "20-own-data"
 RESULTS = "own"
@@ -27,7 +27,7 @@ def page(notebook, out):
         if cell.cell_type == "code":
             cell.outputs = kept
     body, _ = HTMLExporter(template_name="classic").from_notebook_node(book)
-    out.write_text(body, encoding="utf-8")
+    files.write_text(body, out)
 
 
 def main(arguments=None):

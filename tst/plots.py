@@ -4,8 +4,6 @@ One palette, colour-blind safe (Okabe and Ito): real dark grey, TST blue, DG ora
 stands beside it; hollow markers are the paper's numbers; intervals are 95 % t-intervals over seeds.
 """
 
-import io
-import os
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -15,6 +13,8 @@ from IPython import get_ipython
 from IPython.display import display
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 from scipy import stats
+
+from tst import files
 
 GREY, BLUE, ORANGE, SKY, GREEN, RED, PURPLE = "#444444 #0072B2 #E69F00 #56B4E9 #009E73 #D55E00 #CC79A7".split()
 DPI = 110
@@ -60,12 +60,8 @@ def save(fig, path, alt):
     """
     if not alt or not alt.strip():
         raise ValueError(f"figure {Path(path).name} has no alt text: say in one sentence what it shows.")
-    path = Path(f"{path}.png")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    image, part = io.BytesIO(), path.with_name(f".{path.stem}.{os.getpid()}.png")
-    fig.savefig(image, format="png", dpi=DPI, facecolor="white", bbox_inches="tight", metadata={"Title": alt})
-    part.write_bytes(image.getvalue())
-    os.replace(part, path)
+    with files.replacing(f"{path}.png") as part:
+        fig.savefig(part, format="png", dpi=DPI, facecolor="white", bbox_inches="tight", metadata={"Title": alt})
     if get_ipython() is not None:
         display(fig, metadata={"image/png": {"alt": alt}})
     plt.close(fig)

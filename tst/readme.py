@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from tst import claims, paths, tables, weak_points
+from tst import claims, files, paths, tables, weak_points
 
 RESULTS = "results/laptop"  # what is committed: a run without data writes elsewhere
 COSTS = {
@@ -109,7 +109,7 @@ def main(arguments=None):
         print(f"README.md differs from {RESULTS}: run python -m tst.readme and look.", file=sys.stderr)
         return 1
     if new != old:
-        page.write_text(new, encoding="utf-8")
+        files.write_text(new, page)
     return 0
 
 

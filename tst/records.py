@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 import torch
 
+from tst import files
 from tst.doppelganger_data import known_categories
 from tst.heads import FAR, Dim, Layout, Target
 from tst.series import DataError, Feature, SeriesSet
@@ -124,7 +125,7 @@ class Schema:
 
     def save(self, folder):
         """Write schema.json."""
-        (Path(folder) / "schema.json").write_text(json.dumps(asdict(self)))
+        files.write_text(json.dumps(asdict(self)), Path(folder) / "schema.json")
 
     @classmethod
     def load(cls, folder):

@@ -6,7 +6,6 @@ one style sheet, no script, nothing loaded from elsewhere. The folder is built b
 
 import argparse
 import html
-import os
 import re
 import shutil
 import sys
@@ -20,7 +19,7 @@ from nbconvert import HTMLExporter
 from nbconvert.filters import markdown2html
 from traitlets.config import Config
 
-from tst import cards, claims, paths, readme, tables
+from tst import cards, claims, files, paths, readme, tables
 
 SITE = Path(__file__).parent / "site"
 PICTURE = "13-claims"  # the notebook whose first figure stands on the front page
@@ -49,16 +48,10 @@ def build(folder):
     stems = sorted(p.stem for p in folder.glob("[0-9]*.ipynb") if not p.stem.endswith(".failed"))
     if not stems:
         raise tables.DataError(f"no executed notebook in {folder}: run make reproduce PROFILE={folder.name} first.")
-    part = folder / f".site.{os.getpid()}"
-    shutil.rmtree(part, ignore_errors=True)
-    try:
+    with files.replacing_folder(site) as part:
         for name in ("figures", "tables", "cards"):
-            (part / name).mkdir(parents=True)
+            (part / name).mkdir()
         _fill(folder, part, stems)
-        shutil.rmtree(site, ignore_errors=True)
-        os.replace(part, site)
-    finally:
-        shutil.rmtree(part, ignore_errors=True)
     return site
 
 

@@ -1,10 +1,14 @@
 """Run one notebook of a profile with papermill: `python -m tst.run 02-train-tst --profile smoke --dataset gcut`.
 
 The parameters are the profile's (notebooks/profiles/NAME.yml). The executed copy appears in the results folder only when
-the run succeeded; a failed one is kept as *.failed.ipynb and never taken for a result.
+the run succeeded; a failed one is kept as *.failed.ipynb and never taken for a result. What the cells print goes to the
+terminal and, with the time, to artifacts/logs/NAME.log. Nobody else can run the same notebook into the same place meanwhile.
 """
 
 import argparse
+import contextlib
+import fcntl
+import logging
 import os
 import re
 import sys
@@ -14,10 +18,11 @@ from pathlib import Path
 import nbformat
 import papermill
 import yaml
+from nbclient.exceptions import DeadKernelError
 from papermill.exceptions import PapermillExecutionError
 from traitlets.config import Config
 
-from tst import paths
+from tst import files, paths
 
 PROFILES = paths.ROOT / "notebooks" / "profiles"
 ABLATIONS = paths.ROOT / "notebooks" / "ablations"
@@ -101,25 +106,91 @@ def execute(source, settings, out):
     """Execute the notebook at `source` with some parameters; exit with a sentence where it fails."""
     name = source.stem
     check_parameters(name, nbformat.read(source, 4), settings)
-    out.parent.mkdir(parents=True, exist_ok=True)
-    part, failed = out.with_name(f".{out.stem}.part.ipynb"), out.with_suffix(".failed.ipynb")
     try:
-        papermill.execute_notebook(
-            str(source),
-            str(part),
-            settings,
-            cwd=str(paths.ROOT),
-            kernel_name="python3",
-            progress_bar=False,
-            stdout_file=sys.stdout,
-            config=kernel_over_ipc(),
-        )
-    except PapermillExecutionError as error:
-        os.replace(part, failed)
-        sys.exit(f"{name}: {error.ename}: {error.evalue} (the notebook up to there: {failed.relative_to(paths.ROOT)})")
-    nbformat.write(tidy(nbformat.read(part, 4)), part)
-    os.replace(part, out)
+        with files.explained(out):
+            out.parent.mkdir(parents=True, exist_ok=True)
+        with _alone(out), _log(out):
+            _execute(source, settings, out)
+    except files.WriteError as error:
+        sys.exit(f"{name}: {error}")
+
+
+def _execute(source, settings, out):
+    part, failed = out.with_name(f".{out.stem}.part.ipynb"), out.with_suffix(".failed.ipynb")
+    up_to = f"(the notebook up to there: {failed.relative_to(paths.ROOT)})"
+    with files.explained(out):
+        try:
+            papermill.execute_notebook(
+                str(source),
+                str(part),
+                settings,
+                cwd=str(paths.ROOT),
+                kernel_name="python3",
+                progress_bar=False,
+                stdout_file=sys.stdout,
+                log_output=True,
+                config=kernel_over_ipc(),
+            )
+        except PapermillExecutionError as error:
+            os.replace(part, failed)
+            sys.exit(f"{source.stem}: {error.ename}: {error.evalue} {up_to}")
+        except DeadKernelError:
+            os.replace(part, failed)
+            why = "its kernel was killed, as the system does where memory runs out; free some, then run the same command again"
+            sys.exit(f"{source.stem}: {why}: training goes on from its last checkpoint {up_to}.")
+    with files.replacing(out) as whole:
+        whole.write_text(nbformat.writes(tidy(nbformat.read(part, 4))) + "\n", encoding="utf-8")
+    part.unlink()
     failed.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def _alone(out):
+    """Hold a lock while a notebook runs; exit with a sentence where another process runs it into the same place."""
+    path = _beside(out, "locks", f"{out.stem}.lock")
+    with open(path, "w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            sys.exit(
+                f"{out.stem}: another process is running this notebook into {out.parent}; wait for it, or stop it."
+            )
+        yield
+
+
+@contextlib.contextmanager
+def _log(out):
+    """Keep what the cells print, with the time, in a file of its own, renewed at each run."""
+    handler = logging.FileHandler(_beside(out, "logs", f"{out.stem}.log"), mode="w", encoding="utf-8")
+    handler.setFormatter(Lines("%(asctime)s %(message)s"))
+    handler.addFilter(lambda record: bool(record.getMessage().strip()))
+    logger = logging.getLogger("papermill")
+    logger.addHandler(handler)
+    logger.setLevel(logging.INFO)
+    logger.propagate = False
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
+        handler.close()
+
+
+class Lines(logging.Formatter):
+    """Each line of a message on a line of its own; of progress that overwrites itself, the last state."""
+
+    def format(self, record):
+        """Return the lines of a record, each with the time."""
+        time = self.formatTime(record)
+        lines = (line.rstrip("\r").rpartition("\r")[2].strip() for line in record.getMessage().split("\n"))
+        return "\n".join(f"{time} {line}" for line in lines if line)
+
+
+def _beside(out, kind, name):
+    """Return the path of a file about a run that no result needs: results/PROFILE/artifacts/KIND/NAME."""
+    path = out.parent / "artifacts" / kind / name
+    with files.explained(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+    return path
 
 
 def main():

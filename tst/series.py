@@ -7,15 +7,14 @@ Real and synthetic series are the same type, so that every metric and every down
 
 import hashlib
 import json
-import os
-import shutil
-import tempfile
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from sklearn.model_selection import GroupShuffleSplit, train_test_split
+
+from tst import files
 
 ORIGINS = ("original", "subset", "simulated")
 KINDS = ("continuous", "categorical")
@@ -232,17 +231,11 @@ class SeriesSet:
 
     def save(self, folder):
         """Write to `folder`, replaced whole or not at all: .npy arrays, a parquet table, a JSON sidecar; no pickle."""
-        folder = Path(folder)
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        part = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
-        try:
+        with files.replacing_folder(folder) as part:
             np.save(part / "values.npy", self.values, allow_pickle=False)
             np.save(part / "lengths.npy", self.lengths, allow_pickle=False)
             self.attributes.to_parquet(part / "attributes.parquet")
             (part / "meta.json").write_text(json.dumps(self._meta(), indent=1))
-            _replace_folder(part, folder)
-        finally:
-            shutil.rmtree(part, ignore_errors=True)
 
     def _meta(self):
         scalars = {k: getattr(self, k) for k in ("name", "origin", "interval", "model", "label", "group")}
@@ -305,14 +298,3 @@ def _concat_frames(frames):
         if all(isinstance(f[column].dtype, pd.CategoricalDtype) for f in frames):
             merged[column] = pd.api.types.union_categoricals([f[column] for f in frames])
     return merged
-
-
-def _replace_folder(part, folder):
-    """Put `part` in the place of `folder`; what stood there goes last."""
-    old = folder.with_name(f".{folder.name}.old")
-    shutil.rmtree(old, ignore_errors=True)
-    if folder.exists():
-        os.replace(folder, old)
-    os.chmod(part, 0o755)
-    os.replace(part, folder)
-    shutil.rmtree(old, ignore_errors=True)

@@ -12,13 +12,12 @@ import hashlib
 import io
 import numbers
 import os
-import tempfile
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from tst import paths
+from tst import files, paths
 from tst.series import ORIGINS, DataError
 
 FIRST = ("dataset", "origin", "profile", "model", "metric", "seed", "value")
@@ -161,15 +160,7 @@ def _read_text(path):
 def _write_text(text, path):
     buffer = io.StringIO()
     text.to_csv(buffer, index=False, lineterminator="\n")
-    handle, part = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(buffer.getvalue())
-        os.chmod(part, 0o644)
-        os.replace(part, path)
-    finally:
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(part)
+    files.write_text(buffer.getvalue(), path)
 
 
 @contextlib.contextmanager

@@ -2,14 +2,14 @@
 
 One loss moves all weights, or players move theirs in turn, each by its own loss and Adam (a GAN's critic and generator).
 Device, precision and processes are Accelerate's (several processes: `tst.launch`). A batch is a function of the step, so a
-run that was killed goes on from its last checkpoint with the same numbers as one that was not. Checkpoints are written to
-a temporary folder and renamed.
+run that was killed goes on from its last checkpoint with the same numbers as one that was not. A batch that does not fit
+into memory is worked off in halves, which is said; a loss or weight that is no number ends the run, its last checkpoint kept.
 """
 
 import copy
 import json
 import math
-import os
+import resource
 import shutil
 import sys
 from dataclasses import dataclass
@@ -19,13 +19,19 @@ import pandas as pd
 import torch
 from accelerate import Accelerator, PartialState
 from accelerate.utils import set_seed
+from accelerate.utils.memory import clear_device_cache, should_reduce_batch_size
 from tqdm import tqdm
 
+from tst import checkpoints, files
 from tst.precision import cast, check, fastest
 
 
 class Diverged(RuntimeError):
-    """The loss is no longer a number; the last checkpoint is kept."""
+    """The loss, or a weight, is no longer a number; the last checkpoint is kept."""
+
+
+class DeviceLost(RuntimeError):
+    """The GPU went away, or fails; the last checkpoint is kept."""
 
 
 @dataclass(frozen=True)
@@ -90,6 +96,8 @@ def fit(model, loss, batches, config, folder, fingerprint):
         _keep_if_same(folder, fingerprint)
     state.wait_for_everyone()
     if (folder / "model.safetensors").exists():
+        if state.is_main_process:
+            checkpoints.remove(folder)  # of a run that was killed between its last two breaths
         print(f"{folder.name}: already trained on the same data with the same code and settings; nothing to do.")
         return pd.read_csv(folder / "loss.csv")
     if (folder / "diverged.txt").exists():
@@ -103,14 +111,13 @@ def fit(model, loss, batches, config, folder, fingerprint):
     model, *optimizers = accelerator.prepare(model, *(p.optimizer for p in players))
     for player, optimizer in zip(players, optimizers, strict=True):
         player.optimizer = optimizer
-        accelerator.register_for_checkpointing(player.schedule)
-    history = _resume(accelerator, folder)
+    history = checkpoints.resume(accelerator, players, folder)
     model.train()
     _loop(accelerator, model, players, batches, config, folder, history, precision)
     if accelerator.is_main_process:
-        _write_history(history, folder / "loss.csv")
+        files.write_text(pd.DataFrame(history).to_csv(index=False), folder / "loss.csv")
         accelerator.unwrap_model(model).save(folder)
-        _remove_checkpoints(folder)
+        checkpoints.remove(folder)
     accelerator.wait_for_everyone()
     return pd.DataFrame(history)
 
@@ -141,45 +148,109 @@ def _precision(state, model, loss, batches, config, folder):
 
         choice, gain = fastest(_backward, state.device)
         print(f"{folder.name}: bf16 runs {gain:.2f} times as fast as fp32 on this machine; taking {choice}.")
-        _write_text(json.dumps({"precision": choice, "gain": gain}), path)
+        files.write_text(json.dumps({"precision": choice, "gain": gain}), path)
     state.wait_for_everyone()
     return json.loads(path.read_text())["precision"]
 
 
 def _loop(accelerator, model, players, batches, config, folder, history, precision):
-    rank, n_ranks = accelerator.process_index, accelerator.num_processes
     bar = _progress(folder.name, len(history), config.max_steps, accelerator.is_main_process)
+    pieces = Pieces(accelerator, batches, config.batch_size, folder.name)
     for step in range(len(history), config.max_steps):
-        batch = batches(step, rank, n_ranks).to(accelerator.device)
         rate = players[0].optimizer.param_groups[0]["lr"]
-        losses = {p.name: _move(accelerator, model, p, batch, config.grad_clip, precision) for p in players}
+        try:
+            losses = {p.name: _move(accelerator, model, p, pieces, step, config.grad_clip, precision) for p in players}
+        except RuntimeError as error:
+            _check_device(error, folder, step)
+            raise
         for name, value in losses.items():
-            if not math.isfinite(value):
-                whose = f" of the {name}" if name else ""
-                text = f"{folder.name}: the loss{whose} is {value} at step {step}; lower learning_rate and start again."
-                if accelerator.is_main_process:
-                    _write_text(text, folder / "diverged.txt")
-                raise Diverged(text)
+            _check_number(
+                accelerator, folder, math.isfinite(value), f"loss{f' of the {name}' * bool(name)} is {value}", step
+            )
         row = {"step": step, "loss": losses[players[-1].name], "learning_rate": rate}
         history.append(row | {f"loss_{name}": value for name, value in losses.items() if name})
-        bar.set_postfix(loss=f"{row['loss']:.5f}", refresh=False)
+        bar.set_postfix_str(f"loss {row['loss']:.5f}, {_memory(accelerator.device)}", refresh=False)
         bar.update()
-        if (step + 1) % config.checkpoint_every == 0 and step + 1 < config.max_steps:
-            _checkpoint(accelerator, folder, step + 1, history)
+        last, due = step + 1 == config.max_steps, (step + 1) % config.checkpoint_every == 0
+        if last or due:
+            finite = all(p.isfinite().all() for p in model.parameters())
+            _check_number(accelerator, folder, finite, "weights are no longer numbers after the loss was", step)
+        if due and not last:
+            checkpoints.save(accelerator, players, folder, history)
     bar.close()
 
 
-def _move(accelerator, model, player, batch, grad_clip, precision):
-    """Move one player's parameters; return its loss, the mean over processes."""
-    with cast(precision, accelerator.device):
-        value = player.loss(model, batch)
-    accelerator.backward(value, inputs=player.inputs)
+class Pieces:
+    """The batch of a step, in as many pieces as memory asks for: one at first, twice as many whenever it does not do."""
+
+    def __init__(self, accelerator, batches, batch_size, name):
+        self.device, self.batches, self.name = accelerator.device, batches, name
+        self.rank, self.n_ranks = accelerator.process_index, accelerator.num_processes
+        self.n, self.batch_size = 1, batch_size
+
+    def of(self, step):
+        """Yield the pieces of this process's part of a step's batch, on the device."""
+        for i in range(self.n):
+            yield self.batches(step, self.rank * self.n + i, self.n_ranks * self.n).to(self.device)
+
+    def halve(self, error):
+        """Take twice as many pieces and say so; raise MemoryError where a piece is one series, or others would wait."""
+        if self.n_ranks > 1 or 2 * self.n > self.batch_size:
+            what = "this part of the batch does" if self.n_ranks > 1 else "a single series does"
+            raise MemoryError(f"{self.name}: {what} not fit into memory; lower batch_size or the window.") from error
+        self.n *= 2
+        print(f"{self.name}: no memory for the batch; going on with {self.n} pieces of it, their gradients added up.")
+
+
+def _move(accelerator, model, player, pieces, step, grad_clip, precision):
+    """Move one player's parameters; return its loss, the mean over pieces and processes."""
+    while True:
+        try:
+            total = 0.0
+            for batch in pieces.of(step):
+                with cast(precision, accelerator.device):
+                    value = player.loss(model, batch) / pieces.n
+                accelerator.backward(value, inputs=player.inputs)
+                total = total + value.detach()
+            break
+        except (RuntimeError, MemoryError) as error:
+            if not (isinstance(error, MemoryError) or should_reduce_batch_size(error)):
+                raise
+            player.optimizer.zero_grad(set_to_none=True)
+            pieces.halve(error)
+        batch = value = None
+        clear_device_cache(garbage_collection=True)
     if grad_clip:
         accelerator.clip_grad_norm_(player.parameters, grad_clip)
     player.optimizer.step()
     player.schedule.step()
     player.optimizer.zero_grad(set_to_none=True)
-    return accelerator.reduce(value.detach(), "mean").item()
+    return accelerator.reduce(total, "mean").item()
+
+
+def _check_number(accelerator, folder, finite, what, step):
+    """Raise Diverged, and leave its sentence in the folder, unless what was looked at is finite."""
+    if finite:
+        return
+    text = f"{folder.name}: the {what} at step {step}; lower learning_rate and start again."
+    if accelerator.is_main_process:
+        files.write_text(text, folder / "diverged.txt")
+    raise Diverged(text)
+
+
+def _check_device(error, folder, step):
+    """Raise DeviceLost where an error is the GPU's own."""
+    first = str(error).splitlines()[0] if str(error) else ""
+    if "CUDA error" in first or "CUDA driver error" in first:
+        text = f"{folder.name}: the GPU failed at step {step} ({first}); check it with nvidia-smi and run the same command "
+        raise DeviceLost(f"{text}again: it goes on from the last checkpoint.") from error
+
+
+def _memory(device):
+    """Return the peak memory so far as text, and of which device."""
+    if device.type == "cuda":
+        return f"{torch.cuda.max_memory_allocated(device) / 2**30:.2f} GB on {torch.cuda.get_device_name(device)}"
+    return f"{resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20:.2f} GB on the CPU"
 
 
 def _progress(name, done, total, show):
@@ -195,45 +266,4 @@ def _keep_if_same(folder, fingerprint):
     if not (path.exists() and path.read_text() == wanted):
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
-        path.write_text(wanted)
-
-
-def _checkpoint(accelerator, folder, step, history):
-    part, name = folder / ".part", folder / f"step-{step:08d}"
-    if accelerator.is_main_process:
-        shutil.rmtree(part, ignore_errors=True)
-    accelerator.wait_for_everyone()
-    accelerator.save_state(str(part))
-    accelerator.wait_for_everyone()
-    if accelerator.is_main_process:
-        _write_history(history, part / "loss.csv")
-        os.replace(part, name)
-        _remove_checkpoints(folder, keep=name)
-    accelerator.wait_for_everyone()
-
-
-def _resume(accelerator, folder):
-    """Load the newest checkpoint, all random states included; return the loss history up to it."""
-    found = sorted(folder.glob("step-*"))
-    if not found:
-        return []
-    accelerator.load_state(str(found[-1]))
-    history = pd.read_csv(found[-1] / "loss.csv").to_dict("records")
-    print(f"{folder.name}: going on from step {len(history)}.")
-    return history
-
-
-def _remove_checkpoints(folder, keep=None):
-    for path in folder.glob("step-*"):
-        if path != keep:
-            shutil.rmtree(path, ignore_errors=True)
-
-
-def _write_history(history, path):
-    _write_text(pd.DataFrame(history).to_csv(index=False), path)
-
-
-def _write_text(text, path):
-    part = path.with_suffix(".part")
-    part.write_text(text)
-    os.replace(part, path)
+        files.write_text(wanted, path)

@@ -5,10 +5,10 @@ the converted ones, gcut the finished SeriesSet, gcut-counts.csv how many tasks 
 """
 
 import argparse
-import os
 import re
 import sys
 
+from tst import files
 from tst.data import download, gcut
 from tst.paths import data_dir
 from tst.series import DataError
@@ -41,9 +41,7 @@ def build(folder, parts):
     """Build from `parts` ({table: paths}) into `folder`/gcut and `folder`/gcut-counts.csv, and print the counts."""
     series, counts = gcut.build(parts["task_usage"], parts["task_events"], folder / "gcut-work")
     series.save(folder / "gcut")
-    temporary = folder / ".gcut-counts.csv.part"
-    counts.to_csv(temporary, index=False)
-    os.replace(temporary, folder / "gcut-counts.csv")
+    files.write_text(counts.to_csv(index=False), folder / "gcut-counts.csv")
     print(counts.to_string(index=False))
     print(f"{series} in {folder / 'gcut'}")
 

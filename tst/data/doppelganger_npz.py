@@ -15,7 +15,6 @@ not hold what DG's normalisation would need to be undone.
 """
 
 import json
-import os
 import zipfile
 import zlib
 from pathlib import Path
@@ -24,6 +23,7 @@ import numpy as np
 import pandas as pd
 import yaml
 
+from tst import files
 from tst.series import DataError, Feature, SeriesSet
 
 UNREADABLE = (
@@ -59,7 +59,6 @@ def load(folder):
 def save(series, folder):
     """Write a set in DG's format with columns.json; categorical attributes become one-hot blocks, others are left out."""
     folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
     values, mask = series.padded()
     kept = [c for c in series.attributes if isinstance(series.attributes[c].dtype, pd.CategoricalDtype)]
     for column in kept:
@@ -67,16 +66,15 @@ def save(series, folder):
             raise DataError(f"attribute '{column}' of '{series.name}' has missing values: give them a category first.")
     blocks = [pd.get_dummies(series.attributes[c]).to_numpy(np.float32) for c in kept]
     attribute = np.concatenate(blocks, axis=1) if blocks else np.zeros((len(series), 0), np.float32)
-    with open(folder / ".part", "wb") as file:
+    with files.replacing(folder / "data_train.npz") as part, open(part, "wb") as file:
         np.savez_compressed(file, data_feature=values, data_attribute=attribute, data_gen_flag=mask.astype(np.float32))
-    os.replace(folder / ".part", folder / "data_train.npz")
     columns = {k: getattr(series, k) for k in ("name", "interval", "origin")}
     columns["label"] = series.label if series.label in kept else None
     columns["features"] = [{"name": f.name, "unit": f.unit} for f in series.features]
     columns["attributes"] = [
         {"name": c, "values": series.attributes[c].cat.categories.astype(str).tolist()} for c in kept
     ]
-    (folder / "columns.json").write_text(json.dumps(columns, indent=1))
+    files.write_text(json.dumps(columns, indent=1), folder / "columns.json")
 
 
 def _columns(folder):

@@ -5,11 +5,11 @@ bring.
 """
 
 import sys
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
+from tst import files
 from tst.data import simulate
 
 N_SERIES, N_STEPS, SEED = 160, 40, 7
@@ -35,7 +35,7 @@ def main():
     """Write the table to the path given."""
     if len(sys.argv) != 2:
         sys.exit("give the path to write to: python -m tst.data.example notebooks/example.csv")
-    table().to_csv(Path(sys.argv[1]), index=False)
+    files.write_text(table().to_csv(index=False), sys.argv[1])
 
 
 if __name__ == "__main__":

@@ -1,0 +1,114 @@
+"""Law of interruption: killed at any moment and started again, a study ends in the same bytes.
+
+`study` goes through data, training of three kinds of model, generation, tables and figures, as the notebooks do; a server
+that has imported everything forks it. The same law over make, notebooks and kernels: tests/nightly/kills.py.
+"""
+
+import hashlib
+import multiprocessing
+import random
+import signal
+import time
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from tst import doppelganger as dg
+from tst import fidelity, generate, launch, paths, plots, seedless, tables
+from tst.data import simulate
+from tst.model import TST, TSTConfig
+from tst.preprocess import Normaliser
+from tst.records import Schema
+from tst.series import SeriesSet
+from tst.train import TrainConfig
+
+N_KILLS = 50
+SETTINGS = {"max_steps": 12, "batch_size": 8, "learning_rate": 1e-3, "checkpoint_every": 3}
+SIZES = {"d_model": 8, "n_head": 2, "n_layer": 1, "d_ff": 8, "context_length": 24}
+MODULES = [
+    "pytest",
+    "pyarrow.parquet",
+    "accelerate",
+    "torch._dynamo",
+    "tst.doppelganger",
+    "tst.fidelity",
+    "tst.generate",
+]
+MODULES += ["tst.launch", "tst.plots", "tst.seedless", "tst.tables", "tst.data.simulate"]
+
+
+def study(folder):
+    """Run a small study in a folder; what an earlier run left there is used as a notebook would use it."""
+    paths.ROOT = Path(folder)
+    data = paths.artifacts_dir("smoke")
+    real = simulate.gcut(24, seed=3).head(20)
+    for name, part in zip(("train", "test"), real.split(0.5, stratify=real.label, seed=0), strict=True):
+        part.save(data / name)
+    train, test = SeriesSet.load(data / "train"), SeriesSet.load(data / "test")
+    scaling, settings = Normaliser.fit(train), TrainConfig(**SETTINGS)
+    configs = {
+        "tst": TSTConfig(train.n_features + 2, **SIZES),
+        "seedless": TSTConfig(train.n_features, **SIZES, dropout=0.1, head="mixture"),
+        "doppelganger": dg.DGConfig(
+            train.n_features, dg.attribute_sizes(train), 20, 4, n_units=8, mlp_width=8, critic_width=8
+        ),
+    }
+    for kind, config in configs.items():
+        scaled = None if kind == "seedless" else scaling
+        launch.run(launch.job(data / "train", data / kind, config, settings, scaled, kind))
+    donors = train.take((train.lengths >= 2).nonzero()[0])
+    made = {"tst": generate.from_donors(TST.load(data / "tst"), donors, scaling, 20, "tst")}
+    made["seedless"] = seedless.sample(TST.load(data / "seedless"), Schema.load(data / "seedless"), 8, 0)
+    made["doppelganger"] = dg.sample(dg.DoppelGANger.load(data / "doppelganger"), 8, 0)
+    rows = []
+    for model, series in made.items():
+        series.save(data / "synthetic" / model)
+        value = fidelity.step_change_ratio(test, SeriesSet.load(data / "synthetic" / model))
+        rows.append({"model": model, "metric": "step_change_ratio", "seed": 0, "value": value})
+        tables.write(pd.DataFrame(rows), "smoke", "05-fidelity", test)
+    fig = plots.lengths({model: series.lengths for model, series in made.items()})
+    plots.save(fig, paths.figures_dir("smoke") / "lengths", "lengths of all")
+
+
+def contents(folder):
+    """Return {path: SHA-256} of all files of a folder."""
+    found = sorted(p for p in Path(folder).rglob("*") if p.is_file())
+    return {str(p.relative_to(folder)): hashlib.sha256(p.read_bytes()).hexdigest() for p in found}
+
+
+@pytest.fixture(scope="module")
+def forks():
+    """A server that has imported the study, and forks it in no time."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(MODULES)
+    return context
+
+
+def attempt(forks, folder, seconds=None):
+    """Run the study, killed after some seconds; return whether it came to its end."""
+    worker = forks.Process(target=study, args=(str(folder),))
+    worker.start()
+    worker.join(seconds)
+    if worker.exitcode is None:
+        worker.kill()
+        worker.join()
+    assert worker.exitcode in (0, -signal.SIGKILL)
+    return worker.exitcode == 0
+
+
+def test_killed_at_any_moment_a_study_ends_in_the_same_bytes(forks, tmp_path):
+    """Fifty kills, at random moments of an uninterrupted run's time; nothing differs and nothing is left over."""
+    assert attempt(forks, tmp_path / "warm")
+    start = time.perf_counter()
+    assert attempt(forks, tmp_path / "whole")
+    seconds, expected = time.perf_counter() - start, contents(tmp_path / "whole")
+    assert len(expected) > 30 and contents(tmp_path / "warm") == expected
+    rng, n_kills, n_rounds = random.Random(0), 0, 0
+    while n_kills < N_KILLS:
+        folder = tmp_path / f"round-{n_rounds}"
+        while not attempt(forks, folder, rng.uniform(0, seconds) if n_kills < N_KILLS else None):
+            n_kills += 1
+        assert contents(folder) == expected
+        n_rounds += 1
+    print(f"{n_kills} kills in {n_rounds} studies of {seconds:.1f} s survived")
