@@ -135,7 +135,7 @@ example: $(ENV) ## simulate the example table of `make own` anew: notebooks/exam
 	@$(PYTHON) -m tst.data.example notebooks/example.csv
 
 # ---- the rest
-.PHONY: data test coverage lab readme report clean
+.PHONY: data test nightly audit coverage lab readme report clean
 data: $(ENV) ## download and build GCUT from the original trace: make data PARTS=0-9 (of 0-499)
 	@$(PYTHON) -m tst.data $(if $(PARTS),--parts $(PARTS),--build)
 test: $(ENV) ## all tests: laws, a smoke run of every notebook, a replay of the executed copies
@@ -143,6 +143,14 @@ test: $(ENV) ## all tests: laws, a smoke run of every notebook, a replay of the 
 	@$(MAKE) --no-print-directory smoke
 	@OMP_NUM_THREADS=1 $(PYTHON) -m pytest -n 2 --dist loadfile tests
 	@OMP_NUM_THREADS=1 $(PYTHON) -m pytest -n 2 --dist loadfile --nbval-lax --nbval-current-env results/smoke
+nightly: $(ENV) ## long tests: 10,000 hostile inputs, 60 kills of a running study, the same bits with -j1 and -j4 (an hour or so)
+	@mkdir -p results/nightly
+	@$(PYTHON) -m pytest tests/test_fuzz.py --hypothesis-profile=nightly --fuzz-report results/nightly/fuzz.csv
+	@night=$$(mktemp -d) && $(PYTHON) tests/nightly/reruns.py $$night && $(PYTHON) tests/nightly/kills.py $$night; code=$$?; rm -rf $$night; exit $$code
+audit: ## ask PyPI which locked packages have known vulnerabilities (needs the network)
+	@test -x .audit/bin/pip-audit || { $(PYTHON3) -m venv .audit && .audit/bin/pip install -q --disable-pip-version-check pip-audit==2.10.1; }
+	@.audit/bin/pip-audit -r requirements.lock.txt --no-deps --disable-pip --strict --progress-spinner off \
+	  || { echo "Something is vulnerable, or could not be looked up: the lines above say which."; exit 1; }
 coverage: $(ENV) ## which lines of tst the tests reach (the tests alone, one after another)
 	@OMP_NUM_THREADS=1 $(PYTHON) -m coverage run -m pytest tests; $(PYTHON) -m coverage report
 report: $(ENV) ## a site to read, from what PROFILE left: results/PROFILE/site/index.html, and cards of data and models

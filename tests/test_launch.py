@@ -1,9 +1,12 @@
 """Laws of jobs: several processes train the model that one trains; an engine's workers do what this process does."""
 
 import shutil
+import threading
+import time
 
 import numpy as np
 import pandas as pd
+import psutil
 import pytest
 from test_preprocess import make
 
@@ -95,6 +98,29 @@ def test_a_digest_names_what_is_trained(tmp_path):
         != launch.digest(seedless(tmp_path / "c", noise=0.1))
     )
     assert 0 < launch.step_seconds(first, 2) < 10
+
+
+def kill_a_worker():
+    """Wait for the training processes, and kill one of them as the system does where memory runs out."""
+    for _ in range(600):
+        below = psutil.Process().children(recursive=True)
+        workers = [p for p in below if "tst.launch" in p.cmdline() and "torch.distributed.run" not in p.cmdline()]
+        if len(workers) == 2:
+            time.sleep(1)
+            workers[0].kill()
+            return
+        time.sleep(0.1)
+
+
+def test_a_killed_worker_is_a_sentence(tmp_path):
+    """What happened and what to do; no worker is left behind, and the same call goes on."""
+    (job,) = jobs(tmp_path, max_steps=20_000)
+    killer = threading.Thread(target=kill_a_worker)
+    killer.start()
+    with pytest.raises(RuntimeError, match="seed0: a worker was killed.*memory.*from the last checkpoint"):
+        launch.run_all([job], n_processes=2)
+    killer.join()
+    assert not [p for p in psutil.Process().children(recursive=True) if "tst.launch" in p.cmdline()]
 
 
 def test_a_mistake_in_a_worker_comes_back_as_its_sentence(tmp_path):

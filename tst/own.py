@@ -49,7 +49,10 @@ def main(arguments=None):
     folder = paths.ROOT / "results" / RESULTS / options.name
     out = folder / f"{NOTEBOOK}.ipynb"
     run.execute(paths.ROOT / "notebooks" / f"{NOTEBOOK}.ipynb", settings, out)
-    page(out, folder / "report.html")
+    try:
+        page(out, folder / "report.html")
+    except files.WriteError as error:
+        sys.exit(f"{NOTEBOOK}: {error}")
     where = folder.relative_to(paths.ROOT)
     print(f"wrote {where}: {', '.join(sorted(p.name for p in folder.glob('synthetic.*')))} and report.html")
 

@@ -1,8 +1,8 @@
 """Copy numbers from the committed results into README.md, between markers; `--check` tells whether they still agree.
 
 `python -m tst.readme` rewrites what stands between `<!-- claims:begin -->` and `<!-- claims:end -->` (the claims, one
-line each) and, where they stand, between the markers `numbers` (how many claims have which verdict), `weak` (W1 to W9) and
-`cost` (notebook 12's ratios). No number is typed by hand.
+line each) and, where they stand, between the markers `numbers` (how many claims have which verdict), `weak` (W1 to W9),
+`cost` (notebook 12's ratios) and `nightly` (what `make nightly` found). No number is typed by hand.
 """
 
 import argparse
@@ -15,6 +15,7 @@ import pandas as pd
 from tst import claims, files, paths, tables, weak_points
 
 RESULTS = "results/laptop"  # what is committed: a run without data writes elsewhere
+NIGHTLY = "results/nightly"
 COSTS = {
     "train_speedup": "training the paper's model on GCUT's lengths, useful steps a second, over the literal recipe",
     "matrix_rate_fraction": "FLOP rate of its training steps at window 400, over a plain matrix product's (1 is the limit)",
@@ -72,6 +73,28 @@ def cost_table(frame):
     return "\n".join([*lines, *(f"| {values[m]:.3g} | {text} |" for m, text in COSTS.items() if m in values.index)])
 
 
+def nightly_list(folder):
+    """Return what the long tests found, tables fuzz, kills and reruns of a folder, as a Markdown list."""
+    fuzz, kills, reruns = (pd.read_csv(folder / f"{name}.csv") for name in ("fuzz", "kills", "reruns"))
+    cases, right, refused, doors = fuzz["cases"].sum(), fuzz["accepted"].sum(), fuzz["refused"].sum(), len(fuzz)
+    n_kills, survived, n_files = kills["kills"].sum(), kills["survived"].sum(), kills["files"].iloc[0]
+    victims = ", ".join(f"{row.victim} {row.kills}" for row in kills.itertuples())
+    lines = [
+        f"{cases:,} broken or hostile inputs at {doors} doors: {right:,} right answers, {refused:,} refusals in one sentence, "
+        f"{cases - right - refused:,} of anything else.",
+        f"{survived:.0f} of {n_kills} kills survived ({victims}): killed at random moments and started again, "
+        f"{kills['studies'].iloc[0]} miniature studies ended in the same {n_files} files, byte for byte.",
+    ]
+    for row in reruns.itertuples():
+        text = f"Run with {row.run} against {row.against}: {row.identical} of {row.files} files are the same, byte for byte"
+        if row.identical < row.files:
+            same, middle, far = row.same_values / row.values, row.relative_difference_median, row.relative_difference_p95
+            text += f"; of the {row.values:,} values in tables {same:.0%} are, the median differs by {middle:.1g} of itself, "
+            text += f"one in twenty by more than {far:.2g}"
+        lines.append(f"{text}.")
+    return "\n".join(f"- {line}" for line in lines)
+
+
 def filled(text, parts):
     """Return `text` with each of `parts` (by name) between its markers; each pair must stand there once."""
     for name, content in parts.items():
@@ -96,20 +119,22 @@ def main(arguments=None):
         for name, table, make in (("weak", "13-weak-points", weak_table), ("cost", "12-cost", cost_table)):
             if f"<!-- {name}:" in old:
                 parts[name] = make(pd.read_csv(folder / f"{table}.csv"))
+        if "<!-- nightly:" in old:
+            parts["nightly"] = nightly_list(paths.ROOT / NIGHTLY)
         new = filled(old, {k: v for k, v in parts.items() if k == "claims" or f"<!-- {k}:" in old})
+        if new != old and not check:
+            files.write_text(new, page)
     except FileNotFoundError as error:
         print(
             f"{Path(error.filename).name} is missing: run make reproduce, then python -m tst.readme.", file=sys.stderr
         )
         return 1
-    except tables.DataError as error:
+    except (tables.DataError, files.WriteError) as error:
         print(error, file=sys.stderr)
         return 1
     if check and new != old:
         print(f"README.md differs from {RESULTS}: run python -m tst.readme and look.", file=sys.stderr)
         return 1
-    if new != old:
-        files.write_text(new, page)
     return 0
 
 

@@ -182,7 +182,7 @@ def main(arguments=None):
     try:
         written = cards.write(folder)
         site = build(folder)
-    except tables.DataError as error:
+    except (tables.DataError, files.WriteError) as error:
         print(error, file=sys.stderr)
         return 1
     print(f"wrote {len(written)} cards and {len(list(site.glob('*.html')))} pages; open {site}/index.html")
