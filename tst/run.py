@@ -30,20 +30,36 @@ ABLATIONS = paths.ROOT / "notebooks" / "ablations"
 
 def parameters(name, profile, dataset, ablation=""):
     """Return the parameters of a notebook: the profile's for all datasets, those for this one, those of the ablation."""
-    path = PROFILES / f"{profile}.yml"
-    if not path.exists():
-        sys.exit(f"unknown profile '{profile}'; known are {', '.join(sorted(p.stem for p in PROFILES.glob('*.yml')))}.")
-    settings = yaml.safe_load(path.read_text()).get(name) or {}
-    if ablation:
-        path = ABLATIONS / f"{ablation}.yml"
-        if not path.exists():
-            known = ", ".join(sorted(p.stem for p in ABLATIONS.glob("*.yml")))
-            sys.exit(f"unknown ablation '{ablation}'; known are {known}.")
-        settings[ablation] = {"ablation": ablation} | yaml.safe_load(path.read_text())
-        dataset = settings[ablation].get("dataset", dataset)
-    parts = [settings.get(part) or {} for part in ("all", dataset, ablation)]
-    chosen = {"profile": profile} | parts[0] | parts[1] | parts[2]
+    settings = _part(_settings(PROFILES, "profile", profile), name, profile)
+    changes = _settings(ABLATIONS, "ablation", ablation) if ablation else {}
+    dataset = changes.get("dataset", dataset)
+    if not re.fullmatch(r"[\w-]*", str(dataset)):
+        sys.exit(f"the data set '{str(dataset)[:40]}' is no name: use letters, digits, - and _ only.")
+    chosen = {"profile": profile} | _part(settings, "all", profile) | _part(settings, dataset, profile)
+    chosen |= {"ablation": ablation} | changes if ablation else {}
     return chosen | ({"dataset": dataset} if dataset else {})
+
+
+def _settings(folder, kind, name):
+    """Return what a YAML of a folder says; exit with a sentence where there is none of that name, or it is no mapping."""
+    known = sorted(p.stem for p in folder.glob("*.yml"))
+    if name not in known:
+        sys.exit(f"unknown {kind} '{name}'; known are {', '.join(known)}.")
+    try:
+        found = yaml.safe_load((folder / f"{name}.yml").read_text(encoding="utf-8")) or {}
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        sys.exit(f"{kind} {name} is no YAML ({' '.join(str(error).split())[:100]}): correct {folder / name}.yml.")
+    if not isinstance(found, dict):
+        sys.exit(f"{kind} {name} holds no `key: value` lines: correct {folder / name}.yml.")
+    return found
+
+
+def _part(settings, name, profile):
+    """Return the settings under a name, {} where there are none; exit with a sentence where they are no mapping."""
+    part = settings.get(name) or {}
+    if not isinstance(part, dict):
+        sys.exit(f"profile {profile} gives no `key: value` lines under '{name}': correct it.")
+    return part
 
 
 def known_parameters(notebook):
@@ -96,9 +112,9 @@ def kernel_over_ipc():
 def run(name, profile, dataset, out, ablation=""):
     """Execute a notebook to `out`, by way of a temporary name."""
     source = paths.ROOT / "notebooks" / f"{name}.ipynb"
-    if not source.exists():
-        known = ", ".join(sorted(p.stem for p in source.parent.glob("*.ipynb")))
-        sys.exit(f"unknown notebook '{name}'; known are {known}.")
+    known = sorted(p.stem for p in (paths.ROOT / "notebooks").glob("*.ipynb"))
+    if name not in known:
+        sys.exit(f"unknown notebook '{name}'; known are {', '.join(known)}.")
     execute(source, parameters(name, profile, dataset, ablation), out)
 
 
