@@ -10,6 +10,8 @@ import shutil
 from pathlib import Path
 
 import pandas as pd
+import torch
+from accelerate.utils import load
 
 from tst import files
 
@@ -50,12 +52,13 @@ def resume(accelerator, players, folder):
         return []
     try:
         accelerator.load_state(str(found[-1]))
+        _check_random(found[-1] / f"random_states_{accelerator.process_index}.pkl")
         states = json.loads((found[-1] / "schedules.json").read_text())
         for player, state in zip(players, states, strict=True):
             player.schedule.load_state_dict(state)
         history = pd.read_csv(found[-1] / "loss.csv").to_dict("records")
-    except Exception as error:  # torch, safetensors and pandas each raise their own
-        why = f"{type(error).__name__}: {str(error).splitlines()[0][:100]}" if str(error) else type(error).__name__
+    except Exception as error:  # torch, safetensors and pandas each raise their own; torch's text advises to unpickle
+        why = type(error).__name__
         raise ValueError(f"checkpoint {found[-1]} cannot be read ({why}); delete {folder} and run again.") from None
     print(f"{folder.name}: going on from step {len(history)}.")
     return history
@@ -66,6 +69,12 @@ def remove(folder, keep=None):
     for path in [*Path(folder).glob("step-*"), Path(folder) / ".step.part"]:
         if path != keep:
             shutil.rmtree(path, ignore_errors=True)
+
+
+def _check_random(path):
+    """Raise ValueError unless the random state is the one in a file; accelerate passes over a damaged one in silence."""
+    if not torch.equal(load(path)["torch_manual_seed"], torch.get_rng_state()):
+        raise ValueError(f"{path.name} was not taken up.")
 
 
 def _drop_damaged(folder):
