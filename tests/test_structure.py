@@ -23,18 +23,22 @@ NOTEBOOKS = sorted((paths.ROOT / "notebooks").glob("*.ipynb"))
 PROFILES = sorted((paths.ROOT / "notebooks" / "profiles").glob("*.yml"))
 MAY_IMPORT = {
     "paths": set(),
-    "series": {"paths"},
+    "errors": set(),
+    "files": {"errors"},
+    "checkpoint": {"errors", "files"},
+    "series_checks": {"errors"},
+    "series": {"errors", "files", "paths", "series_checks"},
     "attention": {"attention_long"},
     "attention_long": set(),
     "precision": set(),
     "packing": set(),
-    "heads": set(),
-    "model": {"attention", "heads", "packing"},
-    "records": {"doppelganger_data", "heads", "series"},
+    "heads": {"files"},
+    "model": {"attention", "checkpoint", "files", "heads", "packing"},
+    "records": {"doppelganger_data", "errors", "files", "heads", "series"},
     "record_batches": {"heads", "packing", "preprocess", "records"},
     "seedless": {"heads", "model", "packing", "record_batches", "records", "series"},
     "train": {"precision"},
-    "doppelganger": {"series", "preprocess", "doppelganger_data"},
+    "doppelganger": {"checkpoint", "files", "series", "preprocess", "doppelganger_data"},
     "doppelganger_data": {"series", "preprocess"},
     "launch": {
         *("series", "preprocess", "model", "packing", "records", "record_batches", "train", "deps"),
@@ -57,8 +61,8 @@ MAY_IMPORT = {
     "scores": {"embedding", "series"},
     "fidelity": {"acf", "embedding", "scores", "series"},
     "privacy": {"embedding", "series"},
-    "autoregressive": {"model", "preprocess", "series"},
-    "hmm": {"autoregressive", "preprocess", "series"},
+    "autoregressive": {"checkpoint", "files", "model", "preprocess", "series"},
+    "hmm": {"autoregressive", "errors", "files", "preprocess", "series"},
     "deps": set(),
     "preprocess": {"series", "model"},
     "baselines": {"series", "preprocess"},
@@ -68,7 +72,18 @@ MAY_IMPORT = {
     "intervals": set(),
     "tables": {"paths", "series"},
     "run": {"paths"},
-    "synthesiser": {"data/table", "launch", "model", "records", "seedless", "series", "train"},
+    "synthesiser": {
+        "checkpoint",
+        "data/table",
+        "errors",
+        "files",
+        "launch",
+        "model",
+        "records",
+        "seedless",
+        "series",
+        "train",
+    },
     "own": {"paths", "run"},
     "readme": {"paths", "tables", "claims", "weak_points"},
     "cards": {"series"},
@@ -87,7 +102,7 @@ def test_import_directions(path):
     """Each module imports only what DESIGN allows; data sources know series, paths and each other."""
     inside = path.relative_to(paths.ROOT / "tst")
     if inside.parts[0] == "data":
-        allowed = {"series", "paths"}
+        allowed = {"errors", "files", "series", "paths"}
         assert all(n in allowed or n.startswith("data/") for n in names(path))
     elif path.stem != "__init__":
         assert path.stem in MAY_IMPORT, f"say in MAY_IMPORT what {path.stem} may import"

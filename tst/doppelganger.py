@@ -15,12 +15,13 @@ from numbers import Integral
 from pathlib import Path
 
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 from torch import nn
 from torch.nn import functional as F
 
-from tst import series
+from tst import checkpoint, series
 from tst.doppelganger_data import DGBatches, Draw, Schema, attribute_sizes
+from tst.files import record
 from tst.preprocess import N_FLAGS
 from tst.series import DataError
 
@@ -222,11 +223,13 @@ class DoppelGANger(nn.Module):
 
     @classmethod
     def load(cls, folder):
-        """Read what `save` wrote, in evaluation mode."""
-        facts = json.loads((Path(folder) / "model.json").read_text())
-        model = cls(DGConfig.from_dict(facts["config"]), facts["schema"] and Schema(**facts["schema"]))
-        model.load_state_dict(load_file(Path(folder) / "model.safetensors"))
-        return model.eval()
+        """Read what `save` wrote, in evaluation mode; raises DataError where it is missing, damaged or another's."""
+        return checkpoint.load(folder, cls._plan)
+
+    @classmethod
+    def _plan(cls, facts, held):
+        config, schema = record(DGConfig, facts["config"]), facts["schema"] and record(Schema, facts["schema"])
+        return lambda: cls(config, schema)
 
 
 def _mlp(n_inputs, n_outputs, width):
