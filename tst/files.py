@@ -186,7 +186,9 @@ def read_parquet(path, remedy="place the file again", name=None):
         texts = [f.name for f in schema if _is_text(f.type)]
         table = pq.ParquetFile(path, read_dictionary=texts).read()
         check_room(sum(map(_inflated, table.columns)), name)
-        return table.cast(schema).to_pandas()
+        table = table.cast(schema)
+        table.validate(full=True)  # text that is no UTF-8, places outside of their dictionary
+        return table.to_pandas()
 
 
 def _is_text(kind):

@@ -18,7 +18,8 @@ def check_facts(series):
             raise DataError(f"{where}: {field} is {repr(getattr(series, field))[:40]}; give a text.")
     if not isinstance(series.attributes, pd.DataFrame) or not series.attributes.columns.is_unique:
         raise DataError(f"{where}: attributes must be a DataFrame with distinct columns; rename what stands twice.")
-    parts = [getattr(f, part, None) for f in series.features for part in ("name", "kind", "unit")]
+    features = series.features if isinstance(series.features, list | tuple) else []
+    parts = [getattr(f, part, None) for f in features for part in ("name", "kind", "unit")]
     if not parts or not all(isinstance(part, str) for part in parts):
         raise DataError(f"{where}: each of the features needs a name, a kind and a unit as text; give one or more.")
     if series.origin not in ORIGINS:

@@ -101,7 +101,10 @@ def _check_types(settings, where):
                 "a list of columns, in quotes if need be",
             )
         elif key == "window":
-            good, wanted = isinstance(value, int) and not isinstance(value, bool) and value >= 0, "a number of rows"
+            good, wanted = (
+                isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**31,
+                "a number of rows",
+            )
         else:
             good, wanted = isinstance(value, str) or (value is None and key != "gaps"), "one name, in quotes if need be"
         if not good:

@@ -64,6 +64,7 @@ class Table:
         key = roles.guess_id(frame, time, chosen)
         rows = Rows(frame, key, time, chosen)
         made = _settle(rows)
+        made._ids(len(rows.first))  # refuses now what cannot be written later
         return made, made.to_series(rows, name)
 
     def to_series(self, rows, name):
@@ -166,9 +167,20 @@ class Table:
     def _ids(self, n):
         dtype = types.pandas_dtype(self.id.dtype)
         if columns.is_number(pd.Series([], dtype=dtype)):
+            self._check_room_for_ids(n)
             return pd.Series(np.arange(self.next_id, self.next_id + n), name=self.id.name).astype(dtype)
         names = pd.Series([f"synthetic-{i:0{len(str(n))}d}" for i in range(1, n + 1)], name=self.id.name)
         return names.astype("category") if isinstance(dtype, pd.CategoricalDtype) else names.astype(dtype)
+
+    def _check_room_for_ids(self, n):
+        """Raise DataError where the id's dtype cannot count on for n series."""
+        dtype = types.pandas_dtype(self.id.dtype)
+        dtype = getattr(dtype, "numpy_dtype", dtype)
+        if dtype.kind in "iu" and self.next_id + n > np.iinfo(dtype).max:
+            raise DataError(
+                f"column '{self.id.name}' ends at {self.next_id - 1}, so that {dtype} has no room for {n:,} new ids: "
+                "give smaller numbers, or text."
+            )
 
     def _attribute(self, column, series, rng):
         if column.kind == "name":
