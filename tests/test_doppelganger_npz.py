@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tst import files
+from tst import reading
 from tst.data import doppelganger_npz
 from tst.series import DataError, Feature, from_list
 
@@ -86,7 +86,7 @@ def test_truncated_missing_and_bloated(tmp_path, monkeypatch):
     path.write_bytes(whole[:100])
     with pytest.raises(DataError, match="cannot read"):
         doppelganger_npz.load(tmp_path)
-    monkeypatch.setattr(files, "room", lambda: 2**20)
+    monkeypatch.setattr(reading, "room", lambda: 2**20)
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         for name in doppelganger_npz.ARRAYS:
             archive.writestr(f"{name}.npy", bytes(2**19))

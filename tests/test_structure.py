@@ -24,21 +24,21 @@ PROFILES = sorted((paths.ROOT / "notebooks" / "profiles").glob("*.yml"))
 MAY_IMPORT = {
     "paths": set(),
     "errors": set(),
-    "files": {"errors"},
-    "checkpoint": {"errors", "files"},
+    "reading": {"errors"},
+    "loading": {"errors", "reading"},
     "series_checks": {"errors"},
-    "series": {"errors", "files", "paths", "series_checks"},
+    "series": {"errors", "reading", "paths", "series_checks"},
     "attention": {"attention_long"},
     "attention_long": set(),
     "precision": set(),
     "packing": set(),
-    "heads": {"files"},
-    "model": {"attention", "checkpoint", "files", "heads", "packing"},
-    "records": {"doppelganger_data", "errors", "files", "heads", "series"},
+    "heads": {"reading"},
+    "model": {"attention", "loading", "reading", "heads", "packing"},
+    "records": {"doppelganger_data", "errors", "reading", "heads", "series"},
     "record_batches": {"heads", "packing", "preprocess", "records"},
     "seedless": {"heads", "model", "packing", "record_batches", "records", "series"},
     "train": {"precision"},
-    "doppelganger": {"checkpoint", "files", "series", "preprocess", "doppelganger_data"},
+    "doppelganger": {"loading", "reading", "series", "preprocess", "doppelganger_data"},
     "doppelganger_data": {"series", "preprocess"},
     "launch": {
         *("series", "preprocess", "model", "packing", "records", "record_batches", "train", "deps"),
@@ -61,8 +61,8 @@ MAY_IMPORT = {
     "scores": {"embedding", "series"},
     "fidelity": {"acf", "embedding", "scores", "series"},
     "privacy": {"embedding", "series"},
-    "autoregressive": {"checkpoint", "files", "model", "preprocess", "series"},
-    "hmm": {"autoregressive", "errors", "files", "preprocess", "series"},
+    "autoregressive": {"loading", "reading", "model", "preprocess", "series"},
+    "hmm": {"autoregressive", "errors", "reading", "preprocess", "series"},
     "deps": set(),
     "preprocess": {"series", "model"},
     "baselines": {"series", "preprocess"},
@@ -73,10 +73,10 @@ MAY_IMPORT = {
     "tables": {"paths", "series"},
     "run": {"paths"},
     "synthesiser": {
-        "checkpoint",
+        "loading",
         "data/table",
         "errors",
-        "files",
+        "reading",
         "launch",
         "model",
         "records",
@@ -102,7 +102,7 @@ def test_import_directions(path):
     """Each module imports only what DESIGN allows; data sources know series, paths and each other."""
     inside = path.relative_to(paths.ROOT / "tst")
     if inside.parts[0] == "data":
-        allowed = {"errors", "files", "series", "paths"}
+        allowed = {"errors", "reading", "series", "paths"}
         assert all(n in allowed or n.startswith("data/") for n in names(path))
     elif path.stem != "__init__":
         assert path.stem in MAY_IMPORT, f"say in MAY_IMPORT what {path.stem} may import"

@@ -18,10 +18,10 @@ from safetensors.torch import save_file
 from torch import nn
 from torch.nn.utils.rnn import pack_sequence, pad_packed_sequence
 
-from tst import checkpoint
-from tst.files import record
+from tst import loading
 from tst.model import ACTIVATIONS, masked_mse
 from tst.preprocess import BOUNDS, N_FLAGS, PackedBatches, add_flags, window_lengths
+from tst.reading import record
 from tst.series import DataError
 
 BATCH_SIZE = 4096  # series generated at a time
@@ -101,7 +101,7 @@ class Autoregressive(nn.Module):
     @classmethod
     def load(cls, folder):
         """Read what `save` wrote, in evaluation mode; raises DataError where it is missing, damaged or another model's."""
-        return checkpoint.load(folder, cls._plan, f"{cls.key} model")
+        return loading.load(folder, cls._plan, f"{cls.key} model")
 
     @classmethod
     def _plan(cls, facts, held):

@@ -19,10 +19,10 @@ from safetensors.torch import save_file
 from torch import nn
 from torch.nn import functional as F
 
-from tst import checkpoint, series
+from tst import loading, series
 from tst.doppelganger_data import DGBatches, Draw, Schema, attribute_sizes
-from tst.files import record
 from tst.preprocess import N_FLAGS
+from tst.reading import record
 from tst.series import DataError
 
 __all__ = ["PLAYERS", "DGBatches", "DGConfig", "DoppelGANger", "attribute_sizes", "sample"]  # what a notebook uses
@@ -224,7 +224,7 @@ class DoppelGANger(nn.Module):
     @classmethod
     def load(cls, folder):
         """Read what `save` wrote, in evaluation mode; raises DataError where it is missing, damaged or another's."""
-        return checkpoint.load(folder, cls._plan)
+        return loading.load(folder, cls._plan)
 
     @classmethod
     def _plan(cls, facts, held):

@@ -15,7 +15,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from tst.files import record
+from tst.reading import record
 
 POINTS = {"sigmoid": (torch.sigmoid, 0.0, 1.0), "tanh": (torch.tanh, -1.0, 1.0)}
 HEADS = (*POINTS, "mixture", "quantised")

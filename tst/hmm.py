@@ -14,8 +14,8 @@ from hmmlearn.hmm import GaussianHMM
 
 from tst.autoregressive import assemble, attribute_columns, check_fit, check_request, in_series_order
 from tst.errors import sound
-from tst.files import read_arrays
 from tst.preprocess import N_FLAGS, add_flags
+from tst.reading import read_arrays
 from tst.series import DataError
 
 # Of every transition and mean: nothing follows the state of the last record, and an empty state has no mean.

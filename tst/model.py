@@ -19,10 +19,10 @@ from safetensors.torch import save_file
 from torch import nn
 from torch.nn import functional as F
 
-from tst import checkpoint
+from tst import loading
 from tst.attention import Dropout, alibi_slopes, causal_attention, newest_attention, parse_kind, rotate, sinusoids
-from tst.files import record
 from tst.heads import HEADS, ChainHead, Layout, encode
+from tst.reading import record
 
 ACTIVATIONS = {"sigmoid": torch.sigmoid, "tanh": torch.tanh}
 POSITIONS = ("sinusoidal", "rope", "alibi")
@@ -258,7 +258,7 @@ class TST(nn.Module):
     @classmethod
     def load(cls, folder):
         """Read what `save` wrote, in evaluation mode; raises DataError where it is missing, damaged or another's."""
-        return checkpoint.load(folder, cls.plan)
+        return loading.load(folder, cls.plan)
 
     @classmethod
     def plan(cls, facts, held):

@@ -17,8 +17,8 @@ import torch
 
 from tst.doppelganger_data import known_categories
 from tst.errors import sound
-from tst.files import read_json, record
 from tst.heads import FAR, Dim, Layout, Target
+from tst.reading import read_json, record
 from tst.series import DataError, Feature, SeriesSet
 
 N_BINS = 64

@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 from sklearn.model_selection import GroupShuffleSplit, train_test_split
 
-from tst import files, series_checks
+from tst import reading, series_checks
 from tst.errors import DataError, sound
 
 ORIGINS, FORMAT = series_checks.ORIGINS, "seriesset-1"
@@ -224,12 +224,12 @@ class SeriesSet:
         if missing:
             raise DataError(f"no series set at {folder}: {missing[0]} is missing; run 01-data first.")
         with sound(f"the series set at {folder} is damaged", "run 01-data again"):
-            meta = files.read_json(folder / "meta.json")
+            meta = reading.read_json(folder / "meta.json")
             form, digest = meta.pop("format"), meta.pop("sha256")
             if form != FORMAT:
                 raise DataError(f"the series set at {folder} has format '{form}', this version reads '{FORMAT}'.")
-            arrays = {name: files.read_array(folder / f"{name}.npy") for name in ("values", "lengths")}
-            attributes = files.read_parquet(folder / "attributes.parquet", "run 01-data again")
+            arrays = {name: reading.read_array(folder / f"{name}.npy") for name in ("values", "lengths")}
+            attributes = reading.read_parquet(folder / "attributes.parquet", "run 01-data again")
             if attributes.columns.empty:  # parquet keeps no number of rows without columns
                 attributes = pd.DataFrame(index=range(len(arrays["lengths"])))
             features = [Feature(*f) for f in meta.pop("features")]

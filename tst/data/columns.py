@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from pandas.api import types
 
-from tst.files import record
+from tst.reading import record
 from tst.series import DataError
 
 LARGEST = 1e30  # of what float32 holds with room for squares and margins

@@ -21,7 +21,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from tst import files
+from tst import reading
 from tst.errors import sound
 from tst.series import DataError, Feature, SeriesSet
 
@@ -82,7 +82,7 @@ def _columns(folder):
         raise DataError(
             f"{folder} has no columns.yml or columns.json{why}: write one as tst/data/doppelganger_npz.py shows."
         )
-    columns = files.read_yaml(found[0], "correct it")
+    columns = reading.read_yaml(found[0], "correct it")
     try:
         good = all(_described(columns[part]) for part in ("features", "attributes"))
     except (KeyError, TypeError):
@@ -107,7 +107,7 @@ def _arrays(path):
     if not path.is_file():
         raise DataError(f"{path} is missing: put DG's data_train.npz there.")
     with sound(f"cannot read {path}", f"DG's format needs {', '.join(ARRAYS)}"):
-        arrays = files.read_arrays(path, ARRAYS)
+        arrays = reading.read_arrays(path, ARRAYS)
     _check_arrays(arrays, path)
     return arrays
 

@@ -19,7 +19,7 @@ import polars as pl
 from tqdm import tqdm
 
 from tst.errors import sound
-from tst.files import check_gzip
+from tst.reading import check_gzip
 from tst.series import DataError, Feature, SeriesSet
 
 N_PARTS = 500

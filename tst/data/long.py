@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
-from tst.files import read_parquet
+from tst.reading import read_parquet
 from tst.series import DataError, SeriesSet
 
 

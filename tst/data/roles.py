@@ -13,7 +13,7 @@ import pandas as pd
 from pandas.api import types
 
 from tst.data.clock import is_time
-from tst.files import read_yaml
+from tst.reading import read_yaml
 from tst.series import DataError
 
 ID_NAMES = re.compile(r"(^|_)(id|series|key|unit|instance|name|page|device|host|task|job|user|item)s?$", re.I)

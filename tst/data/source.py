@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from pandas.api import types
 
-from tst import files
+from tst import reading
 from tst.errors import DataError, why
 
 PLAIN = (str, int, float, bool, np.number, np.bool_)
@@ -39,8 +39,8 @@ def _read_file(path):
     try:
         suffix = path.suffix.lower()
         if suffix in (".parquet", ".pq"):
-            return files.read_parquet(path, "give CSV, CSV.gz or Parquet", path.name)
-        files.check_csv(path, suffix == ".gz")
+            return reading.read_parquet(path, "give CSV, CSV.gz or Parquet", path.name)
+        reading.check_csv(path, suffix == ".gz")
         return _read_csv(path, {"low_memory": False, "compression": "gzip" if suffix == ".gz" else None})
     except pd.errors.EmptyDataError:
         raise DataError(f"{path.name} is empty: give a table with a heading and rows.") from None

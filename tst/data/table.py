@@ -16,7 +16,7 @@ from tst.data.columns import MISSING, Column
 from tst.data.roles import Roles
 from tst.data.rows import Rows
 from tst.data.source import read
-from tst.files import record
+from tst.reading import record
 from tst.series import DataError, Feature, SeriesSet
 
 RESERVED = ("all",)  # names of features that the measures of fidelity keep for themselves

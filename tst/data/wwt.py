@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 import polars as pl
 
-from tst.files import read_parquet
+from tst.reading import read_parquet
 from tst.series import DataError, Feature, SeriesSet
 
 N_DAYS = 550

@@ -9,7 +9,7 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import load_file
 
-from tst import files
+from tst import reading
 from tst.errors import DataError, sound
 
 AGAIN = "train it again"
@@ -32,7 +32,7 @@ def load(folder, plan, what="model"):
             raise DataError(f"no {what} at {folder}: {path.name} is missing; train it first.")
     with sound(f"no sound {what} at {folder}", AGAIN):
         held = Held(paths[1], what)
-        build = plan(files.read_json(paths[0]), held)
+        build = plan(reading.read_json(paths[0]), held)
         _compare(build, held)
         model = build()
         model.load_state_dict(load_file(paths[1]))
@@ -67,4 +67,4 @@ def _compare(build, held):
         if wanted.get(key) != held.shapes.get(key):
             where = f"no sound {held.what} at {held.path.parent}: model.json asks for {key} of shape {wanted.get(key)}"
             raise DataError(f"{where}, the weights have {held.shapes.get(key)}; {AGAIN}.")
-    files.check_room(8 * sum(buffer.numel() * buffer.element_size() for buffer in model.buffers()), held.path.parent)
+    reading.check_room(8 * sum(buffer.numel() * buffer.element_size() for buffer in model.buffers()), held.path.parent)
