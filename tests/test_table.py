@@ -313,4 +313,6 @@ def test_an_index_with_a_name_is_a_column(tmp_path):
 
 def test_a_column_with_broken_lines_in_its_name():
     """The sentence stays one line."""
-    assert "a b" in error(make().rename(columns={"cpu": "a\nb"}).assign(**{"a\nb": np.inf}))
+    frame = make().rename(columns={"cpu": "a\nb"})
+    frame.loc[3, "a\nb"] = np.inf
+    assert "column 'a b' holds inf in row 4" in error(frame)

@@ -29,7 +29,7 @@ TIMES = {
     "year 9999": np.array(["9999-12-29", "9999-12-30", "9999-12-31"] * 4, "datetime64[us]"),
     "far text": np.array(["0001-01-01", "5000-01-02", "9999-12-31"] * 4),
     "same": np.zeros(N),
-    "infinite": STEPS * np.inf,
+    "infinite": np.where(STEPS, np.inf, 0.0),
     "huge": STEPS * 1e300,
     "gaps": np.where(np.arange(N) % 5, STEPS, np.nan),
     "duration": pd.to_timedelta(STEPS, "h"),

@@ -23,7 +23,7 @@ from tst.errors import DataError, sound
 
 GIB = 2**30
 MOST = 16 * GIB  # bytes that a file may inflate to; the paper's GCUT (50,000 x 2,500 x 9 in float64) has 9 GiB
-MAX_JSON, MAX_YAML = 64 * 2**20, 2**20  # bytes
+MAX_JSON, MAX_YAML, DEPTH = 64 * 2**20, 2**18, 50  # bytes, bytes, lists within lists
 DEFLATE = 1032  # times that deflate can shrink a file at most
 NUMBERS = "fiub"  # kinds of dtype
 CHUNK = 2**20
@@ -46,9 +46,7 @@ def check_room(n_bytes, path):
 def text(path, most):
     """Return a small file's text."""
     if os.stat(path).st_size > most:
-        raise DataError(
-            f"{path} has more than {most / 2**20:.0f} MiB, too much for a description: give the right file."
-        )
+        raise DataError(f"{path} has more than {most // 1024:,} KiB, too much for a description: give the right file.")
     return Path(path).read_text(encoding="utf-8")
 
 
@@ -64,14 +62,23 @@ def read_yaml(path, remedy="correct it"):
     """Return what a YAML file holds; raises DataError where it is none, or has aliases, which a small file can nest."""
     try:
         content = text(path, MAX_YAML)
-        if any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(content, yaml.SafeLoader)):
-            raise DataError(f"{path} has an alias (*name): write the value out instead.")
+        _check_events(yaml.parse(content, yaml.SafeLoader), path)
         return yaml.safe_load(content)
     except DataError:
         raise
     except Exception as error:  # beside YAMLError, ValueError of a date, KeyError of a truth value, RecursionError
         first = (str(error).splitlines() or [type(error).__name__])[0]
         raise DataError(f"{path} is no YAML ({first[:100]}): {remedy}.") from None
+
+
+def _check_events(events, path):
+    """Raise DataError where a YAML has an alias, or lists within lists without an end, which take time without one."""
+    depth = 0
+    for event in events:
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        if isinstance(event, yaml.AliasEvent) or depth > DEPTH:
+            what = f"lists within lists, more than {DEPTH}" if depth > DEPTH else "an alias (*name)"
+            raise DataError(f"{path} has {what}: write the values out instead.")
 
 
 def record(cls, mapping):
