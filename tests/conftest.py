@@ -1,6 +1,25 @@
-"""What all tests share: the tests' own helper modules, one thread."""
+"""What all tests share: the tests' own helper modules, one thread, how hard Hypothesis tries."""
 
 import sys
 from pathlib import Path
 
+from hypothesis import HealthCheck, settings
+
 sys.path.insert(0, str(Path(__file__).parent))
+
+QUIET = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow, HealthCheck.data_too_large]}
+settings.register_profile("default", max_examples=25, derandomize=True, database=None, **QUIET)
+settings.register_profile("nightly", max_examples=500, derandomize=False, print_blob=True, **QUIET)
+settings.load_profile("default")
+
+
+def pytest_addoption(parser):
+    """Add --fuzz-report."""
+    parser.addoption("--fuzz-report", help="write how the cases of tests/test_fuzz.py ended, a CSV, to this path")
+
+
+def pytest_sessionfinish(session):
+    """Write the report of the doors that were fuzzed in this process."""
+    path, fuzzing = session.config.getoption("--fuzz-report"), sys.modules.get("fuzzing")
+    if path and fuzzing and fuzzing.TALLY:
+        Path(path).write_text(fuzzing.report())

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from tst import reading
 from tst.data import doppelganger_npz
 from tst.series import DataError, Feature, from_list
 
@@ -61,7 +62,7 @@ def damage(folder, **arrays):
         ({"data_gen_flag": np.ones((3, 5))}, "do not fit"),
         ({"data_feature": np.ones((3, 4, 3))}, "3 columns, the description names 2"),
         ({"data_attribute": np.ones((3, 4))}, "4 columns, the description asks for 3"),
-        ({"data_attribute": np.array([[{}]] * 3, dtype=object)}, "cannot read"),
+        ({"data_attribute": np.array([[{}]] * 3, dtype=object)}, "holds object, neither numbers nor text"),
         ({"data_feature": np.full((3, 4, 2), np.nan)}, "missing or infinite"),
         ({"data_feature": np.full((3, 4, 2), "x")}, "data_feature holds <U1, not numbers"),
         ({"data_gen_flag": np.ones(3)}, "do not fit"),
@@ -85,9 +86,10 @@ def test_truncated_missing_and_bloated(tmp_path, monkeypatch):
     path.write_bytes(whole[:100])
     with pytest.raises(DataError, match="cannot read"):
         doppelganger_npz.load(tmp_path)
-    monkeypatch.setattr(doppelganger_npz, "MAX_BYTES", 2**20)
+    monkeypatch.setattr(reading, "room", lambda: 2**20)
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
-        archive.writestr("data_feature.npy", bytes(2**22))
+        for name in doppelganger_npz.ARRAYS:
+            archive.writestr(f"{name}.npy", bytes(2**19))
     with pytest.raises(DataError, match="would inflate"):
         doppelganger_npz.load(tmp_path)
     path.unlink()
@@ -129,7 +131,7 @@ def test_a_bad_description(tmp_path, text):
     """A description that is no YAML, lacks a list or a name, or says one twice is refused."""
     doppelganger_npz.save(make(), tmp_path)
     (tmp_path / "columns.yml").write_text(text)
-    with pytest.raises(DataError, match="no description of columns"):
+    with pytest.raises(DataError, match="is no description of columns|is no YAML"):
         doppelganger_npz.load(tmp_path)
 
 

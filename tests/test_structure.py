@@ -26,18 +26,22 @@ MAY_IMPORT = {
     "files": set(),
     "weights": {"files"},
     "checkpoints": {"files"},
-    "series": {"files", "paths"},
+    "errors": set(),
+    "reading": {"errors"},
+    "loading": {"errors", "reading"},
+    "series_checks": {"errors"},
+    "series": {"errors", "files", "reading", "paths", "series_checks"},
     "attention": {"attention_long"},
     "attention_long": set(),
     "precision": set(),
     "packing": set(),
-    "heads": set(),
-    "model": {"attention", "heads", "packing", "weights"},
-    "records": {"files", "doppelganger_data", "heads", "series"},
+    "heads": {"reading"},
+    "model": {"attention", "loading", "reading", "heads", "packing", "weights"},
+    "records": {"doppelganger_data", "errors", "files", "reading", "heads", "series"},
     "record_batches": {"heads", "packing", "preprocess", "records"},
     "seedless": {"heads", "model", "packing", "record_batches", "records", "series"},
     "train": {"checkpoints", "files", "precision"},
-    "doppelganger": {"series", "preprocess", "doppelganger_data", "weights"},
+    "doppelganger": {"loading", "reading", "series", "preprocess", "doppelganger_data", "weights"},
     "doppelganger_data": {"series", "preprocess"},
     "launch": {
         *("series", "preprocess", "model", "packing", "records", "record_batches", "train", "deps", "files"),
@@ -60,8 +64,8 @@ MAY_IMPORT = {
     "scores": {"embedding", "series"},
     "fidelity": {"acf", "embedding", "scores", "series"},
     "privacy": {"embedding", "series"},
-    "autoregressive": {"model", "preprocess", "series", "weights"},
-    "hmm": {"autoregressive", "files", "preprocess", "series"},
+    "autoregressive": {"loading", "reading", "model", "preprocess", "series", "weights"},
+    "hmm": {"autoregressive", "errors", "files", "reading", "preprocess", "series"},
     "deps": set(),
     "preprocess": {"series", "model"},
     "baselines": {"series", "preprocess"},
@@ -70,8 +74,10 @@ MAY_IMPORT = {
     "downstream": {"classifiers", "series"},
     "intervals": set(),
     "tables": {"files", "paths", "series"},
-    "run": {"files", "paths"},
-    "synthesiser": {"data/table", "launch", "model", "records", "seedless", "series", "train"},
+    "run": {"errors", "files", "paths", "reading"},
+    "synthesiser": {
+        *("loading", "data/table", "errors", "reading", "launch", "model", "records", "seedless", "series", "train"),
+    },
     "own": {"files", "paths", "run"},
     "readme": {"files", "paths", "tables", "claims", "weak_points"},
     "cards": {"files", "series"},
@@ -90,7 +96,7 @@ def test_import_directions(path):
     """Each module imports only what DESIGN allows; data sources know series, paths and each other."""
     inside = path.relative_to(paths.ROOT / "tst")
     if inside.parts[0] == "data":
-        allowed = {"files", "series", "paths"}
+        allowed = {"errors", "files", "reading", "series", "paths"}
         assert all(n in allowed or n.startswith("data/") for n in names(path))
     elif path.stem != "__init__":
         assert path.stem in MAY_IMPORT, f"say in MAY_IMPORT what {path.stem} may import"

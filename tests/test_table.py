@@ -2,6 +2,8 @@
 
 import io
 import json
+from datetime import date, timedelta
+from decimal import Decimal
 
 import numpy as np
 import pandas as pd
@@ -260,3 +262,57 @@ def test_the_example_is_what_the_simulator_makes():
     assert path.read_text() == example.table().to_csv(index=False) and path.stat().st_size <= 200_000
     shown = Table.fit(path)[0].roles().set_index("column")["role"]
     assert shown[["task", "time", "status", "machine"]].tolist() == ["id", "time", "attribute", "attribute"]
+
+
+# ---- what fuzzing found
+
+
+def test_a_row_longer_than_the_heading(tmp_path):
+    """pandas would take the first column for an index, and every value would stand under its neighbour's name."""
+    lines = read_back(make()).to_csv(index=False).splitlines()
+    (tmp_path / "t.csv").write_text("\n".join([lines[0], *(f"{line},9" for line in lines[1:])]))
+    assert "t.csv has rows with more values than the heading has names" in error(tmp_path / "t.csv")
+
+
+def test_a_name_twice_in_a_csv(tmp_path):
+    """pandas would rename the second, and the synthetic table would have a column that the original lacks."""
+    (tmp_path / "t.csv").write_text("id,t,x,x\na,1,2,3\n")
+    assert error(tmp_path / "t.csv") == "t.csv has two columns named 'x': rename one."
+
+
+def test_values_that_are_no_plain_ones():
+    """Lists, intervals, periods, bytes, complex numbers and categories of dates are named; days and decimals are taken."""
+    frame, n = make(), len(make())
+    dates = pd.Categorical(pd.to_datetime(["2024-01-01", "2024-01-02"] * n)[:n])
+    for values in ([[1]] * n, pd.interval_range(0, n), pd.period_range("2024", periods=n), [b"x"] * n, dates):
+        assert "column 'cpu' holds values of type" in error(frame.assign(cpu=pd.Series(values)))
+    assert "holds values of type complex" in error(frame.assign(cpu=1j))
+    days = pd.Series([date(2024, 1, 1) + timedelta(int(k)) for k in frame.groupby("host").cumcount()])
+    table, series = Table.fit(frame.assign(when=days, cpu=[Decimal(k) / 4 for k in range(n)]))
+    assert table.to_frame(series)["when"].dtype.kind == "M" and (series.values[:, 0] * 4 % 1 == 0).all()
+
+
+def test_ids_that_leave_no_room():
+    """New ids follow the greatest; where none can, it is said before anything is learned."""
+    frame = make(6)
+    frame["host"] = 2**63 - 1 - frame["host"].str[1:].astype(int) + 100
+    assert "column 'host' ends at 9223372036854775807, so that int64 has no room for 6 new ids" in error(frame)
+    frame["host"] = (2**63 - 1 - frame["host"]).astype("int8")
+    table, series = Table.fit(frame)
+    with pytest.raises(DataError, match="int8 has no room for 126 new ids"):
+        table._ids(126)
+
+
+def test_an_index_with_a_name_is_a_column(tmp_path):
+    """As Parquet keeps it; one without a name is not."""
+    frame = make()
+    frame.set_index("host").to_parquet(tmp_path / "t.parquet")
+    (_, found), (_, plain) = Table.fit(tmp_path / "t.parquet"), Table.fit(frame)
+    assert found.lengths.tolist() == plain.lengths.tolist()
+
+
+def test_a_column_with_broken_lines_in_its_name():
+    """The sentence stays one line."""
+    frame = make().rename(columns={"cpu": "a\nb"})
+    frame.loc[3, "a\nb"] = np.inf
+    assert "column 'a b' holds inf in row 4" in error(frame)

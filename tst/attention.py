@@ -209,6 +209,16 @@ def rotate(x, position):
     return torch.view_as_real(turned).flatten(-2).to(x.dtype)
 
 
+def sinusoids(n_positions, d_model):
+    """Return the sinusoidal positions of Vaswani et al. (2017, section 3.5), shape (n_positions, d_model)."""
+    position = torch.arange(n_positions, dtype=torch.float64)[:, None]
+    rate = torch.exp(torch.arange(0, d_model, 2, dtype=torch.float64) * (-math.log(10000.0) / d_model))
+    table = torch.zeros(n_positions, d_model, dtype=torch.float64)
+    table[:, 0::2] = torch.sin(position * rate)
+    table[:, 1::2] = torch.cos(position * rate)[:, : d_model // 2]
+    return table.to(torch.get_default_dtype())
+
+
 def alibi_slopes(n_head):
     """Return how much a head's scores fall with each step of distance, float (n_head,): 2^(-8 h / n_head), h from 1."""
     return 2.0 ** (-8 * torch.arange(1, n_head + 1, dtype=torch.float64) / n_head).to(torch.get_default_dtype())

@@ -7,21 +7,18 @@ TST's; the Gaussian is joint, independent of the attributes, clipped to the data
 per-series normaliser, loc and scale come from the training series that gave the attributes.
 """
 
-import json
 from dataclasses import asdict, dataclass, replace
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file
 from torch import nn
 from torch.nn.utils.rnn import pack_sequence, pad_packed_sequence
 
-from tst import weights
+from tst import loading, weights
 from tst.model import ACTIVATIONS, masked_mse
 from tst.preprocess import BOUNDS, N_FLAGS, PackedBatches, add_flags, window_lengths
+from tst.reading import record
 from tst.series import DataError
 
 BATCH_SIZE = 4096  # series generated at a time
@@ -98,15 +95,13 @@ class Autoregressive(nn.Module):
     @classmethod
     def load(cls, folder):
         """Read what `save` wrote, in evaluation mode; raises DataError where it is missing, damaged or another model's."""
-        try:
-            model = cls(cls.Config(**json.loads((Path(folder) / "model.json").read_text())))
-            model.load_state_dict(load_file(Path(folder) / "model.safetensors"))
-        except FileNotFoundError:
-            raise DataError(f"no {cls.key} model at {folder}; train it first.") from None
-        except (ValueError, TypeError, RuntimeError, SafetensorError) as error:
-            why = " ".join(str(error).split())[:200]
-            raise DataError(f"no sound {cls.key} model at {folder} ({why}); train it again.") from None
-        return model.eval()
+        return loading.load(folder, cls._plan, f"{cls.key} model")
+
+    @classmethod
+    def _plan(cls, facts, held):
+        config = record(cls.Config, facts)
+        held.check("n_layer", getattr(config, "n_layer", 0), len(held.shapes))
+        return lambda: cls(config)
 
 
 class AR(Autoregressive):

@@ -8,20 +8,18 @@ features. From the authors' code, where the paper is silent: batch norm in the M
 out (`Critic`), the synthetic series of a step serve all its losses, and series that have ended are rolled no further.
 """
 
-import json
 from dataclasses import asdict, dataclass, fields
 from itertools import pairwise
 from numbers import Integral
-from pathlib import Path
 
 import torch
-from safetensors.torch import load_file
 from torch import nn
 from torch.nn import functional as F
 
-from tst import series, weights
+from tst import loading, series, weights
 from tst.doppelganger_data import DGBatches, Draw, Schema, attribute_sizes
 from tst.preprocess import N_FLAGS
+from tst.reading import record
 from tst.series import DataError
 
 __all__ = ["PLAYERS", "DGBatches", "DGConfig", "DoppelGANger", "attribute_sizes", "sample"]  # what a notebook uses
@@ -220,11 +218,13 @@ class DoppelGANger(nn.Module):
 
     @classmethod
     def load(cls, folder):
-        """Read what `save` wrote, in evaluation mode."""
-        facts = json.loads((Path(folder) / "model.json").read_text())
-        model = cls(DGConfig.from_dict(facts["config"]), facts["schema"] and Schema(**facts["schema"]))
-        model.load_state_dict(load_file(Path(folder) / "model.safetensors"))
-        return model.eval()
+        """Read what `save` wrote, in evaluation mode; raises DataError where it is missing, damaged or another's."""
+        return loading.load(folder, cls._plan)
+
+    @classmethod
+    def _plan(cls, facts, held):
+        config, schema = record(DGConfig, facts["config"]), facts["schema"] and record(Schema, facts["schema"])
+        return lambda: cls(config, schema)
 
 
 def _mlp(n_inputs, n_outputs, width):

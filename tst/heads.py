@@ -15,8 +15,11 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from tst.reading import record
+
 POINTS = {"sigmoid": (torch.sigmoid, 0.0, 1.0), "tanh": (torch.tanh, -1.0, 1.0)}
 HEADS = (*POINTS, "mixture", "quantised")
+DIM, PARTS = ("kind", "levels", "repeats"), ("step", "attributes")
 N_COMPONENTS = 5
 N_HIDDEN = 32  # hidden units a dimension
 LOG_SCALES = -7.0, 4.0
@@ -27,9 +30,7 @@ FAR = 1e6  # stands for infinity in scaled units: sums with it stay finite in fl
 class Dim:
     """One number of a step: its kind, the levels of a categorical one, whether exact repeats have a gate."""
 
-    kind: str = (
-        "continuous"  # continuous, categorical, stop (a hazard) or flags (the paper's two, by MSE, no randomness)
-    )
+    kind: str = "continuous"  # or categorical, stop (a hazard), flags (the paper's two, by MSE, no randomness)
     levels: int = 0
     repeats: bool = False
 
@@ -61,12 +62,20 @@ class Layout:
     @classmethod
     def from_dict(cls, mapping):
         """Return the layout of a mapping that JSON held; `to_dict` is the inverse."""
-        step, attributes = (tuple(Dim(*d) for d in mapping[k]) for k in ("step", "attributes"))
+        step, attributes = (tuple(record(Dim, dict(zip(DIM, d, strict=True))) for d in mapping[k]) for k in PARTS)
         return cls(step, attributes, *(tuple(map(tuple, mapping[k])) for k in ("edges", "attribute_edges")))
+
+    def n_weights(self, patch):
+        """Return the least number of weights that heads of this layout have: more than what they loop over."""
+        most = 0
+        for dims, edges, S in ((self.step, self.edges, patch), (self.attributes, self.attribute_edges, 1)):
+            width, n_edges = sum(abs(d.width) for d in dims), max(map(len, edges), default=0)
+            most = max(most, S * len(dims) * N_HIDDEN * max(S * width, 1), S * len(dims) * n_edges)
+        return most
 
     def to_dict(self):
         """Return a mapping that JSON can hold."""
-        dims = {k: [astuple(d) for d in getattr(self, k)] for k in ("step", "attributes")}
+        dims = {k: [astuple(d) for d in getattr(self, k)] for k in PARTS}
         return dims | {k: [list(e) for e in getattr(self, k)] for k in ("edges", "attribute_edges")}
 
 

@@ -6,8 +6,7 @@ clipped to the bounds of the training data; under a per-series normaliser, loc a
 their own, independent of the attributes too; a large training set is thinned to `max_rows`.
 """
 
-import zipfile
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +14,9 @@ from hmmlearn.hmm import GaussianHMM
 
 from tst import files
 from tst.autoregressive import assemble, attribute_columns, check_fit, check_request, in_series_order
+from tst.errors import sound
 from tst.preprocess import N_FLAGS, add_flags
+from tst.reading import read_arrays
 from tst.series import DataError
 
 # Of every transition and mean: nothing follows the state of the last record, and an empty state has no mean.
@@ -76,13 +77,11 @@ class HMM:
     @classmethod
     def load(cls, folder):
         """Read what `save` wrote; raises DataError where it is missing or damaged."""
-        try:
-            with np.load(Path(folder) / "hmm.npz", allow_pickle=False) as arrays:
-                return cls(**arrays)
-        except FileNotFoundError:
-            raise DataError(f"no hmm model at {folder}; fit it first.") from None
-        except (ValueError, TypeError, EOFError, zipfile.BadZipFile) as error:
-            raise DataError(f"the hmm model at {folder} is damaged ({error}); fit it again.") from None
+        path = Path(folder) / "hmm.npz"
+        if not path.is_file():
+            raise DataError(f"no hmm model at {folder}; fit it first.")
+        with sound(f"the hmm model at {folder} is damaged", "fit it again"):
+            return cls(**read_arrays(path, [f.name for f in fields(cls)]))
 
 
 def fit(real, normaliser, config, seed):

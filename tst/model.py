@@ -9,19 +9,16 @@ Beyond the paper, the same class with a `Layout` (`tst.heads`): a learned start 
 of exact likelihoods, a hazard in place of flags, patches of S steps a token, other attentions and positions.
 """
 
-import json
-import math
 from dataclasses import asdict, dataclass, fields
-from pathlib import Path
 
 import torch
-from safetensors.torch import load_file
 from torch import nn
 from torch.nn import functional as F
 
-from tst import weights
-from tst.attention import Dropout, alibi_slopes, causal_attention, newest_attention, parse_kind, rotate
+from tst import loading, weights
+from tst.attention import Dropout, alibi_slopes, causal_attention, newest_attention, parse_kind, rotate, sinusoids
 from tst.heads import HEADS, ChainHead, Layout, encode
+from tst.reading import record
 
 ACTIVATIONS = {"sigmoid": torch.sigmoid, "tanh": torch.tanh}
 POSITIONS = ("sinusoidal", "rope", "alibi")
@@ -49,6 +46,9 @@ class TSTConfig:
         for name, known in (("head", HEADS), ("positions", POSITIONS)):
             if getattr(self, name) not in known:
                 raise ValueError(f"{name} is '{getattr(self, name)}'; use one of {', '.join(known)}.")
+        for name in ("n_features", "d_model", "n_head", "n_layer", "d_ff", "context_length", "patch"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} is {getattr(self, name)}; give at least 1.")
         if self.d_model % self.n_head:
             raise ValueError(f"d_model {self.d_model} is not a multiple of n_head {self.n_head}.")
 
@@ -249,12 +249,18 @@ class TST(nn.Module):
 
     @classmethod
     def load(cls, folder):
-        """Read what `save` wrote, in evaluation mode."""
-        settings = json.loads((Path(folder) / "model.json").read_text())
-        layout = settings.pop("layout", None)
-        model = cls(TSTConfig.from_dict(settings), None if layout is None else Layout.from_dict(layout))
-        model.load_state_dict(load_file(Path(folder) / "model.safetensors"))
-        return model.eval()
+        """Read what `save` wrote, in evaluation mode; raises DataError where it is missing, damaged or another's."""
+        return loading.load(folder, cls.plan)
+
+    @classmethod
+    def plan(cls, facts, held):
+        """Return a function that builds the model of model.json; `held` says what the weights can hold."""
+        layout = facts.pop("layout", None)
+        config, layout = record(TSTConfig, facts), None if layout is None else Layout.from_dict(layout)
+        held.check("n_layer", 12 * config.n_layer, len(held.shapes))  # a block has 12 tensors
+        if layout:
+            held.check("the layout", layout.n_weights(config.patch), held.n_numbers)
+        return lambda: cls(config, layout)
 
 
 class KVCache:
@@ -295,16 +301,6 @@ def training_flops(config, lengths):
     weights = config.n_layer * (4 * d * d + 2 * d * ff) + 2 * C * d
     rows, pairs = float(sum(lengths)), sum(n * (n + 1) / 2 for n in map(float, lengths))
     return 6 * weights * rows + 12 * config.n_layer * d * pairs
-
-
-def sinusoids(n_positions, d_model):
-    """Return the sinusoidal positions of Vaswani et al. (2017, section 3.5), shape (n_positions, d_model)."""
-    position = torch.arange(n_positions, dtype=torch.float64)[:, None]
-    rate = torch.exp(torch.arange(0, d_model, 2, dtype=torch.float64) * (-math.log(10000.0) / d_model))
-    table = torch.zeros(n_positions, d_model, dtype=torch.float64)
-    table[:, 0::2] = torch.sin(position * rate)
-    table[:, 1::2] = torch.cos(position * rate)[:, : d_model // 2]
-    return table.to(torch.get_default_dtype())
 
 
 def masked_mse(prediction, target, weight):

@@ -7,7 +7,8 @@ interval that rounds to them; values that pile up at a bound, the mass beyond it
 """
 
 import json
-from dataclasses import asdict, astuple, dataclass
+import math
+from dataclasses import asdict, astuple, dataclass, fields, replace
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,9 @@ import torch
 
 from tst import files
 from tst.doppelganger_data import known_categories
+from tst.errors import sound
 from tst.heads import FAR, Dim, Layout, Target
+from tst.reading import read_json, record
 from tst.series import DataError, Feature, SeriesSet
 
 N_BINS = 64
@@ -129,14 +132,21 @@ class Schema:
 
     @classmethod
     def load(cls, folder):
-        """Read what `save` wrote."""
-        mapping = json.loads((Path(folder) / "schema.json").read_text())
-        tuples = {
-            k: tuple(tuple(x) if isinstance(x, list) else x for x in v)
-            for k, v in mapping.items()
-            if isinstance(v, list)
-        }
-        return cls(**(mapping | tuples))
+        """Read what `save` wrote; raises DataError where it is missing or damaged."""
+        path = Path(folder) / "schema.json"
+        if not path.is_file():
+            raise DataError(f"no schema at {folder}: {path.name} is missing; train the model first.")
+        with sound(f"the schema at {folder} is damaged", "train the model again"):
+            return cls.from_dict(read_json(path))
+
+    @classmethod
+    def from_dict(cls, mapping):
+        """Return the schema of a mapping that JSON held."""
+        made = record(cls, mapping)
+        tuples = {k: tuple(map(tuple, getattr(made, k))) for k in ("features", "columns")}
+        made = replace(made, **tuples, categories={k: list(v) for k, v in made.categories.items()})
+        _check(made)
+        return made
 
     @property
     def parts(self):
@@ -196,6 +206,19 @@ class Schema:
         made = [Feature(*f) for f in self.features], attributes, self.origin, self.interval
         label = self.label if self.label in self.categories else None
         return SeriesSet(self.name, values, lengths, *made, model=model, label=label)
+
+
+def _check(schema):
+    """Raise ValueError where the parts of a schema disagree in number or type."""
+    n, wide = len(schema.features), 2 * len(schema.features)
+    names = "loc scale y_low y_high z_low z_high floor level_loc level_scale"
+    sizes = {k: len(getattr(schema, k)) == (wide if k.startswith("level") else n) for k in names.split()}
+    texts = all(len(f) == 3 and all(isinstance(x, str) for x in f) for f in schema.features)
+    numbers = all(isinstance(x, int | float) and math.isfinite(x) for k in sizes for x in getattr(schema, k))
+    if not (n and all(sizes.values()) and texts and numbers and len(schema.columns) == n):
+        raise ValueError("its parts do not fit each other")
+    for column in schema.columns:
+        record(Column, dict(zip([f.name for f in fields(Column)], column, strict=True)))
 
 
 def _piled(marked):

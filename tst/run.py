@@ -17,12 +17,12 @@ from pathlib import Path
 
 import nbformat
 import papermill
-import yaml
 from nbclient.exceptions import DeadKernelError
 from papermill.exceptions import PapermillExecutionError
 from traitlets.config import Config
 
-from tst import files, paths
+from tst import files, paths, reading
+from tst.errors import DataError
 
 PROFILES = paths.ROOT / "notebooks" / "profiles"
 ABLATIONS = paths.ROOT / "notebooks" / "ablations"
@@ -46,9 +46,9 @@ def _settings(folder, kind, name):
     if name not in known:
         sys.exit(f"unknown {kind} '{name}'; known are {', '.join(known)}.")
     try:
-        found = yaml.safe_load((folder / f"{name}.yml").read_text(encoding="utf-8")) or {}
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
-        sys.exit(f"{kind} {name} is no YAML ({' '.join(str(error).split())[:100]}): correct {folder / name}.yml.")
+        found = reading.read_yaml(folder / f"{name}.yml") or {}
+    except DataError as error:
+        sys.exit(str(error))
     if not isinstance(found, dict):
         sys.exit(f"{kind} {name} holds no `key: value` lines: correct {folder / name}.yml.")
     return found

@@ -14,15 +14,11 @@ import numpy as np
 import pandas as pd
 from sklearn.model_selection import GroupShuffleSplit, train_test_split
 
-from tst import files
+from tst import files, reading, series_checks
+from tst.errors import DataError, sound
 
-ORIGINS = ("original", "subset", "simulated")
-KINDS = ("continuous", "categorical")
-FORMAT = "seriesset-1"
-
-
-class DataError(ValueError):
-    """A user's mistake in data or settings: one sentence that says what, where and what to do."""
+ORIGINS, FORMAT = series_checks.ORIGINS, "seriesset-1"
+FILES = ("meta.json", "values.npy", "lengths.npy", "attributes.parquet")
 
 
 @dataclass(frozen=True)
@@ -80,45 +76,14 @@ class SeriesSet:
     group: str | None = None
 
     def __post_init__(self):
-        object.__setattr__(self, "values", np.ascontiguousarray(self.values, dtype=np.float32))
-        object.__setattr__(self, "lengths", np.ascontiguousarray(self.lengths, dtype=np.int64))
+        series_checks.check_facts(self)
         object.__setattr__(self, "features", tuple(self.features))
+        object.__setattr__(self, "values", series_checks.numbers(self, "values", np.float32))
+        object.__setattr__(self, "lengths", series_checks.numbers(self, "lengths", np.int64))
         object.__setattr__(self, "attributes", self.attributes.reset_index(drop=True))
+        series_checks.check_shapes(self)
         object.__setattr__(self, "offsets", np.concatenate([[0], np.cumsum(self.lengths)]))
-        self._check_shapes()
-        self._check_values()
-
-    def _check_shapes(self):
-        where = f"series set '{self.name}'"
-        if self.lengths.ndim != 1 or len(self.lengths) == 0:
-            raise DataError(f"{where} is empty: give at least one series.")
-        if self.lengths.min() < 1:
-            raise DataError(f"{where}: series {self.lengths.argmin()} has no steps; drop empty series first.")
-        if self.values.shape != (self.lengths.sum(), len(self.features)):
-            wanted = (int(self.lengths.sum()), len(self.features))
-            raise DataError(f"{where}: values have shape {self.values.shape}, lengths and features ask for {wanted}.")
-        if len(self.attributes) != len(self.lengths):
-            raise DataError(f"{where}: {len(self.attributes)} rows of attributes for {len(self.lengths)} series.")
-        if len({f.name for f in self.features}) != len(self.features):
-            raise DataError(f"{where}: a feature name stands twice; rename one of {[f.name for f in self.features]}.")
-        for role in ("label", "group"):
-            column = getattr(self, role)
-            if column is not None and column not in self.attributes:
-                raise DataError(f"{where}: {role} '{column}' is not among the attributes {list(self.attributes)}.")
-        if self.origin not in ORIGINS:
-            raise DataError(f"{where}: unknown origin '{self.origin}'; use one of {', '.join(ORIGINS)}.")
-        if any(f.kind not in KINDS for f in self.features):
-            raise DataError(f"{where}: a feature's kind must be one of {', '.join(KINDS)}.")
-
-    def _check_values(self):
-        bad = ~np.isfinite(self.values)
-        if bad.any():
-            row, column = np.argwhere(bad)[0]
-            series = int(np.searchsorted(self.offsets, row, side="right") - 1)
-            raise DataError(
-                f"series set '{self.name}': feature '{self.features[column].name}' of series {series} "
-                f"has a missing or infinite value at step {row - self.offsets[series]}; drop or fill it first."
-            )
+        series_checks.check_values(self)
 
     def __len__(self):
         return len(self.lengths)
@@ -246,23 +211,20 @@ class SeriesSet:
     def load(cls, folder):
         """Read what `save` wrote; raises DataError where it is missing or damaged."""
         folder = Path(folder)
-        try:
-            meta = json.loads((folder / "meta.json").read_text())
-            values = np.load(folder / "values.npy", allow_pickle=False)
-            lengths = np.load(folder / "lengths.npy", allow_pickle=False)
-            attributes = pd.read_parquet(folder / "attributes.parquet")
-            if attributes.columns.empty:  # parquet keeps no number of rows without columns
-                attributes = pd.DataFrame(index=range(len(lengths)))
+        missing = [name for name in FILES if not (folder / name).is_file()]
+        if missing:
+            raise DataError(f"no series set at {folder}: {missing[0]} is missing; run 01-data first.")
+        with sound(f"the series set at {folder} is damaged", "run 01-data again"):
+            meta = reading.read_json(folder / "meta.json")
             form, digest = meta.pop("format"), meta.pop("sha256")
+            if form != FORMAT:
+                raise DataError(f"the series set at {folder} has format '{form}', this version reads '{FORMAT}'.")
+            arrays = {name: reading.read_array(folder / f"{name}.npy") for name in ("values", "lengths")}
+            attributes = reading.read_parquet(folder / "attributes.parquet", "run 01-data again")
+            if attributes.columns.empty:  # parquet keeps no number of rows without columns
+                attributes = pd.DataFrame(index=range(len(arrays["lengths"])))
             features = [Feature(*f) for f in meta.pop("features")]
-        except FileNotFoundError as error:
-            missing = Path(error.filename or "attributes.parquet").name
-            raise DataError(f"no series set at {folder}: {missing} is missing; run 01-data first.") from None
-        except (ValueError, KeyError, EOFError, OSError) as error:
-            raise DataError(f"the series set at {folder} is damaged ({error}); run 01-data again.") from None
-        if form != FORMAT:
-            raise DataError(f"the series set at {folder} has format '{form}', this version reads '{FORMAT}'.")
-        loaded = cls(values=values, lengths=lengths, features=features, attributes=attributes, **meta)
+            loaded = cls(**arrays, features=features, attributes=attributes, **meta)
         if loaded.sha256() != digest:
             raise DataError(f"the series set at {folder} does not match its checksum; run 01-data again.")
         return loaded

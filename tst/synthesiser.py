@@ -17,9 +17,11 @@ import numpy as np
 import pandas as pd
 import torch
 
-from tst import launch, seedless
+from tst import launch, loading, seedless
 from tst.data.table import Table
+from tst.errors import sound
 from tst.model import TST, TSTConfig
+from tst.reading import check_room, read_json
 from tst.records import Schema
 from tst.series import DataError
 from tst.train import TrainConfig
@@ -130,16 +132,16 @@ class Synthesiser:
         path = Path(folder) / "model.json"
         if not path.is_file() or not (Path(folder) / "model.safetensors").is_file():
             raise DataError(f"no model in {folder}: model.json and model.safetensors of Synthesiser.save belong there.")
-        facts = json.loads(path.read_text())
-        if facts.get("format") != FORMAT:
-            raise DataError(f"{path} has format '{facts.get('format')}', this version reads '{FORMAT}'.")
-        made = cls(seed=facts["seed"])
-        made.table = Table.from_dict(facts["table"])
-        with tempfile.TemporaryDirectory() as part:
-            (Path(part) / "model.json").write_text(json.dumps(facts["model"]))
-            (Path(part) / "schema.json").write_text(json.dumps(facts["schema"]))
-            (Path(part) / "model.safetensors").symlink_to((Path(folder) / "model.safetensors").resolve())
-            made.model, made.schema = TST.load(part), Schema.load(part)
+        with sound(f"the model in {folder} is damaged", "save it again"):
+            facts = read_json(path)
+            if facts.get("format") != FORMAT:
+                raise DataError(f"{path} has format '{facts.get('format')}', this version reads '{FORMAT}'.")
+            if type(facts["seed"]) is not int or facts["seed"] < 0:
+                raise DataError(f"{path} has the seed {repr(facts['seed'])[:40]}; give a whole number of at least 0.")
+            made = cls(seed=facts["seed"])
+            made.table, made.schema = Table.from_dict(facts["table"]), Schema.from_dict(facts["schema"])
+            made.model = loading.load(folder, lambda whole, held: TST.plan(whole["model"], held))
+            made._check_parts(folder)
         return made
 
     def config(self, series):
@@ -208,6 +210,21 @@ class Synthesiser:
         return pd.DataFrame(
             {k: np.array(v, dtype=object)[codes[:, i]] for i, (k, v) in enumerate(self.schema.categories.items())}
         )
+
+    def _check_parts(self, folder):
+        """Raise DataError unless model, schema and table speak of the same measurements and attributes."""
+        config, layout, schema = self.model.config, self.model.layout, self.schema
+        levels = [column.levels for column in schema.parts]
+        sizes = [len(v) for v in schema.categories.values()] + [0] * 2 * len(levels) * schema.per_series
+        if (
+            layout is None
+            or [d.levels for d in layout.step] != levels + [0] * (not schema.fixed_length)
+            or [d.levels for d in layout.attributes] != sizes
+            or config.n_features != len(levels)
+            or not self.table.fits(levels, schema.categories)
+        ):
+            raise DataError(f"the parts of the model in {folder} do not fit each other; save it again.")
+        check_room(16 * config.n_layer * config.d_model * max(schema.longest, schema.fixed_length), folder)
 
     def _check_fitted(self):
         if self.model is None:

@@ -20,14 +20,20 @@ APART = ("artifacts/done", "artifacts/logs", "artifacts/locks")
 
 
 def copy(folder):
-    """Copy what git knows of the project to a folder; the environment is shared."""
+    """Copy what git knew of the project at the first call to a folder; the environment is shared."""
+    source = folder.parent / "source"
+    if not source.is_dir():
+        _copy(source)
+    return Path(shutil.copytree(source, folder, symlinks=True))
+
+
+def _copy(folder):
     files = subprocess.run(["git", "ls-files", "-z"], cwd=paths.ROOT, capture_output=True, check=True, text=True)
     for name in filter(None, files.stdout.split("\0")):
         if not name.startswith("results/") and (paths.ROOT / name).is_file():
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(paths.ROOT / name, folder / name)
     (folder / ".venv").symlink_to(paths.ROOT / ".venv")
-    return folder
 
 
 def targets(folder):
@@ -78,7 +84,7 @@ def relative(one, other):
     found = []
     for path in sorted((one / "results/smoke/tables").glob("*.csv")):
         a, b = (pd.read_csv(run / "results/smoke/tables" / path.name) for run in (one, other))
-        if "value" in a and len(a) == len(b):
+        if {"metric", "value"} <= set(a) and len(a) == len(b):
             rows = ~a["metric"].str.contains(TIMES)
             a, b = a.loc[rows, "value"].to_numpy(float), b.loc[rows, "value"].to_numpy(float)
             largest = np.maximum(np.abs(a), np.abs(b))

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 from pandas.api import types
 
+from tst.reading import record
 from tst.series import DataError
 
 LARGEST = 1e30  # of what float32 holds with room for squares and margins
@@ -76,6 +77,18 @@ class Column:
             )
         edges = np.unique(np.quantile(known, np.linspace(0, 1, N_RANGES + 1)))
         return cls(**facts, edges=tuple(edges.tolist()))
+
+    @classmethod
+    def from_dict(cls, mapping):
+        """Return the column that JSON held; raises an error where it cannot be one."""
+        made = record(cls, mapping)
+        types.pandas_dtype(made.dtype)
+        plain = all(isinstance(v, str | int | float) for v in (*made.levels, *made.reserve))
+        rising = all(isinstance(e, int | float) for e in made.edges) and all(np.diff(made.edges) > 0)
+        numeric = made.kind in ("number", "whole") and made.decimals in (None, *range(16))
+        if made.kind not in ("category", "name") and not numeric or not (plain and rising and np.isfinite(made.shift)):
+            raise ValueError(f"column '{made.name}' of the table is not as it was saved")
+        return made
 
     def as_name(self):
         """Return the column as one whose values only name a series."""

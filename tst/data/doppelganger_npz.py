@@ -15,22 +15,16 @@ not hold what DG's normalisation would need to be undone.
 """
 
 import json
-import zipfile
-import zlib
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import yaml
 
-from tst import files
+from tst import files, reading
+from tst.errors import sound
 from tst.series import DataError, Feature, SeriesSet
 
-UNREADABLE = (
-    zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError, MemoryError, RuntimeError, SyntaxError,
-)  # fmt: skip
 ARRAYS = {"data_feature": 3, "data_attribute": 2, "data_gen_flag": 2}
-MAX_BYTES = 16 * 2**30  # the paper's GCUT (50,000 x 2,500 x 9 in float64) has 9 GiB
 
 
 def load(folder):
@@ -85,10 +79,10 @@ def _columns(folder):
         raise DataError(
             f"{folder} has no columns.yml or columns.json{why}: write one as tst/data/doppelganger_npz.py shows."
         )
+    columns = reading.read_yaml(found[0], "correct it")
     try:
-        columns = yaml.safe_load(found[0].read_text(encoding="utf-8"))
         good = all(_described(columns[part]) for part in ("features", "attributes"))
-    except (yaml.YAMLError, UnicodeDecodeError, KeyError, TypeError):
+    except (KeyError, TypeError):
         good = False
     if not good:
         raise DataError(
@@ -109,21 +103,8 @@ def _described(entries):
 def _arrays(path):
     if not path.is_file():
         raise DataError(f"{path} is missing: put DG's data_train.npz there.")
-    try:
-        with zipfile.ZipFile(path) as archive:
-            size = sum(member.file_size for member in archive.infolist())
-        if size > MAX_BYTES:
-            raise DataError(
-                f"{path} would inflate to {size / 2**30:.0f} GiB, above the limit of {MAX_BYTES / 2**30:.0f}."
-            )
-        with np.load(path, allow_pickle=False) as archive:
-            arrays = {name: archive[name] for name in ARRAYS}
-    except KeyError as error:
-        raise DataError(f"{path}: {error.args[0]}; DG's format needs {', '.join(ARRAYS)}.") from None
-    except DataError:
-        raise
-    except UNREADABLE as error:
-        raise DataError(f"cannot read {path} ({error}): place the file again.") from None
+    with sound(f"cannot read {path}", f"DG's format needs {', '.join(ARRAYS)}"):
+        arrays = reading.read_arrays(path, ARRAYS)
     _check_arrays(arrays, path)
     return arrays
 

@@ -7,6 +7,7 @@ the trace's own SHA256SUM (`sha256sum -c` reads it). A part already there with t
 import sys
 from functools import cache
 from pathlib import Path
+from urllib.parse import urljoin
 
 import pooch
 import requests
@@ -56,14 +57,23 @@ def fetch(folder, table, parts):
     registry = {name: f"sha256:{checksums()[name]}" for name in names}
     store = pooch.create(path=folder, base_url=BASE_URL, registry=registry, retry_if_failed=RETRIES)
     pooch.get_logger().setLevel("WARNING")
-    downloader = pooch.HTTPDownloader(timeout=TIMEOUT)
+    downloader = pooch.HTTPDownloader(timeout=TIMEOUT, hooks={"response": _only_to_https})
     return [_fetch_one(store, name, downloader) for name in tqdm(names, table, file=sys.stdout, **PROGRESS)]
+
+
+def _only_to_https(response, **_):
+    """Raise DataError where a server sends us on to an address without encryption."""
+    target = urljoin(response.url, response.headers.get("location", ""))
+    if response.is_redirect and not target.startswith("https://"):
+        raise DataError(f"{response.url} sends us on to {target[:100]}, which is not https; check the network.")
 
 
 def _fetch_one(store, name, downloader):
     """Return the path of one file, fetched if it is not there or not what it should be."""
     try:
         return Path(store.fetch(name, downloader=downloader))
+    except DataError:
+        raise
     except ValueError:  # pooch: the sum is wrong, after all retries
         raise DataError(f"{store.get_url(name)} came with a wrong SHA-256 sum; try again later.") from None
     except requests.HTTPError as error:

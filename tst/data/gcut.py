@@ -18,6 +18,8 @@ import pandas as pd
 import polars as pl
 from tqdm import tqdm
 
+from tst.errors import sound
+from tst.reading import check_gzip
 from tst.series import DataError, Feature, SeriesSet
 
 N_PARTS = 500
@@ -30,6 +32,7 @@ N_BUCKETS = 1021  # hash values of a task, a prime
 ROWS_PER_PASS = 500_000  # usage and event rows in memory at a time
 LAYOUT = {"row_group_size": 16_384, "compression": "zstd", "compression_level": 1}  # a pass reads or skips a row group
 EVERY_COLUMN = pl.QueryOptFlags(projection_pushdown=False)  # else a line with a field too many goes unnoticed
+AGAIN = "delete it and download it again"
 PROGRESS = {"mininterval": 1, "ascii": True}
 
 KEYS = ["job", "task"]
@@ -156,6 +159,8 @@ def _convert(part, table, work_dir):
     target = work_dir / f"{table}-{part.name}-{stat.st_size}-{stat.st_mtime_ns}.parquet"
     if target.is_file():
         return target
+    with sound(f"{part} is cut short or damaged", AGAIN):
+        check_gzip(part)
     temporary = target.with_name(f".{target.name}.part")
     bucket = ((pl.col("job") + pl.col("task") * 7919) % N_BUCKETS).cast(pl.UInt16).alias("bucket")
     frame = pl.scan_csv(part, has_header=False, schema=_schema(table), quote_char=None, glob=False)
@@ -190,13 +195,12 @@ def _check_rows(frame, part, table):
 def _explained(error, part, table):
     """Return the error of reading a part as one DataError sentence; an error of the disk as it is."""
     text = str(error).splitlines()[0]
-    again = "delete it and download it again"
     if isinstance(error, OSError):
         damaged = any(word in text for word in ("unexpected end of file", "gzip", "deflate", "corrupt"))
-        return DataError(f"{part} is cut short or damaged ({text}); {again}.") if damaged else error
+        return DataError(f"{part} is cut short or damaged ({text}); {AGAIN}.") if damaged else error
     if isinstance(error, pl.exceptions.SchemaError) or "more fields" in text:
-        return DataError(f"{part} has not the {len(COLUMNS[table])} columns of {table}; {again}.")
-    return DataError(f"{part} is not a table of numbers as {table} is ({text}); {again}.")
+        return DataError(f"{part} has not the {len(COLUMNS[table])} columns of {table}; {AGAIN}.")
+    return DataError(f"{part} is not a table of numbers as {table} is ({text}); {AGAIN}.")
 
 
 def _aggregate(files, max_tasks, seed):

@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
+from tst.reading import read_parquet
 from tst.series import DataError, SeriesSet
 
 
@@ -12,10 +13,7 @@ def read(path, names, numbers):
     """Return the parquet table at `path`, which must have the columns `names` and, as numbers, `numbers`."""
     if not path.is_file():
         raise DataError(f"no {path.name} in {path.parent}: put the file there.")
-    try:
-        table = pd.read_parquet(path)
-    except Exception as error:  # pyarrow raises its own types, OSError and ValueError alike
-        raise DataError(f"cannot read {path} ({str(error).splitlines()[0]}): place the file again.") from None
+    table = read_parquet(path)
     missing = [c for c in (*names, *numbers) if c not in table]
     if missing:
         raise DataError(f"{path} lacks the column '{missing[0]}': place the original file again.")

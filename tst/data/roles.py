@@ -10,10 +10,10 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import yaml
 from pandas.api import types
 
 from tst.data.clock import is_time
+from tst.reading import read_yaml
 from tst.series import DataError
 
 ID_NAMES = re.compile(r"(^|_)(id|series|key|unit|instance|name|page|device|host|task|job|user|item)s?$", re.I)
@@ -62,10 +62,7 @@ class Roles:
             where, path = str(source), Path(source)
             if not path.is_file():
                 raise DataError(f"no roles file at {path}: give a YAML with id, time, features, attributes.")
-            try:
-                source = yaml.safe_load(path.read_text())
-            except yaml.YAMLError as error:
-                raise DataError(f"{path} is no YAML ({str(error).splitlines()[0]}): correct it.") from None
+            source = read_yaml(path)
         settings, known = source or {}, [f.name for f in fields(cls)]
         if not isinstance(settings, dict):
             raise DataError(f"{where} holds no `key: value` lines: give some of {', '.join(known)}.")
@@ -74,6 +71,7 @@ class Roles:
             raise DataError(
                 f"{where} has an unknown key '{sorted(map(str, unknown))[0]}'; known are {', '.join(known)}."
             )
+        _check_types(settings, where)
         roles = cls(**settings)
         if roles.gaps not in ("keep", "cut"):
             raise DataError(f"{where}: gaps is '{roles.gaps}'; use keep or cut.")
@@ -91,6 +89,26 @@ class Roles:
         twice = [c for c in named if named.count(c) > 1]
         if twice:
             raise DataError(f"column '{twice[0]}' has two roles; leave it in one.")
+
+
+def _check_types(settings, where):
+    """Raise DataError where a role is not a column's name, or several are no list of names."""
+    for key, value in settings.items():
+        if key in ("features", "attributes", "categorical"):
+            good = isinstance(value, list | tuple) and all(isinstance(v, str) for v in value) or value is None
+            good, wanted = (
+                good and not (value is None and key == "categorical"),
+                "a list of columns, in quotes if need be",
+            )
+        elif key == "window":
+            good, wanted = (
+                isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**31,
+                "a number of rows",
+            )
+        else:
+            good, wanted = isinstance(value, str) or (value is None and key != "gaps"), "one name, in quotes if need be"
+        if not good:
+            raise DataError(f"{where}: {key} is {repr(value)[:60]}; give {wanted}.")
 
 
 def guess_time(frame, roles):

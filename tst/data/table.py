@@ -5,7 +5,6 @@ the same columns, order and dtypes, with new ids and regular times. The order of
 """
 
 from dataclasses import asdict, dataclass
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -16,38 +15,14 @@ from tst.data.clock import Clock, is_time
 from tst.data.columns import MISSING, Column
 from tst.data.roles import Roles
 from tst.data.rows import Rows
+from tst.data.source import read
+from tst.reading import record
 from tst.series import DataError, Feature, SeriesSet
 
 RESERVED = ("all",)  # names of features that the measures of fidelity keep for themselves
 MARK = " missing"  # ends the name of a companion feature
+PARTS = ("features", "attributes", "constants")
 PART = "series"  # attribute that names the series which parts were cut from
-
-
-def read(source):
-    """Return the DataFrame of a file or of a DataFrame, its rows numbered; raises DataError where there is none."""
-    if isinstance(source, pd.DataFrame):
-        frame, name = source.reset_index(drop=True), "the table"
-    else:
-        path = Path(source)
-        name = path.name
-        if not path.is_file():
-            raise DataError(f"no table at {path}: give a CSV, CSV.gz or Parquet file.")
-        try:
-            parquet = path.suffix in (".parquet", ".pq")
-            frame = pd.read_parquet(path) if parquet else pd.read_csv(path, low_memory=False)
-        except pd.errors.EmptyDataError:
-            raise DataError(f"{name} is empty: give a table with a heading and rows.") from None
-        except Exception as error:  # pandas' and pyarrow's own types
-            raise DataError(
-                f"cannot read {name} ({str(error).splitlines()[0]}): give CSV, CSV.gz or Parquet."
-            ) from None
-    frame.columns = [str(c) for c in frame.columns]
-    if not len(frame):
-        raise DataError(f"{name} is empty: give a table with a heading and rows.")
-    if not frame.columns.is_unique:
-        twice = frame.columns[frame.columns.duplicated()][0]
-        raise DataError(f"{name} has two columns named '{twice}': rename one.")
-    return frame
 
 
 @dataclass(frozen=True)
@@ -89,6 +64,7 @@ class Table:
         key = roles.guess_id(frame, time, chosen)
         rows = Rows(frame, key, time, chosen)
         made = _settle(rows)
+        made._ids(len(rows.first))  # refuses now what cannot be written later
         return made, made.to_series(rows, name)
 
     def to_series(self, rows, name):
@@ -159,9 +135,24 @@ class Table:
     @classmethod
     def from_dict(cls, mapping):
         """Return the table that JSON held."""
-        made = {k: tuple(map(_column, mapping[k])) for k in ("features", "attributes", "constants")}
-        made |= {"id": _column(mapping["id"]), "clock": Clock(**mapping["clock"]), "order": tuple(mapping["order"])}
-        return cls(**(mapping | made | {"problems": tuple(map(tuple, mapping["problems"]))}))
+        made = {k: tuple(map(Column.from_dict, mapping[k])) for k in ("features", "attributes", "constants")}
+        made |= {"id": Column.from_dict(mapping["id"]), "clock": record(Clock, mapping["clock"])}
+        found = record(cls, mapping | made | {"problems": tuple(map(tuple, mapping["problems"]))})
+        names = [found.id.name, found.clock.name, *(c.name for k in PARTS for c in getattr(found, k))]
+        if sorted(found.order) != sorted(names) or len(set(names)) < len(names):
+            raise ValueError("the columns of the table and their order do not fit each other")
+        return found
+
+    def fits(self, features, categories):
+        """Tell whether a model's features, (levels or 0) each, and {attribute: categories} are those of the table."""
+        known = [n for c in self.features for n in [2] * c.missing + [len(c.levels) * (c.kind == "category")]]
+        listed = {c.name: set(_labels(c)) for c in self.attributes if c.kind != "name"}
+        return (
+            len(known) == len(features)
+            and all(n <= k if k else not n for n, k in zip(features, known, strict=True))
+            and listed.keys() == categories.keys()
+            and all(set(v) <= listed[k] for k, v in categories.items())
+        )
 
     def _feature_names(self):
         """Return the features' names in a SeriesSet: the columns', but for reserved ones."""
@@ -176,9 +167,20 @@ class Table:
     def _ids(self, n):
         dtype = types.pandas_dtype(self.id.dtype)
         if columns.is_number(pd.Series([], dtype=dtype)):
+            self._check_room_for_ids(n)
             return pd.Series(np.arange(self.next_id, self.next_id + n), name=self.id.name).astype(dtype)
         names = pd.Series([f"synthetic-{i:0{len(str(n))}d}" for i in range(1, n + 1)], name=self.id.name)
         return names.astype("category") if isinstance(dtype, pd.CategoricalDtype) else names.astype(dtype)
+
+    def _check_room_for_ids(self, n):
+        """Raise DataError where the id's dtype cannot count on for n series."""
+        dtype = types.pandas_dtype(self.id.dtype)
+        dtype = getattr(dtype, "numpy_dtype", dtype)
+        if dtype.kind in "iu" and self.next_id + n > np.iinfo(dtype).max:
+            raise DataError(
+                f"column '{self.id.name}' ends at {self.next_id - 1}, so that {dtype} has no room for {n:,} new ids: "
+                "give smaller numbers, or text."
+            )
 
     def _attribute(self, column, series, rng):
         if column.kind == "name":
@@ -272,18 +274,25 @@ def _attribute(rows, name):
 
 def _learned(column, values, guess=False):
     """Return an attribute as the model learns it: categories as text, ranges as number:least value."""
+    labels = _labels(column)
+    levels = labels[: len(labels) - column.missing]
     if column.kind == "category":
-        levels = list(map(str, column.levels))
         found = values.astype(object).map(lambda v: MISSING if pd.isna(v) else str(v))
     else:
-        levels = [f"{i}: from {e:.6g}" for i, e in enumerate(column.edges[: max(1, len(column.edges) - 1)])]
         x, _ = columns.numbers(values)
         inside = (x >= column.edges[0]) & (x <= column.edges[-1]) | (not guess)
         place = np.where(inside, column.ranges(x), len(levels))
         found = pd.Series(np.array([*levels, None, MISSING], dtype=object)[place], index=values.index)
-    levels += [MISSING] * column.missing
-    found = pd.Categorical(found.where(found.isin(levels), None), levels)
+    found = pd.Categorical(found.where(found.isin(labels), None), labels)
     return pd.Series(found).reset_index(drop=True) if guess else found
+
+
+def _labels(column):
+    """Return the categories of an attribute as a model learns it."""
+    made = list(map(str, column.levels))
+    if column.kind != "category":
+        made = [f"{i}: from {e:.6g}" for i, e in enumerate(column.edges[: max(1, len(column.edges) - 1)])]
+    return made + [MISSING] * column.missing
 
 
 def _new_names(column, n):
@@ -301,8 +310,3 @@ def _how(role, column):
     if column.edges:
         return f"{max(1, len(column.edges) - 1)} ranges"
     return ("whole numbers" if column.kind == "whole" else "numbers") + " with gaps" * column.missing
-
-
-def _column(mapping):
-    tuples = {k: tuple(v) for k, v in mapping.items() if isinstance(v, list)}
-    return Column(**(mapping | tuples))

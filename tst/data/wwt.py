@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 import polars as pl
 
+from tst.reading import read_parquet
 from tst.series import DataError, Feature, SeriesSet
 
 N_DAYS = 550
@@ -86,10 +87,7 @@ def from_csv(path, sha256=CSV_SHA256):
 
 def from_parquet(path):
     """Read the subset; its columns domain, access and agent must agree with the page names."""
-    try:
-        table = pd.read_parquet(path)
-    except Exception as error:  # pyarrow raises its own types, OSError and ValueError alike
-        raise DataError(f"cannot read {path} ({str(error).splitlines()[0]}): place the file again.") from None
+    table = read_parquet(path)
     _check_columns(path, ["page", "source", *CATEGORIES, *DAYS], table.columns)
     try:
         views = table[DAYS].to_numpy(np.float32)
