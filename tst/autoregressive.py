@@ -15,7 +15,7 @@ import torch
 from torch import nn
 from torch.nn.utils.rnn import pack_sequence, pad_packed_sequence
 
-from tst import loading, weights
+from tst import weights
 from tst.model import ACTIVATIONS, masked_mse
 from tst.preprocess import BOUNDS, N_FLAGS, PackedBatches, add_flags, window_lengths
 from tst.reading import record
@@ -95,7 +95,7 @@ class Autoregressive(nn.Module):
     @classmethod
     def load(cls, folder):
         """Read what `save` wrote, in evaluation mode; raises DataError where it is missing, damaged or another model's."""
-        return loading.load(folder, cls._plan, f"{cls.key} model")
+        return weights.load(folder, cls._plan, f"{cls.key} model")
 
     @classmethod
     def _plan(cls, facts, held):

@@ -16,7 +16,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from tst import loading, series, weights
+from tst import series, weights
 from tst.doppelganger_data import DGBatches, Draw, Schema, attribute_sizes
 from tst.preprocess import N_FLAGS
 from tst.reading import record
@@ -219,7 +219,7 @@ class DoppelGANger(nn.Module):
     @classmethod
     def load(cls, folder):
         """Read what `save` wrote, in evaluation mode; raises DataError where it is missing, damaged or another's."""
-        return loading.load(folder, cls._plan)
+        return weights.load(folder, cls._plan)
 
     @classmethod
     def _plan(cls, facts, held):

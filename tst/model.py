@@ -15,7 +15,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from tst import loading, weights
+from tst import weights
 from tst.attention import Dropout, alibi_slopes, causal_attention, newest_attention, parse_kind, rotate, sinusoids
 from tst.heads import HEADS, ChainHead, Layout, encode
 from tst.reading import record
@@ -250,7 +250,7 @@ class TST(nn.Module):
     @classmethod
     def load(cls, folder):
         """Read what `save` wrote, in evaluation mode; raises DataError where it is missing, damaged or another's."""
-        return loading.load(folder, cls.plan)
+        return weights.load(folder, cls.plan)
 
     @classmethod
     def plan(cls, facts, held):

@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 import torch
 
-from tst import launch, loading, seedless
+from tst import launch, seedless, weights
 from tst.data.table import Table
 from tst.errors import sound
 from tst.model import TST, TSTConfig
@@ -140,7 +140,7 @@ class Synthesiser:
                 raise DataError(f"{path} has the seed {repr(facts['seed'])[:40]}; give a whole number of at least 0.")
             made = cls(seed=facts["seed"])
             made.table, made.schema = Table.from_dict(facts["table"]), Schema.from_dict(facts["schema"])
-            made.model = loading.load(folder, lambda whole, held: TST.plan(whole["model"], held))
+            made.model = weights.load(folder, lambda whole, held: TST.plan(whole["model"], held))
             made._check_parts(folder)
         return made
 

@@ -1,16 +1,79 @@
-"""A model on disk: model.json (its settings) and model.safetensors (its weights); no pickle."""
+"""A trained model on disk, model.json and model.safetensors: read without trust, so that neither can run or exhaust us.
+
+What model.json claims is compared with the header of the weights, on a model without memory, before one is made.
+"""
 
 import json
 from pathlib import Path
 
-import safetensors.torch
+import torch
+from safetensors import safe_open
+from safetensors.torch import load_file
+from safetensors.torch import save as to_bytes
 
-from tst import files
+from tst import files, reading
+from tst.errors import DataError, sound
+
+AGAIN = "train it again"
 
 
 def save(folder, settings, state):
     """Write the settings (a JSON mapping), then the weights (a state_dict): where the weights are, the model is whole."""
     files.write_text(json.dumps(settings, indent=1), Path(folder) / "model.json")
-    data = safetensors.torch.save({name: tensor.contiguous() for name, tensor in state.items()})
     with files.replacing(Path(folder) / "model.safetensors") as part:
-        part.write_bytes(data)
+        part.write_bytes(to_bytes({name: tensor.contiguous() for name, tensor in state.items()}))
+
+
+def load(folder, plan, what="model"):
+    """Return the model of a folder, in evaluation mode; raises DataError where it is missing, damaged or another's.
+
+    Parameters
+    ----------
+    plan
+        Function (facts of model.json, `Held`) -> function that builds the untrained model. It must check by `Held`
+        what it, or the building, repeats in a loop.
+    what
+        The model's name in a sentence.
+    """
+    paths = [Path(folder) / name for name in ("model.json", "model.safetensors")]
+    for path in paths:
+        if not path.is_file():
+            raise DataError(f"no {what} at {folder}: {path.name} is missing; train it first.")
+    with sound(f"no sound {what} at {folder}", AGAIN):
+        held = Held(paths[1], what)
+        build = plan(reading.read_json(paths[0]), held)
+        _compare(build, held)
+        model = build()
+        model.load_state_dict(load_file(paths[1]))
+        if not all(torch.isfinite(value).all() for value in model.state_dict().values()):
+            raise DataError(f"no sound {what} at {folder}: a weight is not a finite number; {AGAIN}.")
+    return model.eval()
+
+
+class Held:
+    """What a file of weights holds by its header, which the library compares with the file's size."""
+
+    def __init__(self, path, what):
+        with safe_open(path, framework="pt") as file:
+            self.shapes = {key: tuple(file.get_slice(key).get_shape()) for key in file.keys()}
+        self.path, self.what = path, what
+        self.n_numbers = path.stat().st_size
+
+    def check(self, name, value, most):
+        """Raise DataError where a setting asks for more than the weights hold."""
+        if not value <= most:
+            raise DataError(
+                f"no sound {self.what} at {self.path.parent}: {name} asks for more than the weights hold; {AGAIN}."
+            )
+
+
+def _compare(build, held):
+    """Raise DataError unless the model that would be built has the weights' names and shapes, and fits into memory."""
+    with torch.device("meta"):
+        model = build()
+    wanted = {key: tuple(value.shape) for key, value in model.state_dict().items()}
+    for key in sorted(wanted.keys() | held.shapes.keys()):
+        if wanted.get(key) != held.shapes.get(key):
+            where = f"no sound {held.what} at {held.path.parent}: model.json asks for {key} of shape {wanted.get(key)}"
+            raise DataError(f"{where}, the weights have {held.shapes.get(key)}; {AGAIN}.")
+    reading.check_room(8 * sum(buffer.numel() * buffer.element_size() for buffer in model.buffers()), held.path.parent)
