@@ -142,7 +142,7 @@ def test_a_good_table_is_read_right(place, lengths, seed, kind):
     shuffled = frame.sample(frac=1, random_state=seed)
     shuffled.to_parquet(path) if kind == "parquet" else shuffled.to_csv(path, index=False)
     roles = {"id": "unit", "time": "t", "features": ["x", "n", "c"]}
-    found = attempt(f"{kind}, known answer", lambda: fit_and_write(path, roles))
+    found = attempt(f"{kind} with a known answer", lambda: fit_and_write(path, roles))
     if found is None:
         assert frame[["x", "n", "c"]].nunique().min() == 1 or frame["n"].nunique() < 3 or max(lengths) == 1
         return
@@ -202,7 +202,7 @@ def test_profiles_and_ablations(place, data):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(run, "PROFILES", folder)
         patch.setattr(run, "ABLATIONS", folder)
-        found = attempt("profile, ablation", parameters)
+        found = attempt("profile or ablation", parameters)
     assert found is None or all(isinstance(key, str) for key in found)
 
 
