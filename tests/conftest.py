@@ -9,7 +9,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 QUIET = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow, HealthCheck.data_too_large]}
 settings.register_profile("default", max_examples=25, derandomize=True, database=None, **QUIET)
-settings.register_profile("nightly", max_examples=500, derandomize=False, print_blob=True, **QUIET)
+settings.register_profile("nightly", max_examples=600, derandomize=False, print_blob=True, **QUIET)
 settings.load_profile("default")
 
 

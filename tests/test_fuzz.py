@@ -12,7 +12,7 @@ import pytest
 import reference_trace
 import torch
 import yaml
-from fuzzing import attempt, spoiled, spoiled_tree
+from fuzzing import attempt, sign, spoiled, spoiled_tree
 from hypothesis import given
 from hypothesis import strategies as st
 from test_autoregressive import ragged, tiny
@@ -142,7 +142,7 @@ def test_a_good_table_is_read_right(place, lengths, seed, kind):
     shuffled = frame.sample(frac=1, random_state=seed)
     shuffled.to_parquet(path) if kind == "parquet" else shuffled.to_csv(path, index=False)
     roles = {"id": "unit", "time": "t", "features": ["x", "n", "c"]}
-    found = attempt(f"{kind}, known answer", lambda: fit_and_write(path, roles))
+    found = attempt(f"{kind} with a known answer", lambda: fit_and_write(path, roles))
     if found is None:
         assert frame[["x", "n", "c"]].nunique().min() == 1 or frame["n"].nunique() < 3 or max(lengths) == 1
         return
@@ -200,7 +200,7 @@ def test_profiles_and_ablations(place, data):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(run, "PROFILES", folder)
         patch.setattr(run, "ABLATIONS", folder)
-        found = attempt("profile, ablation", parameters)
+        found = attempt("profile or ablation", parameters)
     assert found is None or all(isinstance(key, str) for key in found)
 
 
@@ -356,6 +356,7 @@ def test_checkpoints(place, models, kind, data):
     else:
         content = data.draw(spoiled(files[name]))
     folder = put(place / kind, files | {name: content})
+    folder = sign(folder) if data.draw(st.integers(0, 3)) else folder
     model = attempt(f"checkpoint {kind}", lambda: load(folder))
     if model is not None and kind == "own":
         attempt("sample of a loaded model", lambda: model.sample(2))

@@ -4,7 +4,7 @@ import json
 
 import pytest
 import torch
-from fuzzing import attempt, sentence
+from fuzzing import attempt, sentence, sign
 from safetensors.torch import load_file, save_file
 from test_table import make
 
@@ -25,6 +25,17 @@ def own(tmp_path_factory):
     """The folder of a small model of a table, and what stands in its model.json."""
     folder = Synthesiser(max_steps=2, d_model=8, n_layer=1).fit(make(12)).save(tmp_path_factory.mktemp("own"))
     return folder, json.loads((folder / "model.json").read_text())
+
+
+def test_a_changed_setting_is_told(plain, tmp_path):
+    """One that no weight's shape depends on; and the files of two models side by side, as a kill can leave them."""
+    facts = json.loads((plain / "model.json").read_text())
+    (plain / "model.json").write_text(json.dumps(facts | {"n_head": 4}))
+    refused(TST.load, plain, "its two files were changed, or are two models'; train it again")
+    (plain / "model.json").write_text(json.dumps(facts))
+    TST(TST.load(plain).config).save(tmp_path / "other")
+    (plain / "model.safetensors").write_bytes((tmp_path / "other" / "model.safetensors").read_bytes())
+    refused(TST.load, plain, "its two files were changed, or are two models'")
 
 
 def refused(load, folder, words):
@@ -53,7 +64,7 @@ def test_settings_that_the_weights_do_not_hold(plain, change, words):
     """Each is refused before memory is asked for."""
     facts = json.loads((plain / "model.json").read_text())
     (plain / "model.json").write_text(json.dumps(facts | change))
-    refused(TST.load, plain, words)
+    refused(TST.load, sign(plain), words)
 
 
 def test_weights_of_another_model(plain, tmp_path):
@@ -67,7 +78,7 @@ def test_weights_of_another_model(plain, tmp_path):
         ({"output.bias": torch.full((5,), float("nan"))}, "a weight is not a finite number"),
     ):
         save_file({k: v for k, v in (whole | change).items() if v is not None}, path)
-        refused(TST.load, plain, words)
+        refused(TST.load, sign(plain), words)
     path.write_bytes((10**15).to_bytes(8, "little") + b"{}")
     refused(TST.load, plain, "no sound model at")
     path.unlink()
@@ -107,4 +118,4 @@ def test_a_model_of_a_table_that_lies(own, tmp_path, path, value, words):
     set_in(facts, path, value)
     (tmp_path / "model.json").write_text(json.dumps(facts))
     (tmp_path / "model.safetensors").write_bytes((folder / "model.safetensors").read_bytes())
-    refused(Synthesiser.load, tmp_path, words)
+    refused(Synthesiser.load, sign(tmp_path), words)

@@ -244,8 +244,11 @@ class TST(nn.Module):
 
     def save(self, folder):
         """Write model.json and model.safetensors to a folder, the weights last and by rename."""
-        layout = None if self.layout is None else self.layout.to_dict()
-        weights.save(folder, asdict(self.config) | {"layout": layout}, self.state_dict())
+        weights.save(folder, self.settings(), self.state_dict())
+
+    def settings(self):
+        """Return what `plan` builds the model from, as JSON holds it."""
+        return asdict(self.config) | {"layout": None if self.layout is None else self.layout.to_dict()}
 
     @classmethod
     def load(cls, folder):

@@ -119,12 +119,9 @@ class Synthesiser:
     def save(self, folder):
         """Write model.safetensors and model.json to a folder and return its path."""
         self._check_fitted()
-        folder = Path(folder)
-        self.model.save(folder)
-        facts = json.loads((folder / "model.json").read_text())
-        facts = {"format": FORMAT, "seed": self.seed, "model": facts, "schema": asdict(self.schema)}
-        (folder / "model.json").write_text(json.dumps(facts | {"table": self.table.to_dict()}, indent=1))
-        return folder
+        facts = {"format": FORMAT, "seed": self.seed, "model": self.model.settings(), "schema": asdict(self.schema)}
+        weights.save(folder, facts | {"table": self.table.to_dict()}, self.model.state_dict())
+        return Path(folder)
 
     @classmethod
     def load(cls, folder):

@@ -1,8 +1,10 @@
 """A trained model on disk, model.json and model.safetensors: read without trust, so that neither can run or exhaust us.
 
-What model.json claims is compared with the header of the weights, on a model without memory, before one is made.
+What model.json claims is compared with the header of the weights, on a model without memory, before one is made. It holds
+the sum of both files, so that a changed one, or files of two models after an interrupted write, are told.
 """
 
+import hashlib
 import json
 from pathlib import Path
 
@@ -19,9 +21,16 @@ AGAIN = "train it again"
 
 def save(folder, settings, state):
     """Write the settings (a JSON mapping), then the weights (a state_dict): where the weights are, the model is whole."""
-    files.write_text(json.dumps(settings, indent=1), Path(folder) / "model.json")
+    data = to_bytes({name: tensor.contiguous() for name, tensor in state.items()})
+    settings = json.loads(json.dumps(settings))
+    files.write_text(json.dumps(settings | {"sum": total(settings, data)}, indent=1), Path(folder) / "model.json")
     with files.replacing(Path(folder) / "model.safetensors") as part:
-        part.write_bytes(to_bytes({name: tensor.contiguous() for name, tensor in state.items()}))
+        part.write_bytes(data)
+
+
+def total(settings, data):
+    """Return SHA-256 over the settings and the bytes of the weights, as hex digits."""
+    return hashlib.sha256(json.dumps(settings, sort_keys=True).encode() + data).hexdigest()
 
 
 def load(folder, plan, what="model"):
@@ -41,8 +50,12 @@ def load(folder, plan, what="model"):
             raise DataError(f"no {what} at {folder}: {path.name} is missing; train it first.")
     with sound(f"no sound {what} at {folder}", AGAIN):
         held = Held(paths[1], what)
-        build = plan(reading.read_json(paths[0]), held)
+        facts = reading.read_json(paths[0])
+        told, found = facts.pop("sum", None), total(facts, paths[1].read_bytes())
+        build = plan(facts, held)
         _compare(build, held)
+        if told != found:
+            raise DataError(f"no sound {what} at {folder}: its two files were changed, or are two models'; {AGAIN}.")
         model = build()
         model.load_state_dict(load_file(paths[1]))
         if not all(torch.isfinite(value).all() for value in model.state_dict().values()):
