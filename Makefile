@@ -48,7 +48,7 @@ smoke: ## all notebooks in miniature, on simulated data
 ABLATIONS := $(patsubst notebooks/ablations/%.yml,%,$(wildcard notebooks/ablations/*.yml))
 DATA_OF = $(DONE)/01-data-$(shell sed -n 's/^dataset: //p' notebooks/ablations/$(1).yml)
 .PHONY: ablations $(ABLATIONS:%=ablation-%)
-ablations: $(ABLATIONS:%=ablation-%) ## one change at a time: all files of notebooks/ablations (laptop: about 25 minutes with -j2)
+ablations: $(ABLATIONS:%=ablation-%) ## one change at a time: all files of notebooks/ablations (laptop: about 25 minutes on 2 cores)
 	@$(MAKE) --no-print-directory $(DONE)/13-claims
 ablation-<name>: ## one of them alone
 $(ABLATIONS:%=ablation-%): ablation-%: $(DONE)/08-ablation-%

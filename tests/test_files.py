@@ -3,6 +3,7 @@
 import errno
 import os
 import resource
+import tempfile
 
 import numpy as np
 import pytest
@@ -82,8 +83,30 @@ def test_a_full_disk_leaves_the_old_result(tmp_path, limited, write):
     assert not list(tmp_path.rglob("*.part"))
 
 
-def test_a_folder_that_may_not_be_written(tmp_path):
-    """A file stands where a folder is wanted: the same for every user, root included."""
+@pytest.fixture
+def read_only():
+    """A folder that may not be written, for a user who is not root."""
+    root = os.geteuid() == 0
+    with tempfile.TemporaryDirectory() as folder:
+        os.chmod(folder, 0o555)
+        if root:
+            os.seteuid(65534)
+        yield folder
+        if root:
+            os.seteuid(0)
+        os.chmod(folder, 0o755)
+
+
+def test_a_folder_that_may_not_be_written(tmp_path, read_only):
+    """Permission is lacking, or a file stands where a folder is wanted: a sentence each."""
+    for write in (files.write_text, lambda _, path: large(path)):
+        with pytest.raises(files.WriteError, match="you may not write there: change the folder's permissions"):
+            write("x", os.path.join(read_only, "table.csv"))
+    assert os.listdir(read_only) == []
+
+
+def test_a_file_in_the_place_of_a_folder(tmp_path):
+    """Said as such."""
     (tmp_path / "results").write_text("a file")
     with pytest.raises(files.WriteError, match="a part of this path is a file"):
         files.write_text("x", tmp_path / "results" / "table.csv")

@@ -41,6 +41,15 @@ def test_contributing_is_short_and_points_at_what_exists():
     assert all(q in sources for q in quoted if re.fullmatch(r"[A-Z_]{4,}|_\w+", q))
 
 
+def test_security_names_tests_that_exist():
+    """Each row of its tables has a test, and each test named is there."""
+    text = (ROOT / "SECURITY.md").read_text()
+    rows = [r for r in text.splitlines() if r.startswith("| ") and not r.startswith(("| fault", "| input"))]
+    assert len(rows) > 20 and all("test_" in row.split("|")[3] for row in rows)
+    for file, name in re.findall(r"`(test_\w+\.py)::(\w+)`", text):
+        assert f"\ndef {name}(" in (ROOT / "tests" / file).read_text(), f"{file}::{name} is not there"
+
+
 def test_the_workflow_runs_what_the_makefile_has():
     """The two commands, by their names."""
     steps = [s["run"] for job in WORKFLOW["jobs"].values() for s in job["steps"] if "run" in s]

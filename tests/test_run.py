@@ -115,3 +115,13 @@ def test_a_notebook_runs_once_at_a_time(house):
         run.run("01-a", "tiny", "", out)
     run.run("01-a", "tiny", "", out)
     assert out.exists()
+
+
+def test_results_that_cannot_be_written(house):
+    """A file stands where the results should go: one sentence, exit."""
+    profile(house, "01-a: {all: {number: 3}}")
+    (house / "results").write_text("a file")
+    with pytest.raises(
+        SystemExit, match="01-a: cannot write .*: a part of this path is a file.*run the same command again"
+    ):
+        run.run("01-a", "tiny", "", house / "results" / "smoke" / "01-a.ipynb")
