@@ -215,7 +215,11 @@ def claims(frame):
             _judged(ax, y, row)
         ax.axvline(limit, color=GREY, lw=0.9)
         if limit != 1:  # a few numbers are a hundred times the others
-            ax.set_xscale("symlog", linthresh=0.1 if limit == 0 else 1.0)
+            near = 0.1 if limit == 0 else 1.0
+            ax.set_xscale("symlog", linthresh=near)
+            label += f"; linear up to {near:g}, logarithmic beyond"
+        if limit:  # of distances
+            ax.set_xlim(left=min(0, rows["low"].min()))
         names = [f"{r.claim}  {r.source} ({r.dataset}, {r.origin})".replace("_", " ") for r in rows.itertuples()]
         ax.set_yticks(range(len(rows)), names)
         ax.set(xlabel=label, ylim=(len(rows) - 0.4, -0.6), title="" if len(rows) else "no check could be made")
