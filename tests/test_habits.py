@@ -6,13 +6,14 @@ import subprocess
 import sys
 
 import nbformat
+import pytest
 import yaml
 from test_structure import make
 
 from tst.paths import ROOT
 
 HOOKS = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text())["repos"]
-WORKFLOW = yaml.safe_load((ROOT / ".github/workflows/ci.yml").read_text())
+WORKFLOWS = {name: yaml.safe_load((ROOT / f".github/workflows/{name}.yml").read_text()) for name in ("ci", "nightly")}
 
 
 def targets():
@@ -50,10 +51,11 @@ def test_security_names_tests_that_exist():
         assert f"\ndef {name}(" in (ROOT / "tests" / file).read_text(), f"{file}::{name} is not there"
 
 
-def test_the_workflow_runs_what_the_makefile_has():
-    """The two commands, by their names."""
-    steps = [s["run"] for job in WORKFLOW["jobs"].values() for s in job["steps"] if "run" in s]
-    assert steps == ["make smoke", "make test"] and {s.split()[1] for s in steps} <= targets()
+@pytest.mark.parametrize(("name", "commands"), [("ci", ["smoke", "test"]), ("nightly", ["audit", "nightly"])])
+def test_the_workflows_run_what_the_makefile_has(name, commands):
+    """Two commands each, by their names."""
+    steps = [s["run"] for job in WORKFLOWS[name]["jobs"].values() for s in job["steps"] if "run" in s]
+    assert steps == [f"make {c}" for c in commands] and set(commands) <= targets()
 
 
 def test_the_hooks_work_offline_and_leave_what_is_tidy(tmp_path):
