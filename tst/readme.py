@@ -88,13 +88,9 @@ def nightly_list(folder):
     for row in reruns.itertuples():
         text = f"Run with {row.run} against {row.against}: {row.identical} of {row.files} files are the same, byte for byte"
         if row.identical < row.files:
-            same, middle, far = (
-                row.same_values / row.values,
-                row.relative_difference_median,
-                row.relative_difference_p95,
-            )
-            text += f"; of the {row.values:,} values in tables {same:.0%} are, the median differs by {middle:.1g} of itself, "
-            text += f"one in twenty by more than {far:.2g}"
+            same, far, farthest = row.same_values / row.values, row.relative_difference_p99, row.relative_difference_max
+            text += f"; of the {row.values:,} values in tables (six digits) {same:.1%} are, one in a hundred differs by more "
+            text += f"than {far:.1g} of itself, the farthest by {farthest:.1g}"
         lines.append(f"{text}.")
     return "\n".join(f"- {line}" for line in lines)
 

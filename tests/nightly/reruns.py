@@ -17,10 +17,12 @@ def main(folder):
     """Run, compare, write."""
     rows, first = [], None
     for name, n_jobs, variables, environment in RUNS:
-        here = study.copy(folder / name.strip("-").replace(" ", "-"))
-        if study.start(here, n_jobs, *variables, **environment).wait():
-            sys.exit(f"make failed; see {here / 'make.log'}")
-        study.judge(here)
+        here = folder / name.strip("-").replace(" ", "-")
+        if not (here / "results/smoke/13-claims.ipynb").is_file():  # made by an earlier call
+            here = here if here.is_dir() else study.copy(here)
+            if study.start(here, n_jobs, *variables, **environment).wait():
+                sys.exit(f"make failed; see {here / 'make.log'}")
+            study.judge(here)
         files = study.left(here)
         if first is None:
             first, expected = here, files
@@ -28,9 +30,7 @@ def main(folder):
         wrong, off = study.differing(files, expected), study.relative(first, here)
         row = {"run": name, "against": "-j1", "files": len(expected), "identical": len(expected) - len(wrong)}
         row |= {"values": len(off), "same_values": int((off == 0).sum())}
-        rows.append(
-            row | {"relative_difference_median": np.median(off), "relative_difference_p95": np.quantile(off, 0.95)}
-        )
+        rows.append(row | {"relative_difference_p99": np.quantile(off, 0.99), "relative_difference_max": off.max()})
         print(name, "differs in:", *wrong[:20], flush=True)
         study.write(rows, "reruns")
 
