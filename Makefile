@@ -139,7 +139,7 @@ example: $(ENV) ## simulate the example table of `make own` anew: notebooks/exam
 data: $(ENV) ## download and build GCUT from the original trace: make data PARTS=0-9 (of 0-499)
 	@$(PYTHON) -m tst.data $(if $(PARTS),--parts $(PARTS),--build)
 test: $(ENV) ## all tests: laws, a smoke run of every notebook, a replay of the executed copies
-	@$(PYTHON) -m ruff check . && $(PYTHON) -m ruff format --check .
+	@$(PYTHON) -m ruff check . && $(PYTHON) -m ruff format --check . && $(PYTHON) -m mypy --no-error-summary
 	@$(MAKE) --no-print-directory smoke
 	@OMP_NUM_THREADS=1 $(PYTHON) -m pytest -n 2 --dist loadfile tests
 	@OMP_NUM_THREADS=1 $(PYTHON) -m pytest -n 2 --dist loadfile --nbval-lax --nbval-current-env results/smoke
@@ -160,4 +160,4 @@ lab: $(ENV) ## JupyterLab on the project's kernel
 readme: $(ENV) ## copy the numbers of results/laptop into README.md
 	@$(PYTHON) -m tst.readme
 clean: ## remove what a run made and git does not keep (not .venv, not the data)
-	rm -rf results/smoke results/*-simulated results/*/artifacts results/*/site .deps.mk .pytest_cache .ruff_cache .coverage
+	rm -rf results/smoke results/*-simulated results/*/artifacts results/*/site .deps.mk .pytest_cache .ruff_cache .mypy_cache .coverage

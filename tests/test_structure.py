@@ -102,6 +102,12 @@ def test_import_directions(path):
         assert names(path) <= MAY_IMPORT[path.stem]
 
 
+def test_imports_for_type_hints_do_not_count():
+    """What stands under TYPE_CHECKING is not imported when the code runs, so nothing depends on it."""
+    found = deps.imported("if TYPE_CHECKING:\n    from tst.series import SeriesSet\nelse:\n    from tst import files\n")
+    assert found == {paths.ROOT / "tst/files.py", paths.ROOT / "tst/__init__.py"}
+
+
 def test_only_paths_reads_the_environment():
     """os.environ and getenv stand in tst/paths.py alone."""
     readers = [p.name for p in MODULES if re.search(r"\benviron\b|\bgetenv\b", p.read_text())]

@@ -7,10 +7,13 @@ the rates' state is JSON, for what accelerate keeps of them is a plain pickle.
 import hashlib
 import json
 import shutil
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Protocol
 
 import pandas as pd
 import torch
+from accelerate import Accelerator
 from accelerate.utils import load
 
 from tst import files
@@ -18,7 +21,15 @@ from tst import files
 SUMS = "sums.json"
 
 
-def save(accelerator, players, folder, history):
+class Player(Protocol):
+    """Who moves in a step (`tst.train.Player`), as far as a checkpoint asks: its rates."""
+
+    schedule: torch.optim.lr_scheduler.LambdaLR
+
+
+def save(
+    accelerator: Accelerator, players: Sequence[Player], folder: Path | str, history: Sequence[Mapping[str, float]]
+) -> None:
     """Write the checkpoint after the last step of `history` (rows as mappings), and remove the one before."""
     part, place = Path(folder) / ".step.part", Path(folder) / f"step-{len(history):08d}"
     if accelerator.is_main_process:
@@ -36,7 +47,7 @@ def save(accelerator, players, folder, history):
     accelerator.wait_for_everyone()
 
 
-def resume(accelerator, players, folder):
+def resume(accelerator: Accelerator, players: Sequence[Player], folder: Path | str) -> list[dict[str, float]]:
     """Load the newest sound checkpoint, all random states included; return its loss history, empty where there is none.
 
     Raises
@@ -64,20 +75,20 @@ def resume(accelerator, players, folder):
     return history
 
 
-def remove(folder, keep=None):
+def remove(folder: Path | str, keep: Path | None = None) -> None:
     """Delete all checkpoints of a folder but one, and what a killed run left of one."""
     for path in [*Path(folder).glob("step-*"), Path(folder) / ".step.part"]:
         if path != keep:
             shutil.rmtree(path, ignore_errors=True)
 
 
-def _check_random(path):
+def _check_random(path: Path) -> None:
     """Raise ValueError unless the random state is the one in a file; accelerate passes over a damaged one in silence."""
     if not torch.equal(load(path)["torch_manual_seed"], torch.get_rng_state()):
         raise ValueError(f"{path.name} was not taken up.")
 
 
-def _drop_damaged(folder):
+def _drop_damaged(folder: Path) -> None:
     for path in sorted(folder.glob("step-*")):
         try:
             sound = json.loads((path / SUMS).read_text()) == _sums(path)
@@ -88,6 +99,6 @@ def _drop_damaged(folder):
             shutil.rmtree(path, ignore_errors=True)
 
 
-def _sums(folder):
+def _sums(folder: Path) -> dict[str, str]:
     found = sorted(p for p in folder.iterdir() if p.is_file() and p.name != SUMS)
     return {p.name: hashlib.sha256(p.read_bytes()).hexdigest() for p in found}

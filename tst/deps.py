@@ -15,9 +15,10 @@ WITHOUT_PLOTS = ("01", "02", "03", "04")
 
 
 def imported(source):
-    """Return the paths of the tst modules that Python source imports."""
-    names = set()
-    for node in ast.walk(ast.parse(source)):
+    """Return the paths of the tst modules that Python source imports when it runs: not those for its type hints alone."""
+    names, nodes = set(), list(ast.walk(ast.parse(source)))
+    typing = [n for n in nodes if isinstance(n, ast.If) and ast.unparse(n.test) == "TYPE_CHECKING"]
+    for node in set(nodes) - {inner for block in typing for part in block.body for inner in ast.walk(part)}:
         if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "tst":
             names |= {f"{node.module}.{alias.name}" for alias in node.names} | {node.module}
         elif isinstance(node, ast.Import):

@@ -7,9 +7,10 @@ import contextlib
 import errno
 import os
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
-REASONS = {
+REASONS: dict[int | None, str] = {
     errno.ENOSPC: "the disk is full: free some space",
     errno.EDQUOT: "the disk quota is used up: free some space",
     errno.EFBIG: "the file would be larger than is allowed here: raise the limit (ulimit -f)",
@@ -27,7 +28,7 @@ class WriteError(OSError):
 
 
 @contextlib.contextmanager
-def replacing(path):
+def replacing(path: Path | str) -> Iterator[Path]:
     """Give the path of a temporary file; after the block it stands at `path`, or, where the block failed, is gone.
 
     Raises
@@ -50,7 +51,7 @@ def replacing(path):
 
 
 @contextlib.contextmanager
-def replacing_folder(folder):
+def replacing_folder(folder: Path | str) -> Iterator[Path]:
     """Give a temporary folder, empty; after the block it stands at `folder`. Raises as `replacing` does.
 
     What stood there goes last; killed between the two renames, a run leaves the old one as `.NAME.old` and no new one.
@@ -67,7 +68,7 @@ def replacing_folder(folder):
             shutil.rmtree(part, ignore_errors=True)
 
 
-def put(part, folder):
+def put(part: Path, folder: Path) -> None:
     """Sync a folder and all in it, and put it in the place of another, which goes last."""
     old = folder.with_name(f".{folder.name}.old")
     for path in [*part.rglob("*"), part]:
@@ -80,14 +81,14 @@ def put(part, folder):
     shutil.rmtree(old, ignore_errors=True)
 
 
-def write_text(text, path):
+def write_text(text: str, path: Path | str) -> None:
     """Write a text file, UTF-8, whole or not at all; raises as `replacing` does."""
     with replacing(path) as part:
         part.write_text(text, encoding="utf-8")
 
 
 @contextlib.contextmanager
-def explained(path):
+def explained(path: Path | str) -> Iterator[None]:
     """Raise WriteError in the place of an error whose reason a person can do something about."""
     try:
         yield
@@ -100,13 +101,13 @@ def explained(path):
         raise WriteError(text) from None
 
 
-def _number(error):
+def _number(error: Exception) -> int | None:
     """Return the system's number of an error; the writers of numpy and torch do not tell it."""
     short = "requested and" in str(error) or "inline_container" in str(error)
     return errno.ENOSPC if short else getattr(error, "errno", None)
 
 
-def _sync(path):
+def _sync(path: Path) -> None:
     handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)

@@ -7,6 +7,7 @@ quality.csv. A mistake in the table ends in one sentence.
 import argparse
 import re
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import nbformat
@@ -19,7 +20,7 @@ RESULTS = "own"
 WAITING = re.compile("step/s|TqdmWarning")  # what only concerns who waits
 
 
-def page(notebook, out):
+def page(notebook: Path, out: Path) -> None:
     """Write an executed notebook as one HTML file; progress of the training is left out."""
     book = nbformat.read(notebook, 4)
     for cell in book.cells:
@@ -30,7 +31,7 @@ def page(notebook, out):
     files.write_text(body, out)
 
 
-def main(arguments=None):
+def main(arguments: Sequence[str] | None = None) -> None:
     """Read the command line and run."""
     parser = argparse.ArgumentParser(prog="python -m tst.own", description=__doc__.splitlines()[0])
     parser.add_argument("data", help="a long table: CSV, CSV.gz or Parquet")

@@ -12,33 +12,33 @@ ROOT = Path(__file__).resolve().parent.parent
 REAL_FILES = ("train_1.csv", "wwt_pages.parquet", "borg2019_usage.parquet")
 
 
-def data_dir():
+def data_dir() -> Path:
     """Return the folder of raw data, whether it exists or not."""
     return Path(os.environ.get("TST_DATA") or ROOT / "data").expanduser().resolve()
 
 
-def has_real_data():
+def has_real_data() -> bool:
     """Tell whether the data folder holds at least one of the real tables of series."""
     return any((data_dir() / name).is_file() for name in REAL_FILES)
 
 
-def results_dir(profile):
+def results_dir(profile: str) -> Path:
     """Return the folder that a profile's notebooks, tables, figures and artifacts are written to."""
     if profile == "smoke" or has_real_data():
         return ROOT / "results" / profile
     return ROOT / "results" / f"{profile}-simulated"
 
 
-def tables_dir(profile):
+def tables_dir(profile: str) -> Path:
     """Return the folder of a profile's tidy tables."""
     return results_dir(profile) / "tables"
 
 
-def figures_dir(profile):
+def figures_dir(profile: str) -> Path:
     """Return the folder of a profile's figures."""
     return results_dir(profile) / "figures"
 
 
-def artifacts_dir(profile):
+def artifacts_dir(profile: str) -> Path:
     """Return the folder of a profile's series, models and checkpoints (not committed)."""
     return results_dir(profile) / "artifacts"

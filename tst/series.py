@@ -7,8 +7,11 @@ Real and synthetic series are the same type, so that every metric and every down
 
 import hashlib
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
+from typing import Any, Self
 
 import numpy as np
 import pandas as pd
@@ -67,7 +70,7 @@ class SeriesSet:
     name: str
     values: np.ndarray
     lengths: np.ndarray
-    features: tuple
+    features: Sequence[Feature]
     attributes: pd.DataFrame
     origin: str
     interval: str
@@ -75,58 +78,62 @@ class SeriesSet:
     label: str | None = None
     group: str | None = None
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         series_checks.check_facts(self)
         object.__setattr__(self, "features", tuple(self.features))
         object.__setattr__(self, "values", series_checks.numbers(self, "values", np.float32))
         object.__setattr__(self, "lengths", series_checks.numbers(self, "lengths", np.int64))
         object.__setattr__(self, "attributes", self.attributes.reset_index(drop=True))
         series_checks.check_shapes(self)
-        object.__setattr__(self, "offsets", np.concatenate([[0], np.cumsum(self.lengths)]))
         series_checks.check_values(self)
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self.lengths)
 
-    def __getitem__(self, index):
+    def __getitem__(self, index: int) -> np.ndarray:
         """Return series `index` as a view, shape (length, n_features)."""
         index = range(len(self))[index]
         return self.values[self.offsets[index] : self.offsets[index + 1]]
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return (
             f"SeriesSet({self.name}, {self.origin}, {self.model}: {len(self):,} series of {self.lengths.min()}"
             f"..{self.lengths.max()} steps, {self.n_features} features, every {self.interval})"
         )
 
+    @cached_property
+    def offsets(self) -> np.ndarray:
+        """First row in `values` of each series, and behind the last their number, shape (n_series + 1,)."""
+        return np.concatenate([[0], np.cumsum(self.lengths)])
+
     @property
-    def n_features(self):
+    def n_features(self) -> int:
         """Number of measurements a step."""
         return len(self.features)
 
     @property
-    def feature_names(self):
+    def feature_names(self) -> list[str]:
         """Names of the measurements, in the order of the columns of `values`."""
         return [f.name for f in self.features]
 
     @property
-    def labels(self):
+    def labels(self) -> np.ndarray:
         """The label column as an array of strings, shape (n_series,)."""
         if self.label is None:
             raise DataError(f"series set '{self.name}' has no label; name one of {list(self.attributes)}.")
         return self.attributes[self.label].astype(str).to_numpy()
 
     @property
-    def series_index(self):
+    def series_index(self) -> np.ndarray:
         """Number of the series that each row of `values` belongs to, shape (sum of lengths,)."""
         return np.repeat(np.arange(len(self)), self.lengths)
 
     @property
-    def step_index(self):
+    def step_index(self) -> np.ndarray:
         """Step within its series, from 0, of each row of `values`, shape (sum of lengths,)."""
         return np.arange(len(self.values)) - np.repeat(self.offsets[:-1], self.lengths)
 
-    def take(self, indices):
+    def take(self, indices: Sequence[int] | np.ndarray) -> Self:
         """Return the series at `indices`, in that order; repeats are allowed."""
         indices = np.asarray(indices, dtype=np.int64)
         lengths = self.lengths[indices]
@@ -134,11 +141,11 @@ class SeriesSet:
         rows = starts + np.arange(lengths.sum())
         return replace(self, values=self.values[rows], lengths=lengths, attributes=self.attributes.iloc[indices])
 
-    def head(self, n_steps):
+    def head(self, n_steps: int) -> Self:
         """Return the first `n_steps` steps of each series (all of a shorter one)."""
         return replace(self, values=self.values[self.step_index < n_steps], lengths=np.minimum(self.lengths, n_steps))
 
-    def padded(self, n_steps=None, fill=0.0):
+    def padded(self, n_steps: int | None = None, fill: float = 0.0) -> tuple[np.ndarray, np.ndarray]:
         """Return (values, mask): float32 (n_series, n_steps, n_features) and bool (n_series, n_steps), True = observed.
 
         Series longer than `n_steps` (default: the longest) are cut.
@@ -149,7 +156,9 @@ class SeriesSet:
         values[mask] = self.head(n_steps).values
         return values, mask
 
-    def split(self, fraction=0.5, stratify=None, group=None, seed=0):
+    def split(
+        self, fraction: float = 0.5, stratify: str | None = None, group: str | None = None, seed: int = 0
+    ) -> tuple[Self, Self]:
         """Return (first, second), disjoint; `first` holds about `fraction` of the series.
 
         Parameters
@@ -169,7 +178,9 @@ class SeriesSet:
         first, second = self._split_indices(fraction, stratify, group, seed)
         return self.take(np.sort(first)), self.take(np.sort(second))
 
-    def _split_indices(self, fraction, stratify, group, seed):
+    def _split_indices(
+        self, fraction: float, stratify: str | None, group: str | None, seed: int
+    ) -> tuple[np.ndarray, np.ndarray]:
         everything = np.arange(len(self))
         if len(self) < 2:
             raise DataError(f"split: series set '{self.name}' has one series; at least two are needed.")
@@ -187,14 +198,14 @@ class SeriesSet:
         first, second = train_test_split(rest, train_size=fraction, random_state=seed, stratify=classes[rest])
         return np.concatenate([first, alone]), second
 
-    def sha256(self):
+    def sha256(self) -> str:
         """Return the fingerprint of values, lengths and attributes."""
         digest = hashlib.sha256(self.values.tobytes())
         digest.update(self.lengths.tobytes())
         digest.update(self.attributes.astype(str).to_csv(index=False).encode())
         return digest.hexdigest()
 
-    def save(self, folder):
+    def save(self, folder: Path | str) -> None:
         """Write to `folder`, replaced whole or not at all: .npy arrays, a parquet table, a JSON sidecar; no pickle."""
         with files.replacing_folder(folder) as part:
             np.save(part / "values.npy", self.values, allow_pickle=False)
@@ -202,13 +213,13 @@ class SeriesSet:
             self.attributes.to_parquet(part / "attributes.parquet")
             (part / "meta.json").write_text(json.dumps(self._meta(), indent=1))
 
-    def _meta(self):
+    def _meta(self) -> dict[str, object]:
         scalars = {k: getattr(self, k) for k in ("name", "origin", "interval", "model", "label", "group")}
         features = [[f.name, f.kind, f.unit] for f in self.features]
         return {"format": FORMAT, "sha256": self.sha256(), "features": features, **scalars}
 
     @classmethod
-    def load(cls, folder):
+    def load(cls, folder: Path | str) -> Self:
         """Read what `save` wrote; raises DataError where it is missing or damaged."""
         folder = Path(folder)
         missing = [name for name in FILES if not (folder / name).is_file()]
@@ -230,7 +241,7 @@ class SeriesSet:
         return loaded
 
 
-def concat(sets):
+def concat(sets: Sequence[SeriesSet]) -> SeriesSet:
     """Return the series of all `sets` as one set; origins and features must agree, the first set names the result."""
     first = sets[0]
     for other in sets[1:]:
@@ -246,14 +257,14 @@ def concat(sets):
     )
 
 
-def from_list(arrays, **fields):
+def from_list(arrays: Sequence[np.ndarray], **fields: Any) -> SeriesSet:
     """Return a SeriesSet from a list of arrays of shape (length, n_features); other fields as in `SeriesSet`."""
     if not len(arrays):
         raise DataError(f"series set '{fields.get('name', '')}' is empty: give at least one series.")
-    return SeriesSet(values=np.concatenate(arrays), lengths=[len(a) for a in arrays], **fields)
+    return SeriesSet(values=np.concatenate(arrays), lengths=np.array([len(a) for a in arrays]), **fields)
 
 
-def _concat_frames(frames):
+def _concat_frames(frames: Sequence[pd.DataFrame]) -> pd.DataFrame:
     columns = list(frames[0])
     merged = pd.concat([f[columns] for f in frames], ignore_index=True)
     for column in columns:

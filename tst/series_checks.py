@@ -1,16 +1,23 @@
 """What must be true of a SeriesSet, whoever made it: the one validator at its door."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 import pandas as pd
 
 from tst.errors import DataError, why
+
+if TYPE_CHECKING:  # series imports this module
+    from tst.series import SeriesSet
 
 ORIGINS = ("original", "subset", "simulated")
 KINDS = ("continuous", "categorical")
 EXACT = 2**53  # up to which float64 holds each whole number
 
 
-def check_facts(series):
+def check_facts(series: SeriesSet) -> None:
     """Raise DataError where a name is no text, an attribute no column of its own, a kind or an origin unknown."""
     where = f"series set '{series.name}'"
     for field, kinds in {"name": str, "origin": str, "interval": str, "model": str}.items():
@@ -33,7 +40,7 @@ def check_facts(series):
             raise DataError(f"{where}: {role} '{str(column)[:40]}' is not among the attributes: {known or 'none'}.")
 
 
-def numbers(series, field, dtype):
+def numbers(series: SeriesSet, field: str, dtype: type[np.float32 | np.int64]) -> np.ndarray:
     """Return a field as an array of a dtype; raises DataError where it holds no numbers, or other ones than fit."""
     try:
         given = np.asarray(getattr(series, field))
@@ -50,16 +57,16 @@ def numbers(series, field, dtype):
     return made
 
 
-def check_shapes(series):
+def check_shapes(series: SeriesSet) -> None:
     """Raise DataError where values, lengths, features and attributes do not fit each other."""
     where, lengths = f"series set '{series.name}'", series.lengths
     if lengths.ndim != 1 or len(lengths) == 0:
         raise DataError(f"{where} is empty: give at least one series.")
     if lengths.min() < 1:
         raise DataError(f"{where}: series {lengths.argmin()} has no steps; drop empty series first.")
-    wanted = int(lengths.astype(object).sum()) if lengths.max() > EXACT else int(lengths.sum())
-    if series.values.shape != (wanted, len(series.features)):
-        wanted = (wanted, len(series.features))
+    n_rows = int(lengths.astype(object).sum()) if lengths.max() > EXACT else int(lengths.sum())
+    wanted = (n_rows, len(series.features))
+    if series.values.shape != wanted:
         raise DataError(f"{where}: values have shape {series.values.shape}, lengths and features ask for {wanted}.")
     if len(series.attributes) != len(lengths):
         raise DataError(f"{where}: {len(series.attributes)} rows of attributes for {len(lengths)} series.")
@@ -68,7 +75,7 @@ def check_shapes(series):
         raise DataError(f"{where}: a feature name stands twice; rename one of {twice}.")
 
 
-def check_values(series):
+def check_values(series: SeriesSet) -> None:
     """Raise DataError where a value is missing or infinite."""
     bad = ~np.isfinite(series.values)
     if bad.any():

@@ -10,20 +10,22 @@ import shutil
 import tempfile
 import time
 import warnings
-from dataclasses import asdict
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any, Self
 
 import numpy as np
 import pandas as pd
 import torch
 
 from tst import launch, seedless, weights
-from tst.data.table import Table
+from tst.data.table import Roles, Table
 from tst.errors import sound
 from tst.model import TST, TSTConfig
 from tst.reading import check_room, read_json
 from tst.records import Schema
-from tst.series import DataError
+from tst.series import DataError, SeriesSet
 from tst.train import TrainConfig
 
 FORMAT = "synthesiser-1"
@@ -55,33 +57,35 @@ class Synthesiser:
 
     def __init__(
         self,
-        max_steps=None,
-        minutes=5.0,
-        seed=0,
-        roles=None,
-        folder=None,
-        d_model=64,
-        n_layer=3,
-        patch=None,
-        batch_size=16,
-        learning_rate=2e-3,
-    ):
+        max_steps: int | None = None,
+        minutes: float = 5.0,
+        seed: int = 0,
+        roles: Roles | Mapping[str, object] | Path | str | None = None,
+        folder: Path | str | None = None,
+        d_model: int = 64,
+        n_layer: int = 3,
+        patch: int | None = None,
+        batch_size: int = 16,
+        learning_rate: float = 2e-3,
+    ) -> None:
         self.max_steps, self.minutes, self.seed, self.roles, self.folder = max_steps, minutes, seed, roles, folder
         self.d_model, self.n_layer, self.patch = d_model, n_layer, patch
         self.batch_size, self.learning_rate = batch_size, learning_rate
-        self.model = self.schema = self.table = None
+        self.model: TST | None = None
+        self.schema: Schema | None = None
+        self.table: Table | None = None
 
-    def fit(self, data):
+    def fit(self, data: pd.DataFrame | Path | str) -> Self:
         """Learn a table (DataFrame, or path of a CSV, CSV.gz or Parquet) and return self; raises DataError for mistakes."""
         return self.fit_series(*Table.fit(data, self.roles)[::-1])
 
-    def fit_series(self, series, table):
+    def fit_series(self, series: SeriesSet, table: Table) -> Self:
         """Learn the `SeriesSet` of a `Table`, or a part of it, and return self; `history` holds the loss of each step."""
         folder = Path(self.folder or tempfile.mkdtemp(prefix="tst-"))
         try:
             series.save(folder / "series")
             job = self._job(series, folder)
-            self.history = launch.run(job)
+            self.history: pd.DataFrame = launch.run(job)
             self.model, self.schema = TST.load(folder / "model"), Schema.load(folder / "model")
         finally:
             if not self.folder:
@@ -89,7 +93,7 @@ class Synthesiser:
         self.table = table
         return self
 
-    def sample(self, n_series, seed=None, given=None):
+    def sample(self, n_series: int, seed: int | None = None, given: Mapping[str, object] | None = None) -> pd.DataFrame:
         """Return a table of `n_series` synthetic series: the columns, order and dtypes of the table that was learned.
 
         Parameters
@@ -101,30 +105,32 @@ class Synthesiser:
         """
         seed = self.seed if seed is None else seed
         series = self.sample_series(n_series, seed, given)
-        frame = self.table.to_frame(series, seed)
+        frame = self._fitted()[2].to_frame(series, seed)
         for name, value in (given or {}).items():
             frame[name] = pd.Series([value] * len(frame)).astype(frame[name].dtype)
         return frame
 
-    def sample_series(self, n_series, seed=None, given=None):
+    def sample_series(
+        self, n_series: int, seed: int | None = None, given: Mapping[str, object] | None = None
+    ) -> SeriesSet:
         """Return `n_series` synthetic series as a `SeriesSet`; arguments as in `sample`."""
-        self._check_fitted()
+        model, schema, table = self._fitted()
         if n_series < 1:
             raise DataError(f"n_series is {n_series}; give the number of series, at least 1.")
         seed = self.seed if seed is None else seed
-        wanted = {name: self.table.given(name, value) for name, value in (given or {}).items()}
+        wanted = {name: table.given(name, value) for name, value in (given or {}).items()}
         attributes = self._matching(n_series, seed, wanted) if wanted else None
-        return seedless.sample(self.model, self.schema, n_series, seed, attributes=attributes)
+        return seedless.sample(model, schema, n_series, seed, attributes=attributes)
 
-    def save(self, folder):
+    def save(self, folder: Path | str) -> Path:
         """Write model.safetensors and model.json to a folder and return its path."""
-        self._check_fitted()
-        facts = {"format": FORMAT, "seed": self.seed, "model": self.model.settings(), "schema": asdict(self.schema)}
-        weights.save(folder, facts | {"table": self.table.to_dict()}, self.model.state_dict())
+        model, schema, table = self._fitted()
+        facts = {"format": FORMAT, "seed": self.seed, "model": model.settings(), "schema": asdict(schema)}
+        weights.save(folder, facts | {"table": table.to_dict()}, model.state_dict())
         return Path(folder)
 
     @classmethod
-    def load(cls, folder):
+    def load(cls, folder: Path | str) -> Self:
         """Return what `save` wrote; raises DataError where it is missing or no such model."""
         path = Path(folder) / "model.json"
         if not path.is_file() or not (Path(folder) / "model.safetensors").is_file():
@@ -141,24 +147,24 @@ class Synthesiser:
             made._check_parts(folder)
         return made
 
-    def config(self, series):
+    def config(self, series: SeriesSet) -> TSTConfig:
         """Return the `TSTConfig` for a set: patches where series are long, a sliding window where they are longer still."""
         longest, n_numbers = int(series.lengths.max()), series.n_features + 1
         most = max(1, N_NUMBERS // n_numbers)
         patch = self.patch or min(most, -(-longest // N_TOKENS))
         context = min(longest, 2 * N_TOKENS * patch)
-        long = {"attention": f"sliding:{N_TOKENS}", "positions": "rope"} if longest > context else {}
-        sizes = {"d_model": self.d_model, "n_head": 4, "n_layer": self.n_layer, "d_ff": 2 * self.d_model}
-        return TSTConfig(series.n_features, **sizes, dropout=0.0, attention_dropout=0.0, context_length=context,
-                         head="mixture", patch=patch, **long)  # fmt: skip
+        whole = TSTConfig(series.n_features, d_model=self.d_model, n_head=4, n_layer=self.n_layer, d_ff=2 * self.d_model,
+                          dropout=0.0, attention_dropout=0.0, context_length=context, head="mixture",
+                          patch=patch)  # fmt: skip
+        return replace(whole, attention=f"sliding:{N_TOKENS}", positions="rope") if longest > context else whole
 
-    def _job(self, series, folder):
+    def _job(self, series: SeriesSet, folder: Path) -> dict[str, Any]:
         n_steps = self.max_steps or self._affordable(series, folder)
-        settings = {"warmup_steps": min(50, n_steps // 4), "grad_clip": 1.0, "decay": True, "checkpoint_every": 200}
-        settings = TrainConfig(n_steps, self.batch_size, self.learning_rate, seed=self.seed, **settings)
+        settings = TrainConfig(n_steps, self.batch_size, self.learning_rate, warmup_steps=min(50, n_steps // 4),
+                               grad_clip=1.0, seed=self.seed, checkpoint_every=200, decay=True)  # fmt: skip
         return launch.job(folder / "series", folder / "model", self.config(series), settings, kind="seedless")
 
-    def _affordable(self, series, folder):
+    def _affordable(self, series: SeriesSet, folder: Path) -> int:
         """Return the steps that fit into `minutes`; measured once a set of data, so that a stopped run goes on alike."""
         path, what = (
             folder / "steps.json",
@@ -179,13 +185,14 @@ class Synthesiser:
         path.write_text(json.dumps({"of": what, "steps": n_steps}))
         return n_steps
 
-    def _matching(self, n_series, seed, wanted):
+    def _matching(self, n_series: int, seed: int, wanted: Mapping[str, str]) -> pd.DataFrame:
         """Return attributes of `n_series` series that are as wanted: drawn until they match, set where that takes too long."""
-        names = list(self.schema.categories)
+        schema = self._fitted()[1]
+        names = list(schema.categories)
         first = [name for i, name in enumerate(names) if set(names[: i + 1]) <= set(wanted)]
         generator, kept, found = torch.Generator().manual_seed(seed), [], 0
         for name, value in wanted.items():
-            if value not in self.schema.categories[name]:
+            if value not in schema.categories[name]:
                 raise DataError(f"attribute '{name}' is '{value}' in no series that was learned.")
         for _ in range(DRAWS):
             drawn = self._attributes(max(1000, n_series), generator, {k: wanted[k] for k in first})
@@ -201,16 +208,18 @@ class Synthesiser:
         return self._attributes(n_series, generator, wanted)
 
     @torch.no_grad()
-    def _attributes(self, n, generator, given):
+    def _attributes(self, n: int, generator: torch.Generator, given: Mapping[str, str]) -> pd.DataFrame:
+        model, schema, _ = self._fitted()
         set_ = pd.DataFrame({k: [v] * n for k, v in given.items()})
-        codes = seedless.draw_attributes(self.model, self.schema, n, generator, set_).long().numpy()
+        codes = seedless.draw_attributes(model, schema, n, generator, set_).long().numpy()
         return pd.DataFrame(
-            {k: np.array(v, dtype=object)[codes[:, i]] for i, (k, v) in enumerate(self.schema.categories.items())}
+            {k: np.array(v, dtype=object)[codes[:, i]] for i, (k, v) in enumerate(schema.categories.items())}
         )
 
-    def _check_parts(self, folder):
+    def _check_parts(self, folder: Path | str) -> None:
         """Raise DataError unless model, schema and table speak of the same measurements and attributes."""
-        config, layout, schema = self.model.config, self.model.layout, self.schema
+        model, schema, table = self._fitted()
+        config, layout = model.config, model.layout
         levels = [column.levels for column in schema.parts]
         sizes = [len(v) for v in schema.categories.values()] + [0] * 2 * len(levels) * schema.per_series
         if (
@@ -218,17 +227,18 @@ class Synthesiser:
             or [d.levels for d in layout.step] != levels + [0] * (not schema.fixed_length)
             or [d.levels for d in layout.attributes] != sizes
             or config.n_features != len(levels)
-            or not self.table.fits(levels, schema.categories)
+            or not table.fits(levels, schema.categories)
         ):
             raise DataError(f"the parts of the model in {folder} do not fit each other; save it again.")
         check_room(16 * config.n_layer * config.d_model * max(schema.longest, schema.fixed_length), folder)
 
-    def _check_fitted(self):
-        if self.model is None:
+    def _fitted(self) -> tuple[TST, Schema, Table]:
+        if self.model is None or self.schema is None or self.table is None:
             raise DataError("this Synthesiser has learned nothing yet: call fit first, or Synthesiser.load.")
+        return self.model, self.schema, self.table
 
 
-def _seconds_a_step(model, loss, batches):
+def _seconds_a_step(model: TST, loss: Callable[[TST, Any], torch.Tensor], batches: Callable[[int], Any]) -> float:
     """Return the seconds that a training step takes on this machine undisturbed, by processor time."""
     loss(model, batches(0)).backward()
     start = time.process_time()

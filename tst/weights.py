@@ -6,7 +6,9 @@ the sum of both files, so that a changed one, or files of two models after an in
 
 import hashlib
 import json
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any, TypeVar
 
 import torch
 from safetensors import safe_open
@@ -17,23 +19,26 @@ from tst import files, reading
 from tst.errors import DataError, sound
 
 AGAIN = "train it again"
+Model = TypeVar("Model", bound=torch.nn.Module)
 
 
-def save(folder, settings, state):
+def save(folder: Path | str, settings: Mapping[str, object], state: Mapping[str, torch.Tensor]) -> None:
     """Write the settings (a JSON mapping), then the weights (a state_dict): where the weights are, the model is whole."""
     data = to_bytes({name: tensor.contiguous() for name, tensor in state.items()})
-    settings = json.loads(json.dumps(settings))
-    files.write_text(json.dumps(settings | {"sum": total(settings, data)}, indent=1), Path(folder) / "model.json")
+    facts = json.loads(json.dumps(settings))
+    files.write_text(json.dumps(facts | {"sum": total(facts, data)}, indent=1), Path(folder) / "model.json")
     with files.replacing(Path(folder) / "model.safetensors") as part:
         part.write_bytes(data)
 
 
-def total(settings, data):
+def total(settings: Mapping[str, object], data: bytes) -> str:
     """Return SHA-256 over the settings and the bytes of the weights, as hex digits."""
     return hashlib.sha256(json.dumps(settings, sort_keys=True).encode() + data).hexdigest()
 
 
-def load(folder, plan, what="model"):
+def load(
+    folder: Path | str, plan: "Callable[[dict[str, Any], Held], Callable[[], Model]]", what: str = "model"
+) -> Model:
     """Return the model of a folder, in evaluation mode; raises DataError where it is missing, damaged or another's.
 
     Parameters
@@ -66,13 +71,13 @@ def load(folder, plan, what="model"):
 class Held:
     """What a file of weights holds by its header, which the library compares with the file's size."""
 
-    def __init__(self, path, what):
+    def __init__(self, path: Path, what: str) -> None:
         with safe_open(path, framework="pt") as file:
             self.shapes = {key: tuple(file.get_slice(key).get_shape()) for key in file.keys()}
         self.path, self.what = path, what
         self.n_numbers = path.stat().st_size
 
-    def check(self, name, value, most):
+    def check(self, name: str, value: float, most: float) -> None:
         """Raise DataError where a setting asks for more than the weights hold."""
         if not value <= most:
             raise DataError(
@@ -80,7 +85,7 @@ class Held:
             )
 
 
-def _compare(build, held):
+def _compare(build: Callable[[], torch.nn.Module], held: Held) -> None:
     """Raise DataError unless the model that would be built has the weights' names and shapes, and fits into memory."""
     with torch.device("meta"):
         model = build()

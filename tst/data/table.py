@@ -4,7 +4,10 @@
 the same columns, order and dtypes, with new ids and regular times. The order of the rows does not matter.
 """
 
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -56,7 +59,12 @@ class Table:
     problems: tuple
 
     @classmethod
-    def fit(cls, source, settings=None, name="own"):
+    def fit(
+        cls,
+        source: pd.DataFrame | Path | str,
+        settings: Roles | Mapping[str, object] | Path | str | None = None,
+        name: str = "own",
+    ) -> tuple["Table", SeriesSet]:
         """Return (Table, SeriesSet) of a table; `settings` are `Roles`, a mapping or a YAML file."""
         frame, chosen = read(source), settings if isinstance(settings, Roles) else Roles.read(settings)
         chosen.check(list(frame))
@@ -67,7 +75,7 @@ class Table:
         made._ids(len(rows.first))  # refuses now what cannot be written later
         return made, made.to_series(rows, name)
 
-    def to_series(self, rows, name):
+    def to_series(self, rows: Rows, name: str) -> SeriesSet:
         """Return the SeriesSet of sorted rows."""
         values, features = [], []
         for column, label in zip(self.features, self._feature_names(), strict=True):
@@ -87,7 +95,7 @@ class Table:
         stacked = np.stack(values, axis=1).astype(np.float32)
         return SeriesSet(name, stacked, rows.lengths, features, attributes, **facts)
 
-    def to_frame(self, series, seed=0):
+    def to_frame(self, series: SeriesSet, seed: int = 0) -> pd.DataFrame:
         """Return the synthetic table of a SeriesSet: same columns, order and dtypes, new ids, regular times."""
         rng = np.random.default_rng([seed, len(series)])
         at, made, place = series.series_index, {}, 0
@@ -104,7 +112,7 @@ class Table:
             made[column.name] = column.decode(np.zeros(len(at)), np.full(len(at), not column.levels))
         return pd.DataFrame({c: made[c].array for c in self.order})
 
-    def roles(self):
+    def roles(self) -> pd.DataFrame:
         """Return a frame that shows each column's role and how it is learned."""
         named = {c.name: ("feature", c) for c in self.features} | {c.name: ("attribute", c) for c in self.attributes}
         named |= {c.name: ("constant", c) for c in self.constants}
@@ -112,11 +120,11 @@ class Table:
         rows += [(c, named[c][0], named[c][1].dtype, _how(*named[c])) for c in self.order if c in named]
         return pd.DataFrame(rows, columns=["column", "role", "dtype", "learned as"])
 
-    def problem_list(self):
+    def problem_list(self) -> pd.DataFrame:
         """Return the problems as a frame."""
         return pd.DataFrame(self.problems, columns=["column", "found, and what is done", "rows"])
 
-    def given(self, name, value):
+    def given(self, name: str, value: object) -> str:
         """Return the category of the model that a value of an attribute belongs to; raises DataError for an unknown one."""
         known = {c.name: c for c in self.attributes if c.kind != "name"}
         if name not in known:
@@ -128,12 +136,12 @@ class Table:
             raise DataError(f"attribute '{name}' is '{value}'; the table has {listed}.")
         return found
 
-    def to_dict(self):
+    def to_dict(self) -> dict[str, Any]:
         """Return a mapping that JSON can hold; `from_dict` is the inverse."""
         return asdict(self)
 
     @classmethod
-    def from_dict(cls, mapping):
+    def from_dict(cls, mapping: dict[str, Any]) -> "Table":
         """Return the table that JSON held."""
         made = {k: tuple(map(Column.from_dict, mapping[k])) for k in ("features", "attributes", "constants")}
         made |= {"id": Column.from_dict(mapping["id"]), "clock": record(Clock, mapping["clock"])}
@@ -143,7 +151,7 @@ class Table:
             raise ValueError("the columns of the table and their order do not fit each other")
         return found
 
-    def fits(self, features, categories):
+    def fits(self, features: Sequence[int], categories: Mapping[str, Iterable[str]]) -> bool:
         """Tell whether a model's features, (levels or 0) each, and {attribute: categories} are those of the table."""
         known = [n for c in self.features for n in [2] * c.missing + [len(c.levels) * (c.kind == "category")]]
         listed = {c.name: set(_labels(c)) for c in self.attributes if c.kind != "name"}
@@ -154,17 +162,17 @@ class Table:
             and all(set(v) <= listed[k] for k, v in categories.items())
         )
 
-    def _feature_names(self):
+    def _feature_names(self) -> list[str]:
         """Return the features' names in a SeriesSet: the columns', but for reserved ones."""
         return [self._free(f"{c.name}_") if c.name in RESERVED else c.name for c in self.features]
 
-    def _free(self, name):
+    def _free(self, name: str) -> str:
         """Return a name that no column has."""
         while name in self.order:
             name += "_"
         return name
 
-    def _ids(self, n):
+    def _ids(self, n: int) -> pd.Series:
         dtype = types.pandas_dtype(self.id.dtype)
         if columns.is_number(pd.Series([], dtype=dtype)):
             self._check_room_for_ids(n)
@@ -172,7 +180,7 @@ class Table:
         names = pd.Series([f"synthetic-{i:0{len(str(n))}d}" for i in range(1, n + 1)], name=self.id.name)
         return names.astype("category") if isinstance(dtype, pd.CategoricalDtype) else names.astype(dtype)
 
-    def _check_room_for_ids(self, n):
+    def _check_room_for_ids(self, n: int) -> None:
         """Raise DataError where the id's dtype cannot count on for n series."""
         dtype = types.pandas_dtype(self.id.dtype)
         dtype = getattr(dtype, "numpy_dtype", dtype)
@@ -182,7 +190,7 @@ class Table:
                 "give smaller numbers, or text."
             )
 
-    def _attribute(self, column, series, rng):
+    def _attribute(self, column: Column, series: SeriesSet, rng: np.random.Generator) -> pd.Series:
         if column.kind == "name":
             return _new_names(column, len(series))
         found = series.attributes[column.name].astype(str)
@@ -194,7 +202,7 @@ class Table:
         return column.decode(column.within(place, rng), missing)
 
 
-def _settle(rows):
+def _settle(rows: Rows) -> Table:
     """Return the `Table` of sorted rows: constants, attributes, features."""
     chosen, frame, problems = rows.chosen, rows.frame, rows.problems
     rest = _listed(rows)
@@ -216,7 +224,7 @@ def _settle(rows):
     return Table(order, key, next_id, clock, **made, label=chosen.label, problems=tuple(problems))
 
 
-def _listed(rows):
+def _listed(rows: Rows) -> list[str]:
     """Return the columns beside id and time that the roles keep."""
     rest = [c for c in rows.frame if c not in (rows.key, rows.time)]
     if rows.chosen.features is None and rows.chosen.attributes is None:
@@ -226,7 +234,7 @@ def _listed(rows):
     return [c for c in rest if c in named]
 
 
-def _divided(rows, free, constants):
+def _divided(rows: Rows, free: list[str], constants: list[str]) -> tuple[list[str], list[str]]:
     """Return (attributes, features) of columns that vary."""
     lengths = np.diff(np.append(rows.first_of_id, len(rows.frame)))
     still = roles.constant_within(rows.frame[free], np.repeat(rows.first_of_id, lengths))
@@ -240,7 +248,7 @@ def _divided(rows, free, constants):
     return still, moving
 
 
-def _feature(rows, name):
+def _feature(rows: Rows, name: str) -> Column:
     column = rows.frame[name]
     if is_time(column) and not types.is_datetime64_any_dtype(column.dtype):
         raise DataError(f"feature '{name}' holds dates as text; leave it out by a roles file, or give seconds.")
@@ -261,7 +269,7 @@ def _feature(rows, name):
     return made
 
 
-def _attribute(rows, name):
+def _attribute(rows: Rows, name: str) -> Column:
     column = rows.frame[name].iloc[rows.first_of_id]
     if not columns.is_number(column):
         columns.check_text(column)
@@ -272,7 +280,7 @@ def _attribute(rows, name):
     return made
 
 
-def _learned(column, values, guess=False):
+def _learned(column: Column, values: pd.Series, guess: bool = False) -> pd.Series | pd.Categorical:
     """Return an attribute as the model learns it: categories as text, ranges as number:least value."""
     labels = _labels(column)
     levels = labels[: len(labels) - column.missing]
@@ -287,7 +295,7 @@ def _learned(column, values, guess=False):
     return pd.Series(found).reset_index(drop=True) if guess else found
 
 
-def _labels(column):
+def _labels(column: Column) -> list[str]:
     """Return the categories of an attribute as a model learns it."""
     made = list(map(str, column.levels))
     if column.kind != "category":
@@ -295,12 +303,12 @@ def _labels(column):
     return made + [MISSING] * column.missing
 
 
-def _new_names(column, n):
+def _new_names(column: Column, n: int) -> pd.Series:
     made = pd.Series([f"{column.name}-{i}" for i in range(1, n + 1)], name=column.name)
     return made.astype("category") if column.dtype == "category" else made.astype(column.dtype)
 
 
-def _how(role, column):
+def _how(role: str, column: Column) -> str:
     if role == "constant":
         return "written back"
     if column.kind == "name":
