@@ -97,6 +97,7 @@ def attempt(forks, folder, seconds=None):
     return worker.exitcode == 0
 
 
+@pytest.mark.timeout(600)  # about a minute where nothing else runs
 def test_killed_at_any_moment_a_study_ends_in_the_same_bytes(forks, tmp_path):
     """Fifty kills, at random moments of an uninterrupted run's time; nothing differs and nothing is left over."""
     assert attempt(forks, tmp_path / "warm")
