@@ -1,14 +1,16 @@
 """Killed at any moment? `python tests/nightly/kills.py FOLDER` kills the miniature study, run by make with two jobs, again
 and again, and compares what it ends in with an uninterrupted run (made by reruns.py in FOLDER); results/nightly/kills.csv.
-About 20 minutes on 2 cores.
+About 30 minutes on 2 cores; called again, it goes on from its last whole study.
 """
 
 import contextlib
 import random
+import shutil
 import sys
 import time
 from pathlib import Path
 
+import pandas as pd
 import psutil
 import study
 
@@ -20,11 +22,19 @@ VICTIMS = ("everything", "make and the runners", "a runner", "a kernel")
 def victims(make, kind, rng):
     """Return the processes of one kind below make."""
     all_ = [make, *make.children(recursive=True)]
-    kernels = [p for p in all_ if "ipykernel_launcher" in " ".join(p.cmdline())]
-    runners = [p for p in all_ if "tst.run" in p.cmdline()]
+    kernels = [p for p in all_ if "ipykernel_launcher" in _command(p)]
+    runners = [p for p in all_ if "tst.run" in _command(p)]
     chosen = {"everything": all_, "make and the runners": [p for p in all_ if p not in kernels]}
     chosen |= {"a runner": runners and [rng.choice(runners)], "a kernel": kernels and [rng.choice(kernels)]}
     return chosen[kind]
+
+
+def _command(process):
+    """Return a process's arguments, none where it has just ended."""
+    try:
+        return process.cmdline()
+    except (psutil.NoSuchProcess, psutil.ZombieProcess):
+        return []
 
 
 def attempt(here, kind, rng):
@@ -47,10 +57,16 @@ def attempt(here, kind, rng):
 
 def main(folder):
     """Kill, finish, compare, until there were enough kills."""
-    expected, rng = study.left(folder / "j1"), random.Random()
-    kills, n_rounds, wrong = dict.fromkeys(VICTIMS, 0), 0, []
+    expected, rng, state = study.left(folder / "j1"), random.Random(), folder / "kills.csv"
+    before = (
+        pd.read_csv(state) if state.is_file() else pd.DataFrame(columns=["victim", "kills", "studies", "differing"])
+    )
+    kills = dict.fromkeys(VICTIMS, 0) | dict(zip(before["victim"], before["kills"], strict=True))
+    n_rounds, n_wrong = (int(before[column].max()) if len(before) else 0 for column in ("studies", "differing"))
     while sum(kills.values()) < N_KILLS:
-        here = study.copy(folder / f"round-{n_rounds}")
+        here = folder / f"round-{n_rounds}"
+        shutil.rmtree(here, ignore_errors=True)
+        study.copy(here)
         ended = False
         while not ended:
             kind = VICTIMS[sum(kills.values()) % len(VICTIMS)]
@@ -59,11 +75,15 @@ def main(folder):
             print(sum(kills.values()), kind, ended, flush=True)
         study.judge(here)
         n_rounds += 1
-        wrong.append(study.differing(study.left(here), expected))
-        print(f"study {n_rounds} ended; differing files: {wrong[-1]}", flush=True)
-        same = not any(wrong)
-        rows = [{"victim": k, "kills": n, "survived": n if same else "", "studies": n_rounds} for k, n in kills.items()]
-        study.write([row | {"files": len(expected), "differing": sum(map(len, wrong))} for row in rows], "kills")
+        wrong = study.differing(study.left(here), expected)
+        n_wrong += len(wrong)
+        print(f"study {n_rounds} ended; differing files: {wrong}", flush=True)
+        rows = [
+            {"victim": k, "kills": n, "survived": 0 if n_wrong else n, "studies": n_rounds} for k, n in kills.items()
+        ]
+        rows = [row | {"files": len(expected), "differing": n_wrong} for row in rows]
+        study.write(rows, "kills")
+        pd.DataFrame(rows).to_csv(state, index=False)
 
 
 if __name__ == "__main__":
