@@ -268,3 +268,22 @@ def test_readme_without_results_is_said(page, tmp_path, capsys):
     (tmp_path / readme.RESULTS / "tables" / "13-claims.csv").unlink()
     assert readme.main(["--check"]) == 1
     assert "13-claims.csv is missing: run make reproduce" in capsys.readouterr().err
+
+
+def test_what_the_long_tests_found_is_told(tmp_path):
+    """Sums over doors and victims; a run that differs is told by how much."""
+    fuzz = pd.DataFrame({"door": ["a", "b"], "cases": [900, 200], "accepted": [300, 50], "refused": [600, 149]})
+    kills = pd.DataFrame(
+        {"victim": ["a kernel", "make"], "kills": [20, 32], "survived": [20, 32], "studies": 4, "files": 7}
+    )
+    first = {"run": "-j4", "against": "-j1", "files": 7, "identical": 7, "values": 10, "same_values": 10}
+    first |= {"relative_difference_p99": 0.0, "relative_difference_max": 0.0}
+    other = first | {"run": "x", "identical": 5, "same_values": 9, "relative_difference_max": 0.5}
+    for name, frame in (("fuzz", fuzz), ("kills", kills), ("reruns", pd.DataFrame([first, other]))):
+        frame.to_csv(tmp_path / f"{name}.csv", index=False)
+    lines = readme.nightly_list(tmp_path).splitlines()
+    assert lines[0].startswith("- 1,100 broken or hostile inputs at 2 doors: 350 right answers, 749 refusals")
+    assert lines[0].endswith("1 of anything else.")
+    assert lines[1].startswith("- 52 of 52 kills survived (a kernel 20, make 32)") and "4 miniature studies" in lines[1]
+    assert lines[2].endswith("7 of 7 files are the same, byte for byte.")
+    assert "5 of 7 files" in lines[3] and "90.0% are" in lines[3] and lines[3].endswith("the farthest by 0.5.")

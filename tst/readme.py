@@ -86,7 +86,7 @@ def nightly_list(folder):
         f"{kills['studies'].iloc[0]} miniature studies ended in the same {n_files} files, byte for byte.",
     ]
     for row in reruns.itertuples():
-        text = f"Run with {row.run} against {row.against}: {row.identical} of {row.files} files are the same, byte for byte"
+        text = f"{row.run} against {row.against}: {row.identical} of {row.files} files are the same, byte for byte"
         if row.identical < row.files:
             same, far, farthest = row.same_values / row.values, row.relative_difference_p99, row.relative_difference_max
             text += f"; of the {row.values:,} values in tables (six digits) {same:.1%} are, one in a hundred differs by more "

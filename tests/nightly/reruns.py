@@ -10,7 +10,12 @@ import study
 
 AVX2 = {"ATEN_CPU_CAPABILITY": "avx2", "MKL_ENABLE_INSTRUCTIONS": "AVX2", "ONEDNN_MAX_CPU_ISA": "AVX2"}
 # The first two must agree; the others do what another machine would do to sums: fewer instructions, more threads.
-RUNS = [("-j1", 1, [], {}), ("-j4", 4, [], {}), ("AVX2 only", 2, [], AVX2), ("two threads", 2, ["THREADS=2"], {})]
+RUNS = [
+    ("-j1", 1, [], {}),
+    ("-j4", 4, [], {}),
+    ("Without AVX-512", 2, [], AVX2),
+    ("Two threads a notebook", 2, ["THREADS=2"], {}),
+]
 
 
 def main(folder):
