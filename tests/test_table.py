@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tst.data import example
+from tst.data import columns, example
 from tst.data.roles import Roles
 from tst.data.table import Table
 from tst.series import DataError
@@ -316,3 +316,38 @@ def test_a_column_with_broken_lines_in_its_name():
     frame = make().rename(columns={"cpu": "a\nb"})
     frame.loc[3, "a\nb"] = np.inf
     assert "column 'a b' holds inf in row 4" in error(frame)
+
+
+@pytest.mark.parametrize("code", [-1, 9999])
+def test_a_number_that_means_missing(code):
+    """Marked and filled in training, listed, set again exactly; whole numbers stay whole, and nothing lies in between."""
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame({"id": np.repeat([f"s{i:02d}" for i in range(40)], 50), "t": np.tile(np.arange(50) * 60, 40)})
+    frame["load"], frame["count"] = rng.random(2000).round(3), rng.integers(100, 160, 2000)
+    gone = rng.random(2000) < 0.03
+    frame.loc[gone, "load"], frame.loc[gone, "count"] = code, code
+    table, series = Table.fit(frame)
+    assert series.feature_names == ["load missing", "load", "count missing", "count"]
+    assert (
+        series.values[:, 0].sum() == gone.sum() and series.values[:, 1].max() <= 1 and series.values[:, 3].min() >= 100
+    )
+    listed = table.problem_list().set_index("column")["found, and what is done"]
+    assert f"{code}, far from all other values as a code for missing is" in listed["load"]
+    back = table.to_frame(series)
+    assert (back.dtypes == frame.dtypes).all()
+    for column in ("load", "count"):
+        np.testing.assert_array_equal(back[column] == code, gone)
+        np.testing.assert_allclose(back[column], frame[column], atol=1e-6)
+    assert Table.from_dict(table.to_dict()).to_frame(series).equals(back)
+
+
+def test_numbers_that_only_look_like_codes():
+    """Zeros under counts, a floor, two values, a rare outlier: numbers like any other."""
+    rng = np.random.default_rng(0)
+    zeros = np.where(rng.random(2000) < 0.3, 0.0, rng.random(2000) * 9 + 1)
+    floor = np.maximum(rng.normal(size=2000), -1.0)
+    outlier = np.r_[rng.random(1995), [-999.0] * 5]
+    for x in (zeros, floor, outlier, rng.integers(0, 2, 2000) * 7.0):
+        assert columns.Column.fit(pd.Series(x, name="x")).code is None
+    skewed = np.r_[np.exp(3 * rng.normal(size=1900)), [-1.0] * 100]
+    assert columns.Column.fit(pd.Series(skewed, name="x")).code == -1

@@ -1,8 +1,9 @@
 """One column of a user's table as numbers or levels, and back in the same kind: integers, decimals, booleans, names, dates.
 
 A missing measurement is filled from its neighbours for training and marked in a companion feature, so that synthetic
-columns have gaps of their own. A number that describes a series is learned as one of at most 16 ranges, within which
-synthetic values are drawn evenly; a name that nearly every series has for itself is not learned at all.
+columns have gaps of their own; so is a number that stands for missing (-1, -999), which is set again. A number that
+describes a series is learned as one of at most 16 ranges, within which synthetic values are drawn evenly; a name
+that nearly every series has for itself is not learned at all.
 """
 
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ FEW = 20  # distinct numbers of an attribute that stay levels of their own
 N_RANGES = 16
 DIGITS = 7  # that float32 keeps
 MISSING = "(missing)"
+CODED = 20, 0.0005  # times, and share of the values, that a number must stand there to mean missing
 
 
 @dataclass(frozen=True)
@@ -40,6 +42,8 @@ class Column:
         Subtracted before numbers become float32, where they are large beside their range.
     missing
         Whether values are missing.
+    code
+        A number that means missing.
     epoch
         datetime or timedelta, where seconds stand for one of them.
     """
@@ -52,6 +56,7 @@ class Column:
     decimals: int | None = None
     shift: float = 0.0
     missing: bool = False
+    code: float | None = None
     epoch: str = ""
     ordered: bool = False
     reserve: tuple = ()  # all categories of a categorical dtype
@@ -65,6 +70,10 @@ class Column:
             return cls(**facts, kind="category", **_levels(column))
         x, epoch = numbers(column)
         known = x[np.isfinite(x)]
+        code = None if missing or epoch or attribute else _code(known)
+        if code is not None:
+            known = known[known != code]
+            facts |= {"missing": True, "code": code}
         whole = types.is_integer_dtype(column.dtype) or bool(epoch)
         shift = float(known.min()) if np.abs(known).max() > 100 * max(np.ptp(known), 1e-30) else 0.0
         facts |= {"kind": "whole" if whole else "number", "epoch": epoch, "decimals": 0 if whole else _decimals(known)}
@@ -97,7 +106,8 @@ class Column:
     def encode(self, column):
         """Return float64 codes or shifted numbers, NaN where missing; raises DataError for an unknown level."""
         if self.kind != "category":
-            return numbers(column)[0] - self.shift
+            x = numbers(column)[0]
+            return np.where(x == self.code, np.nan, x) - self.shift
         codes, values = pd.factorize(column)
         place = pd.Index(self.levels, dtype=object).get_indexer(pd.Index(values).astype(object))
         return np.where(codes >= 0, np.append(place, 0)[codes], np.nan)
@@ -105,15 +115,24 @@ class Column:
     def decode(self, x, missing=None):
         """Return the column (a Series of the original dtype) of numbers or codes; `missing` marks what is left empty."""
         missing = np.zeros(len(x), dtype=bool) if missing is None else missing
-        if missing.all():
+        if missing.all() and self.code is None:
             return self._empty(len(x))
         if self.kind == "category":
             return self._restored(pd.Index(self.levels, dtype=object)[np.asarray(x, int)].to_numpy(), missing)
         x = np.asarray(x, np.float64)
         if self.shift == 0 and self.decimals is None:
             x = _rounded(x)
-        x = x + self.shift
-        return self._restored(x if self.decimals is None else np.round(x, self.decimals), missing)
+        x = x + self.shift if self.decimals is None else np.round(x + self.shift, self.decimals)
+        if self.code is not None:
+            x, missing = np.where(missing, self.code, x), np.zeros(len(x), dtype=bool)
+        return self._restored(x, missing)
+
+    def told(self):
+        """Say what is done about the missing values of a feature."""
+        done = "filled from the row before in training, marked, and {} in the same manner"
+        if self.code is None:
+            return f"missing values: {done.format('left empty')}"
+        return f"{self.code:g}, far from all other values as a code for missing is: {done.format('set again')}"
 
     def ranges(self, x):
         """Return the range of each number of an attribute, -1 where missing."""
@@ -211,6 +230,18 @@ def _levels(column):
         return {"levels": tuple(used), "ordered": bool(column.cat.ordered), "reserve": tuple(every.tolist())}
     values = pd.unique(column.dropna()).tolist()
     return {"levels": tuple(sorted(values, key=lambda v: (str(type(v)), v)))}
+
+
+def _code(x):
+    """Return the number that stands for missing in a measurement: whole, repeated, the only one below 0 or far off."""
+    n_times, share = CODED
+    for code in (x.min(), x.max()):
+        others = x[x != code]
+        often = len(x) - len(others) >= max(n_times, share * len(x)) and len(others) > len(x) / 2
+        if often and code == np.round(code) and len(np.unique(others)) > FEW:
+            if code < 0 <= others.min() or np.abs(others - code).min() > np.ptp(others) / 2:
+                return float(code)
+    return None
 
 
 def _decimals(x):

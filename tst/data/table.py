@@ -262,8 +262,7 @@ def _feature(rows: Rows, name: str) -> Column:
             "leave it out by a roles file (features: [...])."
         )
     if made.missing:
-        what = "missing values: filled from the row before in training, marked, and left empty in the same manner"
-        rows.problems.append((name, what, int(column.isna().sum())))
+        rows.problems.append((name, made.told(), int(np.isnan(made.encode(column)).sum())))
     if name in RESERVED:
         rows.problems.append((name, f"a name that the report keeps for itself: '{name}_' there", len(column)))
     return made
