@@ -28,7 +28,7 @@ RAW := $(shell $(ASK) -c 'from tst import paths; print(paths.data_dir())')
 DONE := $(RESULTS)/artifacts/done
 # Every notebook has one core, and as many run side by side as there are cores: the same bits whatever -j is, for sums over
 # threads depend on their number.
-ifeq ($(filter -j%,$(MAKEFLAGS)),)
+ifeq ($(MAKELEVEL)$(filter -j%,$(MAKEFLAGS)),0)
 MAKEFLAGS += -j$(shell nproc 2>/dev/null || echo 2)
 endif
 THREADS := 1

@@ -90,7 +90,7 @@ def nightly_list(folder):
         if row.identical < row.files:
             same, far, farthest = row.same_values / row.values, row.relative_difference_p99, row.relative_difference_max
             text += f"; of the {row.values:,} values in tables (six digits) {same:.1%} are, one in a hundred differs by more "
-            text += f"than {far:.1g} of itself, the farthest by {farthest:.1g}"
+            text += f"than {far:.2g} of itself, the farthest by {farthest:.2g}"
         lines.append(f"{text}.")
     return "\n".join(f"- {line}" for line in lines)
 
