@@ -60,6 +60,12 @@ def test_one_page_a_notebook(site, pages):
     assert {f"{s}.html" for s in stems} | {"index.html", "claims.html", "tables.html"} <= set(pages)
 
 
+def test_an_ablation_goes_by_its_name(site):
+    """Links to executed ablations say which, not the data set that they share."""
+    links = re.findall(r'href="08-ablation-(\w+)\.html">(\w+)</a>', (site / "index.html").read_text())
+    assert len(links) > 5 and all(stem == text for stem, text in links)
+
+
 def test_every_internal_link_resolves(site, pages):
     """The file is there, and the place in it; nothing points into the folders of the run."""
     for name, page in pages.items():

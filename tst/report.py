@@ -29,12 +29,12 @@ WAITING = re.compile(r"^.*?\s\d{1,2}%\|.*(\n|$)|^.*TqdmWarning.*\n(  .*\n)?", re
 
 @dataclass(frozen=True)
 class Page:
-    """An executed notebook as a page: file stem, number and question, data set, answer (lines) and body (HTML)."""
+    """An executed notebook as a page: file stem, number and question, data set or ablation, answer (lines) and body (HTML)."""
 
     stem: str
     number: str
     question: str
-    dataset: str
+    about: str
     answer: list
     body: str
 
@@ -98,13 +98,14 @@ def notebook_page(path, site, stems):
         if cell.cell_type == "markdown":
             cell.source = relinked(cell.source, path.parent.name, stems)
     number, question = re.match(r"# (\d+)\. (.*)", notebook.cells[0].source).groups()
-    dataset = notebook.metadata.get("papermill", {}).get("parameters", {}).get("dataset", "")
+    parameters = notebook.metadata.get("papermill", {}).get("parameters", {})
+    about = parameters.get("ablation") or parameters.get("dataset", "")
     notebook.cells[0].source = notebook.cells[0].source.split("\n", 1)[-1]
     resources = {"unique_key": path.stem, "output_files_dir": "figures"}
     body, resources = _exporter().from_notebook_node(notebook, resources)
     for name, content in resources["outputs"].items():
         (site / name).write_bytes(content)
-    return Page(path.stem, number, question, dataset, answer(notebook), scrolling(body))
+    return Page(path.stem, number, question, about, answer(notebook), scrolling(body))
 
 
 def _exporter():
