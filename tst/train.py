@@ -164,9 +164,8 @@ def _loop(accelerator, model, players, batches, config, folder, history, precisi
             _check_device(error, folder, step)
             raise
         for name, value in losses.items():
-            _check_number(
-                accelerator, folder, math.isfinite(value), f"loss{f' of the {name}' * bool(name)} is {value}", step
-            )
+            whose = f" of the {name}" if name else ""
+            _check_number(accelerator, folder, math.isfinite(value), f"loss{whose} is {value}", step)
         row = {"step": step, "loss": losses[players[-1].name], "learning_rate": rate}
         history.append(row | {f"loss_{name}": value for name, value in losses.items() if name})
         bar.set_postfix_str(f"loss {row['loss']:.5f}, {_memory(accelerator.device)}", refresh=False)
@@ -174,7 +173,7 @@ def _loop(accelerator, model, players, batches, config, folder, history, precisi
         last, due = step + 1 == config.max_steps, (step + 1) % config.checkpoint_every == 0
         if last or due:
             finite = all(p.isfinite().all() for p in model.parameters())
-            _check_number(accelerator, folder, finite, "weights are no longer numbers after the loss was", step)
+            _check_number(accelerator, folder, finite, "weights are no numbers any more (the loss still was one)", step)
         if due and not last:
             checkpoints.save(accelerator, players, folder, history)
     bar.close()
