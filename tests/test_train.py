@@ -293,3 +293,20 @@ def test_a_full_disk_ends_training_with_a_sentence(tmp_path):
         resource.setrlimit(resource.RLIMIT_FSIZE, old)
     assert kept.exists() and not (tmp_path / "run" / "model.safetensors").exists()
     pd.testing.assert_frame_equal(line(tmp_path / "run"), line(tmp_path / "whole"), check_exact=True)
+
+
+def test_players_move_on_the_same_batch(tmp_path):
+    """One batch a step, made once and handed to each player in turn, so that what the first leaves on it is not made again."""
+    seen = []
+
+    def player(name):
+        def loss(model, batch):
+            seen.append((name, batch))
+            return model(batch).square().mean()
+
+        return nn.Module.parameters, loss
+
+    line(tmp_path / "run", loss={name: player(name) for name in ("critic", "generator")}, max_steps=3)
+    assert [name for name, _ in seen] == ["critic", "generator"] * 3
+    batches = [batch for _, batch in seen]
+    assert all(a is b for a, b in zip(batches[::2], batches[1::2], strict=True)) and batches[0] is not batches[2]

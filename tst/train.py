@@ -186,18 +186,25 @@ class Pieces:
         self.device, self.batches, self.name = accelerator.device, batches, name
         self.rank, self.n_ranks = accelerator.process_index, accelerator.num_processes
         self.n, self.batch_size = 1, batch_size
+        self.step, self.whole = None, None  # the batch of a step while it is one piece: all players move on it
 
     def of(self, step):
-        """Yield the pieces of this process's part of a step's batch, on the device."""
-        for i in range(self.n):
-            yield self.batches(step, self.rank * self.n + i, self.n_ranks * self.n).to(self.device)
+        """Return the pieces of this process's part of a step's batch, on the device, each made when it is asked for."""
+        if self.n > 1:
+            return (self._piece(step, i) for i in range(self.n))
+        if self.step != step:
+            self.step, self.whole = step, self._piece(step, 0)
+        return [self.whole]
+
+    def _piece(self, step, i):
+        return self.batches(step, self.rank * self.n + i, self.n_ranks * self.n).to(self.device)
 
     def halve(self, error):
         """Take twice as many pieces and say so; raise MemoryError where a piece is one series, or others would wait."""
         if self.n_ranks > 1 or 2 * self.n > self.batch_size:
             what = "this part of the batch does" if self.n_ranks > 1 else "a single series does"
             raise MemoryError(f"{self.name}: {what} not fit into memory; lower batch_size or the window.") from error
-        self.n *= 2
+        self.n, self.step, self.whole = 2 * self.n, None, None
         print(f"{self.name}: no memory for the batch; going on with {self.n} pieces of it, their gradients added up.")
 
 
