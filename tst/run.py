@@ -154,8 +154,7 @@ def _execute(source, settings, out):
             os.replace(part, failed)
             why = "its kernel was killed, as the system does where memory runs out; free some, then run the same command again"
             sys.exit(f"{source.stem}: {why}: training goes on from its last checkpoint {up_to}.")
-    with files.replacing(out) as whole:
-        whole.write_text(nbformat.writes(tidy(nbformat.read(part, 4))) + "\n", encoding="utf-8")
+    files.write_text(nbformat.writes(tidy(nbformat.read(part, 4))) + "\n", out)
     part.unlink()
     failed.unlink(missing_ok=True)
 

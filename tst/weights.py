@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 import torch
 from safetensors import safe_open
-from safetensors.torch import load_file
+from safetensors.torch import load as from_bytes
 from safetensors.torch import save as to_bytes
 
 from tst import files, reading
@@ -56,13 +56,14 @@ def load(
     with sound(f"no sound {what} at {folder}", AGAIN):
         held = Held(paths[1], what)
         facts = reading.read_json(paths[0])
-        told, found = facts.pop("sum", None), total(facts, paths[1].read_bytes())
+        data = paths[1].read_bytes()
+        told, found = facts.pop("sum", None), total(facts, data)
         build = plan(facts, held)
         _compare(build, held)
         if told != found:
             raise DataError(f"no sound {what} at {folder}: its two files were changed, or are two models'; {AGAIN}.")
         model = build()
-        model.load_state_dict(load_file(paths[1]))
+        model.load_state_dict(from_bytes(data))
         if not all(torch.isfinite(value).all() for value in model.state_dict().values()):
             raise DataError(f"no sound {what} at {folder}: a weight is not a finite number; {AGAIN}.")
     return model.eval()

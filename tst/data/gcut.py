@@ -7,7 +7,6 @@ defines them, and adds missing and negative ones; the sample is drawn by a hash 
 Out of core: each part becomes a parquet file sorted by a hash of the task; then a range of hashes at a time is judged.
 """
 
-import os
 import sys
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from itertools import pairwise
@@ -19,6 +18,7 @@ import polars as pl
 from tqdm import tqdm
 
 from tst.errors import sound
+from tst.files import replacing
 from tst.reading import check_gzip
 from tst.series import DataError, Feature, SeriesSet
 
@@ -161,18 +161,15 @@ def _convert(part, table, work_dir):
         return target
     with sound(f"{part} is cut short or damaged", AGAIN):
         check_gzip(part)
-    temporary = target.with_name(f".{target.name}.part")
     bucket = ((pl.col("job") + pl.col("task") * 7919) % N_BUCKETS).cast(pl.UInt16).alias("bucket")
     frame = pl.scan_csv(part, has_header=False, schema=_schema(table), quote_char=None, glob=False)
     frame = frame.select(*KEPT[table], bucket).sort("bucket", maintain_order=False)
     try:
-        frame.sink_parquet(temporary, **LAYOUT, optimizations=EVERY_COLUMN)
-        _check_rows(pl.scan_parquet(temporary), part, table)
-        os.replace(temporary, target)
+        with replacing(target) as temporary:
+            frame.sink_parquet(temporary, **LAYOUT, optimizations=EVERY_COLUMN)
+            _check_rows(pl.scan_parquet(temporary), part, table)
     except (pl.exceptions.PolarsError, OSError) as error:
         raise _explained(error, part, table) from None
-    finally:
-        temporary.unlink(missing_ok=True)
     return target
 
 
