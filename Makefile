@@ -1,6 +1,6 @@
 # The study as a graph: data -> training -> generation -> verdicts. `make help` tells what there is.
 # Every notebook of a profile is one file target under results/<profile>/artifacts/done; its prerequisites are the
-# notebook, the tst modules it imports (tst/deps.py), the profile and the notebooks whose output it reads.
+# notebook, the tst modules it imports (tst/io/closure.py), the profile and the notebooks whose output it reads.
 
 SHELL := /bin/bash
 .DELETE_ON_ERROR:
@@ -23,8 +23,8 @@ endif
 
 # $(shell) does not see a variable given to make before make 4.4, hence by hand.
 ASK := $(if $(TST_DATA),TST_DATA='$(TST_DATA)') $(PYTHON3)
-RESULTS := $(shell $(ASK) -c 'from tst import paths; print(paths.results_dir("$(PROFILE)").relative_to(paths.ROOT))')
-RAW := $(shell $(ASK) -c 'from tst import paths; print(paths.data_dir())')
+RESULTS := $(shell $(ASK) -c 'from tst.io import paths; print(paths.results_dir("$(PROFILE)").relative_to(paths.ROOT))')
+RAW := $(shell $(ASK) -c 'from tst.io import paths; print(paths.data_dir())')
 DONE := $(RESULTS)/artifacts/done
 # Every notebook has one core, and as many run side by side as there are cores: the same bits whatever -j is, for sums over
 # threads depend on their number.
@@ -75,8 +75,8 @@ lock: ## freeze environment.yml into requirements.lock.txt (after a change of th
 	.venv/bin/python -m pip freeze | sed 's/+[a-z0-9]*$$//' > requirements.lock.txt
 
 # ---- notebooks
-.deps.mk: $(wildcard notebooks/*.ipynb tst/*.py tst/data/*.py)
-	@$(PYTHON3) -m tst.deps > $@.part && mv $@.part $@
+.deps.mk: $(wildcard notebooks/*.ipynb) $(shell find tst -name '*.py')
+	@$(PYTHON3) -m tst.io.closure > $@.part && mv $@.part $@
 -include .deps.mk
 
 # $(call NOTEBOOK,name,dataset or nothing,what it reads)
@@ -86,7 +86,7 @@ NAMES += $(1)$(if $(2),-$(2))
 $(1)$(if $(2),-$(2)): $$(DONE)/$(1)$(if $(2),-$(2))
 $$(DONE)/$(1)$(if $(2),-$(2)): $$(deps_$(1)) notebooks/profiles/$$(PROFILE).yml $(3) | $$(ENV)
 	@echo "== $(1)$(if $(2), on $(2)) ($$(PROFILE))"
-	@mkdir -p $$(DONE) && OMP_NUM_THREADS=$$(THREADS) $$(PYTHON) -m tst.run $(1) --profile $$(PROFILE) $(if $(2),$(if $(filter 08-ablation,$(1)),--ablation,--dataset) $(2))
+	@mkdir -p $$(DONE) && OMP_NUM_THREADS=$$(THREADS) $$(PYTHON) -m tst.study.run_notebook $(1) --profile $$(PROFILE) $(if $(2),$(if $(filter 08-ablation,$(1)),--ablation,--dataset) $(2))
 	@touch $$@
 endef
 DATASETS := gcut wwt borg2019
@@ -130,9 +130,9 @@ bench: .bench/.made ## install what the benchmarks compare with (transformers), 
 DATA ?= notebooks/example.csv
 .PHONY: own example
 own: $(ENV) ## a synthetic copy of your table, with its report: make own DATA=series.csv [CONFIG= N= NAME= MINUTES=]
-	@$(PYTHON) -m tst.own "$(DATA)" --config "$(CONFIG)" --name "$(or $(NAME),own)" --number $(or $(N),0) --minutes $(or $(MINUTES),5)
+	@$(PYTHON) -m tst.study.own_data "$(DATA)" --config "$(CONFIG)" --name "$(or $(NAME),own)" --number $(or $(N),0) --minutes $(or $(MINUTES),5)
 example: $(ENV) ## simulate the example table of `make own` anew: notebooks/example.csv
-	@$(PYTHON) -m tst.data.example notebooks/example.csv
+	@$(PYTHON) -m tst.data.simulated.example notebooks/example.csv
 
 # ---- the rest
 .PHONY: data test nightly audit coverage lab readme report clean
@@ -145,7 +145,7 @@ test: $(ENV) ## all tests: laws, a smoke run of every notebook, a replay of the 
 	@OMP_NUM_THREADS=1 $(PYTHON) -m pytest -n 2 --dist loadfile --nbval-lax --nbval-current-env results/smoke
 nightly: $(ENV) ## long tests: 10,000 hostile inputs, 60 kills of a running study, the same bits with -j1 and -j4 (an hour or so)
 	@mkdir -p results/nightly
-	@$(PYTHON) -m pytest tests/test_fuzz.py --hypothesis-profile=nightly --fuzz-report results/nightly/fuzz.csv
+	@$(PYTHON) -m pytest tests/fuzz/test_fuzz.py --hypothesis-profile=nightly --fuzz-report results/nightly/fuzz.csv
 	@night=$$(mktemp -d) && $(PYTHON) tests/nightly/reruns.py $$night && $(PYTHON) tests/nightly/kills.py $$night; code=$$?; rm -rf $$night; exit $$code
 audit: ## ask PyPI which locked packages have known vulnerabilities (needs the network)
 	@test -x .audit/bin/pip-audit || { $(PYTHON3) -m venv .audit && .audit/bin/pip install -q --disable-pip-version-check pip-audit==2.10.1; }
@@ -154,10 +154,10 @@ audit: ## ask PyPI which locked packages have known vulnerabilities (needs the n
 coverage: $(ENV) ## which lines of tst the tests reach (the tests alone, one after another)
 	@OMP_NUM_THREADS=1 $(PYTHON) -m coverage run -m pytest tests; $(PYTHON) -m coverage report
 report: $(ENV) ## a site to read, from what PROFILE left: results/PROFILE/site/index.html, and cards of data and models
-	@$(PYTHON) -m tst.report $(if $(wildcard $(RESULTS)/*.ipynb),$(RESULTS),results/$(PROFILE))
+	@$(PYTHON) -m tst.study.report $(if $(wildcard $(RESULTS)/*.ipynb),$(RESULTS),results/$(PROFILE))
 lab: $(ENV) ## JupyterLab on the project's kernel
 	@$(PYTHON) -m jupyterlab --notebook-dir=notebooks
 readme: $(ENV) ## copy the numbers of results/laptop into README.md
-	@$(PYTHON) -m tst.readme
+	@$(PYTHON) -m tst.study.readme
 clean: ## remove what a run made and git does not keep (not .venv, not the data)
 	rm -rf results/smoke results/*-simulated results/*/artifacts results/*/site .deps.mk .pytest_cache .ruff_cache .mypy_cache .coverage

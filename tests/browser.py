@@ -27,7 +27,9 @@ class Browser:
         self.profile = tempfile.mkdtemp(prefix="tst-chromium-")
         theirs_in, self.write = os.pipe()
         self.read, theirs_out = os.pipe()
-        fds = [fcntl.fcntl(fd, fcntl.F_DUPFD, 20) for fd in (theirs_in, theirs_out)]  # 3 and 4 are free to be set
+        fds = [
+            fcntl.fcntl(fd, fcntl.F_DUPFD, 20) for fd in (theirs_in, theirs_out)
+        ]  # 3 and 4 are free to be set
         command = [self.find(), *FLAGS, f"--user-data-dir={self.profile}", "about:blank"]
         self.process = subprocess.Popen(
             ["bash", "-c", f'exec "$0" "$@" 3<&{fds[0]} 4>&{fds[1]}', *command],
@@ -42,7 +44,9 @@ class Browser:
     def __enter__(self):
         try:
             target = self.call("Target.createTarget", url="about:blank")["targetId"]
-            self.session = self.call("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
+            self.session = self.call("Target.attachToTarget", targetId=target, flatten=True)[
+                "sessionId"
+            ]
             for domain in ("Page", "Runtime", "Log", "Network"):
                 self.call(f"{domain}.enable")
         except BaseException:
@@ -82,7 +86,13 @@ class Browser:
     def open(self, path, width):
         """Load a local page at a width in pixels; what came before is forgotten."""
         height = 844 if width < 600 else 900
-        self.call("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=False)
+        self.call(
+            "Emulation.setDeviceMetricsOverride",
+            width=width,
+            height=height,
+            deviceScaleFactor=1,
+            mobile=False,
+        )
         self.events.clear()
         self.call("Page.navigate", url=path.resolve().as_uri())
         while not any(e.get("method") == "Page.loadEventFired" for e in self.events):
@@ -90,12 +100,19 @@ class Browser:
 
     def ask(self, expression):
         """Return the value of a JavaScript expression on the open page."""
-        result = self.call("Runtime.evaluate", expression=expression, returnByValue=True, awaitPromise=True)
+        result = self.call(
+            "Runtime.evaluate", expression=expression, returnByValue=True, awaitPromise=True
+        )
         return result["result"].get("value")
 
     def complaints(self):
         """Return what the console, the log or an exception said since the page was opened."""
-        kinds = ("Runtime.consoleAPICalled", "Runtime.exceptionThrown", "Log.entryAdded", "Network.loadingFailed")
+        kinds = (
+            "Runtime.consoleAPICalled",
+            "Runtime.exceptionThrown",
+            "Log.entryAdded",
+            "Network.loadingFailed",
+        )
         return [e["params"] for e in self.events if e.get("method") in kinds]
 
     def fetched(self):
@@ -110,7 +127,9 @@ class Browser:
             ready, _, _ = select.select([self.read], [], [], max(0, end - time.monotonic()))
             chunk = os.read(self.read, 65536) if ready else b""
             if not chunk:
-                raise TimeoutError(f"Chromium said nothing for {seconds} s." if not ready else "Chromium ended.")
+                raise TimeoutError(
+                    f"Chromium said nothing for {seconds} s." if not ready else "Chromium ended."
+                )
             self.buffer += chunk
         message, _, self.buffer = self.buffer.partition(b"\0")
         return json.loads(message)

@@ -7,7 +7,10 @@ from hypothesis import HealthCheck, settings
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-QUIET = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow, HealthCheck.data_too_large]}
+QUIET = {
+    "deadline": None,
+    "suppress_health_check": [HealthCheck.too_slow, HealthCheck.data_too_large],
+}
 settings.register_profile("default", max_examples=25, derandomize=True, database=None, **QUIET)
 settings.register_profile("nightly", max_examples=600, derandomize=False, print_blob=True, **QUIET)
 settings.load_profile("default")
@@ -15,7 +18,9 @@ settings.load_profile("default")
 
 def pytest_addoption(parser):
     """Add --fuzz-report."""
-    parser.addoption("--fuzz-report", help="write how the cases of tests/test_fuzz.py ended, a CSV, to this path")
+    parser.addoption(
+        "--fuzz-report", help="write how the cases of tests/test_fuzz.py ended, a CSV, to this path"
+    )
 
 
 def pytest_sessionfinish(session):

@@ -10,8 +10,8 @@ from collections import defaultdict
 
 from hypothesis import strategies as st
 
-from tst import weights
 from tst.errors import LONGEST
+from tst.io import weights
 from tst.series import DataError
 
 TALLY = defaultdict(lambda: {"cases": 0, "accepted": 0, "refused": 0, "messages": set()})
@@ -91,7 +91,10 @@ def _peak():
 
 def report():
     """Return the CSV of the tally."""
-    lines = [f"{k},{v['cases']},{v['accepted']},{v['refused']},{len(v['messages'])}" for k, v in sorted(TALLY.items())]
+    lines = [
+        f"{k},{v['cases']},{v['accepted']},{v['refused']},{len(v['messages'])}"
+        for k, v in sorted(TALLY.items())
+    ]
     return "\n".join(["door,cases,accepted,refused,messages", *lines, ""])
 
 
@@ -111,13 +114,21 @@ def spoiled(draw, good, most=4):
         elif kind == "end":
             del content[max(place, 1) :]
         else:
-            content[place : place + length] = content[place : place + length] * 2 * (kind == "double")
+            content[place : place + length] = (
+                content[place : place + length] * 2 * (kind == "double")
+            )
     return bytes(content)
 
 
 def places(tree, path=()):
     """Return the paths to all values of a JSON tree."""
-    inner = tree.items() if isinstance(tree, dict) else enumerate(tree) if isinstance(tree, list) else ()
+    inner = (
+        tree.items()
+        if isinstance(tree, dict)
+        else enumerate(tree)
+        if isinstance(tree, list)
+        else ()
+    )
     return [path, *(found for key, value in inner for found in places(value, (*path, key)))]
 
 

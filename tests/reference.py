@@ -1,13 +1,14 @@
 """The reference recipe in its literal form, kept for tests and benchmarks only.
 
 torch.nn.TransformerEncoder on batches padded to the window with boolean masks; one series generated at a time, everything
-recomputed at each step. Loads the weights of `tst.model.TST`, so that both can be compared number by number.
+recomputed at each step. Loads the weights of `tst.models.transformer.model.TST`, so that both can be compared number by number.
 """
 
 import torch
 from torch import nn
 
-from tst.model import ACTIVATIONS, sinusoids
+from tst.models.scaling import ACTIVATIONS
+from tst.models.transformer.model import sinusoids
 
 
 class ReferenceTST(nn.Module):
@@ -18,17 +19,26 @@ class ReferenceTST(nn.Module):
         self.config = config
         self.input = nn.Linear(config.n_features, config.d_model)
         layer = nn.TransformerEncoderLayer(
-            config.d_model, config.n_head, config.d_ff, config.dropout, activation="relu", batch_first=True
+            config.d_model,
+            config.n_head,
+            config.d_ff,
+            config.dropout,
+            activation="relu",
+            batch_first=True,
         )
         self.encoder = nn.TransformerEncoder(layer, config.n_layer, enable_nested_tensor=False)
         self.output = nn.Linear(config.d_model, config.n_features)
         self.drop = nn.Dropout(config.dropout)
-        self.register_buffer("positions", sinusoids(config.context_length, config.d_model), persistent=False)
+        self.register_buffer(
+            "positions", sinusoids(config.context_length, config.d_model), persistent=False
+        )
 
     def forward(self, x, padding):
         """Map x (B, T, C) with padding (B, T), True = padded, to predictions (B, T, C)."""
         T = x.shape[1]
-        causal = torch.ones(T, T, dtype=torch.bool, device=x.device).triu(1)  # True = may not attend
+        causal = torch.ones(T, T, dtype=torch.bool, device=x.device).triu(
+            1
+        )  # True = may not attend
         x = self.drop(self.input(x) + self.positions[:T])
         x = self.encoder(x, mask=causal, src_key_padding_mask=padding)
         return ACTIVATIONS[self.config.head](self.output(x))

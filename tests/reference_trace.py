@@ -79,7 +79,11 @@ def write_parts(folder, n_tasks, n_parts, seed=0, fault_share=0.1):
                 path = Path(folder) / table / f"part-{number:05d}-of-00500.csv.gz"
                 pool.submit(write_gzip, path, part)
                 paths[table].append(path)
-    return paths["task_usage"], paths["task_events"], tasks.select("job", "task", "fault", "end_type", "records")
+    return (
+        paths["task_usage"],
+        paths["task_events"],
+        tasks.select("job", "task", "fault", "end_type", "records"),
+    )
 
 
 def write_gzip(path, frame):
@@ -101,8 +105,12 @@ def _tasks(rng, n, n_parts, fault_share):
     start = 600 + rng.integers(0, 5000 * n_parts, n)
     # two modes, at 2-4 and about 9 records, and a long tail
     tail = rng.pareto(1.5, n) * 12
-    steps = np.where(rng.random(n) < 0.45, rng.integers(2, 5, n), np.where(rng.random(n) < 0.6, 9, 6 + tail))
-    end = start + np.maximum(np.minimum(steps, 300) * 300 - rng.integers(20, 250, n), 30).astype(np.int64)
+    steps = np.where(
+        rng.random(n) < 0.45, rng.integers(2, 5, n), np.where(rng.random(n) < 0.6, 9, 6 + tail)
+    )
+    end = start + np.maximum(np.minimum(steps, 300) * 300 - rng.integers(20, 250, n), 30).astype(
+        np.int64
+    )
     fault = np.where(rng.random(n) < fault_share, rng.integers(1, len(FAULTS), n), 0)
     return pl.DataFrame(
         {
@@ -121,29 +129,46 @@ def _usage(rng, tasks):
     """Return the task_usage table: records cut at the whole 5 minutes, 4 significant digits, faults put in."""
     index = np.repeat(np.arange(len(tasks)), tasks["records"].to_numpy())
     rows = tasks[index]
-    step = np.arange(len(index)) - np.repeat(np.cumsum(tasks["records"]) - tasks["records"], tasks["records"])
+    step = np.arange(len(index)) - np.repeat(
+        np.cumsum(tasks["records"]) - tasks["records"], tasks["records"]
+    )
     edge = (rows["begin"].to_numpy() // WINDOW + step) * WINDOW
     start, end = np.maximum(edge, rows["begin"]), np.minimum(edge + WINDOW, rows["finish"])
     fault, last = rows["fault"].to_numpy(), step == rows["records"].to_numpy() - 1
     # a gap, or an overlap, of a minute; a task of one record gets a record of no duration
     shift = np.where(rows["task"].to_numpy() % 2, 60, -60) * SECOND
-    end = np.where((fault == "discontinuous") & (step == 0), np.where(last, start, end + shift), end)
+    end = np.where(
+        (fault == "discontinuous") & (step == 0), np.where(last, start, end + shift), end
+    )
     numbers = {f"f{i}": np.exp(rng.normal(-5, 1.5, len(index))) for i in range(14)}
     frame = pl.DataFrame({"start": start, "end": end, "job": rows["job"], "task": rows["task"]})
-    frame = frame.with_columns(machine=pl.lit(4820204869), **{k: pl.Series(v) for k, v in numbers.items()})
+    frame = frame.with_columns(
+        machine=pl.lit(4820204869), **{k: pl.Series(v) for k, v in numbers.items()}
+    )
     frame = frame.with_columns(pl.selectors.float().round_sig_figs(4))
     frame = frame.insert_column(-1, pl.Series("aggregation", np.ones(len(index), np.int64)))
-    return _put_faults(frame, fault, last).filter(pl.Series((fault != "empty") | (rows["task"].to_numpy() % 2 == 1)))
+    return _put_faults(frame, fault, last).filter(
+        pl.Series((fault != "empty") | (rows["task"].to_numpy() % 2 == 1))
+    )
 
 
 def _put_faults(frame, fault, last):
     """Put absent and negative measurements where the fault says so: in the last record, or in all (empty)."""
     names = [frame.columns[i] for i in MEASUREMENTS]
-    empty, missing, negative = pl.Series(fault == "empty"), pl.Series((fault == "missing") & last), fault == "negative"
-    frame = frame.with_columns(pl.when(empty).then(None).otherwise(pl.col(n)).alias(n) for n in names)
+    empty, missing, negative = (
+        pl.Series(fault == "empty"),
+        pl.Series((fault == "missing") & last),
+        fault == "negative",
+    )
+    frame = frame.with_columns(
+        pl.when(empty).then(None).otherwise(pl.col(n)).alias(n) for n in names
+    )
     return frame.with_columns(
         pl.when(missing).then(None).otherwise(pl.col(names[3])).alias(names[3]),
-        pl.when(pl.Series(negative & last)).then(-pl.col(names[0])).otherwise(pl.col(names[0])).alias(names[0]),
+        pl.when(pl.Series(negative & last))
+        .then(-pl.col(names[0]))
+        .otherwise(pl.col(names[0]))
+        .alias(names[0]),
     )
 
 
@@ -162,14 +187,30 @@ def _events(tasks):
         tasks.select(time=pl.col("begin") - 5 * SECOND, type=pl.lit(0), job="job", task="task"),
         tasks.select(time="begin", type=pl.lit(1), job="job", task="task"),
         ends.filter((fault != "no end event") | lost).select("time", "type", "job", "task"),
-        tasks.filter(mismatched & (key % 3 == 2)).select(middle, type=other, job="job", task="task"),
-        tasks.filter((fault == "kept") & (key % 7 == 3)).select(middle, type="end_type", job="job", task="task"),
+        tasks.filter(mismatched & (key % 3 == 2)).select(
+            middle, type=other, job="job", task="task"
+        ),
+        tasks.filter((fault == "kept") & (key % 7 == 3)).select(
+            middle, type="end_type", job="job", task="task"
+        ),
     ]
-    events = pl.concat([t.select(pl.col("time", "type", "job", "task").cast(pl.Int64)) for t in tables])
+    events = pl.concat(
+        [t.select(pl.col("time", "type", "job", "task").cast(pl.Int64)) for t in tables]
+    )
     user = pl.lit("70s3v5qRyCO/1PCdI6fVXnrW8FU/w+5CKRSa72xgcIo=")
     none = pl.lit(None, dtype=pl.Int64)
-    columns = ["time", none.alias("info"), "job", "task", none.alias("machine"), "type", user.alias("user")]
-    requests = [pl.lit(v).alias(k) for k, v in zip("cpmdb", (2, 0.0625, 0.06335, 7.725e-05, 0), strict=True)]
+    columns = [
+        "time",
+        none.alias("info"),
+        "job",
+        "task",
+        none.alias("machine"),
+        "type",
+        user.alias("user"),
+    ]
+    requests = [
+        pl.lit(v).alias(k) for k, v in zip("cpmdb", (2, 0.0625, 0.06335, 7.725e-05, 0), strict=True)
+    ]
     return events.select(*columns, pl.lit(3).alias("class"), *requests)
 
 
@@ -196,7 +237,9 @@ def write(folder, table, *parts, n_parts=500):
     written = []
     for number, rows in enumerate(parts):
         path = folder / table / f"part-{number:05d}-of-{n_parts:05d}.csv.gz"
-        path.write_bytes(gzip.compress("".join(",".join(map(str, r)) + "\n" for r in rows).encode()))
+        path.write_bytes(
+            gzip.compress("".join(",".join(map(str, r)) + "\n" for r in rows).encode())
+        )
         written.append(path)
     return written
 
@@ -214,7 +257,11 @@ CASES = {
     "lost before the end": (records(0, *FIVE), [(1000, 6), (1350, 4)], "mismatched end"),
     "ends after the trace": (records(0, *FIVE), [(np.inf, 4)], "no end event"),
     "no records": ([], [(1350, 4)], "empty"),
-    "no measurement": (records(0, (600, 900), **{f"c{i}": "" for i in range(5, 20)}), [(900, 4)], "empty"),
+    "no measurement": (
+        records(0, (600, 900), **{f"c{i}": "" for i in range(5, 20)}),
+        [(900, 4)],
+        "empty",
+    ),
     "a hole": (records(0, *FIVE, c12=""), [(1350, 4)], "missing"),
     "a hole in a column not used": (records(0, *FIVE, c15="", c17=""), [(1350, 4)], "kept"),
     "NaN": (records(0, *FIVE, c5="NaN"), [(1350, 4)], "missing"),
@@ -231,5 +278,9 @@ CASES = {
     "records after the end": (records(0, *FIVE), [(1000, 4)], "mismatched end"),
     "rescheduled, no gap, same end": (records(0, *FIVE), [(900, 3), (1350, 3)], "kept"),
     "rescheduled, no gap, other end": (records(0, *FIVE), [(900, 2), (1350, 3)], "mismatched end"),
-    "rescheduled after a pause": (records(0, (600, 900), (1000, 1200)), [(900, 3), (1200, 3)], "discontinuous"),
+    "rescheduled after a pause": (
+        records(0, (600, 900), (1000, 1200)),
+        [(900, 3), (1200, 3)],
+        "discontinuous",
+    ),
 }

@@ -14,14 +14,21 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from tst import doppelganger as dg
-from tst import fidelity, generate, launch, paths, plots, seedless, tables
-from tst.data import simulate
-from tst.model import TST, TSTConfig
-from tst.preprocess import Normaliser
-from tst.records import Schema
+from tst import plots
+from tst.data import simulated
+from tst.evaluation import fidelity
+from tst.io import paths
+from tst.models import jobs as launch
+from tst.models.doppelganger import model as dg
+from tst.models.scaling import Normaliser
+from tst.models.transformer import generation, sampling
+from tst.models.transformer.config import TSTConfig
+from tst.models.transformer.encoding import SeriesEncoder
+from tst.models.transformer.model import TST
+from tst.plots import series as series_plots
 from tst.series import SeriesSet
-from tst.train import TrainConfig
+from tst.study import tables
+from tst.training.loop import TrainConfig
 
 N_KILLS = 50
 SETTINGS = {"max_steps": 12, "batch_size": 8, "learning_rate": 1e-3, "checkpoint_every": 3}
@@ -31,19 +38,27 @@ MODULES = [
     "pyarrow.parquet",
     "accelerate",
     "torch._dynamo",
-    "tst.doppelganger",
-    "tst.fidelity",
-    "tst.generate",
+    "tst.models.doppelganger.model",
+    "tst.evaluation.fidelity",
+    "tst.models.transformer.generation",
 ]
-MODULES += ["tst.launch", "tst.plots", "tst.seedless", "tst.tables", "tst.data.simulate"]
+MODULES += [
+    "tst.models.jobs",
+    "tst.plots.base",
+    "tst.models.transformer.sampling",
+    "tst.study.tables",
+    "tst.data.simulated.clusters",
+]
 
 
 def study(folder):
     """Run a small study in a folder; what an earlier run left there is used as a notebook would use it."""
     paths.ROOT = Path(folder)
     data = paths.artifacts_dir("smoke")
-    real = simulate.gcut(24, seed=3).head(20)
-    for name, part in zip(("train", "test"), real.split(0.5, stratify=real.label, seed=0), strict=True):
+    real = simulated.gcut(24, seed=3).head(20)
+    for name, part in zip(
+        ("train", "test"), real.split(0.5, stratify=real.label, seed=0), strict=True
+    ):
         part.save(data / name)
     train, test = SeriesSet.load(data / "train"), SeriesSet.load(data / "test")
     scaling, settings = Normaliser.fit(train), TrainConfig(**SETTINGS)
@@ -51,15 +66,23 @@ def study(folder):
         "tst": TSTConfig(train.n_features + 2, **SIZES),
         "seedless": TSTConfig(train.n_features, **SIZES, dropout=0.1, head="mixture"),
         "doppelganger": dg.DGConfig(
-            train.n_features, dg.attribute_sizes(train), 20, 4, n_units=8, mlp_width=8, critic_width=8
+            train.n_features,
+            dg.attribute_sizes(train),
+            20,
+            4,
+            n_units=8,
+            mlp_width=8,
+            critic_width=8,
         ),
     }
     for kind, config in configs.items():
         scaled = None if kind == "seedless" else scaling
-        launch.run(launch.job(data / "train", data / kind, config, settings, scaled, kind))
+        launch.train(launch.job(data / "train", data / kind, config, settings, scaled, kind))
     donors = train.take((train.lengths >= 2).nonzero()[0])
-    made = {"tst": generate.from_donors(TST.load(data / "tst"), donors, scaling, 20, "tst")}
-    made["seedless"] = seedless.sample(TST.load(data / "seedless"), Schema.load(data / "seedless"), 8, 0)
+    made = {"tst": generation.from_donors(TST.load(data / "tst"), donors, scaling, 20, "tst")}
+    made["seedless"] = sampling.sample(
+        TST.load(data / "seedless"), SeriesEncoder.load(data / "seedless"), 8, 0
+    )
     made["doppelganger"] = dg.sample(dg.DoppelGANger.load(data / "doppelganger"), 8, 0)
     rows = []
     for model, series in made.items():
@@ -67,7 +90,7 @@ def study(folder):
         value = fidelity.step_change_ratio(test, SeriesSet.load(data / "synthetic" / model))
         rows.append({"model": model, "metric": "step_change_ratio", "seed": 0, "value": value})
         tables.write(pd.DataFrame(rows), "smoke", "05-fidelity", test)
-    fig = plots.lengths({model: series.lengths for model, series in made.items()})
+    fig = series_plots.lengths({model: series.lengths for model, series in made.items()})
     plots.save(fig, paths.figures_dir("smoke") / "lengths", "lengths of all")
 
 

@@ -3,27 +3,18 @@
 import numpy as np
 import pandas as pd
 import pytest
+from helpers import distinct_series
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tst.series import DataError, Feature, SeriesSet, concat, from_list
 
 
-def make(lengths=(3, 1, 5, 2), n_features=2, seed=0, **fields):
-    """Return a small set whose every value is distinct, so that a swapped row cannot pass."""
-    rng = np.random.default_rng(seed)
-    kinds = pd.Categorical([f"k{i % 2}" for i in range(len(lengths))])
-    attributes = pd.DataFrame({"kind": kinds, "id": range(len(lengths))})
-    fields = {"name": "toy", "origin": "simulated", "interval": "5min", "attributes": attributes} | fields
-    arrays = [rng.permutation(n * n_features).reshape(n, n_features) + 100 * i for i, n in enumerate(lengths)]
-    return from_list(arrays, features=[Feature(f"f{j}") for j in range(n_features)], **fields)
-
-
 @settings(max_examples=50, deadline=None)
 @given(st.lists(st.integers(1, 7), min_size=1, max_size=12), st.data())
 def test_take_is_indexing(lengths, data):
     """take(i)[k] is the series i[k], repeats and any order included."""
-    series = make(tuple(lengths))
+    series = distinct_series(tuple(lengths))
     indices = data.draw(st.lists(st.integers(0, len(lengths) - 1), min_size=1, max_size=20))
     taken = series.take(indices)
     for k, i in enumerate(indices):
@@ -35,7 +26,7 @@ def test_take_is_indexing(lengths, data):
 @given(st.lists(st.integers(1, 7), min_size=1, max_size=9), st.integers(1, 9))
 def test_padded_and_head_agree_with_a_loop(lengths, n_steps):
     """Padding shows each series cut to n_steps and the fill elsewhere; the mask tells which is which."""
-    series = make(tuple(lengths))
+    series = distinct_series(tuple(lengths))
     values, mask = series.padded(n_steps, fill=-1)
     assert values.shape == (len(lengths), n_steps, 2)
     for i, n in enumerate(lengths):
@@ -47,12 +38,17 @@ def test_padded_and_head_agree_with_a_loop(lengths, n_steps):
 
 def test_save_and_load_round_trip(tmp_path):
     """What is loaded equals what was saved, to the bit, dtypes of attributes included."""
-    series = make(label="kind", group="id")
+    series = distinct_series(label="kind", group="id")
     series.save(tmp_path / "toy")
     loaded = SeriesSet.load(tmp_path / "toy")
     assert loaded.sha256() == series.sha256()
     pd.testing.assert_frame_equal(loaded.attributes, series.attributes)
-    assert (loaded.features, loaded.label, loaded.group, loaded.origin) == (series.features, "kind", "id", "simulated")
+    assert (loaded.features, loaded.label, loaded.group, loaded.origin) == (
+        series.features,
+        "kind",
+        "id",
+        "simulated",
+    )
     assert {p.name for p in tmp_path.iterdir()} == {"toy"}
 
 
@@ -60,7 +56,7 @@ def test_save_and_load_round_trip(tmp_path):
 @pytest.mark.parametrize("damage", ["missing", "truncated"])
 def test_a_damaged_folder_is_named(tmp_path, name, damage):
     """A missing or truncated file ends in one sentence that names the folder and the remedy."""
-    make().save(tmp_path / "toy")
+    distinct_series().save(tmp_path / "toy")
     path = tmp_path / "toy" / name
     content = path.read_bytes()
     path.unlink() if damage == "missing" else path.write_bytes(content[: len(content) // 2])
@@ -70,7 +66,7 @@ def test_a_damaged_folder_is_named(tmp_path, name, damage):
 
 def test_a_changed_value_fails_the_checksum(tmp_path):
     """One flipped byte in the values is noticed."""
-    make().save(tmp_path / "toy")
+    distinct_series().save(tmp_path / "toy")
     path = tmp_path / "toy" / "values.npy"
     content = bytearray(path.read_bytes())
     content[-1] ^= 1
@@ -81,9 +77,11 @@ def test_a_changed_value_fails_the_checksum(tmp_path):
 
 def test_save_failure_leaves_the_old_set(tmp_path, monkeypatch):
     """A save that breaks off half-way leaves what stood there."""
-    old, new = make(seed=1), make(seed=2)
+    old, new = distinct_series(seed=1), distinct_series(seed=2)
     old.save(tmp_path / "toy")
-    monkeypatch.setattr(pd.DataFrame, "to_parquet", lambda *a, **k: (_ for _ in ()).throw(OSError("disk full")))
+    monkeypatch.setattr(
+        pd.DataFrame, "to_parquet", lambda *a, **k: (_ for _ in ()).throw(OSError("disk full"))
+    )
     with pytest.raises(OSError, match="disk full"):
         new.save(tmp_path / "toy")
     assert SeriesSet.load(tmp_path / "toy").sha256() == old.sha256()
@@ -93,7 +91,10 @@ def test_save_failure_leaves_the_old_set(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"values": np.full((11, 2), np.nan)}, "series 0 has a missing or infinite value at step 0"),
+        (
+            {"values": np.full((11, 2), np.nan)},
+            "series 0 has a missing or infinite value at step 0",
+        ),
         ({"values": np.ones((10, 2))}, "shape"),
         ({"lengths": [3, 0, 6, 2]}, "no steps"),
         ({"lengths": []}, "empty"),
@@ -115,7 +116,7 @@ def test_save_failure_leaves_the_old_set(tmp_path, monkeypatch):
 )
 def test_what_is_wrong_is_said(change, message):
     """Each broken field raises a DataError that names it."""
-    good = make()
+    good = distinct_series()
     names = ("name", "values", "lengths", "features", "attributes", "origin", "interval")
     fields = {k: getattr(good, k) for k in names}
     with pytest.raises(DataError, match=message):
@@ -124,41 +125,55 @@ def test_what_is_wrong_is_said(change, message):
 
 def test_stratified_split_keeps_the_shares():
     """Both halves hold every class in its share, are disjoint and cover everything; the seed decides which."""
-    series = make(tuple([2] * 40))
+    series = distinct_series(tuple([2] * 40))
     first, second = series.split(0.5, stratify="kind", seed=3)
     assert first.attributes["kind"].value_counts().to_dict() == {"k0": 10, "k1": 10}
     assert sorted([*first.attributes["id"], *second.attributes["id"]]) == list(range(40))
     again, _ = series.split(0.5, stratify="kind", seed=3)
     other, _ = series.split(0.5, stratify="kind", seed=4)
-    assert list(again.attributes["id"]) == list(first.attributes["id"]) != list(other.attributes["id"])
+    assert (
+        list(again.attributes["id"]) == list(first.attributes["id"]) != list(other.attributes["id"])
+    )
 
 
 def test_a_class_with_one_member_goes_to_the_first_part():
     """A lone class does not break a stratified split."""
     attributes = pd.DataFrame({"kind": ["a"] * 6 + ["b"]})
-    first, second = make(tuple([2] * 7), attributes=attributes).split(0.5, stratify="kind")
+    first, second = distinct_series(tuple([2] * 7), attributes=attributes).split(
+        0.5, stratify="kind"
+    )
     assert "b" in set(first.attributes["kind"]) and "b" not in set(second.attributes["kind"])
 
 
 def test_grouped_split_divides_no_group():
     """No group stands on both sides."""
     attributes = pd.DataFrame({"owner": np.repeat(["a", "b", "c", "d"], 5)})
-    first, second = make(tuple([2] * 20), attributes=attributes).split(0.5, group="owner")
+    first, second = distinct_series(tuple([2] * 20), attributes=attributes).split(
+        0.5, group="owner"
+    )
     assert not set(first.attributes["owner"]) & set(second.attributes["owner"])
     assert len(first) + len(second) == 20
 
 
 def test_concat_refuses_to_mix_origins():
     """Simulated and real rows never stand in one set."""
-    both = concat([make(seed=1), make(seed=2)])
+    both = concat([distinct_series(seed=1), distinct_series(seed=2)])
     assert len(both) == 8 and isinstance(both.attributes["kind"].dtype, pd.CategoricalDtype)
     with pytest.raises(DataError, match="will not mix"):
-        concat([make(), make(origin="subset")])
+        concat([distinct_series(), distinct_series(origin="subset")])
 
 
 def test_a_set_without_attributes_survives_the_disk(tmp_path):
     """Series that nothing describes: as many rows of no columns come back."""
-    bare = SeriesSet("bare", np.ones((5, 1)), [2, 3], [Feature("x")], pd.DataFrame(index=range(2)), "simulated", "1D")
+    bare = SeriesSet(
+        "bare",
+        np.ones((5, 1)),
+        [2, 3],
+        [Feature("x")],
+        pd.DataFrame(index=range(2)),
+        "simulated",
+        "1D",
+    )
     bare.save(tmp_path / "bare")
     again = SeriesSet.load(tmp_path / "bare")
     assert again.attributes.shape == (2, 0) and again.sha256() == bare.sha256()

@@ -8,10 +8,12 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from test_table import make
+from helpers import mixed_series, user_table
 
-from tst import Synthesiser, own, paths
+from tst import Synthesiser
+from tst.io import paths
 from tst.series import DataError
+from tst.study import own_data
 
 TINY = {"max_steps": 30, "d_model": 16, "n_layer": 1}
 
@@ -19,7 +21,7 @@ TINY = {"max_steps": 30, "d_model": 16, "n_layer": 1}
 @pytest.fixture(scope="module")
 def fitted():
     """A model of a few steps, whose status is seldom FAIL."""
-    frame = make(60)
+    frame = user_table(60)
     rare = frame["host"].isin(frame["host"].unique()[:4])
     frame["site"] = np.where(frame["host"].str[-1].astype(int) % 2, "north", "south")
     return Synthesiser(**TINY).fit(frame.assign(status=np.where(rare, "FAIL", "OK"))), frame
@@ -33,7 +35,10 @@ def test_a_sample_looks_like_the_table(fitted):
     assert made["host"].nunique() == 50 and not made["host"].isin(frame["host"]).any()
     steps = pd.to_datetime(made["when"]).groupby(made["host"]).diff().dropna()
     assert (steps == pd.Timedelta("15min")).all() and 0.02 < made["memory"].isna().mean() < 0.6
-    assert made["counter"].between(5e9 - 10, 5e9 + 110).all() and made.groupby("host")["status"].nunique().max() == 1
+    assert (
+        made["counter"].between(5e9 - 10, 5e9 + 110).all()
+        and made.groupby("host")["status"].nunique().max() == 1
+    )
 
 
 def test_the_same_seed_gives_the_same_table(fitted):
@@ -41,7 +46,10 @@ def test_the_same_seed_gives_the_same_table(fitted):
     model, frame = fitted
     pd.testing.assert_frame_equal(model.sample(9), model.sample(9, seed=0))
     assert not model.sample(9).equals(model.sample(9, seed=1))
-    one, other = (Synthesiser(**TINY, seed=3).fit(f).sample(9) for f in (frame, frame.sample(frac=1, random_state=0)))
+    one, other = (
+        Synthesiser(**TINY, seed=3).fit(f).sample(9)
+        for f in (frame, frame.sample(frac=1, random_state=0))
+    )
     pd.testing.assert_frame_equal(one, other)
 
 
@@ -52,14 +60,21 @@ def test_what_is_saved_is_loaded(fitted, tmp_path):
     assert sorted(p.name for p in (tmp_path / "m").iterdir()) == ["model.json", "model.safetensors"]
     loaded = Synthesiser.load(tmp_path / "m")
     pd.testing.assert_frame_equal(loaded.sample(9), model.sample(9))
-    pd.testing.assert_frame_equal(loaded.sample(5, given={"status": "OK"}), model.sample(5, given={"status": "OK"}))
+    pd.testing.assert_frame_equal(
+        loaded.sample(5, given={"status": "OK"}), model.sample(5, given={"status": "OK"})
+    )
 
 
 def test_given_attributes_are_met(fitted):
     """First or last in the chain, a class or a number, several at once."""
     model, frame = fitted
     number = float(frame["size"].iloc[0])
-    for given in ({"status": "OK"}, {"site": "north"}, {"size": number}, {"site": "south", "status": "OK"}):
+    for given in (
+        {"status": "OK"},
+        {"site": "north"},
+        {"size": number},
+        {"site": "south", "status": "OK"},
+    ):
         made = model.sample(12, given=given)
         assert made["host"].nunique() == 12 and all((made[k] == v).all() for k, v in given.items())
 
@@ -95,7 +110,10 @@ def test_mistakes_are_sentences(fitted, tmp_path):
     """Unknown attributes and values, nothing learned, no model."""
     model, _ = fitted
     for given, words in (
-        ({"colour": "red"}, "'colour' is no attribute that can be given; these can: status, size, site"),
+        (
+            {"colour": "red"},
+            "'colour' is no attribute that can be given; these can: status, size, site",
+        ),
         ({"cpu": 0.5}, "'cpu' is no attribute"),
         ({"status": "PASS"}, "attribute 'status' is 'PASS'; the table has FAIL, OK"),
         ({"size": 7.0}, "attribute 'size' is '7.0'; the table has numbers from 0"),
@@ -112,7 +130,7 @@ def test_mistakes_are_sentences(fitted, tmp_path):
 
 def test_a_stopped_training_goes_on(tmp_path):
     """In a folder of its own: the steps that minutes buy are measured once, and a finished model is loaded."""
-    frame = make()
+    frame = user_table()
     first = Synthesiser(minutes=0.01, d_model=8, n_layer=1, folder=tmp_path).fit(frame)
     again = Synthesiser(minutes=0.01, d_model=8, n_layer=1, folder=tmp_path).fit(frame)
     pd.testing.assert_frame_equal(first.sample(5), again.sample(5))
@@ -121,19 +139,20 @@ def test_a_stopped_training_goes_on(tmp_path):
 
 def test_long_series_are_patched():
     """At most 512 tokens where a step is small; longer ones get a sliding window."""
-    from test_records import make as series
 
     model = Synthesiser()
-    assert model.config(series(lengths=(13, 8, 5))).patch == 1
-    long = model.config(series(lengths=(2000, 8)))
+    assert model.config(mixed_series(lengths=(13, 8, 5))).patch == 1
+    long = model.config(mixed_series(lengths=(2000, 8)))
     assert long.patch == 4 and long.context_length == 2000 and long.attention == "full"
-    assert model.config(series(lengths=(90_000, 8))).attention == "sliding:512"
+    assert model.config(mixed_series(lengths=(90_000, 8))).attention == "sliding:512"
 
 
 def test_import_is_light():
     """`import tst` loads neither torch nor pandas; an unknown name is an AttributeError."""
     code = "import sys, tst; assert not {'torch', 'pandas'} & set(sys.modules); tst.Synthesiser; hasattr(tst, 'x')"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=paths.ROOT)
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, cwd=paths.ROOT
+    )
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
@@ -141,9 +160,9 @@ def test_import_is_light():
 def test_one_command_from_a_table_to_a_report(tmp_path, capsys):
     """The example: a table of the same dtypes, a model, a page; a mistake ends in one sentence and no table."""
     name, path = "pytest-own", paths.ROOT / "notebooks" / "example.csv"
-    folder = paths.ROOT / "results" / own.RESULTS / name
+    folder = paths.ROOT / "results" / own_data.RESULTS / name
     try:
-        own.main([str(path), "--name", name, "--max-steps", "20", "--number", "12"])
+        own_data.main([str(path), "--name", name, "--max-steps", "20", "--number", "12"])
         made = pd.read_csv(folder / "synthetic.csv")
         assert (made.dtypes == pd.read_csv(path).dtypes).all() and made["task"].nunique() == 12
         assert len(Synthesiser.load(folder / "model").sample(3)) >= 3
@@ -151,7 +170,9 @@ def test_one_command_from_a_table_to_a_report(tmp_path, capsys):
         assert "Verdict" in page and "Privacy:" in page and "step/s" not in page
         (tmp_path / "empty.csv").write_text("")
         with pytest.raises(SystemExit) as caught:
-            own.main([str(tmp_path / "empty.csv"), "--name", name])
-        assert "DataError: empty.csv is empty: give a table with a heading and rows." in str(caught.value)
+            own_data.main([str(tmp_path / "empty.csv"), "--name", name])
+        assert "DataError: empty.csv is empty: give a table with a heading and rows." in str(
+            caught.value
+        )
     finally:
         shutil.rmtree(folder, ignore_errors=True)

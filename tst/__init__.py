@@ -1,17 +1,27 @@
 """Synthetic time series with transformers: a study of TST (arXiv 2506.07312) and the tool that grows out of it."""
 
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from tst.errors import DataError
+    from tst.series import SeriesSet
     from tst.synthesiser import Synthesiser
+    from tst.table.roles import Roles
+    from tst.table.table import Table
 
-__all__ = ["Synthesiser"]
+__all__ = ["DataError", "Roles", "SeriesSet", "Synthesiser", "Table"]
+LAZY = {  # public name: where it is defined; loaded when asked for, so that `import tst` stays light
+    "DataError": "tst.errors",
+    "Roles": "tst.table.roles",
+    "SeriesSet": "tst.series",
+    "Synthesiser": "tst.synthesiser",
+    "Table": "tst.table.table",
+}
 
 
 def __getattr__(name: str) -> object:
-    """Load `Synthesiser` when it is asked for, so that `import tst` stays light."""
-    if name == "Synthesiser":
-        from tst.synthesiser import Synthesiser
-
-        return Synthesiser
+    """Load a public name when it is first asked for."""
+    if name in LAZY:
+        return getattr(import_module(LAZY[name]), name)
     raise AttributeError(f"module 'tst' has no attribute '{name}'")

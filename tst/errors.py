@@ -16,21 +16,23 @@ class DataError(ValueError):
 
     def __init__(self, text: object = "") -> None:
         text = BREAKS.sub(" ", str(text)).encode("utf-8", "replace").decode()
-        super().__init__(text if len(text) <= LONGEST else f"{text[: LONGEST - 125]} ... {text[-120:]}")
+        super().__init__(
+            text if len(text) <= LONGEST else f"{text[: LONGEST - 125]} ... {text[-120:]}"
+        )
 
 
-def why(error: BaseException) -> str:
+def describe(error: BaseException) -> str:
     """Return what an error of a library says, short and in one line."""
     text = " ".join(str(error).split()).rstrip(".") or type(error).__name__
     return text if len(text) <= 120 else f"{text[:117]}..."
 
 
 @contextmanager
-def sound(fault: str, remedy: str) -> Iterator[None]:
+def translate_errors(fault: str, remedy: str) -> Iterator[None]:
     """Turn whatever goes wrong while a user's file is read into the DataError `fault (why); remedy.`; one stays as it is."""
     try:
         yield
     except DataError:
         raise
     except Exception as error:  # of any library: a hostile file decides which
-        raise DataError(f"{fault} ({why(error)}); {remedy}.") from None
+        raise DataError(f"{fault} ({describe(error)}); {remedy}.") from None

@@ -17,8 +17,9 @@ import numpy as np
 import pandas as pd
 from sklearn.model_selection import GroupShuffleSplit, train_test_split
 
-from tst import files, reading, series_checks
-from tst.errors import DataError, sound
+from tst import series_checks
+from tst.errors import DataError, translate_errors
+from tst.io import files, untrusted
 
 ORIGINS, FORMAT = series_checks.ORIGINS, "seriesset-1"
 FILES = ("meta.json", "values.npy", "lengths.npy", "attributes.parquet")
@@ -120,7 +121,9 @@ class SeriesSet:
     def labels(self) -> np.ndarray:
         """The label column as an array of strings, shape (n_series,)."""
         if self.label is None:
-            raise DataError(f"series set '{self.name}' has no label; name one of {list(self.attributes)}.")
+            raise DataError(
+                f"series set '{self.name}' has no label; name one of {list(self.attributes)}."
+            )
         return self.attributes[self.label].astype(str).to_numpy()
 
     @property
@@ -137,15 +140,28 @@ class SeriesSet:
         """Return the series at `indices`, in that order; repeats are allowed."""
         indices = np.asarray(indices, dtype=np.int64)
         lengths = self.lengths[indices]
-        starts = np.repeat(self.offsets[indices] - np.concatenate([[0], np.cumsum(lengths)[:-1]]), lengths)
+        starts = np.repeat(
+            self.offsets[indices] - np.concatenate([[0], np.cumsum(lengths)[:-1]]), lengths
+        )
         rows = starts + np.arange(lengths.sum())
-        return replace(self, values=self.values[rows], lengths=lengths, attributes=self.attributes.iloc[indices])
+        return replace(
+            self,
+            values=self.values[rows],
+            lengths=lengths,
+            attributes=self.attributes.iloc[indices],
+        )
 
     def head(self, n_steps: int) -> Self:
         """Return the first `n_steps` steps of each series (all of a shorter one)."""
-        return replace(self, values=self.values[self.step_index < n_steps], lengths=np.minimum(self.lengths, n_steps))
+        return replace(
+            self,
+            values=self.values[self.step_index < n_steps],
+            lengths=np.minimum(self.lengths, n_steps),
+        )
 
-    def padded(self, n_steps: int | None = None, fill: float = 0.0) -> tuple[np.ndarray, np.ndarray]:
+    def padded(
+        self, n_steps: int | None = None, fill: float = 0.0
+    ) -> tuple[np.ndarray, np.ndarray]:
         """Return (values, mask): float32 (n_series, n_steps, n_features) and bool (n_series, n_steps), True = observed.
 
         Series longer than `n_steps` (default: the longest) are cut.
@@ -157,7 +173,11 @@ class SeriesSet:
         return values, mask
 
     def split(
-        self, fraction: float = 0.5, stratify: str | None = None, group: str | None = None, seed: int = 0
+        self,
+        fraction: float = 0.5,
+        stratify: str | None = None,
+        group: str | None = None,
+        seed: int = 0,
     ) -> tuple[Self, Self]:
         """Return (first, second), disjoint; `first` holds about `fraction` of the series.
 
@@ -172,7 +192,9 @@ class SeriesSet:
             raise DataError("split: give 'stratify' or 'group', not both.")
         for column in filter(None, (stratify, group)):
             if column not in self.attributes:
-                raise DataError(f"split: '{column}' is not among the attributes {list(self.attributes)}.")
+                raise DataError(
+                    f"split: '{column}' is not among the attributes {list(self.attributes)}."
+                )
         if not 0 < fraction < 1:
             raise DataError(f"split: fraction is {fraction}; give a number between 0 and 1.")
         first, second = self._split_indices(fraction, stratify, group, seed)
@@ -183,11 +205,15 @@ class SeriesSet:
     ) -> tuple[np.ndarray, np.ndarray]:
         everything = np.arange(len(self))
         if len(self) < 2:
-            raise DataError(f"split: series set '{self.name}' has one series; at least two are needed.")
+            raise DataError(
+                f"split: series set '{self.name}' has one series; at least two are needed."
+            )
         if group:
             groups = self.attributes[group].astype(str)
             if groups.nunique() < 2:
-                raise DataError(f"split: '{group}' has one value only; a split by group needs at least two.")
+                raise DataError(
+                    f"split: '{group}' has one value only; a split by group needs at least two."
+                )
             splitter = GroupShuffleSplit(n_splits=1, train_size=fraction, random_state=seed)
             return next(splitter.split(everything, groups=groups))
         if not stratify:
@@ -195,7 +221,9 @@ class SeriesSet:
         classes = self.attributes[stratify].astype(str)
         alone = everything[classes.map(classes.value_counts()) < 2]
         rest = np.setdiff1d(everything, alone)
-        first, second = train_test_split(rest, train_size=fraction, random_state=seed, stratify=classes[rest])
+        first, second = train_test_split(
+            rest, train_size=fraction, random_state=seed, stratify=classes[rest]
+        )
         return np.concatenate([first, alone]), second
 
     def sha256(self) -> str:
@@ -214,7 +242,9 @@ class SeriesSet:
             (part / "meta.json").write_text(json.dumps(self._meta(), indent=1))
 
     def _meta(self) -> dict[str, object]:
-        scalars = {k: getattr(self, k) for k in ("name", "origin", "interval", "model", "label", "group")}
+        scalars = {
+            k: getattr(self, k) for k in ("name", "origin", "interval", "model", "label", "group")
+        }
         features = [[f.name, f.kind, f.unit] for f in self.features]
         return {"format": FORMAT, "sha256": self.sha256(), "features": features, **scalars}
 
@@ -224,20 +254,28 @@ class SeriesSet:
         folder = Path(folder)
         missing = [name for name in FILES if not (folder / name).is_file()]
         if missing:
-            raise DataError(f"no series set at {folder}: {missing[0]} is missing; run 01-data first.")
-        with sound(f"the series set at {folder} is damaged", "run 01-data again"):
-            meta = reading.read_json(folder / "meta.json")
+            raise DataError(
+                f"no series set at {folder}: {missing[0]} is missing; run 01-data first."
+            )
+        with translate_errors(f"the series set at {folder} is damaged", "run 01-data again"):
+            meta = untrusted.read_json(folder / "meta.json")
             form, digest = meta.pop("format"), meta.pop("sha256")
             if form != FORMAT:
-                raise DataError(f"the series set at {folder} has format '{form}', this version reads '{FORMAT}'.")
-            arrays = {name: reading.read_array(folder / f"{name}.npy") for name in ("values", "lengths")}
-            attributes = reading.read_parquet(folder / "attributes.parquet", "run 01-data again")
+                raise DataError(
+                    f"the series set at {folder} has format '{form}', this version reads '{FORMAT}'."
+                )
+            arrays = {
+                name: untrusted.read_array(folder / f"{name}.npy") for name in ("values", "lengths")
+            }
+            attributes = untrusted.read_parquet(folder / "attributes.parquet", "run 01-data again")
             if attributes.columns.empty:  # parquet keeps no number of rows without columns
                 attributes = pd.DataFrame(index=range(len(arrays["lengths"])))
             features = [Feature(*f) for f in meta.pop("features")]
             loaded = cls(**arrays, features=features, attributes=attributes, **meta)
         if loaded.sha256() != digest:
-            raise DataError(f"the series set at {folder} does not match its checksum; run 01-data again.")
+            raise DataError(
+                f"the series set at {folder} does not match its checksum; run 01-data again."
+            )
         return loaded
 
 
@@ -246,9 +284,13 @@ def concat(sets: Sequence[SeriesSet]) -> SeriesSet:
     first = sets[0]
     for other in sets[1:]:
         if other.origin != first.origin:
-            raise DataError(f"will not mix {first.origin} and {other.origin} series of '{first.name}' in one set.")
+            raise DataError(
+                f"will not mix {first.origin} and {other.origin} series of '{first.name}' in one set."
+            )
         if other.feature_names != first.feature_names:
-            raise DataError(f"cannot join: features {first.feature_names} and {other.feature_names} differ.")
+            raise DataError(
+                f"cannot join: features {first.feature_names} and {other.feature_names} differ."
+            )
     return replace(
         first,
         values=np.concatenate([s.values for s in sets]),
@@ -260,8 +302,12 @@ def concat(sets: Sequence[SeriesSet]) -> SeriesSet:
 def from_list(arrays: Sequence[np.ndarray], **fields: Any) -> SeriesSet:
     """Return a SeriesSet from a list of arrays of shape (length, n_features); other fields as in `SeriesSet`."""
     if not len(arrays):
-        raise DataError(f"series set '{fields.get('name', '')}' is empty: give at least one series.")
-    return SeriesSet(values=np.concatenate(arrays), lengths=np.array([len(a) for a in arrays]), **fields)
+        raise DataError(
+            f"series set '{fields.get('name', '')}' is empty: give at least one series."
+        )
+    return SeriesSet(
+        values=np.concatenate(arrays), lengths=np.array([len(a) for a in arrays]), **fields
+    )
 
 
 def _concat_frames(frames: Sequence[pd.DataFrame]) -> pd.DataFrame:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from tst.errors import DataError, why
+from tst.errors import DataError, describe
 
 if TYPE_CHECKING:  # series imports this module
     from tst.series import SeriesSet
@@ -22,22 +22,32 @@ def check_facts(series: SeriesSet) -> None:
     where = f"series set '{series.name}'"
     for field, kinds in {"name": str, "origin": str, "interval": str, "model": str}.items():
         if not isinstance(getattr(series, field), kinds):
-            raise DataError(f"{where}: {field} is {repr(getattr(series, field))[:40]}; give a text.")
+            raise DataError(
+                f"{where}: {field} is {repr(getattr(series, field))[:40]}; give a text."
+            )
     if not isinstance(series.attributes, pd.DataFrame) or not series.attributes.columns.is_unique:
-        raise DataError(f"{where}: attributes must be a DataFrame with distinct columns; rename what stands twice.")
+        raise DataError(
+            f"{where}: attributes must be a DataFrame with distinct columns; rename what stands twice."
+        )
     features = series.features if isinstance(series.features, list | tuple) else []
     parts = [getattr(f, part, None) for f in features for part in ("name", "kind", "unit")]
     if not parts or not all(isinstance(part, str) for part in parts):
-        raise DataError(f"{where}: each of the features needs a name, a kind and a unit as text; give one or more.")
+        raise DataError(
+            f"{where}: each of the features needs a name, a kind and a unit as text; give one or more."
+        )
     if series.origin not in ORIGINS:
-        raise DataError(f"{where}: unknown origin '{series.origin}'; use one of {', '.join(ORIGINS)}.")
+        raise DataError(
+            f"{where}: unknown origin '{series.origin}'; use one of {', '.join(ORIGINS)}."
+        )
     if any(f.kind not in KINDS for f in series.features):
         raise DataError(f"{where}: a feature's kind must be one of {', '.join(KINDS)}.")
     for role in ("label", "group"):
         column = getattr(series, role)
         if column is not None and (not isinstance(column, str) or column not in series.attributes):
             known = ", ".join(map(str, series.attributes))[:100]
-            raise DataError(f"{where}: {role} '{str(column)[:40]}' is not among the attributes: {known or 'none'}.")
+            raise DataError(
+                f"{where}: {role} '{str(column)[:40]}' is not among the attributes: {known or 'none'}."
+            )
 
 
 def numbers(series: SeriesSet, field: str, dtype: type[np.float32 | np.int64]) -> np.ndarray:
@@ -50,10 +60,14 @@ def numbers(series: SeriesSet, field: str, dtype: type[np.float32 | np.int64]) -
         with np.errstate(over="ignore", invalid="ignore"):
             made = np.ascontiguousarray(given, dtype=dtype) if good else None
     except (TypeError, ValueError, OverflowError) as error:
-        raise DataError(f"series set '{series.name}': {field} are no array of numbers ({why(error)}).") from None
+        raise DataError(
+            f"series set '{series.name}': {field} are no array of numbers ({describe(error)})."
+        ) from None
     if made is None:
         wanted = "whole numbers" if dtype is np.int64 else "numbers"
-        raise DataError(f"series set '{series.name}': {field} hold {given.dtype}, not {wanted}; convert them first.")
+        raise DataError(
+            f"series set '{series.name}': {field} hold {given.dtype}, not {wanted}; convert them first."
+        )
     return made
 
 
@@ -63,13 +77,19 @@ def check_shapes(series: SeriesSet) -> None:
     if lengths.ndim != 1 or len(lengths) == 0:
         raise DataError(f"{where} is empty: give at least one series.")
     if lengths.min() < 1:
-        raise DataError(f"{where}: series {lengths.argmin()} has no steps; drop empty series first.")
+        raise DataError(
+            f"{where}: series {lengths.argmin()} has no steps; drop empty series first."
+        )
     n_rows = int(lengths.astype(object).sum()) if lengths.max() > EXACT else int(lengths.sum())
     wanted = (n_rows, len(series.features))
     if series.values.shape != wanted:
-        raise DataError(f"{where}: values have shape {series.values.shape}, lengths and features ask for {wanted}.")
+        raise DataError(
+            f"{where}: values have shape {series.values.shape}, lengths and features ask for {wanted}."
+        )
     if len(series.attributes) != len(lengths):
-        raise DataError(f"{where}: {len(series.attributes)} rows of attributes for {len(lengths)} series.")
+        raise DataError(
+            f"{where}: {len(series.attributes)} rows of attributes for {len(lengths)} series."
+        )
     if len({f.name for f in series.features}) != len(series.features):
         twice = [f.name for f in series.features]
         raise DataError(f"{where}: a feature name stands twice; rename one of {twice}.")

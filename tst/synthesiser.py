@@ -19,14 +19,17 @@ import numpy as np
 import pandas as pd
 import torch
 
-from tst import launch, seedless, weights
-from tst.data.table import Roles, Table
-from tst.errors import sound
-from tst.model import TST, TSTConfig
-from tst.reading import check_room, read_json
-from tst.records import Schema
+from tst.errors import translate_errors
+from tst.io import weights
+from tst.io.untrusted import check_room, read_json
+from tst.models import jobs as launch
+from tst.models.transformer import sampling
+from tst.models.transformer.config import TSTConfig
+from tst.models.transformer.encoding import SeriesEncoder
+from tst.models.transformer.model import TST
 from tst.series import DataError, SeriesSet
-from tst.train import TrainConfig
+from tst.table.table import Roles, Table
+from tst.training.loop import TrainConfig
 
 FORMAT = "synthesiser-1"
 N_TOKENS = 512  # of a series, above which steps are joined to patches
@@ -48,7 +51,7 @@ class Synthesiser:
     seed
         Of weights, batches and, unless another is given, samples.
     roles
-        What the columns are, as a mapping or a YAML file, where the guess is wrong (`tst.data.roles.Roles`).
+        What the columns are, as a mapping or a YAML file, where the guess is wrong (`tst.table.roles.Roles`).
     folder
         Where the training keeps its checkpoints, so that it goes on after a stop; None: a temporary one.
     d_model, n_layer, patch, batch_size, learning_rate
@@ -68,11 +71,17 @@ class Synthesiser:
         batch_size: int = 16,
         learning_rate: float = 2e-3,
     ) -> None:
-        self.max_steps, self.minutes, self.seed, self.roles, self.folder = max_steps, minutes, seed, roles, folder
+        self.max_steps, self.minutes, self.seed, self.roles, self.folder = (
+            max_steps,
+            minutes,
+            seed,
+            roles,
+            folder,
+        )
         self.d_model, self.n_layer, self.patch = d_model, n_layer, patch
         self.batch_size, self.learning_rate = batch_size, learning_rate
         self.model: TST | None = None
-        self.schema: Schema | None = None
+        self.schema: SeriesEncoder | None = None
         self.table: Table | None = None
 
     def fit(self, data: pd.DataFrame | Path | str) -> Self:
@@ -85,15 +94,20 @@ class Synthesiser:
         try:
             series.save(folder / "series")
             job = self._job(series, folder)
-            self.history: pd.DataFrame = launch.run(job)
-            self.model, self.schema = TST.load(folder / "model"), Schema.load(folder / "model")
+            self.history: pd.DataFrame = launch.train(job)
+            self.model, self.schema = (
+                TST.load(folder / "model"),
+                SeriesEncoder.load(folder / "model"),
+            )
         finally:
             if not self.folder:
                 shutil.rmtree(folder)
         self.table = table
         return self
 
-    def sample(self, n_series: int, seed: int | None = None, given: Mapping[str, object] | None = None) -> pd.DataFrame:
+    def sample(
+        self, n_series: int, seed: int | None = None, given: Mapping[str, object] | None = None
+    ) -> pd.DataFrame:
         """Return a table of `n_series` synthetic series: the columns, order and dtypes of the table that was learned.
 
         Parameters
@@ -120,12 +134,17 @@ class Synthesiser:
         seed = self.seed if seed is None else seed
         wanted = {name: table.given(name, value) for name, value in (given or {}).items()}
         attributes = self._matching(n_series, seed, wanted) if wanted else None
-        return seedless.sample(model, schema, n_series, seed, attributes=attributes)
+        return sampling.sample(model, schema, n_series, seed, attributes=attributes)
 
     def save(self, folder: Path | str) -> Path:
         """Write model.safetensors and model.json to a folder and return its path."""
         model, schema, table = self._fitted()
-        facts = {"format": FORMAT, "seed": self.seed, "model": model.settings(), "schema": asdict(schema)}
+        facts = {
+            "format": FORMAT,
+            "seed": self.seed,
+            "model": model.settings(),
+            "schema": asdict(schema),
+        }
         weights.save(folder, facts | {"table": table.to_dict()}, model.state_dict())
         return Path(folder)
 
@@ -134,15 +153,24 @@ class Synthesiser:
         """Return what `save` wrote; raises DataError where it is missing or no such model."""
         path = Path(folder) / "model.json"
         if not path.is_file() or not (Path(folder) / "model.safetensors").is_file():
-            raise DataError(f"no model in {folder}: model.json and model.safetensors of Synthesiser.save belong there.")
-        with sound(f"the model in {folder} is damaged", "save it again"):
+            raise DataError(
+                f"no model in {folder}: model.json and model.safetensors of Synthesiser.save belong there."
+            )
+        with translate_errors(f"the model in {folder} is damaged", "save it again"):
             facts = read_json(path)
             if facts.get("format") != FORMAT:
-                raise DataError(f"{path} has format '{facts.get('format')}', this version reads '{FORMAT}'.")
+                raise DataError(
+                    f"{path} has format '{facts.get('format')}', this version reads '{FORMAT}'."
+                )
             if type(facts["seed"]) is not int or facts["seed"] < 0:
-                raise DataError(f"{path} has the seed {repr(facts['seed'])[:40]}; give a whole number of at least 0.")
+                raise DataError(
+                    f"{path} has the seed {repr(facts['seed'])[:40]}; give a whole number of at least 0."
+                )
             made = cls(seed=facts["seed"])
-            made.table, made.schema = Table.from_dict(facts["table"]), Schema.from_dict(facts["schema"])
+            made.table, made.schema = (
+                Table.from_dict(facts["table"]),
+                SeriesEncoder.from_dict(facts["schema"]),
+            )
             made.model = weights.load(folder, lambda whole, held: TST.plan(whole["model"], held))
             made._check_parts(folder)
         return made
@@ -156,13 +184,19 @@ class Synthesiser:
         whole = TSTConfig(series.n_features, d_model=self.d_model, n_head=4, n_layer=self.n_layer, d_ff=2 * self.d_model,
                           dropout=0.0, attention_dropout=0.0, context_length=context, head="mixture",
                           patch=patch)  # fmt: skip
-        return replace(whole, attention=f"sliding:{N_TOKENS}", positions="rope") if longest > context else whole
+        return (
+            replace(whole, attention=f"sliding:{N_TOKENS}", positions="rope")
+            if longest > context
+            else whole
+        )
 
     def _job(self, series: SeriesSet, folder: Path) -> dict[str, Any]:
         n_steps = self.max_steps or self._affordable(series, folder)
         settings = TrainConfig(n_steps, self.batch_size, self.learning_rate, warmup_steps=min(50, n_steps // 4),
                                grad_clip=1.0, seed=self.seed, checkpoint_every=200, decay=True)  # fmt: skip
-        return launch.job(folder / "series", folder / "model", self.config(series), settings, kind="seedless")
+        return launch.job(
+            folder / "series", folder / "model", self.config(series), settings, kind="seedless"
+        )
 
     def _affordable(self, series: SeriesSet, folder: Path) -> int:
         """Return the steps that fit into `minutes`; measured once a set of data, so that a stopped run goes on alike."""
@@ -174,7 +208,9 @@ class Synthesiser:
         if known.get("of") == what:
             return known["steps"]
         trial = TrainConfig(1, self.batch_size, seed=self.seed)
-        model, loss, batches = launch.PREPARE["seedless"](asdict(self.config(series)), series, {}, trial)
+        model, loss, batches = launch.PREPARE["seedless"](
+            asdict(self.config(series)), series, {}, trial
+        )
         seconds = _seconds_a_step(model, loss, batches)
         passes = max(MIN_STEPS, N_EPOCHS * batches.steps_per_epoch)
         n_steps = int(np.clip(60 * self.minutes / seconds, 1, min(passes, MAX_STEPS)))
@@ -208,12 +244,17 @@ class Synthesiser:
         return self._attributes(n_series, generator, wanted)
 
     @torch.no_grad()
-    def _attributes(self, n: int, generator: torch.Generator, given: Mapping[str, str]) -> pd.DataFrame:
+    def _attributes(
+        self, n: int, generator: torch.Generator, given: Mapping[str, str]
+    ) -> pd.DataFrame:
         model, schema, _ = self._fitted()
         set_ = pd.DataFrame({k: [v] * n for k, v in given.items()})
-        codes = seedless.draw_attributes(model, schema, n, generator, set_).long().numpy()
+        codes = sampling.draw_attributes(model, schema, n, generator, set_).long().numpy()
         return pd.DataFrame(
-            {k: np.array(v, dtype=object)[codes[:, i]] for i, (k, v) in enumerate(schema.categories.items())}
+            {
+                k: np.array(v, dtype=object)[codes[:, i]]
+                for i, (k, v) in enumerate(schema.categories.items())
+            }
         )
 
     def _check_parts(self, folder: Path | str) -> None:
@@ -221,7 +262,9 @@ class Synthesiser:
         model, schema, table = self._fitted()
         config, layout = model.config, model.layout
         levels = [column.levels for column in schema.parts]
-        sizes = [len(v) for v in schema.categories.values()] + [0] * 2 * len(levels) * schema.per_series
+        sizes = [len(v) for v in schema.categories.values()] + [0] * 2 * len(
+            levels
+        ) * schema.per_series
         if (
             layout is None
             or [d.levels for d in layout.step] != levels + [0] * (not schema.fixed_length)
@@ -229,16 +272,24 @@ class Synthesiser:
             or config.n_features != len(levels)
             or not table.fits(levels, schema.categories)
         ):
-            raise DataError(f"the parts of the model in {folder} do not fit each other; save it again.")
-        check_room(16 * config.n_layer * config.d_model * max(schema.longest, schema.fixed_length), folder)
+            raise DataError(
+                f"the parts of the model in {folder} do not fit each other; save it again."
+            )
+        check_room(
+            16 * config.n_layer * config.d_model * max(schema.longest, schema.fixed_length), folder
+        )
 
-    def _fitted(self) -> tuple[TST, Schema, Table]:
+    def _fitted(self) -> tuple[TST, SeriesEncoder, Table]:
         if self.model is None or self.schema is None or self.table is None:
-            raise DataError("this Synthesiser has learned nothing yet: call fit first, or Synthesiser.load.")
+            raise DataError(
+                "this Synthesiser has learned nothing yet: call fit first, or Synthesiser.load."
+            )
         return self.model, self.schema, self.table
 
 
-def _seconds_a_step(model: TST, loss: Callable[[TST, Any], torch.Tensor], batches: Callable[[int], Any]) -> float:
+def _seconds_a_step(
+    model: TST, loss: Callable[[TST, Any], torch.Tensor], batches: Callable[[int], Any]
+) -> float:
     """Return the seconds that a training step takes on this machine undisturbed, by processor time."""
     loss(model, batches(0)).backward()
     start = time.process_time()

@@ -9,12 +9,15 @@ from pathlib import Path
 
 import torch
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # tests/, where the literal recipes stand
+sys.path.insert(
+    0, str(Path(__file__).resolve().parents[1])
+)  # tests/, where the literal recipes stand
 
 import reference  # noqa: F401
 import reference_trace  # noqa: F401
 
-from tst.model import PAPER, TST, TSTConfig
+from tst.models.transformer.config import PAPER, TSTConfig
+from tst.models.transformer.model import TST
 
 SIZE = sys.argv[1] if len(sys.argv) > 1 else "full"
 TINY = TSTConfig(d_model=32, n_head=4, n_layer=2, d_ff=32, context_length=400)

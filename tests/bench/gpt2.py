@@ -6,10 +6,12 @@ from pathlib import Path
 import torch
 from common import CONFIG, emit, full, model_for, seconds
 
-sys.path.append(str(Path(__file__).resolve().parents[2] / ".bench"))  # where `make bench` puts transformers
+sys.path.append(
+    str(Path(__file__).resolve().parents[2] / ".bench")
+)  # where `make bench` puts transformers
 
-from tst.generate import generate
-from tst.precision import cast
+from tst.models.transformer.generation import generate
+from tst.training.precision import cast
 
 N_SERIES, N_STEPS = 64, full(550, 40)
 
@@ -53,11 +55,18 @@ def main():
         tail.bias[-2:] = torch.tensor([9.0, -9.0])
     seeds = torch.rand(N_SERIES, 2, CONFIG.n_features)
     for metric, precision, n_steps in (("", "fp32", N_STEPS), ("_bf16", "bf16", N_STEPS // 10)):
-        gpt2_seconds = seconds(lambda p=precision, n=n_steps: run(theirs, head, tail, seeds, p, n), 1, warm=False)
-        ours_seconds = seconds(lambda p=precision, n=n_steps: generate(ours, seeds, n, p), 1, warm=False)
+        gpt2_seconds = seconds(
+            lambda p=precision, n=n_steps: run(theirs, head, tail, seeds, p, n), 1, warm=False
+        )
+        ours_seconds = seconds(
+            lambda p=precision, n=n_steps: generate(ours, seeds, n, p), 1, warm=False
+        )
         detail = {"seconds": ours_seconds, "gpt2_seconds": gpt2_seconds, "n_steps": n_steps}
         emit(
-            f"generate_over_gpt2{metric}", gpt2_seconds / ours_seconds, **detail, transformers=transformers.__version__
+            f"generate_over_gpt2{metric}",
+            gpt2_seconds / ours_seconds,
+            **detail,
+            transformers=transformers.__version__,
         )
 
 

@@ -20,12 +20,20 @@ import torch
 import torch._dynamo  # noqa: F401  (else every process loads it with its optimiser)
 from common import CONFIG, _timed, emit, full, peak_mb, reference
 
-from tst.model import TST
-from tst.packing import Packing
+from tst.models.transformer.model import TST
+from tst.models.transformer.packing import Packing
 
-MODEL = replace(CONFIG, n_features=9, **full({"d_model": 256, "n_head": 8, "n_layer": 4, "d_ff": 256}, {}))
+MODEL = replace(
+    CONFIG, n_features=9, **full({"d_model": 256, "n_head": 8, "n_layer": 4, "d_ff": 256}, {})
+)
 LENGTHS = full((100, 200, 400, 800, 1600, 2500, 3200, 6400), (100, 400))
-KINDS = ("full", full("sliding:128", "sliding:32"), full("probsparse:5", "probsparse:1"), "patch:4", "materialised")
+KINDS = (
+    "full",
+    full("sliding:128", "sliding:32"),
+    full("probsparse:5", "probsparse:1"),
+    "patch:4",
+    "materialised",
+)
 MAX_MB, MAX_SECONDS = 4000, 40
 M_MMAP_THRESHOLD = -3  # of glibc's malloc.h
 
@@ -46,7 +54,11 @@ def one(kind, n_steps):
     def step(n):
         x = torch.rand(n, config.n_features)
         literal = name == "materialised"
-        y = model(x[None], torch.zeros(1, n, dtype=torch.bool)) if literal else model(x, Packing([n]))
+        y = (
+            model(x[None], torch.zeros(1, n, dtype=torch.bool))
+            if literal
+            else model(x, Packing([n]))
+        )
         y.mean().backward()
         optimizer.step()
         optimizer.zero_grad(set_to_none=False)  # gradients stay, so that they are not counted
@@ -77,7 +89,9 @@ def mapped_from(size):
 def measured(kind, n_steps):
     """Return `one` from a fresh process."""
     here, there = multiprocessing.Pipe()
-    process = multiprocessing.get_context("fork").Process(target=lambda: there.send(one(kind, n_steps)))
+    process = multiprocessing.get_context("fork").Process(
+        target=lambda: there.send(one(kind, n_steps))
+    )
     process.start()
     there.close()
     result = here.recv()

@@ -12,7 +12,7 @@ import sys
 import torch
 from common import SIZE, emit, full, model_for, peak_mb, reference
 
-from tst.packing import Packing
+from tst.models.transformer.packing import Packing
 
 N_STEPS = full(2500, 400)
 
@@ -26,7 +26,11 @@ def one(kind, n_steps):
 
     def step(T):
         x = torch.rand(T, model.config.n_features)
-        y = model(x, Packing([T])) if kind == "ours" else model(x[None], torch.zeros(1, T, dtype=torch.bool))
+        y = (
+            model(x, Packing([T]))
+            if kind == "ours"
+            else model(x[None], torch.zeros(1, T, dtype=torch.bool))
+        )
         y.mean().backward()
         optimizer.step()
         optimizer.zero_grad()

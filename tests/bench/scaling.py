@@ -10,14 +10,17 @@ import pandas as pd
 import torch
 from common import CONFIG, emit, full, seconds
 
-from tst import doppelganger, launch
-from tst.data import simulate
-from tst.generate import from_donors, generate
-from tst.launch import packed_mse
-from tst.model import TST, TSTConfig
-from tst.preprocess import Normaliser, PackedBatches
+from tst.data import simulated
+from tst.models import jobs as launch
+from tst.models.batches import PackedBatches
+from tst.models.doppelganger import model as doppelganger
+from tst.models.jobs import packed_mse
+from tst.models.scaling import Normaliser
+from tst.models.transformer.config import TSTConfig
+from tst.models.transformer.generation import from_donors, generate
+from tst.models.transformer.model import TST
 from tst.series import Feature, from_list
-from tst.train import TrainConfig
+from tst.training.loop import TrainConfig
 
 
 def second_a_step(config, n_series, length):
@@ -46,7 +49,11 @@ def generation():
         model.output.bias[-2:] = torch.tensor([9.0, -9.0])
     for n in full((1, 4, 16, 64, 256), (1, 4)):
         seeds = torch.rand(n, 2, CONFIG.n_features)
-        emit("generate_seconds_by_series", seconds(lambda s=seeds: generate(model, s, full(200, 20)), 1), x=n)
+        emit(
+            "generate_seconds_by_series",
+            seconds(lambda s=seeds: generate(model, s, full(200, 20)), 1),
+            x=n,
+        )
 
 
 def processes():
@@ -71,7 +78,11 @@ def processes():
             for steps in (few, many):
                 settings = TrainConfig(steps, batch_size=full(16, 4))
                 job = launch.job(
-                    Path(folder) / "train", Path(folder) / f"{n}-{steps}", model, settings, Normaliser.fit(real)
+                    Path(folder) / "train",
+                    Path(folder) / f"{n}-{steps}",
+                    model,
+                    settings,
+                    Normaliser.fit(real),
                 )
                 start = time.perf_counter()
                 launch._checked(launch._command(job, n))
@@ -81,7 +92,7 @@ def processes():
 
 def models():
     """Useful steps a second in training, series a second in generation: TST and DG at the laptop's sizes, on GCUT's lengths."""
-    real = simulate.gcut(full(2000, 100), seed=0)
+    real = simulated.gcut(full(2000, 100), seed=0)
     normaliser, lengths = Normaliser.fit(real), np.minimum(real.lengths, 400)
     width = full(128, 16)
     tst = TSTConfig(d_model=width, n_head=4, n_layer=full(4, 1), d_ff=width, attention_dropout=0.0)
@@ -94,17 +105,28 @@ def models():
             for steps in (1, few, many):  # the first warms up
                 settings = TrainConfig(steps, batch_size, 1e-3)
                 job = launch.job(
-                    Path(folder) / "train", Path(folder) / f"{kind}{steps}", config, settings, normaliser, kind
+                    Path(folder) / "train",
+                    Path(folder) / f"{kind}{steps}",
+                    config,
+                    settings,
+                    normaliser,
+                    kind,
                 )
                 start = time.perf_counter()
-                launch.run(job)
+                launch.train(job)
                 times.append(time.perf_counter() - start)
-            useful = min(batch_size, len(real)) * lengths.mean() * (many - few) / (times[2] - times[1])
+            useful = (
+                min(batch_size, len(real)) * lengths.mean() * (many - few) / (times[2] - times[1])
+            )
             emit(f"{kind}_useful_steps_per_second", useful, batch_size=batch_size)
         donors = real.take(np.flatnonzero(real.lengths >= 2))
         made = {
-            "tst": lambda: from_donors(TST(tst).eval(), donors, normaliser, 400, "tst_paper", oracle=True),
-            "doppelganger": lambda: doppelganger.sample(doppelganger.DoppelGANger.load(job["folder"]), len(donors), 0),
+            "tst": lambda: from_donors(
+                TST(tst).eval(), donors, normaliser, 400, "tst_paper", oracle=True
+            ),
+            "doppelganger": lambda: doppelganger.sample(
+                doppelganger.DoppelGANger.load(job["folder"]), len(donors), 0
+            ),
         }
         for kind, make in made.items():
             emit(f"{kind}_series_per_second", len(donors) / seconds(make, 1), n_series=len(donors))

@@ -9,7 +9,9 @@ from pathlib import Path
 
 from common import SIZE, emit, full, peak_mb, reference_trace, seconds
 
-N_TASKS, MEMORY_TASKS, MAX_TASKS = full((15_000, 60_000, 20_000), (400, 400, 200))  # tasks a part: of parts given
+N_TASKS, MEMORY_TASKS, MAX_TASKS = full(
+    (15_000, 60_000, 20_000), (400, 400, 200)
+)  # tasks a part: of parts given
 
 
 def parts(folder, n_tasks, n_parts):
@@ -31,7 +33,9 @@ def against_pandas(folder):
             "pandas": lambda: reference_trace.build(usage, events),
         }[name]
         times[name] = seconds(run, 1, warm=False)
-    plain = seconds(lambda: [zlib.decompress(p.read_bytes(), 31) for p in [*usage, *events]], 1, warm=False)
+    plain = seconds(
+        lambda: [zlib.decompress(p.read_bytes(), 31) for p in [*usage, *events]], 1, warm=False
+    )
     size = sum(p.stat().st_size for p in [*usage, *events])
     rows = sum(zlib.decompress(p.read_bytes(), 31).count(b"\n") for p in usage)
     emit(
@@ -42,14 +46,20 @@ def against_pandas(folder):
         pandas_seconds=times["pandas"],
         gzip_mb_per_second=size / 1e6 / times["builder"],
     )
-    emit("builder_over_one_core_of_decompression", times["builder"] / plain, decompression_seconds=plain)
+    emit(
+        "builder_over_one_core_of_decompression",
+        times["builder"] / plain,
+        decompression_seconds=plain,
+    )
 
 
 def build_once(folder, n_parts):
     """Build from the first parts and print the peak resident size, MB."""
     from tst.data import gcut
 
-    usage, events = (sorted((folder / t).glob("*.csv.gz"))[:n_parts] for t in ("task_usage", "task_events"))
+    usage, events = (
+        sorted((folder / t).glob("*.csv.gz"))[:n_parts] for t in ("task_usage", "task_events")
+    )
     with tempfile.TemporaryDirectory() as work:
         gcut.build(usage, events, work, MAX_TASKS)
     print(json.dumps(peak_mb()))
@@ -63,7 +73,13 @@ def memory(folder):
         command = [sys.executable, __file__, SIZE, str(folder), str(n)]
         done = subprocess.run(command, capture_output=True, text=True, check=True)
         peaks[n] = json.loads(done.stdout.splitlines()[-1])
-    emit("builder_memory_ratio_10_to_2", peaks[10] / peaks[2], mb_2=peaks[2], mb_10=peaks[10], max_tasks=MAX_TASKS)
+    emit(
+        "builder_memory_ratio_10_to_2",
+        peaks[10] / peaks[2],
+        mb_2=peaks[2],
+        mb_10=peaks[10],
+        max_tasks=MAX_TASKS,
+    )
 
 
 def wwt(folder):
@@ -77,13 +93,20 @@ def wwt(folder):
 
     n_pages, rng = full(40_000, 300), np.random.default_rng(0)
     names = ["_".join(c) for c in itertools.product(wwt.DOMAINS, wwt.ACCESS, wwt.AGENTS)]
-    table = pd.DataFrame(rng.lognormal(6, 2, (n_pages, wwt.N_DAYS)).round().astype(np.float32), columns=wwt.DAYS)
+    table = pd.DataFrame(
+        rng.lognormal(6, 2, (n_pages, wwt.N_DAYS)).round().astype(np.float32), columns=wwt.DAYS
+    )
     table.insert(0, "Page", [f"page {i}_{names[i % 54]}" for i in range(n_pages)])
     path = folder / "train_1.csv"
     table.to_csv(path, index=False)
     ours = seconds(lambda: wwt.from_csv(path, sha256=None), 2, warm=False)
     theirs = seconds(lambda: pd.read_csv(path), 1, warm=False)
-    emit("wwt_reader_speedup", theirs / ours, mb_per_second=path.stat().st_size / 1e6 / ours, pages=n_pages)
+    emit(
+        "wwt_reader_speedup",
+        theirs / ours,
+        mb_per_second=path.stat().st_size / 1e6 / ours,
+        pages=n_pages,
+    )
 
 
 if __name__ == "__main__":

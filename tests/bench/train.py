@@ -6,13 +6,14 @@ import numpy as np
 import torch
 from common import CONFIG, emit, full, matrix_rate, model_for, reference, seconds
 
-from tst import preprocess
-from tst.data import simulate
-from tst.launch import packed_mse
-from tst.model import training_flops
-from tst.packing import Packing
-from tst.precision import cast, fastest
-from tst.preprocess import PackedBatches
+from tst.data import simulated
+from tst.models import batches as packed_batches
+from tst.models import scaling
+from tst.models.batches import PackedBatches
+from tst.models.jobs import packed_mse
+from tst.models.transformer.config import training_flops
+from tst.models.transformer.packing import Packing
+from tst.training.precision import cast, fastest
 
 BATCH_SIZE = 64  # the paper's
 
@@ -43,7 +44,9 @@ def literal(model, batch):
     """Loss of the literal recipe: the batch padded to the window, boolean masks."""
     series = [
         torch.cat([x, y[-1:]])
-        for x, y in zip(batch.inputs.split(batch.lengths), batch.targets.split(batch.lengths), strict=True)
+        for x, y in zip(
+            batch.inputs.split(batch.lengths), batch.targets.split(batch.lengths), strict=True
+        )
     ]
     inputs, targets, padding = reference.pad(series, CONFIG.context_length)
     return reference.loss(model(inputs, padding), targets, padding)
@@ -51,9 +54,9 @@ def literal(model, batch):
 
 def against_reference():
     """Useful steps a second on the lengths of GCUT."""
-    real = simulate.gcut(2000, seed=0)
-    rows = preprocess.add_flags(preprocess.Normaliser.fit(real).normalise(real)[0], real.lengths)
-    windows = preprocess.window_lengths(real.lengths, CONFIG.context_length)
+    real = simulated.gcut(2000, seed=0)
+    rows = packed_batches.add_flags(scaling.Normaliser.fit(real).normalise(real)[0], real.lengths)
+    windows = packed_batches.window_lengths(real.lengths, CONFIG.context_length)
     batches = [PackedBatches(rows, windows, BATCH_SIZE, 0)(step) for step in range(6)]
     packings = [Packing(b.lengths) for b in batches]
     model = model_for(CONFIG.context_length)
@@ -64,11 +67,19 @@ def against_reference():
         step = stepper(model, packed_mse, name)
         rates[name] = useful / seconds(lambda s=step: [s(b) for b in batches], 2) * len(batches)
     step = stepper(reference.ReferenceTST.like(model.train()), literal)
-    reference_rate = sum(batches[0].lengths) / seconds(lambda: step(batches[0]), full(1, 2), warm=full(False, True))
-    detail = {"useful_steps_per_second": rates[precision], "reference": reference_rate, "precision": precision}
+    reference_rate = sum(batches[0].lengths) / seconds(
+        lambda: step(batches[0]), full(1, 2), warm=full(False, True)
+    )
+    detail = {
+        "useful_steps_per_second": rates[precision],
+        "reference": reference_rate,
+        "precision": precision,
+    }
     detail |= {"padding": 1 - sum(p.n_rows for p in packings) / sum(p.n_padded for p in packings)}
     emit("train_speedup", rates[precision] / reference_rate, **detail)
-    emit("train_speedup_fp32", rates["fp32"] / reference_rate, useful_steps_per_second=rates["fp32"])
+    emit(
+        "train_speedup_fp32", rates["fp32"] / reference_rate, useful_steps_per_second=rates["fp32"]
+    )
     emit("train_bf16_gain", gain, chosen=precision, model="paper")
     small = model_for(CONFIG.context_length, d_model=64, n_layer=3, d_ff=64, n_head=4)
     precision, gain = fastest(lambda p: backward(small, batches[0], p))

@@ -23,9 +23,12 @@ def victims(make, kind, rng):
     """Return the processes of one kind below make."""
     all_ = [make, *make.children(recursive=True)]
     kernels = [p for p in all_ if "ipykernel_launcher" in _command(p)]
-    runners = [p for p in all_ if "tst.run" in _command(p)]
+    runners = [p for p in all_ if "tst.study.run_notebook" in _command(p)]
     chosen = {"everything": all_, "make and the runners": [p for p in all_ if p not in kernels]}
-    chosen |= {"a runner": runners and [rng.choice(runners)], "a kernel": kernels and [rng.choice(kernels)]}
+    chosen |= {
+        "a runner": runners and [rng.choice(runners)],
+        "a kernel": kernels and [rng.choice(kernels)],
+    }
     return chosen[kind]
 
 
@@ -59,10 +62,14 @@ def main(folder):
     """Kill, finish, compare, until there were enough kills."""
     expected, rng, state = study.left(folder / "j1"), random.Random(), folder / "kills.csv"
     before = (
-        pd.read_csv(state) if state.is_file() else pd.DataFrame(columns=["victim", "kills", "studies", "differing"])
+        pd.read_csv(state)
+        if state.is_file()
+        else pd.DataFrame(columns=["victim", "kills", "studies", "differing"])
     )
     kills = dict.fromkeys(VICTIMS, 0) | dict(zip(before["victim"], before["kills"], strict=True))
-    n_rounds, n_wrong = (int(before[column].max()) if len(before) else 0 for column in ("studies", "differing"))
+    n_rounds, n_wrong = (
+        int(before[column].max()) if len(before) else 0 for column in ("studies", "differing")
+    )
     while sum(kills.values()) < N_KILLS:
         here = folder / f"round-{n_rounds}"
         shutil.rmtree(here, ignore_errors=True)
@@ -79,7 +86,8 @@ def main(folder):
         n_wrong += len(wrong)
         print(f"study {n_rounds} ended; differing files: {wrong}", flush=True)
         rows = [
-            {"victim": k, "kills": n, "survived": 0 if n_wrong else n, "studies": n_rounds} for k, n in kills.items()
+            {"victim": k, "kills": n, "survived": 0 if n_wrong else n, "studies": n_rounds}
+            for k, n in kills.items()
         ]
         rows = [row | {"files": len(expected), "differing": n_wrong} for row in rows]
         study.write(rows, "kills")

@@ -8,7 +8,11 @@ from pathlib import Path
 import numpy as np
 import study
 
-AVX2 = {"ATEN_CPU_CAPABILITY": "avx2", "MKL_ENABLE_INSTRUCTIONS": "AVX2", "ONEDNN_MAX_CPU_ISA": "AVX2"}
+AVX2 = {
+    "ATEN_CPU_CAPABILITY": "avx2",
+    "MKL_ENABLE_INSTRUCTIONS": "AVX2",
+    "ONEDNN_MAX_CPU_ISA": "AVX2",
+}
 # The first two must agree; the others do what another machine would do to sums: fewer instructions, more threads.
 RUNS = [
     ("-j1", 1, [], {}),
@@ -33,9 +37,20 @@ def main(folder):
             first, expected = here, files
             continue
         wrong, off = study.differing(files, expected), study.relative(first, here)
-        row = {"run": name, "against": "-j1", "files": len(expected), "identical": len(expected) - len(wrong)}
+        row = {
+            "run": name,
+            "against": "-j1",
+            "files": len(expected),
+            "identical": len(expected) - len(wrong),
+        }
         row |= {"values": len(off), "same_values": int((off == 0).sum())}
-        rows.append(row | {"relative_difference_p99": np.quantile(off, 0.99), "relative_difference_max": off.max()})
+        rows.append(
+            row
+            | {
+                "relative_difference_p99": np.quantile(off, 0.99),
+                "relative_difference_max": off.max(),
+            }
+        )
         print(name, "differs in:", *wrong[:20], flush=True)
         study.write(rows, "reruns")
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from tst import paths
+from tst.io import paths
 
 TIMES = "seconds|peak_memory|_per_s|gain$"  # metrics that measure the machine
 TIMED = {"figures/08-head.png", "figures/11-cost.png"}  # figures that draw them
@@ -28,7 +28,9 @@ def copy(folder):
 
 
 def _copy(folder):
-    files = subprocess.run(["git", "ls-files", "-z"], cwd=paths.ROOT, capture_output=True, check=True, text=True)
+    files = subprocess.run(
+        ["git", "ls-files", "-z"], cwd=paths.ROOT, capture_output=True, check=True, text=True
+    )
     for name in filter(None, files.stdout.split("\0")):
         if not name.startswith("results/") and (paths.ROOT / name).is_file():
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
@@ -38,9 +40,15 @@ def _copy(folder):
 
 def targets(folder):
     """Return the names of all notebooks of the study but 12, and 13, which waits for it."""
-    said = subprocess.run(["make", "help"], cwd=folder, capture_output=True, check=True, text=True).stdout
+    said = subprocess.run(
+        ["make", "help"], cwd=folder, capture_output=True, check=True, text=True
+    ).stdout
     names = said.split("one notebook")[1].split()
-    return [n for n in names if n[:2] not in ("12", "13", "14") and (n[:2] != "08" or n == "08-ablation-head")]
+    return [
+        n
+        for n in names
+        if n[:2] not in ("12", "13", "14") and (n[:2] != "08" or n == "08-ablation-head")
+    ]
 
 
 def start(folder, n_jobs, *variables, **environment):
@@ -49,12 +57,21 @@ def start(folder, n_jobs, *variables, **environment):
     settings = {k: v for k, v in os.environ.items() if not k.startswith(("MAKE", "MFLAGS"))}
     settings |= {"PYTHONPATH": str(folder)} | environment
     with open(folder / "make.log", "a") as log:
-        return subprocess.Popen(command, cwd=folder, env=settings, stdout=log, stderr=log, start_new_session=True)
+        return subprocess.Popen(
+            command, cwd=folder, env=settings, stdout=log, stderr=log, start_new_session=True
+        )
 
 
 def judge(folder):
     """Run notebook 13 in a copy, whose tables are all there."""
-    command = [str(folder / ".venv" / "bin" / "python"), "-m", "tst.run", "13-claims", "--profile", "smoke"]
+    command = [
+        str(folder / ".venv" / "bin" / "python"),
+        "-m",
+        "tst.study.run_notebook",
+        "13-claims",
+        "--profile",
+        "smoke",
+    ]
     settings = os.environ | {"PYTHONPATH": str(folder)}
     subprocess.run(command, cwd=folder, env=settings, check=True, capture_output=True)
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from tst import paths
+from tst.io import paths
 from tst.series import DataError
 
 SOURCES = ("auto", "real", "simulated")
@@ -13,7 +13,11 @@ REAL = {
     "borg2019": "borg2019_usage.parquet",
     "gcut2011": "gcut2011_jobdays.parquet",
 }
-N_SIMULATED = {"gcut": 2000, "wwt": 2000, "borg2019": 82}  # borg2019: as many instances as the real table has
+N_SIMULATED = {
+    "gcut": 2000,
+    "wwt": 2000,
+    "borg2019": 82,
+}  # borg2019: as many instances as the real table has
 
 
 def load(dataset, source="auto", n_series=0, seed=0):
@@ -80,16 +84,18 @@ def _gcut_counts(n_series):
         return pd.DataFrame({"filter": ["kept when the set was built"], "series": [n_series]})
     counts = pd.read_csv(path)
     if list(counts) != ["filter", "tasks"]:
-        raise DataError(f"{path} is not what the builder writes: run make data again, or remove the file.")
+        raise DataError(
+            f"{path} is not what the builder writes: run make data again, or remove the file."
+        )
     return counts.rename(columns={"tasks": "series"})
 
 
 def _simulated(dataset, n_series, seed):
-    from tst.data import simulate
+    from tst.data.simulated import clusters
 
     if dataset not in N_SIMULATED:
         raise DataError(f"{dataset} has no simulator: put {REAL[dataset]} into {paths.data_dir()}.")
-    series = getattr(simulate, dataset)(n_series or N_SIMULATED[dataset], seed)
+    series = getattr(clusters, dataset)(n_series or N_SIMULATED[dataset], seed)
     return series, pd.DataFrame({"filter": ["simulated"], "series": [len(series)]})
 
 

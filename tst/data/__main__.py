@@ -8,9 +8,9 @@ import argparse
 import re
 import sys
 
-from tst import files
 from tst.data import download, gcut
-from tst.paths import data_dir
+from tst.io import files
+from tst.io.paths import data_dir
 from tst.series import DataError
 
 PATTERN = "part-?????-of-00500.csv.gz"
@@ -21,7 +21,9 @@ def parse_parts(text):
     match = re.fullmatch(r"(\d+)(?:-(\d+))?", text.strip())
     first, last = (int(match[1]), int(match[2] or match[1])) if match else (1, 0)
     if not first <= last < gcut.N_PARTS:
-        raise DataError(f"'{text}' names no parts; give a range from 0-{gcut.N_PARTS - 1}, e.g. --parts 0-9.")
+        raise DataError(
+            f"'{text}' names no parts; give a range from 0-{gcut.N_PARTS - 1}, e.g. --parts 0-9."
+        )
     return range(first, last + 1)
 
 
@@ -29,11 +31,15 @@ def present_parts(raw):
     """Return {table: paths} of the parts under `raw`; each usage part needs the event part of its number."""
     found = {table: sorted((raw / table).glob(PATTERN)) for table in download.TABLES}
     if not found["task_usage"]:
-        raise DataError(f"{raw / 'task_usage'} holds no {PATTERN}; download some with make data PARTS=0-9.")
+        raise DataError(
+            f"{raw / 'task_usage'} holds no {PATTERN}; download some with make data PARTS=0-9."
+        )
     names = {path.name for path in found["task_events"]}
     for path in found["task_usage"]:
         if path.name not in names:
-            raise DataError(f"{raw / 'task_events' / path.name} is missing beside {path}; download both.")
+            raise DataError(
+                f"{raw / 'task_events' / path.name} is missing beside {path}; download both."
+            )
     return found
 
 
@@ -56,10 +62,16 @@ class Parser(argparse.ArgumentParser):
 
 def run(arguments):
     """Do what the command line asks."""
-    parser = Parser(prog="python -m tst.data", description="Download and build GCUT from the original trace.")
+    parser = Parser(
+        prog="python -m tst.data", description="Download and build GCUT from the original trace."
+    )
     choice = parser.add_mutually_exclusive_group(required=True)
-    choice.add_argument("--parts", metavar="A-B", help="download these parts of both tables (of 0-499) and build")
-    choice.add_argument("--build", action="store_true", help="build from the parts that lie in the data folder")
+    choice.add_argument(
+        "--parts", metavar="A-B", help="download these parts of both tables (of 0-499) and build"
+    )
+    choice.add_argument(
+        "--build", action="store_true", help="build from the parts that lie in the data folder"
+    )
     options = parser.parse_args(arguments)
     folder = data_dir()
     if options.build:

@@ -30,7 +30,9 @@ def load(data_dir):
     counts.loc[1.5] = ["second records of a slot, dropped", n_dropped]
     table = table.assign(collection=table["collection"].astype(str).astype("category"))
     roles = {"label": "collection", "group": "instance"}
-    series = long.to_series(table, "borg2019", FEATURES, ["collection", "instance"], "subset", **roles)
+    series = long.to_series(
+        table, "borg2019", FEATURES, ["collection", "instance"], "subset", **roles
+    )
     return series, counts.sort_index().reset_index(drop=True)
 
 

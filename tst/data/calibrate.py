@@ -14,13 +14,17 @@ from scipy.special import ndtri
 from scipy.stats import rankdata
 
 from tst.data.calibrate_wwt import PROBABILITIES, rounded, rounded_values, wwt
-from tst.data.statistics import acf, instances, records
-from tst.paths import data_dir
+from tst.data.simulated.statistics import acf, instances, records
+from tst.io.paths import data_dir
 from tst.series import DataError
 
-OUTPUT = Path(__file__).with_name("calibration.json")
+OUTPUT = Path(__file__).parent / "simulated" / "calibration.json"
 TABLES = ("gcut_task_attempts", "borg2019_usage", "gcut2011_jobdays", "wwt_pages")
-RAW = ("raw/schema.csv", "raw/task_usage/part-00000-*.csv.gz", "raw/task_events/part-0000[01]-*.csv.gz")
+RAW = (
+    "raw/schema.csv",
+    "raw/task_usage/part-00000-*.csv.gz",
+    "raw/task_events/part-0000[01]-*.csv.gz",
+)
 JOB_CAP = 100
 BULK = 50
 CLASSES = ("EVICT", "FAIL", "FINISH", "KILL")
@@ -52,7 +56,20 @@ FITTED = {
         [0.1, 0.05, 0.7, 0.15],
     ],
     "length_tail_alpha": 1.25,
-    "length_shape_1_to_12": [0.06, 0.2, 0.145, 0.095, 0.05, 0.045, 0.05, 0.065, 0.085, 0.05, 0.03, 0.017],
+    "length_shape_1_to_12": [
+        0.06,
+        0.2,
+        0.145,
+        0.095,
+        0.05,
+        0.045,
+        0.05,
+        0.065,
+        0.085,
+        0.05,
+        0.03,
+        0.017,
+    ],
     "length_decay_13_to_50": 0.89,
     "length_smoothing": [0.05, 0, 0.05, 0.05],
     "smallest_length_share": [0, 0.002, 0, 0],
@@ -73,7 +90,12 @@ FITTED = {
     "event_effects": {
         "share_without": 0.04,
         "growth_steps": 0.4,
-        "growth": [[0.74, 0.89, -0.48, -2.64], [1.13, 0.69, 2.0, -2.15], [0, 0, 0, 0.42], [0, 0, 0, 0]],
+        "growth": [
+            [0.74, 0.89, -0.48, -2.64],
+            [1.13, 0.69, 2.0, -2.15],
+            [0, 0, 0, 0.42],
+            [0, 0, 0, 0],
+        ],
         "last": [[0, 0, 0, 0], [0.42, 0.5, 0.5, 0], [-0.74, 0, -0.3, 0], [0, 0, 0, 0]],
         "first_window_cpu": 0.3,
     },
@@ -108,7 +130,12 @@ def attempts(table):
     size = table.groupby(["end_event", "job"])["task"].transform("size")
     table = table.assign(weight=np.minimum(size, JOB_CAP) / size)
     known = table[~table["started_before_trace"]]
-    long = table[table["n_windows"] >= 24].groupby("end_event")["weight"].sum().reindex(CLASSES, fill_value=0)
+    long = (
+        table[table["n_windows"] >= 24]
+        .groupby("end_event")["weight"]
+        .sum()
+        .reindex(CLASSES, fill_value=0)
+    )
     jobs = table.groupby(["end_event", "job"]).size().clip(upper=JOB_CAP)
     return {
         "source": "gcut_task_attempts (2011 trace v2.1, first 2.95 h, a job counts for at most 100 attempts); lengths "
@@ -121,13 +148,17 @@ def attempts(table):
 def _class_attempts(table, known, jobs, name):
     rows, lengths = table[table["end_event"] == name], known[known["end_event"] == name]
     weight = rows["weight"].to_numpy()
-    histogram = np.bincount(lengths["n_windows"], lengths["weight"], minlength=BULK + 1)[1 : BULK + 1]
+    histogram = np.bincount(lengths["n_windows"], lengths["weight"], minlength=BULK + 1)[
+        1 : BULK + 1
+    ]
     return {
         "length_share_1_to_50": rounded(histogram / histogram.sum()),
         "request_quantiles": {r: weighted_quantiles(rows[r].to_numpy(), weight) for r in REQUESTS},
         "request_spearman": rounded(rows[REQUESTS].corr("spearman").to_numpy()),
         "low_priority_share": float(np.average(rows["priority"] <= 1, weights=weight).round(4)),
-        "latency_sensitive_share": float(np.average(rows["scheduling_class"] >= 2, weights=weight).round(4)),
+        "latency_sensitive_share": float(
+            np.average(rows["scheduling_class"] >= 2, weights=weight).round(4)
+        ),
         "same_event_within_job": _same_event(table, name),
         "attempts_of_a_job_quantiles": rounded(np.quantile(jobs[name], PROBABILITIES)),
     }
@@ -153,7 +184,11 @@ def usage(excerpt, events):
     Mean and spread are of natural-log ratios: spread `between` jobs and `within` a job.
     """
     keys = ["job ID", "task index"]
-    requests = events.dropna(subset=["CPU request"]).groupby(keys)[[p[1] for p in RATIOS.values()][:3]].first()
+    requests = (
+        events.dropna(subset=["CPU request"])
+        .groupby(keys)[[p[1] for p in RATIOS.values()][:3]]
+        .first()
+    )
     rows = excerpt.join(requests, on=keys).assign(one=1.0)
     sampled = rows.groupby("job ID")["sampled CPU usage"].max()
     disk = rows.groupby("job ID")["local disk space usage"].max()
@@ -174,7 +209,11 @@ def _log_ratio(rows, what, of):
     by_job = np.log(rows[what] / rows[of]).groupby(rows["job ID"])
     within = np.sqrt(by_job.var()[by_job.size() > 3].mean())
     return dict(
-        zip(("mean", "between", "within"), rounded([by_job.mean().mean(), by_job.mean().std(), within]), strict=True)
+        zip(
+            ("mean", "between", "within"),
+            rounded([by_job.mean().mean(), by_job.mean().std(), within]),
+            strict=True,
+        )
     )
 
 
@@ -213,7 +252,9 @@ def _collection(rows):
         "acf_lag_1": rounded(np.median(lag, axis=0)[0]),
         "acf_lag_12": rounded(np.median(lag, axis=0)[1]),
         "zero_share": rounded((rows[BORG] == 0).mean()),
-        "unchanged_share": rounded(np.mean([(np.diff(g, axis=0) == 0).mean(0) for g in groups], axis=0)),
+        "unchanged_share": rounded(
+            np.mean([(np.diff(g, axis=0) == 0).mean(0) for g in groups], axis=0)
+        ),
         "correlation": rounded(correlation, 3),
     }
 
@@ -229,7 +270,11 @@ def cluster_dynamics(borg, jobdays):
     """Return the persistence of CPU and memory inside a task and the daily rhythm, on the natural-log scale."""
     collections = borg["collections"].values()
     weights = [c["instances"] for c in collections]
-    pick = {"cpu": BORG.index("cpu_mean"), "memory": BORG.index("memory_mean"), "max_cpu": BORG.index("cpu_max")}
+    pick = {
+        "cpu": BORG.index("cpu_mean"),
+        "memory": BORG.index("memory_mean"),
+        "max_cpu": BORG.index("cpu_max"),
+    }
     mean = {k: {n: np.average([c[k][i] for c in collections], weights=weights) for n, i in pick.items()}
             for k in ("acf_lag_1", "log10_sd")}  # fmt: skip
     correlation = np.average([c["correlation"] for c in collections], axis=0, weights=weights)
@@ -250,7 +295,9 @@ def compared(gcut, excerpt):
     lengths = {"mean length": np.mean(PUBLISHED["mean_length"]), "longest": PUBLISHED["max_length"],
                "share of at most 50 steps": PUBLISHED["share_at_most_50"], "most common length": 2}  # fmt: skip
     real = records(excerpt[MEASUREMENTS].to_numpy()) | {
-        "lag-1 autocorrelation of log cpu_rate (real: borg2019)": gcut["dynamics"]["acf_lag_1"]["cpu"]
+        "lag-1 autocorrelation of log cpu_rate (real: borg2019)": gcut["dynamics"]["acf_lag_1"][
+            "cpu"
+        ]
     }
     return {
         "source": "published: as in `published`; real: the 677 usage records of 2011, all of one moment and of "
@@ -264,7 +311,10 @@ def trace_parts(folder):
     """Return the usage excerpt and the task events of the 2011 trace as frames with the published column names."""
     schema = pd.read_csv(folder / "schema.csv")
     frames = []
-    for kind, pattern in (("task_usage", "part-00000-*.csv.gz"), ("task_events", "part-0000[01]-*.csv.gz")):
+    for kind, pattern in (
+        ("task_usage", "part-00000-*.csv.gz"),
+        ("task_events", "part-0000[01]-*.csv.gz"),
+    ):
         names = schema.loc[schema["file pattern"].str.startswith(kind), "content"].tolist()
         parts = sorted((folder / kind).glob(pattern))
         frames.append(pd.concat([pd.read_csv(p, header=None, names=names) for p in parts]))
@@ -276,7 +326,9 @@ def main():
     folder = data_dir()
     for name in (*(f"{t}.parquet" for t in TABLES), *RAW):
         if not any(folder.glob(name)):
-            raise DataError(f"calibration needs {name} in {folder}: put it there, or set TST_DATA to its folder.")
+            raise DataError(
+                f"calibration needs {name} in {folder}: put it there, or set TST_DATA to its folder."
+            )
     attempted, borg, jobdays, pages = (pd.read_parquet(folder / f"{t}.parquet") for t in TABLES)
     excerpt, events = trace_parts(folder / "raw")
     borg = borg2019(borg)
@@ -288,7 +340,9 @@ def main():
         "dynamics": cluster_dynamics(borg, jobdays),
     }
     gcut["compared"] = compared(gcut, excerpt)
-    OUTPUT.write_text(json.dumps({"gcut": gcut, "borg2019": borg, "wwt": wwt(pages)}, indent=1) + "\n")
+    OUTPUT.write_text(
+        json.dumps({"gcut": gcut, "borg2019": borg, "wwt": wwt(pages)}, indent=1) + "\n"
+    )
     print(f"wrote {OUTPUT.name}")
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 from scipy.ndimage import median_filter
 
-from tst.data.statistics import levels, named_rhythm, rhythm
+from tst.data.simulated.statistics import levels, named_rhythm, rhythm
 
 PROBABILITIES = np.linspace(0, 1, 21)
 # What filtering and counting hide: set so that the same measurement on simulated pages returns the real values.
@@ -55,7 +55,10 @@ def wwt(table):
     complete = table[table[days].notna().all(axis=1)]
     logs = {a: np.log1p(g[days].to_numpy(dtype=float)) for a, g in complete.groupby("agent")}
     found = {a: rhythm(x) for a, x in logs.items()}
-    real = {"share of spider": (sample["agent"] == "spider").mean(), **levels(sample[days].to_numpy())}
+    real = {
+        "share of spider": (sample["agent"] == "spider").mean(),
+        **levels(sample[days].to_numpy()),
+    }
     for agent, values in found.items():
         real |= named_rhythm(values, agent)
     return {
@@ -105,6 +108,8 @@ def _gaps(missing):
     return {
         "incomplete_share": round(float(incomplete.mean()), 4),
         "missing_share": round(float(missing.mean()), 4),
-        "leading_share_quantiles": rounded(np.quantile(leading[incomplete] / n_days, PROBABILITIES)),
+        "leading_share_quantiles": rounded(
+            np.quantile(leading[incomplete] / n_days, PROBABILITIES)
+        ),
         "later_share_quantiles": rounded(np.quantile(later[incomplete] / n_days, PROBABILITIES)),
     }

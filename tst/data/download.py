@@ -49,7 +49,9 @@ def fetch(folder, table, parts):
         fetched before stays, nothing is left half-written; the same call goes on where it stopped.
     """
     if table not in TABLES:
-        raise DataError(f"there is no table '{table}' to download; name one of {', '.join(TABLES)}.")
+        raise DataError(
+            f"there is no table '{table}' to download; name one of {', '.join(TABLES)}."
+        )
     for number in parts:
         if not 0 <= number < N_PARTS:
             raise DataError(f"{table} has no part {number}; name parts from 0 to {N_PARTS - 1}.")
@@ -58,14 +60,19 @@ def fetch(folder, table, parts):
     store = pooch.create(path=folder, base_url=BASE_URL, registry=registry, retry_if_failed=RETRIES)
     pooch.get_logger().setLevel("WARNING")
     downloader = pooch.HTTPDownloader(timeout=TIMEOUT, hooks={"response": _only_to_https})
-    return [_fetch_one(store, name, downloader) for name in tqdm(names, table, file=sys.stdout, **PROGRESS)]
+    return [
+        _fetch_one(store, name, downloader)
+        for name in tqdm(names, table, file=sys.stdout, **PROGRESS)
+    ]
 
 
 def _only_to_https(response, **_):
     """Raise DataError where a server sends us on to an address without encryption."""
     target = urljoin(response.url, response.headers.get("location", ""))
     if response.is_redirect and not target.startswith("https://"):
-        raise DataError(f"{response.url} sends us on to {target[:100]}, which is not https; check the network.")
+        raise DataError(
+            f"{response.url} sends us on to {target[:100]}, which is not https; check the network."
+        )
 
 
 def _fetch_one(store, name, downloader):
@@ -75,10 +82,16 @@ def _fetch_one(store, name, downloader):
     except DataError:
         raise
     except ValueError:  # pooch: the sum is wrong, after all retries
-        raise DataError(f"{store.get_url(name)} came with a wrong SHA-256 sum; try again later.") from None
+        raise DataError(
+            f"{store.get_url(name)} came with a wrong SHA-256 sum; try again later."
+        ) from None
     except requests.HTTPError as error:
         status = error.response.status_code
-        raise DataError(f"{store.get_url(name)} answers with status {status}; try again later.") from None
+        raise DataError(
+            f"{store.get_url(name)} answers with status {status}; try again later."
+        ) from None
     except requests.RequestException as error:
         url, why = store.get_url(name), type(error).__name__
-        raise DataError(f"{url} is out of reach ({why}); check the network and run this again.") from None
+        raise DataError(
+            f"{url} is out of reach ({why}); check the network and run this again."
+        ) from None

@@ -17,21 +17,29 @@ import pandas as pd
 import polars as pl
 from tqdm import tqdm
 
-from tst.errors import sound
-from tst.files import replacing
-from tst.reading import check_gzip
+from tst.errors import translate_errors
+from tst.io.files import replacing
+from tst.io.untrusted import check_gzip
 from tst.series import DataError, Feature, SeriesSet
 
 N_PARTS = 500
 CLASSES = {2: "EVICT", 3: "FAIL", 4: "FINISH", 5: "KILL"}  # event types that end a task and say how
 LOST = 6  # ends a task without saying how
 AFTER_TRACE = 2**63 - 1  # time of an event after the end of the trace
-MAX_GAP = 1_000_000  # microseconds: the usage table rounds the start and end of a task to whole seconds
+MAX_GAP = (
+    1_000_000  # microseconds: the usage table rounds the start and end of a task to whole seconds
+)
 MAX_END_GAP = 10_000_000  # microseconds between the last measurement and the end event, which is logged elsewhere
 N_BUCKETS = 1021  # hash values of a task, a prime
 ROWS_PER_PASS = 500_000  # usage and event rows in memory at a time
-LAYOUT = {"row_group_size": 16_384, "compression": "zstd", "compression_level": 1}  # a pass reads or skips a row group
-EVERY_COLUMN = pl.QueryOptFlags(projection_pushdown=False)  # else a line with a field too many goes unnoticed
+LAYOUT = {
+    "row_group_size": 16_384,
+    "compression": "zstd",
+    "compression_level": 1,
+}  # a pass reads or skips a row group
+EVERY_COLUMN = pl.QueryOptFlags(
+    projection_pushdown=False
+)  # else a line with a field too many goes unnoticed
 AGAIN = "delete it and download it again"
 PROGRESS = {"mininterval": 1, "ascii": True}
 
@@ -50,7 +58,10 @@ _EVENTS = (
     "time missing_info job task machine_id type user scheduling_class priority cpu_request memory_request "
     "disk_space_request different_machines_restriction"
 )
-COLUMNS = {"task_usage": _USAGE.split(), "task_events": _EVENTS.split()}  # in the order of the files
+COLUMNS = {
+    "task_usage": _USAGE.split(),
+    "task_events": _EVENTS.split(),
+}  # in the order of the files
 MANDATORY = {"task_usage": ["start", "end", *KEYS], "task_events": ["time", *KEYS, "type"]}
 KEPT = {"task_usage": MANDATORY["task_usage"] + FEATURES, "task_events": MANDATORY["task_events"]}
 
@@ -110,17 +121,29 @@ def build(usage_parts, event_parts, work_dir, max_tasks=100_000, seed=0):
     DataError
         Where a part is missing, damaged or no table of the trace, or where no task passes the filters.
     """
-    parts = {"task_usage": _checked(usage_parts, "task_usage"), "task_events": _checked(event_parts, "task_events")}
+    parts = {
+        "task_usage": _checked(usage_parts, "task_usage"),
+        "task_events": _checked(event_parts, "task_events"),
+    }
     if max_tasks is not None and max_tasks < 1:
         raise DataError(f"max_tasks is {max_tasks}; give at least 1, or None for all tasks.")
     Path(work_dir).mkdir(parents=True, exist_ok=True)
     files = _convert_all(parts, Path(work_dir))
     kept, usage, counts = _aggregate(files, max_tasks, seed)
     if not len(kept):
-        stopped = ", ".join(f"{n} {name}" for name, n in counts.items() if n and name not in ("all", "kept", "sampled"))
+        stopped = ", ".join(
+            f"{n} {name}"
+            for name, n in counts.items()
+            if n and name not in ("all", "kept", "sampled")
+        )
         first = parts["task_usage"][0]
-        raise DataError(f"no task of {first} and the other parts given passes the filters ({stopped}); add more parts.")
-    whole = all([p.name for p in paths] == [part_name(i) for i in range(N_PARTS)] for paths in parts.values())
+        raise DataError(
+            f"no task of {first} and the other parts given passes the filters ({stopped}); add more parts."
+        )
+    whole = all(
+        [p.name for p in paths] == [part_name(i) for i in range(N_PARTS)]
+        for paths in parts.values()
+    )
     table = pd.DataFrame({"filter": list(counts), "tasks": list(counts.values())})
     return _series_set(kept, usage, "original" if whole else "subset"), table
 
@@ -132,7 +155,9 @@ def _checked(parts, table):
         raise DataError(f"no part of {table} is given; give at least one, e.g. {part_name(0)}.")
     for part in parts:
         if not part.is_file():
-            raise DataError(f"{part} is missing; download it with make data PARTS=... or leave its number out.")
+            raise DataError(
+                f"{part} is missing; download it with make data PARTS=... or leave its number out."
+            )
     for one, other in pairwise(parts):
         if one.name == other.name:
             raise DataError(f"{other} is given twice; give each part of {table} once.")
@@ -159,7 +184,7 @@ def _convert(part, table, work_dir):
     target = work_dir / f"{table}-{part.name}-{stat.st_size}-{stat.st_mtime_ns}.parquet"
     if target.is_file():
         return target
-    with sound(f"{part} is cut short or damaged", AGAIN):
+    with translate_errors(f"{part} is cut short or damaged", AGAIN):
         check_gzip(part)
     bucket = ((pl.col("job") + pl.col("task") * 7919) % N_BUCKETS).cast(pl.UInt16).alias("bucket")
     frame = pl.scan_csv(part, has_header=False, schema=_schema(table), quote_char=None, glob=False)
@@ -181,19 +206,25 @@ def _schema(table):
 
 def _check_rows(frame, part, table):
     """Raise DataError where a converted part has no rows or lacks a mandatory value."""
-    nulls = frame.select(pl.len(), pl.col(MANDATORY[table]).null_count()).collect().row(0, named=True)
+    nulls = (
+        frame.select(pl.len(), pl.col(MANDATORY[table]).null_count()).collect().row(0, named=True)
+    )
     if nulls.pop("len") == 0:
         raise DataError(f"{part} is empty; delete it and download it again.")
     for column, count in nulls.items():
         if count:
-            raise DataError(f"{part} lacks column '{column}' in {count} rows; delete it and download it again.")
+            raise DataError(
+                f"{part} lacks column '{column}' in {count} rows; delete it and download it again."
+            )
 
 
 def _explained(error, part, table):
     """Return the error of reading a part as one DataError sentence; an error of the disk as it is."""
     text = str(error).splitlines()[0]
     if isinstance(error, OSError):
-        damaged = any(word in text for word in ("unexpected end of file", "gzip", "deflate", "corrupt"))
+        damaged = any(
+            word in text for word in ("unexpected end of file", "gzip", "deflate", "corrupt")
+        )
         return DataError(f"{part} is cut short or damaged ({text}); {AGAIN}.") if damaged else error
     if isinstance(error, pl.exceptions.SchemaError) or "more fields" in text:
         return DataError(f"{part} has not the {len(COLUMNS[table])} columns of {table}; {AGAIN}.")
@@ -205,13 +236,17 @@ def _aggregate(files, max_tasks, seed):
 
     Each task has a fixed random priority: the `max_tasks` lowest are a uniform sample, whatever the passes were.
     """
-    rows = sum(pl.scan_parquet(f).select(pl.len()).collect().item() for f in sum(files.values(), []))
+    rows = sum(
+        pl.scan_parquet(f).select(pl.len()).collect().item() for f in sum(files.values(), [])
+    )
     n_passes = min(max(1, -(-rows // ROWS_PER_PASS)), N_BUCKETS)
     edges = np.linspace(0, N_BUCKETS, n_passes + 1).astype(int)
     counts = dict.fromkeys(["all", *FILTERS, "kept", "sampled"], 0)
     kept, usage = None, None
     for low, high in tqdm(list(pairwise(edges)), "tasks", file=sys.stdout, **PROGRESS):
-        records, events = (_read(files[table], low, high) for table in ("task_usage", "task_events"))
+        records, events = (
+            _read(files[table], low, high) for table in ("task_usage", "task_events")
+        )
         judged = _judge(records, events)
         for name, n in judged["filter"].value_counts().iter_rows():
             counts[name] += n
@@ -237,8 +272,12 @@ def _read(files, low, high):
 def _judge(records, events):
     """Return one row a task: job, task, records, end_type, and the filter that stops it or "kept"."""
     tasks = _ends(events).join(_measured(records), on=KEYS, how="full", coalesce=True)
-    meets = pl.col("end_time").is_between(pl.col("last_start") - MAX_END_GAP, pl.col("last_end") + MAX_END_GAP)
-    reason = pl.when(pl.col("end_type").is_null() | (pl.col("end_type") == LOST)).then(pl.lit("no end event"))
+    meets = pl.col("end_time").is_between(
+        pl.col("last_start") - MAX_END_GAP, pl.col("last_end") + MAX_END_GAP
+    )
+    reason = pl.when(pl.col("end_type").is_null() | (pl.col("end_type") == LOST)).then(
+        pl.lit("no end event")
+    )
     reason = reason.when(pl.col("empty").fill_null(True)).then(pl.lit("empty"))
     for name in ("missing", "negative", "discontinuous"):
         reason = reason.when(name).then(pl.lit(name))
@@ -265,7 +304,9 @@ def _measured(records):
         "negative": pl.any_horizontal(pl.col(FEATURES) < 0).fill_null(False),
     }
     flagged = records.select(*KEYS, "start", "end", **flags).sort(*KEYS, "start", "end")
-    flagged = flagged.with_columns(discontinuous=(follows & gap).fill_null(False) | (pl.col("end") <= pl.col("start")))
+    flagged = flagged.with_columns(
+        discontinuous=(follows & gap).fill_null(False) | (pl.col("end") <= pl.col("start"))
+    )
     return flagged.group_by(KEYS, maintain_order=True).agg(
         pl.col("empty").all(),
         pl.col("missing", "negative", "discontinuous").any(),
@@ -287,7 +328,9 @@ def _priority(tasks, seed):
 
 def _series_set(kept, usage, origin):
     """Return the SeriesSet of the kept tasks (sorted by KEYS) and their records (sorted by KEYS and start)."""
-    end_event = pd.Categorical([CLASSES[t] for t in kept["end_type"]], categories=list(CLASSES.values()))
+    end_event = pd.Categorical(
+        [CLASSES[t] for t in kept["end_type"]], categories=list(CLASSES.values())
+    )
     attributes = pd.DataFrame({"end_event": end_event, **{k: kept[k].to_numpy() for k in KEYS}})
     return SeriesSet(
         name="gcut",

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
-from tst.reading import read_parquet
+from tst.io.untrusted import read_parquet
 from tst.series import DataError, SeriesSet
 
 
@@ -39,7 +39,9 @@ def runs(table, group, time, step, features, min_length, path):
     values = table[[f.name for f in features]].to_numpy()
     if (values < 0).any():
         column = features[int(np.argmax((values < 0).any(0)))].name
-        raise DataError(f"{path}: column '{column}' has negative usage; place the original file again.")
+        raise DataError(
+            f"{path}: column '{column}' has negative usage; place the original file again."
+        )
     missing = ~np.isfinite(values).all(1)
     n_read, n_groups = len(table), table[group].nunique()
     table = table[~missing].reset_index(drop=True)
@@ -49,7 +51,9 @@ def runs(table, group, time, step, features, min_length, path):
     length = table.groupby("run")[time].transform("size")
     kept = table[length >= min_length]
     if kept.empty:
-        raise DataError(f"{path}: no run of {min_length} records without a gap; give a longer table.")
+        raise DataError(
+            f"{path}: no run of {min_length} records without a gap; give a longer table."
+        )
     counts = {
         f"{group}s read": n_groups,
         "records read": n_read,
@@ -80,4 +84,9 @@ def windows(series, n_steps):
     kept = series.step_index < np.repeat(n_windows * n_steps, series.lengths)
     owner = np.repeat(np.arange(len(series)), n_windows)
     attributes = series.attributes.iloc[owner]
-    return replace(series, values=series.values[kept], lengths=np.full(len(owner), n_steps), attributes=attributes)
+    return replace(
+        series,
+        values=series.values[kept],
+        lengths=np.full(len(owner), n_steps),
+        attributes=attributes,
+    )

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 import polars as pl
 
-from tst.reading import read_parquet
+from tst.io.untrusted import read_parquet
 from tst.series import DataError, Feature, SeriesSet
 
 N_DAYS = 550
@@ -26,7 +26,9 @@ CATEGORIES = {"domain": DOMAINS, "access": ACCESS, "agent": AGENTS}
 # \Z, not $: the latter also matches before a newline at the end.
 PATTERN = (
     "(?s)^(?P<title>.*)"
-    + "".join(rf"_(?P<{part}>{'|'.join(map(re.escape, names))})" for part, names in CATEGORIES.items())
+    + "".join(
+        rf"_(?P<{part}>{'|'.join(map(re.escape, names))})" for part, names in CATEGORIES.items()
+    )
     + r"\Z"
 )
 CSV_BYTES = 278_011_802
@@ -81,8 +83,12 @@ def from_csv(path, sha256=CSV_SHA256):
         table = pl.read_csv(path, schema_overrides=schema, low_memory=True)
     except pl.exceptions.PolarsError as error:
         first = str(error).splitlines()[0]
-        raise DataError(f"cannot read {path} ({first}): place the competition's train_1.csv again.") from None
-    return _complete_pages(path, table["Page"].to_numpy(), table.select(DAYS).to_numpy(), "original")
+        raise DataError(
+            f"cannot read {path} ({first}): place the competition's train_1.csv again."
+        ) from None
+    return _complete_pages(
+        path, table["Page"].to_numpy(), table.select(DAYS).to_numpy(), "original"
+    )
 
 
 def from_parquet(path):
@@ -92,19 +98,25 @@ def from_parquet(path):
     try:
         views = table[DAYS].to_numpy(np.float32)
     except (TypeError, ValueError) as error:
-        raise DataError(f"{path}: a day's column holds no numbers ({error}); place the file again.") from None
+        raise DataError(
+            f"{path}: a day's column holds no numbers ({error}); place the file again."
+        ) from None
     parsed = parse_page(table["page"])
     for column in CATEGORIES:
         differs = (parsed[column].astype(str) != table[column].astype(str)).to_numpy()
         if differs.any():
             page = table["page"].iloc[int(differs.argmax())]
-            raise DataError(f"{path}: column '{column}' contradicts the page name '{page}'; place the file again.")
+            raise DataError(
+                f"{path}: column '{column}' contradicts the page name '{page}'; place the file again."
+            )
     return _complete_pages(path, table["page"], views, "subset", table["source"])
 
 
 def from_pages(table):
     """Return (SeriesSet, counts) of simulated pages, a table in the layout of the subset."""
-    return _complete_pages("simulated pages", table["page"], table[DAYS].to_numpy(), "simulated", table["source"])
+    return _complete_pages(
+        "simulated pages", table["page"], table[DAYS].to_numpy(), "simulated", table["source"]
+    )
 
 
 def _complete_pages(path, pages, views, origin, source=None):
@@ -112,10 +124,16 @@ def _complete_pages(path, pages, views, origin, source=None):
     parsed = parse_page(pages)
     if (views < 0).any():
         page = pages[int(np.argmax((views < 0).any(1)))]
-        raise DataError(f"{path}: page '{page}' has negative views; remove it or place the file again.")
+        raise DataError(
+            f"{path}: page '{page}' has negative views; remove it or place the file again."
+        )
     complete = np.isfinite(views).all(1)
     counts = pd.DataFrame(
-        [("read", len(views)), ("missing days, dropped", int((~complete).sum())), ("kept", int(complete.sum()))],
+        [
+            ("read", len(views)),
+            ("missing days, dropped", int((~complete).sum())),
+            ("kept", int(complete.sum())),
+        ],
         columns=["filter", "series"],
     )
     if not complete.any():
@@ -142,8 +160,12 @@ def _check_checksum(path, sha256):
     remedy = "place the original file again, or remove it to use wwt_pages.parquet"
     n_bytes = path.stat().st_size
     if sha256 == CSV_SHA256 and n_bytes != CSV_BYTES:
-        raise DataError(f"{path} has {n_bytes:,} bytes, the competition's train_1.csv {CSV_BYTES:,}: {remedy}.")
+        raise DataError(
+            f"{path} has {n_bytes:,} bytes, the competition's train_1.csv {CSV_BYTES:,}: {remedy}."
+        )
     with open(path, "rb") as file:
         found = hashlib.file_digest(file, "sha256").hexdigest()
     if found != sha256:
-        raise DataError(f"{path} is not the competition's train_1.csv (wrong SHA-256 {found[:10]}...): {remedy}.")
+        raise DataError(
+            f"{path} is not the competition's train_1.csv (wrong SHA-256 {found[:10]}...): {remedy}."
+        )

@@ -1,0 +1,315 @@
+"""Makers that several tests share: series, tables, tiny models, jobs, and a dry run of make."""
+
+import os
+import subprocess
+from dataclasses import asdict
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from tst.io import paths
+from tst.models import autoregressive
+from tst.models import jobs as launch
+from tst.models.autoregressive import AR
+from tst.models.batches import PackedBatches
+from tst.models.doppelganger.model import DGBatches, DGConfig, DoppelGANger, attribute_sizes
+from tst.models.scaling import Normaliser
+from tst.models.transformer import encoding
+from tst.models.transformer.batches import TokenBatches
+from tst.models.transformer.config import TSTConfig
+from tst.models.transformer.encoding import SeriesEncoder
+from tst.models.transformer.model import TST
+from tst.models.transformer.packing import Packing
+from tst.series import Feature, from_list
+from tst.training import loop
+from tst.training.loop import TrainConfig
+from tst.training.objectives import masked_mse
+
+
+def attributed_series(arrays, shares=(5, 3, 1), group=None, **attributes):
+    """Return a set with two categorical attributes, of joint shares as given, and an identifying one."""
+    kind = np.resize(np.repeat(np.arange(3), shares), len(arrays))
+    frame = pd.DataFrame({"page": np.arange(len(arrays)).astype(str)})
+    frame["domain"] = pd.Categorical(
+        np.array(["en", "de", "fr"])[kind], categories=["fr", "de", "en", "never"]
+    )
+    frame["agent"] = pd.Categorical(np.array(["spider", "all", "all"])[kind])
+    features = [Feature(f"f{i}") for i in range(arrays[0].shape[1])]
+    fields = {"label": "domain", "group": group} | attributes
+    return from_list(
+        arrays,
+        name="toy",
+        features=features,
+        attributes=frame,
+        origin="simulated",
+        interval="1D",
+        **fields,
+    )
+
+
+def ragged_series(seed=0, n_series=31, n_features=3, longest=13):
+    """Return random series of 1..longest steps, the last feature constant."""
+    rng = np.random.default_rng(seed)
+    arrays = [
+        rng.uniform(2, 7, (n, n_features)) for n in rng.integers(2, longest + 1, n_series - 2)
+    ]
+    arrays = [rng.uniform(2, 7, (1, n_features)), *arrays, rng.uniform(2, 7, (longest, n_features))]
+    for a in arrays:
+        a[:, -1] = 11.0
+    return attributed_series(arrays)
+
+
+def tiny_recurrent(kind, real, **sizes):
+    """Return a configuration of distinct primes."""
+    sizes = ({"d_hidden": 17, "n_layer": 2} if kind is AR else {"d_hidden": 17}) | sizes
+    return kind.Config(real.n_features + 2, autoregressive.attribute_levels(real), **sizes)
+
+
+SMALL_GAN = {"n_units": 24, "mlp_width": 24, "critic_width": 48}
+
+
+def two_classes(n=60, seed=0, share=0.3):
+    """Return two classes with distinct levels and lengths: 'low' at 2 for 3 steps, 'high' at 8 for 7; a second attribute."""
+    rng = np.random.default_rng(seed)
+    low = rng.random(n) < share
+    arrays = [np.full((3, 1), 2.0) if is_low else np.full((7, 1), 8.0) for is_low in low]
+    arrays = [a + rng.normal(0, 0.2, a.shape) for a in arrays]
+    columns = {"kind": np.where(low, "low", "high"), "place": rng.choice(["x", "y", "z"], n)}
+    attributes = pd.DataFrame(columns, dtype="category").assign(id=range(n))
+    facts = {"name": "toy", "origin": "simulated", "interval": "1D", "label": "kind"}
+    return from_list(arrays, features=[Feature("level", unit="m")], attributes=attributes, **facts)
+
+
+def build_gan(real, batch_size=20, seed=0, max_steps=8, sample_len=2, **settings):
+    """Return (untrained model, its batches)."""
+    config = DGConfig(
+        real.n_features, attribute_sizes(real), max_steps, sample_len, **SMALL_GAN | settings
+    )
+    normaliser = Normaliser.fit(real, config.activation, per_series=config.per_series)
+    batches = DGBatches(real, normaliser, config, batch_size, seed)
+    torch.manual_seed(seed)
+    return DoppelGANger(config, batches.schema), batches
+
+
+def labelled_series(n=120, seed=0, n_features=2, signal=1.0, model="real"):
+    """Return series of three classes whose level tells the class."""
+    rng = np.random.default_rng(seed)
+    kind = rng.integers(0, 3, n)
+    arrays = [rng.uniform(size=(rng.integers(1, 8), n_features)) + signal * k for k in kind]
+    attributes = pd.DataFrame({"kind": pd.Categorical.from_codes(kind, ["a", "b", "c"])})
+    fields = {
+        "name": "toy",
+        "origin": "simulated",
+        "interval": "5min",
+        "label": "kind",
+        "model": model,
+    }
+    return from_list(
+        arrays,
+        attributes=attributes,
+        features=[Feature(f"f{j}") for j in range(n_features)],
+        **fields,
+    )
+
+
+FOLDERS = (paths.data_dir(), paths.ROOT.parent / "shared" / "data")
+
+
+TRACE = next((f / "raw" for f in FOLDERS if (f / "raw" / "task_events").is_dir()), None)
+
+
+needs_originals = pytest.mark.skipif(
+    TRACE is None, reason="no original trace files under TST_DATA/raw"
+)
+
+
+TINY_TST = TSTConfig(
+    n_features=5,
+    d_model=8,
+    n_head=2,
+    n_layer=1,
+    d_ff=8,
+    dropout=0.0,
+    attention_dropout=0.0,
+    context_length=12,
+)
+
+
+def training_jobs(folder, seeds=(0,), model=TINY_TST, **settings):
+    """Return jobs on 40 random series of 2 to 30 steps, kept in the folder."""
+    rng = np.random.default_rng(0)
+    real = series_of([rng.uniform(size=(n, 3)) for n in rng.integers(2, 30, 40)])
+    real.save(folder / "train")
+    settings = {
+        "max_steps": 12,
+        "batch_size": 7,
+        "learning_rate": 1e-2,
+        "checkpoint_every": 5,
+    } | settings
+    return [
+        launch.job(
+            folder / "train",
+            folder / f"seed{s}",
+            model,
+            TrainConfig(seed=s, **settings),
+            Normaliser.fit(real),
+        )
+        for s in seeds
+    ]
+
+
+def series_of(arrays):
+    """Return a set of these (length, n_features) arrays."""
+    features = [Feature(f"f{j}") for j in range(arrays[0].shape[1])]
+    attributes = pd.DataFrame({"id": range(len(arrays))})
+    return from_list(
+        arrays,
+        name="toy",
+        features=features,
+        attributes=attributes,
+        origin="simulated",
+        interval="1D",
+    )
+
+
+def mixed_series(lengths=(3, 1, 8, 5, 2, 13), seed=0, fixed=False):
+    """Return series with a skewed measurement that has zeros and repeats, counts, a category, a constant, a plain one."""
+    rng = np.random.default_rng(seed)
+    lengths = np.full(len(lengths), 20) if fixed else lengths
+    arrays = []
+    for n in lengths:
+        skewed = rng.lognormal(0, 3, n) * (rng.random(n) > 0.3)
+        if n > 2:
+            skewed[2] = skewed[1]
+        columns = [
+            skewed,
+            rng.poisson(4, n),
+            rng.integers(0, 3, n),
+            np.full(n, 7.5),
+            rng.normal(-2, 1, n),
+        ]
+        arrays.append(np.stack(columns, axis=1))
+    features = [
+        Feature(k, "categorical" if k == "state" else "continuous")
+        for k in ("rate", "count", "state", "same", "x")
+    ]
+    attributes = pd.DataFrame(
+        {
+            "kind": pd.Categorical(list("abc") * len(lengths))[: len(lengths)],
+            "id": range(len(lengths)),
+        }
+    )
+    facts = {
+        "features": features,
+        "attributes": attributes,
+        "origin": "simulated",
+        "interval": "1D",
+        "label": "kind",
+    }
+    return from_list(arrays, name="toy", **facts)
+
+
+def encoded_batches(series, patch=1, size=4, options=None, context_length=40, **settings):
+    """Return (schema, layout, batches)."""
+    schema = SeriesEncoder.fit(series, options.attributes if options else True)
+    layout = encoding.token_spec(schema, series, options.stop if options else "stop")
+    config = TSTConfig(patch=patch, context_length=context_length, **settings)
+    return (
+        schema,
+        layout,
+        TokenBatches(series, schema, layout, config, size, seed=0, options=options),
+    )
+
+
+def tiny_generative(layout, seed=0, **settings):
+    """Return a tiny model for a layout."""
+    torch.manual_seed(seed)
+    sizes = {
+        "d_model": 16,
+        "n_head": 2,
+        "n_layer": 2,
+        "d_ff": 16,
+        "dropout": 0.0,
+        "attention_dropout": 0.0,
+    }
+    return TST(TSTConfig(**(sizes | {"context_length": 40, "head": "mixture"} | settings)), layout)
+
+
+def distinct_series(lengths=(3, 1, 5, 2), n_features=2, seed=0, **fields):
+    """Return a small set whose every value is distinct, so that a swapped row cannot pass."""
+    rng = np.random.default_rng(seed)
+    kinds = pd.Categorical([f"k{i % 2}" for i in range(len(lengths))])
+    attributes = pd.DataFrame({"kind": kinds, "id": range(len(lengths))})
+    fields = {
+        "name": "toy",
+        "origin": "simulated",
+        "interval": "5min",
+        "attributes": attributes,
+    } | fields
+    arrays = [
+        rng.permutation(n * n_features).reshape(n, n_features) + 100 * i
+        for i, n in enumerate(lengths)
+    ]
+    return from_list(arrays, features=[Feature(f"f{j}") for j in range(n_features)], **fields)
+
+
+def run_make(*arguments):
+    """Run make on the smoke profile without running a recipe; return the text of what it would do."""
+    environment = {k: v for k, v in os.environ.items() if not k.startswith(("MAKE", "MFLAGS"))}
+    command = ["make", "-n", "PROFILE=smoke", *arguments]
+    return subprocess.run(
+        command, capture_output=True, text=True, cwd=paths.ROOT, env=environment
+    ).stdout
+
+
+def user_table(n_series=24, seed=0):
+    """Return a table with one column of each kind."""
+    rng = np.random.default_rng(seed)
+    lengths = rng.integers(3, 9, n_series)
+    at, n = np.repeat(np.arange(n_series), lengths), lengths.sum()
+    step = np.arange(n) - np.repeat(np.cumsum(lengths) - lengths, lengths)
+    frame = pd.DataFrame(
+        {"cpu": np.round(rng.random(n), 3), "host": np.char.add("h", (100 + at).astype(str))}
+    )
+    frame["when"] = (pd.Timestamp("2024-02-28 23:00") + pd.to_timedelta(step * 15, "min")).strftime(
+        "%Y-%m-%d %H:%M"
+    )
+    frame["threads"], frame["up"] = rng.integers(0, 9, n), rng.random(n) > 0.5
+    frame["state"], frame["exact"] = rng.choice(["a", "b", "c"], n), rng.normal(size=n)
+    frame["memory"] = np.where(rng.random(n) < 0.2, np.nan, np.round(rng.random(n), 2))
+    frame["counter"] = 5_000_000_000 + rng.integers(0, 99, n)
+    frame["status"], frame["size"] = (
+        rng.choice(["FAIL", "OK"], n_series)[at],
+        rng.random(n_series)[at],
+    )
+    frame["owner"], frame["version"] = np.char.add("name", at.astype(str)), 3
+    return frame
+
+
+TINY_LOOP = TSTConfig(
+    n_features=3, d_model=8, n_head=2, n_layer=1, d_ff=8, dropout=0.3, context_length=12
+)
+
+
+def tiny_loss(model, batch):
+    """Masked MSE of a packed batch."""
+    return masked_mse(model(batch.inputs, Packing(batch.lengths)), batch.targets, batch.weight)
+
+
+def train_tiny(folder, max_steps=12, stop_at=None, fingerprint="a", seed=0, **settings):
+    """Train a tiny model with dropout; `stop_at` breaks off at that step as a kill would."""
+    rng = np.random.default_rng(0)
+    lengths = rng.integers(2, 12, 20)
+    batches = PackedBatches(rng.uniform(size=(lengths.sum(), 3)), lengths, 5, seed)
+
+    def source(step, rank, n_ranks):
+        if step == stop_at:
+            raise KeyboardInterrupt
+        return batches(step, rank, n_ranks)
+
+    torch.manual_seed(seed)
+    config = TrainConfig(max_steps, learning_rate=1e-2, seed=seed, checkpoint_every=4, **settings)
+    facts = {"id": fingerprint, "model": asdict(TINY_LOOP)}
+    return loop.optimise(TST(TINY_LOOP), tiny_loss, source, config, folder, facts)

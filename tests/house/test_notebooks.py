@@ -1,0 +1,83 @@
+"""Laws of the notebooks as programs: bad luck in one model is said, counted, and stops nothing else."""
+
+import shutil
+
+import pandas as pd
+import pytest
+
+from tst.data import simulated
+from tst.io import paths
+from tst.models import jobs as launch
+from tst.models.doppelganger import model as doppelganger
+from tst.models.scaling import Normaliser
+from tst.models.transformer.config import TSTConfig
+from tst.series import SeriesSet
+from tst.study import run_notebook
+from tst.training.loop import TrainConfig
+
+PROFILE = "pytest-simulated"  # ignored by git, as all results of that name
+
+
+@pytest.fixture
+def artifacts(monkeypatch):
+    """Return the folder of a study of its own with 60 short series to train on, removed at the end."""
+    root = paths.ROOT / "results" / PROFILE
+    monkeypatch.delenv("TST_DATA", raising=False)
+    monkeypatch.setattr(run_notebook, "parameters", lambda name, *_: BASE | SETTINGS[name])
+    folder = paths.artifacts_dir(PROFILE.removesuffix("-simulated")) / "gcut"
+    simulated.gcut(60, 0).head(12).save(folder / "train")
+    yield folder
+    shutil.rmtree(root, ignore_errors=True)
+
+
+BASE = {"profile": PROFILE.removesuffix("-simulated"), "dataset": "gcut"}
+SETTINGS = {
+    "03-train-baselines": {
+        "seeds": [0, 1],
+        "max_steps": 12,
+        "dg_learning_rate": 1e30,
+        "dg_steps": 4,
+        "naive_steps": 4,
+    }
+    | {"ar_steps": 2, "rnn_steps": 2, "hmm_rows": 200, "n_states": 2},
+    "14-tuning": {"steps_share": 0.5},
+}
+
+
+@pytest.mark.notebooks
+def test_notebook_3_goes_on_where_every_seed_of_the_gans_diverges(artifacts):
+    """Each failed seed is said in a sentence and counted in the table; the other models' sets are there."""
+    out = artifacts.parent.parent / "03-train-baselines-gcut.ipynb"
+    run_notebook.run_named("03-train-baselines", BASE["profile"], "gcut", out)
+    text = out.read_text()
+    assert "doppelganger: seeds [0, 1] failed" in text and "4 of 8 training runs failed." in text
+    assert "doppelganger: all 2 runs diverged" in text
+    table = pd.read_csv(artifacts.parent.parent / "tables" / "03-train-baselines.csv")
+    failed = table[table["metric"] == "failed"].groupby("model")["value"].sum()
+    assert failed.to_dict() == {"ar": 0, "doppelganger": 2, "naive_gan": 2, "rnn": 0}
+    made = {p.name.split("-seed")[0] for p in (artifacts / "synthetic").iterdir()}
+    assert made == {"ar", "rnn", "hmm", "seed_only", "seed_repeat", "bootstrap_copy"}
+
+
+@pytest.mark.notebooks
+def test_notebook_14_gives_both_models_the_same_trials(artifacts):
+    """Three rates each, the same share of the steps, all of them scored; the models of notebooks 2 and 3 stay as they are."""
+    real = SeriesSet.load(artifacts / "train")
+    sizes = TSTConfig(real.n_features + 2, 8, 2, 1, 8, 0.0, 0.0, 12)
+    gan = doppelganger.DGConfig(real.n_features, doppelganger.attribute_sizes(real), 12, 3)
+    for kind, model, config in (("tst", "tst_paper", sizes), ("doppelganger", "doppelganger", gan)):
+        settings, folder = TrainConfig(6, 8, 1e-3), artifacts / f"{model}-seed0"
+        launch.train(
+            launch.job(artifacts / "train", folder, config, settings, Normaliser.fit(real), kind)
+        )
+    before = {p: p.read_bytes() for p in artifacts.glob("*-seed0/*") if p.is_file()}
+    run_notebook.run_named(
+        "14-tuning", BASE["profile"], "gcut", artifacts.parent.parent / "14-tuning-gcut.ipynb"
+    )
+    assert before == {p: p.read_bytes() for p in artifacts.glob("*-seed0/*") if p.is_file()}
+    table = pd.read_csv(artifacts.parent.parent / "tables" / "14-tuning.csv")
+    trials = table[table["metric"] == "validation_score"].dropna(subset=["factor"])
+    assert trials.groupby("model")["factor"].agg(list).to_dict() == dict.fromkeys(
+        ("doppelganger", "tst_paper"), [0.3, 1.0, 3.0]
+    )
+    assert (trials["n_steps"] == 3).all() and (trials["value"] >= 0).all()

@@ -1,0 +1,137 @@
+"""Laws of loading a model: what model.json claims is what the weights hold, or nothing is allocated and it is said."""
+
+import json
+
+import pytest
+import torch
+from fuzzing import attempt, sentence, sign
+from helpers import user_table
+from safetensors.torch import load_file, save_file
+
+from tst import Synthesiser
+from tst.models.transformer.config import TSTConfig
+from tst.models.transformer.model import TST
+from tst.series import DataError
+
+
+@pytest.fixture
+def plain(tmp_path):
+    """The folder of a small model."""
+    TST(TSTConfig(n_features=5, d_model=8, n_head=2, n_layer=2, d_ff=6, context_length=9)).save(
+        tmp_path / "m"
+    )
+    return tmp_path / "m"
+
+
+@pytest.fixture(scope="module")
+def own(tmp_path_factory):
+    """The folder of a small model of a table, and what stands in its model.json."""
+    folder = (
+        Synthesiser(max_steps=2, d_model=8, n_layer=1)
+        .fit(user_table(12))
+        .save(tmp_path_factory.mktemp("own"))
+    )
+    return folder, json.loads((folder / "model.json").read_text())
+
+
+def test_a_changed_setting_is_told(plain, tmp_path):
+    """One that no weight's shape depends on; and the files of two models side by side, as a kill can leave them."""
+    facts = json.loads((plain / "model.json").read_text())
+    (plain / "model.json").write_text(json.dumps(facts | {"n_head": 4}))
+    refused(TST.load, plain, "its two files were changed, or are two models'; train it again")
+    (plain / "model.json").write_text(json.dumps(facts))
+    TST(TST.load(plain).config).save(tmp_path / "other")
+    (plain / "model.safetensors").write_bytes(
+        (tmp_path / "other" / "model.safetensors").read_bytes()
+    )
+    refused(TST.load, plain, "its two files were changed, or are two models'")
+
+
+def refused(load, folder, words):
+    """Check that a folder is refused with these words, soon and in little memory."""
+    with pytest.raises(DataError, match=words) as caught:
+        load(folder)
+    sentence(caught.value)
+    assert attempt("liar", lambda: load(folder)) is None
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"n_layer": 10**6}, "n_layer asks for more than the weights hold"),
+        ({"d_model": 10**7, "d_ff": 10**7}, "model.json asks for .* of shape .*, the weights have"),
+        ({"d_model": 10**12}, "no sound model at"),
+        ({"context_length": 10**12}, "would inflate to"),
+        ({"n_head": 3}, "d_model 8 is not a multiple of n_head 3"),
+        ({"n_layer": 0}, "n_layer is 0; give at least 1"),
+        ({"n_layer": True}, "n_layer = True, of the wrong type"),
+        ({"d_model": "8"}, "d_model = '8', of the wrong type"),
+        ({"color": 1}, "an unknown 'color'"),
+    ],
+)
+def test_settings_that_the_weights_do_not_hold(plain, change, words):
+    """Each is refused before memory is asked for."""
+    facts = json.loads((plain / "model.json").read_text())
+    (plain / "model.json").write_text(json.dumps(facts | change))
+    refused(TST.load, sign(plain), words)
+
+
+def test_weights_of_another_model(plain, tmp_path):
+    """A tensor more, one less, one of another shape, one that is no number, none at all, no file."""
+    path = plain / "model.safetensors"
+    whole = load_file(path)
+    for change, words in (
+        ({"more": torch.zeros(2)}, "asks for more of shape None"),
+        ({"output.bias": None}, "the weights have None"),
+        (
+            {"output.bias": torch.zeros(3)},
+            "asks for output.bias of shape .5,., the weights have .3,.",
+        ),
+        ({"output.bias": torch.full((5,), float("nan"))}, "a weight is not a finite number"),
+    ):
+        save_file({k: v for k, v in (whole | change).items() if v is not None}, path)
+        refused(TST.load, sign(plain), words)
+    path.write_bytes((10**15).to_bytes(8, "little") + b"{}")
+    refused(TST.load, plain, "no sound model at")
+    path.unlink()
+    refused(TST.load, plain, "model.safetensors is missing; train it first")
+
+
+def set_in(tree, path, value):
+    """Set a value deep in a tree."""
+    for key in path[:-1]:
+        tree = tree[key]
+    tree[path[-1]] = value
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "words"),
+    [
+        (("model", "patch"), 10**6, "the layout asks for more than the weights hold"),
+        (("model", "layout", "step", 0, 1), 10**9, "the layout asks for more|the weights have"),
+        (
+            ("model", "layout", "attributes", 0, 1),
+            10**9,
+            "the layout asks for more than the weights hold",
+        ),
+        (("model", "layout", "edges", 0), [0.0] * 10**5, "no sound model at"),
+        (("schema", "longest"), 10**12, "would inflate to"),
+        (("schema", "loc"), [], "its parts do not fit each other"),
+        (("schema", "columns"), [[None]], "its parts do not fit each other"),
+        (("table", "features"), [], "do not fit each other"),
+        (("table", "clock", "step"), "x", "Clock has step = 'x', of the wrong type"),
+        (("table", "id", "dtype"), "datetime64[ns, Nowhere]", "is damaged"),
+        (("table", "order"), ["a"], "do not fit each other"),
+        (("seed",), -1, "has the seed -1"),
+        (("format",), "synthesiser-9", "this version reads"),
+        (("table",), None, "is damaged"),
+    ],
+)
+def test_a_model_of_a_table_that_lies(own, tmp_path, path, value, words):
+    """Sizes, schema, table and their fit."""
+    folder, facts = own
+    facts = json.loads(json.dumps(facts))
+    set_in(facts, path, value)
+    (tmp_path / "model.json").write_text(json.dumps(facts))
+    (tmp_path / "model.safetensors").write_bytes((folder / "model.safetensors").read_bytes())
+    refused(Synthesiser.load, sign(tmp_path), words)

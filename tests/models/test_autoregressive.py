@@ -1,0 +1,317 @@
+"""Laws of AR and RNN: they learn their toys, the flags decide the length, attributes keep their shares, seeds rule."""
+
+from dataclasses import asdict, replace
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from helpers import attributed_series, ragged_series, tiny_recurrent
+
+from tst.models import autoregressive
+from tst.models.autoregressive import AR, RNN, ARConfig, RNNConfig
+from tst.models.batches import flag_lengths
+from tst.models.scaling import Normaliser
+from tst.series import DataError
+from tst.training import loop
+
+KINDS = [AR, RNN]
+
+
+def untrained(kind, real, normaliser, seed=5):
+    """Return a random model whose flags cross at different steps."""
+    model = kind.build(tiny_recurrent(kind, real), real, normaliser, seed)
+    for p in model.parameters():
+        p.data.mul_(3.0)
+    return model.eval()
+
+
+def fitted(kind, real, normaliser, folder, max_steps, learning_rate, **sizes):
+    """Return a model trained by the loop that trains all others."""
+    config = tiny_recurrent(kind, real, **sizes)
+    settings = loop.TrainConfig(
+        max_steps, batch_size=47, learning_rate=learning_rate, grad_clip=1.0
+    )
+    batches = autoregressive.batches(
+        real, normaliser, config, 400, settings.batch_size, settings.seed
+    )
+    model = kind.build(config, real, normaliser, settings.seed)
+    loop.optimise(
+        model, autoregressive.next_record_mse, batches, settings, folder, {"model": asdict(config)}
+    )
+    return kind.load(folder)
+
+
+def continuation(model, real, normaliser, n_steps):
+    """Return the normalised continuation of the first records of a set, without attributes, shape (B, n_steps, C)."""
+    rows = torch.from_numpy(autoregressive.rows_of(real, normaliser, model.config))[
+        real.offsets[:-1]
+    ]
+    x, attributes = rows.split(
+        [model.config.n_features, rows.shape[1] - model.config.n_features], dim=1
+    )
+    state, steps = model.start(len(x)), []
+    with torch.no_grad():
+        for _ in range(n_steps):
+            x, state = model.step(x, attributes, state)
+            steps.append(x)
+    return torch.stack(steps, dim=1).numpy()
+
+
+def test_ar_learns_a_linear_recursion(tmp_path):
+    """x_t = a x_t-1 + c until x > 0.8: free-running, the model follows the recursion and ends with it."""
+    a, c = 0.9, 0.1
+    arrays = []
+    for start in np.random.default_rng(0).uniform(0, 0.5, 97):
+        arrays.append([start])
+        while arrays[-1][-1] <= 0.8:
+            arrays[-1].append(a * arrays[-1][-1] + c)
+    real = attributed_series([np.array(x)[:, None] for x in arrays])
+    normaliser = Normaliser(loc=(0.0,), scale=(1.0,))
+    model = fitted(AR, real, normaliser, tmp_path / "ar", 1500, 2e-3, d_hidden=61)
+    made = continuation(model, real, normaliser, 8)[..., 0]
+    np.testing.assert_allclose(made, np.stack([x[1:9] for x in arrays]), atol=0.1)
+    assert np.abs(made - np.stack([x[1:9] for x in arrays])).mean() < 0.02
+    sampled = autoregressive.sample(model, real, normaliser, 503, 29, 0)
+    assert abs(sampled.lengths.mean() - real.lengths.mean()) < 1 and sampled.lengths.std() > 1
+
+
+def test_rnn_learns_a_period(tmp_path):
+    """A period of 4 with a phase that the domain tells: free-running, the phase is kept."""
+    phase = {"en": 0, "de": 1, "fr": 2}
+    wave = np.array([0.0, 0.5, 1.0, 0.5])
+    domains = attributed_series([np.zeros((9, 1))] * 45).attributes["domain"]
+    arrays = [wave[(np.arange(9) + phase[d]) % 4][:, None] for d in domains]
+    real = attributed_series(arrays)
+    normaliser = Normaliser.fit(real)
+    model = fitted(RNN, real, normaliser, tmp_path / "rnn", 800, 1e-2)
+    made = continuation(model, real, normaliser, 8)[..., 0]
+    np.testing.assert_allclose(made, np.stack(arrays)[:, 1:, 0], atol=0.12)
+    sampled = autoregressive.sample(model, real, normaliser, 53, 29, 0)
+    assert abs(np.median(sampled.lengths) - 9) <= 1
+    pairs = [(sampled[i][:, 0], phase[d]) for i, d in enumerate(sampled.attributes["domain"])]
+    fits = [
+        np.corrcoef(x[1:7], wave[(np.arange(1, 7) + p) % 4])[0, 1] for x, p in pairs if len(x) >= 7
+    ]
+    assert np.mean(fits) > 0.75, (
+        "the drawn attribute rules the phase, whatever first record was drawn"
+    )
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_step_by_step_equals_packed(kind):
+    """Fed record by record with a state, or packed with other series: the same predictions."""
+    real = ragged_series()
+    model = untrained(kind, real, Normaliser.fit(real)).double()
+    rows = torch.from_numpy(
+        autoregressive.rows_of(real, Normaliser.fit(real), model.config)
+    ).double()
+    order = np.argsort(-real.lengths, kind="stable")
+    series = [rows[real.offsets[i] : real.offsets[i + 1]] for i in order]
+    packed = model(torch.cat(series), tuple(len(s) for s in series)).split([len(s) for s in series])
+    for one, expected in zip(series, packed, strict=True):
+        state = model.start(1)
+        for row, wanted in zip(one[:, None], expected, strict=True):
+            x, state = model.step(row[:, :5], row[:, 5:], state)
+            torch.testing.assert_close(x[0], wanted, rtol=0, atol=1e-10)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_future_has_no_gradient(kind):
+    """A prediction depends on no later row, on no other series; AR on no more than `order` records."""
+    real = ragged_series()
+    model = untrained(kind, real, Normaliser.fit(real))
+    x = torch.rand(11 + 7, model.config.n_inputs, requires_grad=True)
+    model(x, (11, 7))[6].sum().backward()
+    touched = x.grad.abs().sum(1) > 0
+    assert touched[4:7].all() and not touched[7:].any()
+    assert touched[:4].any() == (kind is RNN)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("per_series", [False, True])
+def test_flags_and_cap_rule_the_length(kind, per_series):
+    """Lengths lie in [1, cap], mixed; values stay in the bounds of the data, a constant stays; the set says who made it."""
+    real = ragged_series()
+    normaliser = Normaliser.fit(real, "sigmoid", per_series=per_series)
+    model = untrained(kind, real, normaliser)
+    for cap in (1, 7, 19):
+        made = autoregressive.sample(model, real, normaliser, 101, cap, 0)
+        assert len(made) == 101 and made.lengths.min() >= 1 and made.lengths.max() <= cap
+        assert (
+            made.values.min() >= real.values.min() - 1e-4
+            and made.values.max(0)[:2].max() <= 7 + 1e-4
+        )
+        assert (made.values[:, 2] == 11).all()
+    assert made.model == kind.key and made.origin == "simulated" and made.label == "domain"
+    assert len(set(made.lengths)) > 2
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_batched_generation_equals_one_by_one(kind, monkeypatch):
+    """Series that end early leave the others as they are, and the size of a batch changes nothing."""
+    real = ragged_series()
+    normaliser = Normaliser.fit(real)
+    model = untrained(kind, real, normaliser)
+    whole = autoregressive.sample(model, real, normaliser, 41, 19, 3)
+    monkeypatch.setattr(autoregressive, "BATCH_SIZE", 1)
+    single = autoregressive.sample(model, real, normaliser, 41, 19, 3)
+    assert len(set(whole.lengths)) > 2 and (whole.lengths == single.lengths).all()
+    np.testing.assert_allclose(whole.values, single.values, atol=1e-4)
+
+
+def test_records_are_sorted_back_and_end_by_their_flags():
+    """`in_series_order` puts each series' records together, in time; flags and lengths agree."""
+    records = [
+        (np.array([0, 1, 2]), np.array([[1, 0], [0, 1], [1, 0]])),
+        (np.array([0, 2]), np.array([[1, 0], [0, 1]])),
+    ]
+    records.append((np.array([0]), np.array([[0, 1]])))
+    rows, lengths = autoregressive.in_series_order(records)
+    assert lengths.tolist() == [3, 1, 2] == flag_lengths(rows, lengths).tolist()
+    assert rows[:, 1].tolist() == [0, 0, 1, 1, 0, 1]
+
+
+def test_the_first_record_has_the_training_sets_moments():
+    """Mean and covariance of unclipped first records are those of the data; flags are one-hot; a constant stays."""
+    rng = np.random.default_rng(1)
+    first = 4 + rng.normal(0, 1, (499, 2)) @ np.array([[0.5, 0.4], [0.0, 0.3]])
+    real = attributed_series([np.vstack([f, [0, 0], [9, 9]]) for f in np.hstack([first])])
+    normaliser = Normaliser.fit(real)
+    model = AR.build(tiny_recurrent(AR, real), real, normaliser, 0)
+    drawn = model.first(torch.randn(20011, 4, generator=torch.Generator().manual_seed(0)))
+    assert (drawn[:, 2:] == torch.tensor([1.0, 0.0])).all()
+    values = normaliser.inverse(
+        drawn[:, :2].numpy(), [1] * 20011, *(np.tile(a, (20011, 1)) for a in ([0, 0], [9, 9]))
+    )
+    np.testing.assert_allclose(values.mean(0), first.mean(0), atol=0.02)
+    np.testing.assert_allclose(np.cov(values.T), np.cov(first.T), atol=0.02)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_attributes_keep_their_joint_shares(kind):
+    """Rows of categorical attributes are drawn together: no unseen pair, shares within 5 standard errors."""
+    real = ragged_series(n_series=90)
+    normaliser = Normaliser.fit(real)
+    made = autoregressive.sample(untrained(kind, real, normaliser), real, normaliser, 5003, 2, 1)
+    assert list(made.attributes) == ["domain", "agent"]
+    wanted = real.attributes[["domain", "agent"]].value_counts(normalize=True)
+    found = made.attributes.value_counts(normalize=True)
+    assert set(found[found > 0].index) == set(wanted[wanted > 0].index)
+    for pair, share in wanted[wanted > 0].items():
+        assert abs(found[pair] - share) < 5 * np.sqrt(share * (1 - share) / 5003)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_seeds_and_files(kind, tmp_path):
+    """The same seed draws the same set, another another; a saved model too; torch's own generator has no say."""
+    real = ragged_series()
+    normaliser = Normaliser.fit(real)
+    model = untrained(kind, real, normaliser)
+    one = autoregressive.sample(model, real, normaliser, 13, 7, 2).sha256()
+    torch.manual_seed(99)
+    assert autoregressive.sample(model, real, normaliser, 13, 7, 2).sha256() == one
+    assert autoregressive.sample(model, real, normaliser, 13, 7, 3).sha256() != one
+    model.save(tmp_path / "model")
+    loaded = kind.load(tmp_path / "model")
+    assert loaded.config == model.config
+    assert autoregressive.sample(loaded, real, normaliser, 13, 7, 2).sha256() == one
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_per_series_normaliser_draws_levels_with_attributes(kind):
+    """loc and scale come from the training series that gave the attributes."""
+    level = {"en": 100.0, "de": 200.0, "fr": 300.0}
+    flat = attributed_series([np.zeros((5, 2))] * 18)
+    real = attributed_series(
+        [np.full((5, 2), level[d]) + np.arange(5)[:, None] for d in flat.attributes["domain"]]
+    )
+    normaliser = Normaliser.fit(real, per_series=True)
+    made = autoregressive.sample(untrained(kind, real, normaliser), real, normaliser, 29, 7, 0)
+    for i, domain in enumerate(made.attributes["domain"]):
+        assert (made[i] >= level[domain] - 1e-3).all() and (
+            made[i] <= level[domain] + 4 + 1e-3
+        ).all()
+
+
+def test_the_published_sizes():
+    """DoppelGANger's AR has order 3 and four layers of 200, its RNN one LSTM of 100."""
+    assert asdict(ARConfig(11)) | {"attributes": ()} == {
+        "n_features": 11,
+        "attributes": (),
+        "d_hidden": 200,
+        "activation": "sigmoid",
+        "n_layer": 4,
+        "order": 3,
+    }
+    linear = [tuple(m.weight.shape) for m in AR(ARConfig(11)).f if isinstance(m, torch.nn.Linear)]
+    assert linear == [(200, 33), (200, 200), (200, 200), (200, 200), (11, 200)]
+    assert RNN(RNNConfig(11)).lstm.hidden_size == 100 and RNN(RNNConfig(11)).lstm.num_layers == 1
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_hostile_inputs_end_in_a_sentence(kind, tmp_path):
+    """What does not fit together is named before anything is drawn."""
+    real = ragged_series()
+    normaliser = Normaliser.fit(real)
+    model = untrained(kind, real, normaliser)
+    for n, cap, seed in ((0, 7, 0), (3, 0, 0), (3, 7, -1), (2.5, 7, 0)):
+        with pytest.raises(DataError, match="give a whole number"):
+            autoregressive.sample(model, real, normaliser, n, cap, seed)
+    wide = ragged_series(n_features=5)
+    with pytest.raises(DataError, match="the model knows 3 measurements, 'toy' has 5"):
+        autoregressive.sample(model, wide, Normaliser.fit(wide), 3, 7, 0)
+    with pytest.raises(DataError, match="the normaliser knows 5 measurements"):
+        autoregressive.sample(model, real, Normaliser.fit(wide), 3, 7, 0)
+    with pytest.raises(DataError, match="bounds do not fit sigmoid"):
+        autoregressive.sample(model, real, Normaliser.fit(real, "tanh"), 3, 7, 0)
+    with pytest.raises(DataError, match=f"no {kind.key} model"):
+        kind.load(tmp_path / "nowhere")
+    other = RNN if kind is AR else AR
+    untrained(other, real, normaliser).save(tmp_path / "other")
+    with pytest.raises(DataError, match=f"no sound {kind.key} model"):
+        kind.load(tmp_path / "other")
+    (tmp_path / "other" / "model.safetensors").write_bytes(b"no tensors")
+    with pytest.raises(DataError, match=f"no sound {other.key} model"):
+        other.load(tmp_path / "other")
+
+
+def test_hostile_attributes_and_settings():
+    """An unknown category, a missing one, a label that is no category, sizes of zero: a sentence each."""
+    real = ragged_series()
+    normaliser = Normaliser.fit(real)
+    model = untrained(AR, real, normaliser)
+    foreign = real.attributes.assign(domain=pd.Categorical(["xx"] * len(real)))
+    with pytest.raises(DataError, match="the value 'xx', unknown to the model"):
+        autoregressive.sample(model, replace(real, attributes=foreign), normaliser, 3, 7, 0)
+    with pytest.raises(DataError, match="takes the attribute 'agent'"):
+        bare = replace(real, attributes=real.attributes[["domain"]])
+        autoregressive.sample(model, bare, normaliser, 3, 7, 0)
+    with pytest.raises(DataError, match="label 'page' of 'toy' is not categorical"):
+        autoregressive.attribute_levels(replace(real, label="page"))
+    with pytest.raises(DataError, match="missing values"):
+        holes = real.attributes.assign(
+            agent=real.attributes["agent"].where(np.arange(len(real)) > 0)
+        )
+        autoregressive.attribute_levels(replace(real, attributes=holes))
+    for settings, why in (({"order": 0}, "order is 0"), ({"activation": "relu"}, "sigmoid, tanh")):
+        with pytest.raises(DataError, match=why):
+            ARConfig(5, **settings)
+    with pytest.raises(DataError, match="n_features is 2"):
+        RNNConfig(2)
+    alone = attributed_series([np.ones((1, 2))] * 3)
+    with pytest.raises(DataError, match="nothing to predict"):
+        autoregressive.batches(alone, Normaliser.fit(alone), tiny_recurrent(AR, alone), 400, 5, 0)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_series_of_one_step_without_attributes(kind):
+    """One-step series only, no attributes: every sample has one step, the only one seen; the group is left out."""
+    alone = attributed_series([np.full((1, 2), 3.0)] * 5, label=None, group="page")
+    alone = replace(alone, attributes=alone.attributes[["page"]])
+    normaliser = Normaliser.fit(alone)
+    made = autoregressive.sample(
+        kind.build(tiny_recurrent(kind, alone), alone, normaliser, 0), alone, normaliser, 7, 5, 0
+    )
+    assert (made.lengths == 1).all() and (made.values == 3.0).all()
+    assert list(made.attributes) == [] and made.group is None

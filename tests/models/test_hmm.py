@@ -1,0 +1,159 @@
+"""Laws of the HMM baseline: it recovers a known chain, its flags decide the length, attributes are independent of it."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from helpers import attributed_series, ragged_series
+
+from tst.models import hmm
+from tst.models.hmm import HMMConfig
+from tst.models.scaling import Normaliser
+from tst.series import DataError
+
+SMALL = HMMConfig(n_states=5, n_iter=20)
+
+
+def chain(n_series=151, longest=23, seed=0):
+    """Return series of a two-state chain, means (1, 6) and (4, 2), staying with 0.9, each step the last with 0.1."""
+    rng = np.random.default_rng(seed)
+    arrays = []
+    for _ in range(n_series):
+        length = min(int(rng.geometric(0.1)), longest)
+        state = np.cumsum(rng.random(length) < 0.1) % 2
+        arrays.append(np.array([[1.0, 6.0], [4.0, 2.0]])[state] + rng.normal(0, 0.1, (length, 2)))
+    return attributed_series(arrays)
+
+
+def test_it_recovers_a_two_state_chain():
+    """Means of the going-on states within 0.05, staying probability within 0.05; spread and lengths of the samples."""
+    real = chain()
+    normaliser = Normaliser.fit(real)
+    model = hmm.fit(real, normaliser, HMMConfig(n_states=4), 0)
+    going = model.means[:, -1] < 0.5
+    assert going.sum() == 2, "two states go on, two end"
+    _, loc, scale = normaliser.normalise(real)
+    means = loc[0] + scale[0] * model.means[going, :2]
+    np.testing.assert_allclose(means[means[:, 0].argsort()], [[1, 6], [4, 2]], atol=0.05)
+    stays = np.diagonal(model.transitions)[going] / model.transitions[going][:, going].sum(1)
+    np.testing.assert_allclose(stays, 0.9, atol=0.05)
+    made = hmm.sample(model, real, normaliser, 2003, 97, 0)
+    assert abs(made.lengths.mean() - real.lengths.mean()) < 0.15 * real.lengths.mean()
+    np.testing.assert_allclose(made.values.mean(0), real.values.mean(0), atol=0.3)
+    np.testing.assert_allclose(made.values.std(0), real.values.std(0), rtol=0.1)
+
+
+def test_series_do_not_leak_into_each_other():
+    """`lengths` is respected: the last record of a series tells nothing of the first of the next."""
+    up = np.repeat([0.0, 9.0], 5)[:, None]
+    real = attributed_series([up] * 20)
+    model = hmm.fit(real, Normaliser.fit(real), HMMConfig(n_states=3), 0)
+    low, high = model.means[:, 0].argmin(), model.means[:, 0].argmax()
+    assert model.start[low] > 0.99
+    assert model.transitions[high, low] < 1e-3 or model.means[high, -1] > 0.5
+    made = hmm.sample(model, real, Normaliser.fit(real), 101, 50, 0)
+    assert (np.array([made[i][0, 0] for i in range(101)]) < 3).all()
+
+
+@pytest.mark.parametrize("per_series", [False, True])
+def test_flags_and_cap_rule_the_length(per_series):
+    """Lengths lie in [1, cap], mixed; values stay in the bounds of the data, a constant feature at its value."""
+    real = ragged_series()
+    normaliser = Normaliser.fit(real, "tanh", per_series=per_series)
+    model = hmm.fit(real, normaliser, SMALL, 0)
+    for cap in (1, 7, 19):
+        made = hmm.sample(model, real, normaliser, 211, cap, 0)
+        assert len(made) == 211 and made.lengths.min() >= 1 and made.lengths.max() <= cap
+    assert made.model == "hmm" and len(set(made.lengths)) > 4
+    assert (made.values >= real.values.min(0) - 1e-3).all() and (
+        made.values <= real.values.max(0) + 1e-3
+    ).all()
+    assert (made.values[:, 2] == 11).all()
+
+
+def test_attributes_keep_their_shares_and_say_nothing():
+    """Joint shares as in training; the level of a series is independent of its attributes, also per series."""
+    level = {"en": 100.0, "de": 200.0, "fr": 300.0}
+    flat = attributed_series([np.zeros((5, 2))] * 90)
+    real = attributed_series(
+        [np.full((5, 2), level[d]) + np.arange(5)[:, None] for d in flat.attributes["domain"]]
+    )
+    normaliser = Normaliser.fit(real, per_series=True)
+    made = hmm.sample(hmm.fit(real, normaliser, SMALL, 0), real, normaliser, 5003, 2, 1)
+    wanted = real.attributes[["domain", "agent"]].value_counts(normalize=True)
+    found = made.attributes.value_counts(normalize=True)
+    for pair, share in wanted[wanted > 0].items():
+        assert abs(found[pair] - share) < 5 * np.sqrt(share * (1 - share) / 5003)
+    first = made.values[made.offsets[:-1], 0]
+    code = made.attributes["domain"].astype(str).map(level).to_numpy()
+    assert abs(np.corrcoef(first, code)[0, 1]) < 5 / np.sqrt(5003)
+
+
+def test_seeds_and_files(tmp_path):
+    """The same seeds fit and draw the same, others others; a saved model draws the same."""
+    real = ragged_series()
+    normaliser = Normaliser.fit(real)
+    model, again, other = (hmm.fit(real, normaliser, SMALL, seed) for seed in (1, 1, 2))
+    one = hmm.sample(model, real, normaliser, 13, 7, 2).sha256()
+    assert hmm.sample(again, real, normaliser, 13, 7, 2).sha256() == one
+    assert hmm.sample(model, real, normaliser, 13, 7, 3).sha256() != one
+    assert not np.array_equal(other.means, model.means)
+    model.save(tmp_path / "model")
+    assert hmm.sample(hmm.HMM.load(tmp_path / "model"), real, normaliser, 13, 7, 2).sha256() == one
+
+
+def test_the_training_set_is_thinned_by_whole_series():
+    """Drawn series have at most `max_rows` steps together, at least one series, none cut; another seed, others."""
+    lengths = np.array([3, 5, 7, 11, 13])
+    for seed in range(20):
+        chosen = hmm._thin(lengths, 17, np.random.default_rng(seed))
+        assert 1 <= len(chosen) and (lengths[chosen].sum() <= 17) and (np.diff(chosen) > 0).all()
+    assert hmm._thin(lengths, 2, np.random.default_rng(0)).size == 1
+    assert hmm._thin(lengths, 39, np.random.default_rng(0)).tolist() == [0, 1, 2, 3, 4]
+
+
+def test_few_records_and_constant_data():
+    """Fewer distinct records than states, constant series, series of one step: fitted, finite, drawn."""
+    for arrays in (
+        [np.full((1, 2), 3.0)] * 5,
+        [np.full((4, 2), 3.0)] * 7,
+        [np.ones((1, 2)), np.ones((3, 2)) * 2],
+    ):
+        real = attributed_series(arrays, shares=(1, 1, 1))
+        normaliser = Normaliser.fit(real)
+        made = hmm.sample(hmm.fit(real, normaliser, HMMConfig(), 0), real, normaliser, 11, 5, 0)
+        assert made.lengths.max() <= 5 and np.isfinite(made.values).all()
+
+
+def test_hostile_inputs_end_in_a_sentence(tmp_path):
+    """What does not fit together is named."""
+    real, wide = ragged_series(), ragged_series(n_features=5)
+    normaliser = Normaliser.fit(real)
+    model = hmm.fit(real, normaliser, SMALL, 0)
+    with pytest.raises(DataError, match="give a whole number"):
+        hmm.sample(model, real, normaliser, 0, 7, 0)
+    with pytest.raises(DataError, match="the model knows 3 measurements, 'toy' has 5"):
+        hmm.sample(model, wide, Normaliser.fit(wide), 3, 7, 0)
+    with pytest.raises(DataError, match="the normaliser knows 5 measurements"):
+        hmm.fit(real, Normaliser.fit(wide), SMALL, 0)
+    with pytest.raises(DataError, match="n_states of the HMM is 0"):
+        HMMConfig(n_states=0)
+    with pytest.raises(DataError, match="one step to fit"):
+        hmm.fit(
+            attributed_series([np.ones((1, 2))]),
+            Normaliser.fit(attributed_series([np.ones((1, 2))])),
+            SMALL,
+            0,
+        )
+    with pytest.raises(DataError, match="no hmm model"):
+        hmm.HMM.load(tmp_path)
+    (tmp_path / "hmm.npz").write_bytes(b"no arrays")
+    with pytest.raises(DataError, match="damaged"):
+        hmm.HMM.load(tmp_path)
+    np.savez(tmp_path / "hmm.npz", start=np.array([None]), allow_pickle=True)
+    with pytest.raises(DataError, match="damaged"):
+        hmm.HMM.load(tmp_path)
+    with pytest.raises(DataError, match="disagree in shape"):
+        replace(model, start=np.ones(3))
+    with pytest.raises(DataError, match="not a number"):
+        replace(model, means=model.means * np.nan)

@@ -1,0 +1,392 @@
+"""Laws of the figures: something is drawn, axes are named, what is drawn is what was given, alt text is required."""
+
+import subprocess
+import sys
+
+import matplotlib
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+from tst import plots
+from tst.plots import ablations as ablation_plots
+from tst.plots import base as plots_base
+from tst.plots import costs as cost_plots
+from tst.plots import distances as distance_plots
+from tst.plots import series as series_plots
+from tst.plots import task_scores, training_curves
+from tst.plots import verdicts as verdict_plots
+from tst.study import claims
+
+matplotlib.use("Agg")
+NAMES = ["cpu_rate", "memory_usage"]
+RNG = np.random.default_rng(0)
+
+
+@pytest.fixture(autouse=True)
+def style():
+    """Set the style, and close what a test leaves open."""
+    plots.set_style()
+    yield
+    matplotlib.pyplot.close("all")
+
+
+def scored(x="classifier", panels=("mlp", "svm"), level=0.7, n_seeds=3, **fields):
+    """Return tidy rows of two models and the real one, `level` + a tenth each."""
+    rows = [
+        {"model": m, "train": t, x: p, "seed": s, "value": level + 0.1 * i + 0.01 * s}
+        for i, (m, t) in enumerate(
+            (("tst_paper", "synthetic"), ("doppelganger", "synthetic"), ("real", "real"))
+        )
+        for p in panels
+        for s in range(n_seeds)
+    ]
+    return pd.DataFrame(rows).assign(
+        **{"dataset": "gcut", "origin": "simulated", "metric": "accuracy"} | fields
+    )
+
+
+def grown():
+    """Return tidy rows of two models over three shares."""
+    return pd.concat([scored().assign(share=s) for s in (0.0, 0.1, 1.0)]).query(
+        "model != 'real' and classifier == 'mlp'"
+    )
+
+
+def by_class():
+    """Return tidy rows of F1 in four classes."""
+    return pd.concat([scored(panels=["mlp"], metric=f"f1_{k}") for k in range(4)])
+
+
+def paper(metric):
+    """Return the paper's numbers of one metric."""
+    return claims.paper_numbers().query("source == 'TST'")[
+        lambda f: f["metric"].str.startswith(metric)
+    ]
+
+
+def arrays(n, length=20, n_features=2):
+    """Return n random series."""
+    return [RNG.random((length + i, n_features)) for i in range(n)]
+
+
+LOSS = pd.DataFrame(
+    [{"step": t, "loss": 1 / (1 + t) + 0.01 * s, "seed": s} for s in (0, 1) for t in range(20)]
+)
+STATISTICS = pd.DataFrame(
+    {"statistic": ["mean length"] * 2, "source": ["real", "published"], "value": [11.0, 12.0]}
+)
+JUDGED = claims.judge({"06-classification": grown().query("share == 0")})
+FIGURES = {
+    "lengths": lambda: series_plots.lengths({"real": [1, 2, 2, 9], "tst_paper": [3, 3]}),
+    "examples": lambda: series_plots.examples(arrays(3), NAMES, "Three series", "share"),
+    "examples of one feature": lambda: series_plots.examples(
+        arrays(5, 550, 1), ["views"], "Five pages", "views/day"
+    ),
+    "comparison": lambda: series_plots.comparison(STATISTICS),
+    "pearson": lambda: series_plots.pearson(
+        {"real": np.eye(2), "tst_paper": np.ones((2, 2))}, NAMES
+    ),
+    "loss": lambda: training_curves.loss_curve(LOSS),
+    "generated": lambda: series_plots.generated(
+        [RNG.random(9)] * 5, [RNG.random(50)] * 5, 2, "cpu_rate", "share"
+    ),
+    "seedless": lambda: series_plots.generated(
+        [RNG.random(9)], [RNG.random(50)], 0, "cpu_rate", "share"
+    ),
+    "scores": lambda: task_scores.scores(
+        scored(), "classifier", paper("accuracy").query("share == 0")
+    ),
+    "scores of one seed": lambda: task_scores.scores(scored(n_seeds=1), "classifier"),
+    "shares": lambda: task_scores.shares(grown(), paper("accuracy")),
+    "f1": lambda: task_scores.f1(by_class(), paper("f1")),
+    "claims": lambda: verdict_plots.claims(JUDGED),
+}
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_every_figure_is_drawn_and_named(name, tmp_path):
+    """Each panel holds ink, each figure an x label, the file is opaque white at the edge and not too large."""
+    fig = FIGURES[name]()
+    panels = [ax for ax in fig.axes if ax.get_label() != "<colorbar>"]
+    panels = panels[:1] if name == "claims" else panels
+    assert all(ax.has_data() for ax in panels)
+    assert (
+        any(ax.get_xlabel() or ax.get_xticklabels()[0].get_text() for ax in panels)
+        or fig.get_supxlabel()
+    )
+    assert plots.save(fig, tmp_path / "figures" / "a", "What it shows") is None
+    image = Image.open(tmp_path / "figures" / "a.png").convert("RGBA")
+    assert image.getpixel((0, 0)) == (255, 255, 255, 255) and image.getextrema()[3] == (255, 255)
+    assert max(image.size) < 1800 and np.asarray(image.convert("L")).std() > 5
+    assert [p.name for p in (tmp_path / "figures").iterdir()] == ["a.png"]
+
+
+@pytest.mark.parametrize(
+    ("name", "label"),
+    [
+        ("lengths", "length (steps, log scale)"),
+        ("examples of one feature", "views (views/day)"),
+        ("loss", "training loss (normalised units, log scale)"),
+        ("generated", "cpu rate\n(share)"),
+        ("scores", "accuracy on real test data"),
+        ("shares", "real training data added (%, not to scale)"),
+        ("f1", "F1 on real test data"),
+    ],
+)
+def test_axes_say_what_and_in_which_unit(name, label):
+    """The label with its unit stands at an axis."""
+    fig = FIGURES[name]()
+    assert label in {
+        fig.get_supxlabel(),
+        *(ax.get_xlabel() for ax in fig.axes),
+        *(ax.get_ylabel() for ax in fig.axes),
+    }
+
+
+@pytest.mark.parametrize("name", ["scores", "shares", "f1", "claims"])
+def test_simulated_stands_in_the_figure(name):
+    """A figure of simulated data says so."""
+    fig = FIGURES[name]()
+    texts = [t.get_text() for t in fig.findobj(matplotlib.text.Text)]
+    assert any("simulated" in t for t in texts)
+
+
+@pytest.mark.parametrize("alt", ["", "  ", None])
+def test_alt_text_is_required(alt, tmp_path):
+    """A figure without alt text is not written."""
+    with pytest.raises(ValueError, match="no alt text"):
+        plots.save(series_plots.lengths({"real": [1, 2]}), tmp_path / "a", alt)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_notebook_gets_the_alt_text(tmp_path, monkeypatch):
+    """Inside IPython the figure is shown once, with its alt text; outside nothing is shown."""
+    shown = []
+    monkeypatch.setattr(plots_base, "display", lambda fig, metadata: shown.append(metadata))
+    plots.save(series_plots.lengths({"real": [1, 2]}), tmp_path / "a", "Two lengths")
+    assert shown == []
+    monkeypatch.setattr(plots_base, "get_ipython", lambda: "a shell")
+    plots.save(series_plots.lengths({"real": [1, 2]}), tmp_path / "a", "Two lengths")
+    assert shown == [{"image/png": {"alt": "Two lengths"}}] and not matplotlib.pyplot.get_fignums()
+
+
+def test_a_broken_figure_leaves_the_old_file(tmp_path, monkeypatch):
+    """What cannot be drawn neither replaces nor litters."""
+    plots.save(series_plots.lengths({"real": [1, 2]}), tmp_path / "a", "Two lengths")
+    before = (tmp_path / "a.png").read_bytes()
+    monkeypatch.setattr(
+        matplotlib.figure.Figure, "savefig", lambda *a, **k: (_ for _ in ()).throw(OSError("no"))
+    )
+    with pytest.raises(OSError, match="no"):
+        plots.save(series_plots.lengths({"real": [1, 2]}), tmp_path / "a", "Two lengths")
+    assert (tmp_path / "a.png").read_bytes() == before and len(list(tmp_path.iterdir())) == 1
+
+
+def test_lengths_are_the_share_at_least_as_long():
+    """Of 1, 2, 2, 9 all have one step, three quarters two, a quarter nine."""
+    (line,) = series_plots.lengths({"real": [1, 2, 2, 9]}).axes[0].lines
+    x, y = line.get_data()
+    assert dict(zip(x, y, strict=True)) == {1: 100, 2: 75} | {k: 25 for k in range(3, 10)}
+
+
+def test_intervals_are_those_of_the_claims():
+    """Figures and verdicts share one interval; one seed has none."""
+    mean, half = plots_base.mean_interval([0.1, 0.4, 0.2])
+    assert (mean, mean - half, mean + half) == pytest.approx(claims.interval([0.1, 0.4, 0.2]))
+    assert np.isnan(plots_base.mean_interval([0.1])[1])
+
+
+def test_the_paper_s_numbers_are_drawn_where_they_belong():
+    """The hollow marker of TST at share 0 stands at 0.711."""
+    fig = task_scores.scores(
+        scored(panels=["mlp"]), "classifier", paper("accuracy").query("share == 0")
+    )
+    hollow = {
+        float(line.get_xdata()[0])
+        for line in fig.axes[0].lines
+        if line.get_markerfacecolor() == "white"
+    }
+    assert hollow == {0.711, 0.671}
+
+
+def test_a_value_far_below_is_written_not_drawn():
+    """One R2 of -453 does not flatten the others: it stands at the edge as a number."""
+    frame = scored("regressor", ("linear",), origin="subset", metric="r2")
+    frame.loc[frame["model"] == "tst_paper", "value"] = -453.0
+    ax = task_scores.scores(frame, "regressor").axes[0]
+    assert "◂ -453" in [t.get_text() for t in ax.texts] and ax.get_xlim()[0] > 0
+
+
+def test_labels_at_the_end_do_not_overlap():
+    """Lines that end at the same height get labels that stand apart."""
+    frame = pd.concat([grown().assign(model=m, value=0.5) for m in ("tst", "ar", "rnn", "hmm")])
+    fig = task_scores.shares(frame)
+    heights = sorted(fig.axes[0].transData.transform((0, t.xy[1]))[1] for t in fig.axes[0].texts)
+    assert len(heights) == 4 and min(np.diff(heights)) > 10
+
+
+def test_claims_without_any_result_is_still_a_figure(tmp_path):
+    """Before any table exists the figure says that nothing could be tested."""
+    fig = verdict_plots.claims(claims.judge({}))
+    assert [ax.get_title(loc="left") for ax in fig.axes] == ["no check could be made"]
+
+
+def test_models_are_told_apart():
+    """No two models share colour and marker, and the fixed colours are fixed."""
+    looks = [
+        look[1:] for key, look in plots_base.MODELS.items() if key not in ("published", "simulated")
+    ]
+    assert len(set(looks)) == len(looks)
+    assert [plots_base.MODELS[k][1] for k in ("real", "tst_paper", "doppelganger")] == [
+        "#444444",
+        "#0072B2",
+        "#E69F00",
+    ]
+
+
+def test_importing_opens_no_window():
+    """Importing the module prints nothing and makes no figure."""
+    code = "import tst.plots.base, matplotlib.pyplot as p; assert not p.get_fignums()"
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, env={"MPLBACKEND": "Agg"}
+    )
+    assert (done.returncode, done.stdout) == (0, "")
+
+
+def test_scaling_shows_the_slope():
+    """Cubic cost has slope 3; a metric with one point has no panel."""
+    x = [10, 20, 40]
+    rows = pd.DataFrame({"metric": "a", "x": x, "value": [v**3 for v in x]})
+    rows = pd.concat([rows, pd.DataFrame({"metric": ["b"], "x": [1], "value": [1.0]})])
+    fig = cost_plots.scaling(rows, {"a": ("Training", "steps"), "b": ("Nothing", "steps")})
+    (ax,) = fig.axes
+    assert np.isnan(cost_plots.slope([1, 2], [0.0, 1]))
+    assert "slope 3.00" in ax.get_title("left") and ax.get_xlabel() == "steps"
+
+
+def test_cost_by_length_names_each_slope():
+    """A line an attention, its exponent fitted from the given length on beside its end."""
+    rows = [("full", n, n**2 if n >= 400 else 1) for n in (100, 400, 1600)] + [
+        ("patch:4", n, n) for n in (400, 1600)
+    ]
+    frame = pd.DataFrame(rows, columns=["attention", "length", "value"]).assign(
+        metric="peak_memory_mb"
+    )
+    (ax,) = cost_plots.by_length(frame, {"peak_memory_mb": "MB"}, 400).axes
+    assert {t.get_text() for t in ax.texts} == {"full (slope 2.00)", "patch:4 (slope 1.00)"}
+
+
+def test_beyond_window_draws_means_and_the_window():
+    """A line a name, the mean of its seeds, and the window as a vertical line."""
+    rows = [
+        (name, seed, n, n + seed)
+        for name in ("rope", "real", "patch:4 whole")
+        for seed in (0, 2)
+        for n in (9, 90)
+    ]
+    frame = pd.DataFrame(rows, columns=["name", "seed", "length", "value"]).assign(metric="a")
+    (ax,) = cost_plots.beyond_window(frame, {"a": "error"}, 40).axes
+    assert ax.lines[0].get_ydata().tolist() == [10, 91] and ax.lines[-1].get_xdata()[0] == 40
+    assert {t.get_text() for t in ax.texts} == {"rope", "real", "patch:4 whole"}
+
+
+def test_over_floor_divides_by_the_floor():
+    """A distance of twice the floor stands at 2; a metric without floor has no panel."""
+    rows = [
+        ("real_floor", "a", 0.1),
+        ("tst_paper", "a", 0.2),
+        ("noise", "a", 0.5),
+        ("tst_paper", "b", 0.2),
+    ]
+    frame = pd.DataFrame(rows, columns=["model", "metric", "value"]).assign(
+        dataset="gcut", origin="simulated", seed=0
+    )
+    (ax,) = distance_plots.distance_over_floor(frame).axes
+    assert ax.get_title("left") == "a"
+    assert [line.get_xdata()[0] for line in ax.lines[:3]] == pytest.approx([1, 5, 2])
+
+
+def test_autocorrelation_and_embedding_draw_what_is_given():
+    """A line a model and feature; a panel a generator, real behind."""
+    curves = pd.DataFrame(
+        {
+            "model": ["real", "tst_paper"] * 3,
+            "feature": "cpu",
+            "lag": [0, 0, 1, 1, 2, 2],
+            "value": 0.5,
+        }
+    )
+    (ax,) = distance_plots.autocorrelation(curves, "5min").axes
+    assert len(ax.lines) == 3 and "5min" in ax.get_xlabel()
+    points = pd.DataFrame({"model": ["real", "ar", "hmm"], "x": [0.0, 1, 2], "y": [0.0, 1, 2]})
+    assert [a.get_title("left") for a in distance_plots.embedding(points).axes] == [
+        "AR (real: grey)",
+        "HMM (real: grey)",
+    ]
+
+
+def ablated():
+    """Return rows of an ablation: two settings, three seeds, R2 of two regressors, an error, a ratio."""
+    rows = [
+        {"setting": k, "seed": s, "metric": m, "value": v + 0.01 * s + shift, "regressor": r}
+        for k, shift in (("point", 0.0), ("mixture", 0.1))
+        for s in range(3)
+        for m, v, r in (
+            ("r2", 0.5, "linear"),
+            ("r2", 0.7, "mlp_1"),
+            ("acf_error", 0.2, None),
+            ("spread_ratio", 0.85, None),
+        )
+    ]
+    return pd.DataFrame(rows)
+
+
+def test_ablation_draws_each_setting_and_names_the_best():
+    """A panel a metric, a row a setting, a point a seed (regressors averaged); more, less and nearer to 1 are told apart."""
+    fig = ablation_plots.ablation(ablated(), ["point", "mixture"])
+    assert [ax.get_title("left") for ax in fig.axes] == [
+        "r2 (more)",
+        "acf error (less)",
+        "spread ratio (near 1)",
+    ]
+    points = fig.axes[0].lines[0].get_xdata()
+    np.testing.assert_allclose(points, [0.6, 0.61, 0.62])
+    assert [t.get_text() for t in fig.axes[0].get_yticklabels()] == ["point", "mixture"]
+    best = {
+        metric: (name, value, spread)
+        for metric, name, value, spread in ablation_plots.best(ablated())
+    }
+    assert (
+        best["r2"][0] == "mixture"
+        and best["acf_error"][0] == "point"
+        and best["spread_ratio"][0] == "mixture"
+    )
+    assert best["r2"][1] == pytest.approx(0.71) and best["r2"][2] == pytest.approx(0.01)
+
+
+def test_lengths_by_class_draws_shares_of_each_class():
+    """A panel a class, a line a model that has the class; the share at the shortest length is all."""
+    frame = pd.DataFrame(
+        [
+            {"model": m, "label": k, "length": n}
+            for m, k, n in (("tst", "A", 3), ("tst", "A", 9), ("real", "A", 5), ("real", "B", 2))
+        ]
+    )
+    fig = distance_plots.lengths_by_class(frame)
+    assert [(ax.get_title("left"), len(ax.lines)) for ax in fig.axes] == [("A", 2), ("B", 1)]
+    assert list(fig.axes[0].lines[0].get_ydata()) == [100, 100, 100, 50, 50, 50, 50, 50, 50]
+    assert {t.get_text() for t in fig.legends[0].get_texts()} == {"TST (ours)", "real"}
+
+
+def test_samples_stand_below_real_series():
+    """Two rows, the values as given; on a log axis each plus one; the likelihood is a running mean."""
+    fig = series_plots.real_above_samples(
+        [np.arange(5.0)] * 3, [np.arange(7.0)] * 4, "views", "1/day", log=True
+    )
+    assert len(fig.axes) == 6 and all(ax.get_yscale() == "log" for ax in fig.axes)
+    np.testing.assert_array_equal(fig.axes[3].lines[0].get_ydata(), np.arange(7.0) + 1)
+    assert fig.axes[0].get_ylabel() == "views + 1 (1/day)"
+    fig = training_curves.nll(LOSS.assign(loss=LOSS["step"] - 3.0), smooth=2)
+    np.testing.assert_allclose(fig.axes[0].lines[0].get_ydata()[:3], [-3, -2.5, -1.5])

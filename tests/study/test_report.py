@@ -1,0 +1,198 @@
+"""Laws of the site: it says what the tables say, is whole without a network, and reads on a phone (a real Chromium looks)."""
+
+import json
+import re
+import shutil
+from html.parser import HTMLParser
+from urllib.parse import unquote
+
+import nbformat
+import pandas as pd
+import pytest
+from browser import Browser
+
+from tst.io import paths
+from tst.study import claims, readme, report, tables
+
+LAPTOP = paths.ROOT / "results" / "laptop"
+WIDTHS = (390, 768, 1280)
+PAGES = ("index", "claims", "tables", "01-data-gcut", "05-fidelity-gcut", "13-claims")
+SIDEWAYS = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+IMAGES = "Array.from(document.images).map(i => [i.complete && i.naturalWidth > 1, i.alt])"
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory):
+    """The site of the committed results, built in a copy of their folder."""
+    folder = tmp_path_factory.mktemp("report") / "laptop"
+    shutil.copytree(LAPTOP, folder, ignore=shutil.ignore_patterns("artifacts", "site", "logs"))
+    return report.build(folder)
+
+
+class Seen(HTMLParser):
+    """The ids, addresses and pictures of a page."""
+
+    def __init__(self, path):
+        super().__init__()
+        self.ids, self.links, self.images, self.sources, self.path = set(), [], [], [], path
+        self.feed(path.read_text(encoding="utf-8"))
+
+    def handle_starttag(self, tag, attrs):
+        """Collect what points somewhere."""
+        found = dict(attrs)
+        self.ids |= {found["id"]} if "id" in found else set()
+        if tag == "a" and "href" in found:
+            self.links.append(found["href"])
+        if tag == "img":
+            self.images.append(found)
+        if tag in ("img", "script", "link", "iframe", "source"):
+            self.sources.append(found.get("src") or found.get("href", ""))
+
+
+@pytest.fixture(scope="module")
+def pages(site):
+    """Every page of the site, read."""
+    return {path.name: Seen(path) for path in site.glob("*.html")}
+
+
+def test_one_page_a_notebook(site, pages):
+    """Front page, claims, tables, and each executed copy."""
+    stems = {p.stem for p in LAPTOP.glob("[0-9]*.ipynb") if not p.stem.endswith(".failed")}
+    assert {f"{s}.html" for s in stems} | {"index.html", "claims.html", "tables.html"} <= set(pages)
+
+
+def test_an_ablation_goes_by_its_name(site):
+    """Links to executed ablations say which, not the data set that they share."""
+    links = re.findall(
+        r'href="08-ablation-(\w+)\.html">(\w+)</a>', (site / "index.html").read_text()
+    )
+    assert len(links) > 5 and all(stem == text for stem, text in links)
+
+
+def test_every_internal_link_resolves(site, pages):
+    """The file is there, and the place in it; nothing points into the folders of the run."""
+    for name, page in pages.items():
+        for link in page.links:
+            if re.match(r"https?://", link):
+                continue
+            target, _, place = link.partition("#")
+            assert (site / unquote(target or name)).is_file(), f"{name} -> {link}"
+            if place:
+                assert unquote(place) in pages[target or name].ids, f"{name} -> {link}"
+
+
+def test_nothing_is_loaded_from_elsewhere(site, pages):
+    """No CDN, no script: pictures and the style sheet lie in the folder."""
+    for name, page in pages.items():
+        assert all((site / s).is_file() for s in page.sources if s != "data:,"), name
+        assert "<script" not in page.path.read_text(), name
+    assert not re.search(r"url\(|@import", (site / "site.css").read_text())
+
+
+def test_every_picture_has_its_alt_text(pages):
+    """The one its notebook gave it; the page of a notebook has as many as the notebook shows."""
+    for name, page in pages.items():
+        alts = [image.get("alt", "") for image in page.images]
+        assert all(len(alt) > 10 and "No description" not in alt for alt in alts), name
+        source = LAPTOP / f"{name.removesuffix('.html')}.ipynb"
+        if source.is_file():
+            outputs = [o for c in nbformat.read(source, 4).cells for o in c.get("outputs", [])]
+            assert alts == [
+                o.metadata["image/png"]["alt"] for o in outputs if "image/png" in o.get("data", {})
+            ]
+
+
+def test_the_front_page_says_what_the_table_says(site, pages):
+    """Each claim with its number, interval and verdict; all checks are on their page."""
+    frame, front = (
+        pd.read_csv(LAPTOP / "tables" / "13-claims.csv"),
+        (site / "index.html").read_text(),
+    )
+    rows = re.findall(
+        r"<tr>\s*<th scope=\"row\"><a href=\"claims.html#(\w+)\">(.*?)</tr>", front, re.DOTALL
+    )
+    judged = readme.overall(frame)
+    assert [claim for claim, _ in rows] == list(judged["claim"])
+    for (_, text), row in zip(rows, judged.itertuples(), strict=True):
+        assert f">{readme.ours(row)}<" in text and f">{row.verdict}<" in text and row.origin in text
+    checks = (site / "claims.html").read_text().count('<th scope="row"')
+    assert checks == (frame["source"] != claims.OVERALL).sum()
+
+
+def test_tables_are_there_as_csv_and_markdown(site):
+    """The same rows and columns."""
+    for path in (LAPTOP / "tables").glob("*.csv"):
+        lines = (site / "tables" / f"{path.stem}.md").read_text().splitlines()
+        frame = pd.read_csv(path)
+        assert (site / "tables" / path.name).read_bytes() == path.read_bytes()
+        assert len(lines) == len(frame) + 2 and lines[0] == f"| {' | '.join(frame)} |"
+
+
+def notebook(folder, *outputs, number=2):
+    """Write an executed notebook of one cell that printed `outputs`, and return its path."""
+    made = [nbformat.v4.new_output("stream", text=text) for text in outputs]
+    code = nbformat.v4.new_code_cell(
+        "# NBVAL_CHECK_OUTPUT\nprint(x)", outputs=made, execution_count=1
+    )
+    links = "[us](../results/mine/02-a.ipynb) [other](../results/laptop/02-a.ipynb) [web](https://x.org) [gone](no.ipynb)"
+    head = nbformat.v4.new_markdown_cell(f"# {number}. Does it <b> work?\n\n{links}\n\n## Verdict")
+    path = folder / "mine" / "02-a.ipynb"
+    path.parent.mkdir(exist_ok=True)
+    nbformat.write(nbformat.v4.new_notebook(cells=[head, code]), path)
+    return path
+
+
+def test_a_folder_with_one_notebook_and_no_tables(tmp_path):
+    """Any results folder gives a site; progress bars are left out, a printed tag is text, foreign links lose theirs."""
+    path = notebook(
+        tmp_path, "a:  4%|4  | 1/9 [x]\ra: 100%|###| 9/9\n", "TST <wins> *not reproduced*.\n"
+    )
+    built = report.build(path.parent)
+    page, seen = (built / "02-a.html").read_text(), Seen(built / "02-a.html")
+    assert "100%|" in page and " 4%|" not in page
+    assert "TST &lt;wins&gt; <em>not reproduced</em>" in page and "Does it &lt;b&gt; work?" in page
+    assert {"02-a.html", "https://x.org"} <= set(seen.links) and not any(
+        ".ipynb" in link for link in seen.links
+    )
+    assert "No claim has been judged" in (built / "index.html").read_text()
+
+
+def test_an_old_site_gives_way_whole(tmp_path):
+    """What an earlier run left is gone; a folder without notebooks ends in a sentence and keeps what it has."""
+    path = notebook(tmp_path, "x\n")
+    (report.build(path.parent) / "old.html").write_text("old")
+    assert not (report.build(path.parent) / "old.html").exists()
+    path.unlink()
+    with pytest.raises(tables.DataError, match="run make reproduce"):
+        report.build(path.parent)
+    assert (path.parent / "site" / "index.html").is_file() and report.main([str(path.parent)]) == 1
+
+
+@pytest.mark.skipif(
+    Browser.find() is None, reason="no Chromium here: on Debian `apt-get install chromium`"
+)
+def test_in_a_real_browser(site):
+    """At the width of a phone and of a desk: nothing complains, nothing is fetched, nothing widens the page."""
+    with Browser() as browser:
+        for name, width in [(name, width) for name in PAGES for width in WIDTHS]:
+            browser.open(site / f"{name}.html", width)
+            where = f"{name} at {width} px"
+            assert browser.complaints() == [], where
+            assert all(re.match("file:|data:", url) for url in browser.fetched()), where
+            assert browser.ask("innerWidth") == width and browser.ask(SIDEWAYS) == 0, where
+            assert all(loaded and alt for loaded, alt in browser.ask(IMAGES)), where
+
+
+@pytest.mark.skipif(
+    Browser.find() is None, reason="no Chromium here: on Debian `apt-get install chromium`"
+)
+def test_the_browser_check_can_fail(tmp_path):
+    """A page that is too wide, lacks a picture and throws is found out: the check above is not vacuous."""
+    page = tmp_path / "bad.html"
+    page.write_text(
+        "<div style='width:2000px'>x</div><img src='gone.png'><script>throw Error('no')</script>"
+    )
+    with Browser() as browser:
+        browser.open(page, 390)
+        assert browser.ask(SIDEWAYS) > 0 and browser.ask(IMAGES) == [[False, ""]]
+        assert "no" in json.dumps(browser.complaints())

@@ -1,0 +1,144 @@
+"""Laws of the runner: parameters reach the notebook, a failure leaves no result, a mistake is one sentence."""
+
+import nbformat
+import pytest
+
+from tst.io import paths
+from tst.study import run_notebook
+
+
+@pytest.fixture
+def house(tmp_path, monkeypatch):
+    """A project of one notebook in a temporary folder."""
+    (tmp_path / "notebooks" / "profiles").mkdir(parents=True)
+    parameters = nbformat.v4.new_code_cell(
+        "number = 1\nprofile = 'x'", metadata={"tags": ["parameters"]}
+    )
+    body = nbformat.v4.new_code_cell(
+        "assert number < 5, 'too large'\nprint('got', number, end='\\rdone\\n')"
+    )
+    notebook = nbformat.v4.new_notebook(cells=[parameters, body])
+    notebook.metadata["kernelspec"] = {
+        "name": "python3",
+        "display_name": "Python 3",
+        "language": "python",
+    }
+    nbformat.write(notebook, tmp_path / "notebooks" / "01-a.ipynb")
+    monkeypatch.setattr(paths, "ROOT", tmp_path)
+    monkeypatch.setattr(run_notebook, "PROFILES", tmp_path / "notebooks" / "profiles")
+    return tmp_path
+
+
+def profile(house, text):
+    """Write the profile of the house."""
+    (house / "notebooks" / "profiles" / "tiny.yml").write_text(text)
+
+
+def test_parameters_reach_the_notebook(house):
+    """The profile's value is used; the copy shows progress as a terminal would; nothing else is left."""
+    profile(house, "01-a: {all: {number: 3}}")
+    out = house / "results" / "01-a.ipynb"
+    run_notebook.run_named("01-a", "tiny", "", out)
+    assert nbformat.read(out, 4).cells[-1].outputs[0].text == "done\n"
+    assert sorted(p.name for p in out.parent.iterdir()) == ["01-a.ipynb", "artifacts"]
+
+
+def test_a_failure_is_kept_aside_and_the_old_result_stays(house):
+    """A failed run ends in one sentence and exit; the earlier executed copy is untouched; the failed one has its own name."""
+    profile(house, "01-a: {all: {number: 3}}")
+    out = house / "results" / "01-a.ipynb"
+    run_notebook.run_named("01-a", "tiny", "", out)
+    before = out.read_bytes()
+    profile(house, "01-a: {all: {number: 7}}")
+    with pytest.raises(SystemExit, match="AssertionError: too large"):
+        run_notebook.run_named("01-a", "tiny", "", out)
+    assert out.read_bytes() == before
+    assert sorted(p.name for p in out.parent.glob("*.ipynb")) == ["01-a.failed.ipynb", "01-a.ipynb"]
+
+
+def test_mistakes_are_sentences(house):
+    """Unknown parameter, profile, notebook: each names itself and what is known."""
+    profile(house, "01-a: {all: {numer: 3}}")
+    with pytest.raises(SystemExit, match=r"no parameter \['numer'\]; it knows number, profile"):
+        run_notebook.run_named("01-a", "tiny", "", house / "out.ipynb")
+    with pytest.raises(SystemExit, match="unknown profile 'huge'; known are tiny"):
+        run_notebook.run_named("01-a", "huge", "", house / "out.ipynb")
+    with pytest.raises(SystemExit, match="unknown notebook '99'; known are 01-a"):
+        run_notebook.run_named("99", "tiny", "", house / "out.ipynb")
+    assert not (house / "out.ipynb").exists()
+
+
+def test_a_stream_in_pieces_is_one():
+    """Progress that arrived in pieces ends as its last line; a warning about widgets and empty streams go, the rest stays."""
+    warning = "/x/.venv/tqdm/auto.py:21: TqdmWarning: IProgress not found. Please update.\n  from .autonotebook import tqdm\n"
+    pieces = [
+        ("stderr", warning),
+        ("stdout", "/tmp/ipykernel_7/42.py:4: a\n"),
+        ("stdout", "\r 0%"),
+        ("stdout", "\r50%"),
+        ("stdout", "\r99%\n"),
+    ]
+    cell = nbformat.v4.new_code_cell(
+        "x", outputs=[nbformat.v4.new_output("stream", name=n, text=t) for n, t in pieces]
+    )
+    cell.outputs.append(nbformat.v4.new_output("display_data", data={"text/plain": "figure"}))
+    first, second = run_notebook.tidy(nbformat.v4.new_notebook(cells=[cell])).cells[0].outputs
+    assert (first.name, first.text) == ("stdout", "cell:4: a\n99%\n") and second.data[
+        "text/plain"
+    ] == "figure"
+
+
+def body(house, source):
+    """Give the notebook of the house another body."""
+    path = house / "notebooks" / "01-a.ipynb"
+    notebook = nbformat.read(path, 4)
+    notebook.cells[-1].source = source
+    nbformat.write(notebook, path)
+
+
+def test_a_killed_kernel_is_a_sentence_and_no_result(house):
+    """As when memory runs out: exit with what happened; the notebook up to there is kept aside."""
+    profile(house, "01-a: {all: {number: 3}}")
+    body(house, "import os\nprint('so far')\nos.kill(os.getpid(), 9)")
+    out = house / "results" / "01-a.ipynb"
+    with pytest.raises(
+        SystemExit, match="01-a: its kernel was killed.*memory.*run the same command again"
+    ):
+        run_notebook.run_named("01-a", "tiny", "", out)
+    assert not out.exists() and (house / "results" / "01-a.failed.ipynb").exists()
+
+
+def test_a_log_keeps_the_lines_with_their_time(house):
+    """What cells print stands in the log, of overwritten progress the last state; a second run starts it anew."""
+    profile(house, "01-a: {all: {number: 3}}")
+    out = house / "results" / "01-a.ipynb"
+    for _ in range(2):
+        run_notebook.run_named("01-a", "tiny", "", out)
+    lines = (out.parent / "artifacts" / "logs" / "01-a.log").read_text().splitlines()
+    assert [line.split(" ", 2)[2] for line in lines if "done" in line] == ["done"]
+    assert all(line[:4].isdigit() and line[10] == " " for line in lines)
+
+
+def test_a_notebook_runs_once_at_a_time(house):
+    """A second process that wants the same place is told so; afterwards it may."""
+    profile(house, "01-a: {all: {number: 3}}")
+    out = house / "results" / "01-a.ipynb"
+    out.parent.mkdir()
+    with (
+        run_notebook._alone(out),
+        pytest.raises(SystemExit, match="01-a: another process is running this notebook"),
+    ):
+        run_notebook.run_named("01-a", "tiny", "", out)
+    run_notebook.run_named("01-a", "tiny", "", out)
+    assert out.exists()
+
+
+def test_results_that_cannot_be_written(house):
+    """A file stands where the results should go: one sentence, exit."""
+    profile(house, "01-a: {all: {number: 3}}")
+    (house / "results").write_text("a file")
+    with pytest.raises(
+        SystemExit,
+        match="01-a: cannot write .*: a part of this path is a file.*run the same command again",
+    ):
+        run_notebook.run_named("01-a", "tiny", "", house / "results" / "smoke" / "01-a.ipynb")

@@ -1,0 +1,1 @@
+"""Scores of a synthetic set: fidelity, learned scores, privacy, downstream tasks, and their intervals."""

@@ -1,0 +1,44 @@
+"""Where things live. The only module that reads environment variables.
+
+`TST_DATA` names the folder of raw data (default `data/` beside this package; never written to by a notebook).
+Results go to `results/<profile>/`, or to `results/<profile>-simulated/` when no real data was found, so that a run on
+simulated data never overwrites what was made from real data.
+"""
+
+import os
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+REAL_FILES = ("train_1.csv", "wwt_pages.parquet", "borg2019_usage.parquet")
+
+
+def data_dir() -> Path:
+    """Return the folder of raw data, whether it exists or not."""
+    return Path(os.environ.get("TST_DATA") or ROOT / "data").expanduser().resolve()
+
+
+def has_real_data() -> bool:
+    """Tell whether the data folder holds at least one of the real tables of series."""
+    return any((data_dir() / name).is_file() for name in REAL_FILES)
+
+
+def results_dir(profile: str) -> Path:
+    """Return the folder that a profile's notebooks, tables, figures and artifacts are written to."""
+    if profile == "smoke" or has_real_data():
+        return ROOT / "results" / profile
+    return ROOT / "results" / f"{profile}-simulated"
+
+
+def tables_dir(profile: str) -> Path:
+    """Return the folder of a profile's tidy tables."""
+    return results_dir(profile) / "tables"
+
+
+def figures_dir(profile: str) -> Path:
+    """Return the folder of a profile's figures."""
+    return results_dir(profile) / "figures"
+
+
+def artifacts_dir(profile: str) -> Path:
+    """Return the folder of a profile's series, models and checkpoints (not committed)."""
+    return results_dir(profile) / "artifacts"

@@ -1,0 +1,1 @@
+"""The study: what notebooks run, what they compare and judge, and what readers are shown."""

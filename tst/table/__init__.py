@@ -1,0 +1,1 @@
+"""A user's table: read, understood, and written back in the same form."""

@@ -1,0 +1,1 @@
+"""Training: the loop, checkpoints, precision, objectives and timing; knows no architecture."""
