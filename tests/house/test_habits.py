@@ -79,7 +79,9 @@ def test_the_hooks_work_offline_and_leave_what_is_tidy(tmp_path):
     assert all(repo["repo"] == "local" for repo in HOOKS)
     shutil.copy(ROOT / "pyproject.toml", tmp_path)
     (tmp_path / "tst").symlink_to(ROOT / "tst")  # so that ruff knows whose imports these are
-    module, notebook = tmp_path / "paths.py", tmp_path / "01-data.ipynb"
+    (tmp_path / "notebooks").mkdir()
+    shutil.copy(ROOT / "notebooks/.ruff.toml", tmp_path / "notebooks")
+    module, notebook = tmp_path / "paths.py", tmp_path / "notebooks" / "01-data.ipynb"
     shutil.copy(ROOT / "tst/io/paths.py", module)
     source = nbformat.read(ROOT / "notebooks/01-data.ipynb", 4)
     nbformat.write(source, notebook)
