@@ -1,6 +1,6 @@
 """Own data in five lines: fit a table, sample one like it, save and load; the habit of scikit-learn and SDV.
 
-The model is the seedless TST of notebook 10: attributes first, then steps from a learned start, until a hazard ends the
+The model is the GenerativeTST of notebook 10: attributes first, then steps from a learned start, until a hazard ends the
 series; no real value enters a sample. Sizes follow the data, steps the time given. A saved model is model.safetensors and
 model.json, without pickle.
 """
@@ -10,28 +10,30 @@ import shutil
 import tempfile
 import time
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 import pandas as pd
 import torch
 
-from tst.errors import translate_errors
+from tst.errors import DataError, translate_errors
 from tst.io import weights
 from tst.io.untrusted import check_room, read_json
-from tst.models import jobs as launch
+from tst.models import jobs
+from tst.models.base import Training
+from tst.models.jobs import Job
 from tst.models.transformer import sampling
-from tst.models.transformer.config import TSTConfig
+from tst.models.transformer.config import GenerativeConfig
 from tst.models.transformer.encoding import SeriesEncoder
-from tst.models.transformer.model import TST
-from tst.series import DataError, SeriesSet
+from tst.models.transformer.generative import SPEC, GenerativeTST
+from tst.series import SeriesSet
 from tst.table.table import Roles, Table
 from tst.training.loop import TrainConfig
 
-FORMAT = "synthesiser-1"
+FORMAT = "synthesiser-2"
 N_TOKENS = 512  # of a series, above which steps are joined to patches
 N_NUMBERS = 96  # of a patch, at most
 N_EPOCHS, MIN_STEPS, MAX_STEPS = 60, 400, 20_000  # within which the time given decides
@@ -80,13 +82,13 @@ class Synthesiser:
         )
         self.d_model, self.n_layer, self.patch = d_model, n_layer, patch
         self.batch_size, self.learning_rate = batch_size, learning_rate
-        self.model: TST | None = None
-        self.schema: SeriesEncoder | None = None
+        self.model: GenerativeTST | None = None
         self.table: Table | None = None
 
     def fit(self, data: pd.DataFrame | Path | str) -> Self:
         """Learn a table (DataFrame, or path of a CSV, CSV.gz or Parquet) and return self; raises DataError for mistakes."""
-        return self.fit_series(*Table.fit(data, self.roles)[::-1])
+        table, series = Table.fit(data, self.roles)
+        return self.fit_series(series, table)
 
     def fit_series(self, series: SeriesSet, table: Table) -> Self:
         """Learn the `SeriesSet` of a `Table`, or a part of it, and return self; `history` holds the loss of each step."""
@@ -94,11 +96,8 @@ class Synthesiser:
         try:
             series.save(folder / "series")
             job = self._job(series, folder)
-            self.history: pd.DataFrame = launch.train(job)
-            self.model, self.schema = (
-                TST.load(folder / "model"),
-                SeriesEncoder.load(folder / "model"),
-            )
+            self.history: pd.DataFrame = jobs.train(job)
+            self.model = GenerativeTST.load(folder / "model")
         finally:
             if not self.folder:
                 shutil.rmtree(folder)
@@ -119,7 +118,7 @@ class Synthesiser:
         """
         seed = self.seed if seed is None else seed
         series = self.sample_series(n_series, seed, given)
-        frame = self._fitted()[2].to_frame(series, seed)
+        frame = self._fitted()[1].to_frame(series, seed)
         for name, value in (given or {}).items():
             frame[name] = pd.Series([value] * len(frame)).astype(frame[name].dtype)
         return frame
@@ -128,24 +127,19 @@ class Synthesiser:
         self, n_series: int, seed: int | None = None, given: Mapping[str, object] | None = None
     ) -> SeriesSet:
         """Return `n_series` synthetic series as a `SeriesSet`; arguments as in `sample`."""
-        model, schema, table = self._fitted()
+        model, table = self._fitted()
         if n_series < 1:
             raise DataError(f"n_series is {n_series}; give the number of series, at least 1.")
         seed = self.seed if seed is None else seed
         wanted = {name: table.given(name, value) for name, value in (given or {}).items()}
         attributes = self._matching(n_series, seed, wanted) if wanted else None
-        return sampling.sample(model, schema, n_series, seed, attributes=attributes)
+        return model.sample(n_series, seed, attributes=attributes)
 
     def save(self, folder: Path | str) -> Path:
         """Write model.safetensors and model.json to a folder and return its path."""
-        model, schema, table = self._fitted()
-        facts = {
-            "format": FORMAT,
-            "seed": self.seed,
-            "model": model.settings(),
-            "schema": asdict(schema),
-        }
-        weights.save(folder, facts | {"table": table.to_dict()}, model.state_dict())
+        model, table = self._fitted()
+        facts = {"format": FORMAT, "seed": self.seed, "table": table.to_dict()}
+        weights.save(folder, facts | model.facts(), model.state_dict())
         return Path(folder)
 
     @classmethod
@@ -162,137 +156,157 @@ class Synthesiser:
                 raise DataError(
                     f"{path} has format '{facts.get('format')}', this version reads '{FORMAT}'."
                 )
-            if type(facts["seed"]) is not int or facts["seed"] < 0:
+            seed = facts["seed"]
+            if type(seed) is not int or seed < 0:
                 raise DataError(
-                    f"{path} has the seed {repr(facts['seed'])[:40]}; give a whole number of at least 0."
+                    f"{path} has the seed {repr(seed)[:40]}; give a whole number of at least 0."
                 )
-            made = cls(seed=facts["seed"])
-            made.table, made.schema = (
-                Table.from_dict(facts["table"]),
-                SeriesEncoder.from_dict(facts["schema"]),
-            )
-            made.model = weights.load(folder, lambda whole, held: TST.plan(whole["model"], held))
-            made._check_parts(folder)
-        return made
+            loaded = cls(seed=seed)
+            loaded.table = Table.from_dict(facts["table"])
+            loaded.model = GenerativeTST.load(folder)
+            loaded._check_parts(folder)
+        return loaded
 
-    def config(self, series: SeriesSet) -> TSTConfig:
-        """Return the `TSTConfig` for a set: patches where series are long, a sliding window where they are longer still."""
-        longest, n_numbers = int(series.lengths.max()), series.n_features + 1
-        most = max(1, N_NUMBERS // n_numbers)
-        patch = self.patch or min(most, -(-longest // N_TOKENS))
+    def config(self, series: SeriesSet) -> GenerativeConfig:
+        """Return the sizes for a set: patches where series are long, a sliding window where they are longer still."""
+        longest = int(series.lengths.max())
+        n_numbers = series.n_features + 1  # a step's, its end counted
+        largest_patch = max(1, N_NUMBERS // n_numbers)
+        patch = self.patch or min(largest_patch, -(-longest // N_TOKENS))
         context = min(longest, 2 * N_TOKENS * patch)
-        whole = TSTConfig(series.n_features, d_model=self.d_model, n_head=4, n_layer=self.n_layer, d_ff=2 * self.d_model,
-                          dropout=0.0, attention_dropout=0.0, context_length=context, head="mixture",
-                          patch=patch)  # fmt: skip
-        return (
-            replace(whole, attention=f"sliding:{N_TOKENS}", positions="rope")
-            if longest > context
-            else whole
+        whole = GenerativeConfig(
+            n_features=series.n_features,
+            d_model=self.d_model,
+            n_head=4,
+            n_layer=self.n_layer,
+            d_ff=2 * self.d_model,
+            dropout=0.0,
+            attention_dropout=0.0,
+            context_length=context,
+            patch=patch,
         )
+        if longest <= context:
+            return whole
+        return replace(whole, attention=f"sliding:{N_TOKENS}", positions="rope")
 
-    def _job(self, series: SeriesSet, folder: Path) -> dict[str, Any]:
-        n_steps = self.max_steps or self._affordable(series, folder)
-        settings = TrainConfig(n_steps, self.batch_size, self.learning_rate, warmup_steps=min(50, n_steps // 4),
-                               grad_clip=1.0, seed=self.seed, checkpoint_every=200, decay=True)  # fmt: skip
-        return launch.job(
-            folder / "series", folder / "model", self.config(series), settings, kind="seedless"
+    def _job(self, series: SeriesSet, folder: Path) -> Job:
+        config = self.config(series)
+        n_steps = self.max_steps or self._affordable_steps(series, config, folder)
+        settings = TrainConfig(
+            n_steps,
+            self.batch_size,
+            self.learning_rate,
+            warmup_steps=min(50, n_steps // 4),
+            grad_clip=1.0,
+            seed=self.seed,
+            checkpoint_every=200,
+            decay=True,
         )
+        return Job.of(SPEC, folder / "series", folder / "model", config, settings)
 
-    def _affordable(self, series: SeriesSet, folder: Path) -> int:
+    def _affordable_steps(self, series: SeriesSet, config: GenerativeConfig, folder: Path) -> int:
         """Return the steps that fit into `minutes`; measured once a set of data, so that a stopped run goes on alike."""
-        path, what = (
-            folder / "steps.json",
-            [series.sha256(), self.minutes, asdict(self.config(series)), self.batch_size],
-        )
+        path = folder / "steps.json"
+        decided_by = [series.sha256(), self.minutes, asdict(config), self.batch_size]
         known = json.loads(path.read_text()) if path.is_file() else {}
-        if known.get("of") == what:
-            return known["steps"]
-        trial = TrainConfig(1, self.batch_size, seed=self.seed)
-        model, loss, batches = launch.PREPARE["seedless"](
-            asdict(self.config(series)), series, {}, trial
-        )
-        seconds = _seconds_a_step(model, loss, batches)
-        passes = max(MIN_STEPS, N_EPOCHS * batches.steps_per_epoch)
+        if known.get("of") == decided_by:
+            return int(known["steps"])
+        training = SPEC.prepare(config, series, TrainConfig(1, self.batch_size, seed=self.seed))
+        seconds = _seconds_a_step(training)
+        passes = max(MIN_STEPS, N_EPOCHS * training.batches.steps_per_epoch)
         n_steps = int(np.clip(60 * self.minutes / seconds, 1, min(passes, MAX_STEPS)))
+        minutes = n_steps * seconds / 60
         print(
-            f"{seconds:.2f} s a step: {n_steps:,} steps, about {n_steps * seconds / 60:.1f} minutes undisturbed",
+            f"{seconds:.2f} s a step: {n_steps:,} steps, about {minutes:.1f} minutes undisturbed",
             flush=True,
         )
-        path.write_text(json.dumps({"of": what, "steps": n_steps}))
+        path.write_text(json.dumps({"of": decided_by, "steps": n_steps}))
         return n_steps
 
     def _matching(self, n_series: int, seed: int, wanted: Mapping[str, str]) -> pd.DataFrame:
         """Return attributes of `n_series` series that are as wanted: drawn until they match, set where that takes too long."""
-        schema = self._fitted()[1]
-        names = list(schema.categories)
-        first = [name for i, name in enumerate(names) if set(names[: i + 1]) <= set(wanted)]
-        generator, kept, found = torch.Generator().manual_seed(seed), [], 0
+        categories = self._encoder().categories
         for name, value in wanted.items():
-            if value not in schema.categories[name]:
+            if value not in categories[name]:
                 raise DataError(f"attribute '{name}' is '{value}' in no series that was learned.")
+        # Attributes are drawn in order: those at the front that are all wanted can be set from the start.
+        front: dict[str, str] = {}
+        for name in categories:
+            if name not in wanted:
+                break
+            front[name] = wanted[name]
+        generator = torch.Generator().manual_seed(seed)
+        kept = []
+        n_kept = 0
         for _ in range(DRAWS):
-            drawn = self._attributes(max(1000, n_series), generator, {k: wanted[k] for k in first})
-            kept.append(drawn[np.all([drawn[k] == v for k, v in wanted.items()], axis=0)])
-            found += len(kept[-1])
-            if found >= n_series:
+            drawn = self._attributes(max(1000, n_series), generator, front)
+            matches = np.all([drawn[name] == value for name, value in wanted.items()], axis=0)
+            kept.append(drawn[matches])
+            n_kept += int(matches.sum())
+            if n_kept >= n_series:
                 return pd.concat(kept).head(n_series).reset_index(drop=True)
         warnings.warn(
-            f"only {found} of {DRAWS * max(1000, n_series):,} draws are {wanted}: these attributes are set instead, and the "
-            "others drawn as if nothing were known of those behind them.",
+            f"only {n_kept} of {DRAWS * max(1000, n_series):,} draws are {wanted}: these attributes are set instead, "
+            "and the others drawn as if nothing were known of those behind them.",
             stacklevel=3,
         )
         return self._attributes(n_series, generator, wanted)
 
     @torch.no_grad()
     def _attributes(
-        self, n: int, generator: torch.Generator, given: Mapping[str, str]
+        self, n_series: int, generator: torch.Generator, given: Mapping[str, str]
     ) -> pd.DataFrame:
-        model, schema, _ = self._fitted()
-        set_ = pd.DataFrame({k: [v] * n for k, v in given.items()})
-        codes = sampling.draw_attributes(model, schema, n, generator, set_).long().numpy()
-        return pd.DataFrame(
-            {
-                k: np.array(v, dtype=object)[codes[:, i]]
-                for i, (k, v) in enumerate(schema.categories.items())
-            }
-        )
+        model, _ = self._fitted()
+        frame = pd.DataFrame({name: [value] * n_series for name, value in given.items()})
+        codes = sampling.draw_attributes(model, n_series, generator, frame).long().cpu().numpy()
+        drawn = {}
+        for i, (name, known) in enumerate(self._encoder().categories.items()):
+            drawn[name] = np.array(known, dtype=object)[codes[:, i]]
+        return pd.DataFrame(drawn)
 
     def _check_parts(self, folder: Path | str) -> None:
-        """Raise DataError unless model, schema and table speak of the same measurements and attributes."""
-        model, schema, table = self._fitted()
-        config, layout = model.config, model.layout
-        levels = [column.levels for column in schema.parts]
-        sizes = [len(v) for v in schema.categories.values()] + [0] * 2 * len(
-            levels
-        ) * schema.per_series
-        if (
-            layout is None
-            or [d.levels for d in layout.step] != levels + [0] * (not schema.fixed_length)
-            or [d.levels for d in layout.attributes] != sizes
-            or config.n_features != len(levels)
-            or not table.fits(levels, schema.categories)
-        ):
+        """Raise DataError unless model, encoder and table speak of the same measurements and attributes."""
+        model, table = self._fitted()
+        encoder = self._encoder()
+        n_categories = [part.n_categories for part in encoder.parts]
+        step = list(n_categories)
+        if not encoder.fixed_length:
+            step.append(0)  # the end of the series
+        attributes = [len(known) for known in encoder.categories.values()]
+        if encoder.per_series:
+            attributes += [0] * (2 * len(n_categories))  # level and spread of each measurement
+        fits = (
+            [v.n_categories for v in model.spec.step] == step
+            and [v.n_categories for v in model.spec.attributes] == attributes
+            and model.config.n_features == len(n_categories)
+            and table.fits(n_categories, encoder.categories)
+        )
+        if not fits:
             raise DataError(
                 f"the parts of the model in {folder} do not fit each other; save it again."
             )
-        check_room(
-            16 * config.n_layer * config.d_model * max(schema.longest, schema.fixed_length), folder
-        )
+        longest = max(encoder.longest, encoder.fixed_length)
+        check_room(16 * model.config.n_layer * model.config.d_model * longest, folder)
 
-    def _fitted(self) -> tuple[TST, SeriesEncoder, Table]:
-        if self.model is None or self.schema is None or self.table is None:
+    def _encoder(self) -> SeriesEncoder:
+        encoder = self._fitted()[0].encoder
+        if encoder is None:
+            raise DataError("this model does not say how its data were encoded; save it again.")
+        return encoder
+
+    def _fitted(self) -> tuple[GenerativeTST, Table]:
+        if self.model is None or self.table is None:
             raise DataError(
                 "this Synthesiser has learned nothing yet: call fit first, or Synthesiser.load."
             )
-        return self.model, self.schema, self.table
+        return self.model, self.table
 
 
-def _seconds_a_step(
-    model: TST, loss: Callable[[TST, Any], torch.Tensor], batches: Callable[[int], Any]
-) -> float:
+def _seconds_a_step(training: Training) -> float:
     """Return the seconds that a training step takes on this machine undisturbed, by processor time."""
-    loss(model, batches(0)).backward()
+    training.loss(training.model, training.batches(0, 0, 1)).backward()
     start = time.process_time()
     for step in range(TIMED):
-        loss(model, batches(step)).backward()
-    return 1.1 * (time.process_time() - start) / TIMED / torch.get_num_threads()
+        training.loss(training.model, training.batches(step, 0, 1)).backward()
+    seconds = (time.process_time() - start) / TIMED / torch.get_num_threads()
+    return 1.1 * seconds  # the optimiser's share

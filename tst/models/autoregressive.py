@@ -17,9 +17,11 @@ from torch.nn.utils.rnn import pack_sequence, pad_packed_sequence
 
 from tst.io import weights
 from tst.io.untrusted import from_mapping
+from tst.models.base import ModelSpec, Training
 from tst.models.batches import N_FLAGS, PackedBatches, add_flags, window_lengths
-from tst.models.scaling import ACTIVATIONS, BOUNDS
+from tst.models.scaling import ACTIVATIONS, BOUNDS, Normaliser
 from tst.series import DataError
+from tst.training.device import best_device
 from tst.training.objectives import masked_mse
 
 BATCH_SIZE = 4096  # series generated at a time
@@ -33,6 +35,7 @@ class RNNConfig:
     attributes: tuple = ()  # `attribute_levels` of the training set: what is fed at every step, one-hot
     d_hidden: int = 100
     activation: str = "sigmoid"  # sigmoid for data in [0, 1], tanh for data in [-1, 1]
+    log: bool = False  # scale log(1 + value)
 
     def __post_init__(self):
         object.__setattr__(
@@ -68,9 +71,9 @@ class ARConfig(RNNConfig):
 class Autoregressive(nn.Module):
     """What AR and RNN share: the Gaussian of the first record, and the way to a file and back."""
 
-    def __init__(self, config):
+    def __init__(self, config, scaling=None):
         super().__init__()
-        self.config = config
+        self.config, self.scaling = config, scaling
         self.register_buffer("first_mean", torch.zeros(config.n_features))
         self.register_buffer("first_root", torch.zeros(config.n_features, config.n_features))
 
@@ -78,7 +81,7 @@ class Autoregressive(nn.Module):
     def build(cls, config, real, normaliser, seed):
         """Return an untrained model whose first record has the mean and covariance of the training set's."""
         torch.manual_seed(seed)
-        model = cls(config)
+        model = cls(config, normaliser)
         first = rows_of(real, normaliser, config)[real.offsets[:-1], : config.n_features].astype(
             np.float64
         )
@@ -97,9 +100,37 @@ class Autoregressive(nn.Module):
         """Return an output layer's x within the bounds of the training data."""
         return ACTIVATIONS[self.config.activation](x.to(dtype))
 
+    def sample(self, n_series, seed=0, *, real=None, max_steps=None):
+        """Return `n_series` synthetic series.
+
+        Parameters
+        ----------
+        seed
+            Of the one generator that draws attributes and first records.
+        real
+            The training set, which gives the attributes and, under a per-series normaliser, loc and scale.
+        max_steps
+            Cap of the length; default: the longest real series.
+        """
+        if real is None or self.scaling is None:
+            raise DataError(f"{self.key} draws attributes from the training set; give it as real=.")
+        max_steps = int(real.lengths.max()) if max_steps is None else max_steps
+        check_request(n_series, max_steps, seed)
+        check_fit(real, self.scaling, self.config.n_features, self.config.activation)
+        generator = torch.Generator().manual_seed(seed)
+        drawn = torch.randint(len(real), (n_series,), generator=generator).numpy()
+        noise = torch.randn(n_series, self.config.n_features, generator=generator)
+        attributes = torch.from_numpy(one_hot(real.attributes.iloc[drawn], self.config.attributes))
+        self.to(best_device()).eval()
+        pairs = zip(noise.split(BATCH_SIZE), attributes.split(BATCH_SIZE), strict=True)
+        parts = [_decode(self, *pair, max_steps) for pair in pairs]
+        values, lengths = map(np.concatenate, zip(*parts, strict=True))
+        return assemble(real, drawn, drawn, values, lengths, self.scaling, self.key)
+
     def save(self, folder):
         """Write model.json, then model.safetensors, to a folder."""
-        weights.save(folder, asdict(self.config), self.state_dict())
+        scaling = None if self.scaling is None else self.scaling.to_dict()
+        weights.save(folder, {"config": asdict(self.config), "scaling": scaling}, self.state_dict())
 
     @classmethod
     def load(cls, folder):
@@ -108,9 +139,10 @@ class Autoregressive(nn.Module):
 
     @classmethod
     def _plan(cls, facts, held):
-        config = from_mapping(cls.Config, facts)
+        config = from_mapping(cls.Config, facts["config"])
+        scaling = facts["scaling"] and from_mapping(Normaliser, facts["scaling"])
         held.check("n_layer", getattr(config, "n_layer", 0), len(held.shapes))
-        return lambda: cls(config)
+        return lambda: cls(config, scaling)
 
 
 class AR(Autoregressive):
@@ -118,8 +150,8 @@ class AR(Autoregressive):
 
     Config, key = ARConfig, "ar"
 
-    def __init__(self, config):
-        super().__init__(config)
+    def __init__(self, config, scaling=None):
+        super().__init__(config, scaling)
         n_attributes = config.n_inputs - config.n_features
         widths = [config.order * config.n_features + n_attributes] + [
             config.d_hidden
@@ -170,8 +202,8 @@ class RNN(Autoregressive):
 
     Config, key = RNNConfig, "rnn"
 
-    def __init__(self, config):
-        super().__init__(config)
+    def __init__(self, config, scaling=None):
+        super().__init__(config, scaling)
         self.lstm = nn.LSTM(config.n_inputs, config.d_hidden, batch_first=True)
         self.output = nn.Linear(config.d_hidden, config.n_features)
 
@@ -258,35 +290,6 @@ def one_hot(frame, attributes):
     return np.concatenate(blocks, axis=1)
 
 
-def sample(model, real_train, normaliser, n, max_steps, seed):
-    """Return `n` synthetic series.
-
-    Parameters
-    ----------
-    model
-        Trained `AR` or `RNN`; moved to the GPU where there is one.
-    real_train, normaliser
-        What it was trained on and with; the set gives the attributes and, under a per-series normaliser, loc and scale.
-    max_steps
-        Cap of the length.
-    seed
-        Of the one generator that draws attributes and first records.
-    """
-    check_request(n, max_steps, seed)
-    check_fit(real_train, normaliser, model.config.n_features, model.config.activation)
-    generator = torch.Generator().manual_seed(seed)
-    drawn = torch.randint(len(real_train), (n,), generator=generator).numpy()
-    noise = torch.randn(n, model.config.n_features, generator=generator)
-    attributes = torch.from_numpy(
-        one_hot(real_train.attributes.iloc[drawn], model.config.attributes)
-    )
-    model.to("cuda" if torch.cuda.is_available() else "cpu").eval()
-    pairs = zip(noise.split(BATCH_SIZE), attributes.split(BATCH_SIZE), strict=True)
-    parts = [_decode(model, *pair, max_steps) for pair in pairs]
-    values, lengths = map(np.concatenate, zip(*parts, strict=True))
-    return assemble(real_train, drawn, drawn, values, lengths, normaliser, model.key)
-
-
 @torch.no_grad()
 def _decode(model, noise, attributes, max_steps):
     """Return records (rows, n_features) of the series one after another, and their lengths (B,)."""
@@ -350,3 +353,18 @@ def check_fit(real, normaliser, n_features, activation=None):
         raise DataError(
             f"the normaliser's bounds do not fit {activation}; fit it with that activation."
         )
+
+
+def _prepare(kind):
+    def _prepared(config, real, settings):
+        scaling = Normaliser.fit(real, config.activation, config.log)
+        longest = int(real.lengths.max())
+        data = batches(real, scaling, config, longest, settings.batch_size, settings.seed)
+        model = kind.build(config, real, scaling, settings.seed)
+        return Training(model=model, loss=next_record_mse, batches=data)
+
+    return _prepared
+
+
+AR_SPEC = ModelSpec(key="ar", config=ARConfig, prepare=_prepare(AR), load=AR.load)
+RNN_SPEC = ModelSpec(key="rnn", config=RNNConfig, prepare=_prepare(RNN), load=RNN.load)

@@ -6,15 +6,18 @@ clipped to the bounds of the training data; under a per-series normaliser, loc a
 their own, independent of the attributes too; a large training set is thinned to `max_rows`.
 """
 
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any, Self
 
 import numpy as np
+import torch
 from hmmlearn.hmm import GaussianHMM
+from torch import nn
 
-from tst.errors import translate_errors
-from tst.io import files
-from tst.io.untrusted import read_arrays
+from tst.errors import DataError
+from tst.io import weights
+from tst.io.untrusted import from_mapping
 from tst.models.autoregressive import (
     assemble,
     attribute_columns,
@@ -22,8 +25,9 @@ from tst.models.autoregressive import (
     check_request,
     in_series_order,
 )
-from tst.models.batches import N_FLAGS, add_flags
-from tst.series import DataError
+from tst.models.batches import add_flags
+from tst.models.scaling import Normaliser
+from tst.series import SeriesSet
 
 # Of every transition and mean: nothing follows the state of the last record, and an empty state has no mean.
 PSEUDO_COUNT = 1e-6
@@ -43,79 +47,130 @@ class HMMConfig:
         Most iterations of expectation and maximisation.
     tol
         They stop when the log-likelihood of a step grows by less.
+    log
+        Scale log(1 + value).
     """
 
     n_states: int = 10
     max_rows: int = 100_000
     n_iter: int = 100
     tol: float = 1e-4
+    log: bool = False
 
     def __post_init__(self):
         for name, value in asdict(self).items():
-            if not value > 0:
+            if name != "log" and not value > 0:
                 raise DataError(f"{name} of the HMM is {value}; give a number above 0.")
 
 
-@dataclass(frozen=True, eq=False)
-class HMM:
-    """A fitted model of K states over C channels: start (K,), transitions (K, K), means and variances (K, C)."""
+class HMM(nn.Module):
+    """A Gaussian hidden Markov model of K states over C channels, measurements and two flags.
 
-    start: np.ndarray
-    transitions: np.ndarray
-    means: np.ndarray
-    variances: np.ndarray
+    Its buffers, float64: start (K,), transitions (K, K), means and variances (K, C).
+    """
 
     key = "hmm"
 
-    def __post_init__(self):
-        n_states, n_channels = self.means.shape
-        shapes = [np.shape(a) for a in (self.start, self.transitions, self.variances)]
-        if shapes != [(n_states,), (n_states, n_states), (n_states, n_channels)]:
-            raise DataError(
-                f"the arrays of an HMM disagree in shape: {shapes}, means {self.means.shape}."
-            )
-        if not all(np.isfinite(a).all() for a in vars(self).values()):
-            raise DataError("the HMM has a parameter that is not a number; fit with fewer states.")
-
-    def save(self, folder):
-        """Write hmm.npz to a folder; no pickle."""
-        with files.replacing(Path(folder) / "hmm.npz") as part, open(part, "wb") as file:
-            np.savez(file, allow_pickle=False, **vars(self))
+    def __init__(self, n_states: int, n_channels: int, scaling: Normaliser | None = None) -> None:
+        super().__init__()
+        self.n_states = n_states
+        self.n_channels = n_channels
+        self.scaling = scaling
+        shapes = {
+            "start": (n_states,),
+            "transitions": (n_states, n_states),
+            "means": (n_states, n_channels),
+            "variances": (n_states, n_channels),
+        }
+        for name, shape in shapes.items():
+            self.register_buffer(name, torch.zeros(shape, dtype=torch.float64))
 
     @classmethod
-    def load(cls, folder):
+    def fit(cls, config: HMMConfig, real: SeriesSet, seed: int = 0) -> Self:
+        """Return the model of a training set, the lengths of its series respected."""
+        scaling = Normaliser.fit(real, "sigmoid", config.log)
+        rng = np.random.default_rng(seed)
+        thinned = real.take(_thin(real.lengths, config.max_rows, rng))
+        rows = add_flags(scaling.normalise(thinned)[0], thinned.lengths).astype(np.float64)
+        if len(rows) < 2:
+            raise DataError(
+                f"series set '{real.name}' has one step to fit an HMM to; give more series."
+            )
+        fitted = GaussianHMM(
+            min(config.n_states, len(np.unique(rows, axis=0))),
+            covariance_type="diag",
+            n_iter=config.n_iter,
+            tol=config.tol * len(rows),
+            transmat_prior=1 + PSEUDO_COUNT,
+            means_weight=PSEUDO_COUNT,
+            random_state=int(rng.integers(2**31)),
+        ).fit(rows, thinned.lengths)
+        # hmmlearn returns full matrices, (K, C, C).
+        variances = np.diagonal(fitted.covars_, axis1=1, axis2=2)
+        arrays = {
+            "start": fitted.startprob_,
+            "transitions": fitted.transmat_,
+            "means": fitted.means_,
+            "variances": variances,
+        }
+        model = cls(*fitted.means_.shape, scaling)
+        for name, array in arrays.items():
+            if not np.isfinite(array).all():
+                raise DataError(
+                    f"the {name} of the HMM are not all numbers; fit with fewer states."
+                )
+            getattr(model, name)[:] = torch.from_numpy(np.array(array))
+        return model
+
+    def sample(
+        self,
+        n_series: int,
+        seed: int = 0,
+        *,
+        real: SeriesSet | None = None,
+        max_steps: int | None = None,
+    ) -> SeriesSet:
+        """Return `n_series` synthetic series.
+
+        Parameters
+        ----------
+        real
+            The training set, which gives the attributes and, under a per-series normaliser, loc and scale.
+        max_steps
+            Cap of the length; default: the longest real series.
+        """
+        if real is None or self.scaling is None:
+            raise DataError("hmm draws attributes from the training set; give it as real=.")
+        max_steps = int(real.lengths.max()) if max_steps is None else max_steps
+        check_request(n_series, max_steps, seed)
+        check_fit(real, self.scaling, self.n_channels)
+        attribute_columns(real)  # refuses a set before the work, not after it
+        rng = np.random.default_rng(seed)
+        drawn, levels = rng.integers(len(real), size=(2, n_series))
+        values, lengths = _walk(self, n_series, max_steps, rng)
+        values = values.clip(self.scaling.low, self.scaling.high)
+        return assemble(real, drawn, levels, values, lengths, self.scaling, self.key)
+
+    def save(self, folder: Path | str) -> None:
+        """Write model.json and model.safetensors to a folder."""
+        scaling = None if self.scaling is None else self.scaling.to_dict()
+        facts = {"n_states": self.n_states, "n_channels": self.n_channels, "scaling": scaling}
+        weights.save(folder, facts, self.state_dict())
+
+    @classmethod
+    def load(cls, folder: Path | str) -> Self:
         """Read what `save` wrote; raises DataError where it is missing or damaged."""
-        path = Path(folder) / "hmm.npz"
-        if not path.is_file():
-            raise DataError(f"no hmm model at {folder}; fit it first.")
-        with translate_errors(f"the hmm model at {folder} is damaged", "fit it again"):
-            return cls(**read_arrays(path, [f.name for f in fields(cls)]))
+        return weights.load(folder, cls._plan, "hmm model")
 
-
-def fit(real, normaliser, config, seed):
-    """Return the `HMM` of a training set, the lengths of its series respected."""
-    check_fit(real, normaliser, real.n_features + N_FLAGS)
-    rng = np.random.default_rng(seed)
-    chosen = _thin(real.lengths, config.max_rows, rng)
-    thinned = real.take(chosen)
-    rows = add_flags(normaliser.normalise(thinned)[0], thinned.lengths).astype(np.float64)
-    if len(rows) < 2:
-        raise DataError(
-            f"series set '{real.name}' has one step to fit an HMM to; give more series."
-        )
-    model = GaussianHMM(
-        min(config.n_states, len(np.unique(rows, axis=0))),
-        covariance_type="diag",
-        n_iter=config.n_iter,
-        tol=config.tol * len(rows),
-        transmat_prior=1 + PSEUDO_COUNT,
-        means_weight=PSEUDO_COUNT,
-        random_state=int(rng.integers(2**31)),
-    ).fit(rows, thinned.lengths)
-    variances = np.diagonal(
-        model.covars_, axis1=1, axis2=2
-    ).copy()  # hmmlearn returns full matrices
-    return HMM(model.startprob_, model.transmat_, model.means_, variances)
+    @classmethod
+    def _plan(cls, facts: dict[str, Any], held: weights.Held) -> Any:
+        scaling = facts["scaling"] and from_mapping(Normaliser, facts["scaling"])
+        n_states, n_channels = facts["n_states"], facts["n_channels"]
+        for name, value in (("n_states", n_states), ("n_channels", n_channels)):
+            if type(value) is not int or value < 1:
+                raise DataError(f"{name} of the HMM is {str(value)[:40]}; give at least 1.")
+            held.check(name, value, held.n_numbers)
+        return lambda: cls(n_states, n_channels, scaling)
 
 
 def _thin(lengths, max_rows, rng):
@@ -124,24 +179,13 @@ def _thin(lengths, max_rows, rng):
     return np.sort(order[: max(1, int((lengths[order].cumsum() <= max_rows).sum()))])
 
 
-def sample(model, real_train, normaliser, n, max_steps, seed):
-    """Return `n` synthetic series of a fitted `HMM`; parameters as in `tst.models.autoregressive.sample`."""
-    check_request(n, max_steps, seed)
-    check_fit(real_train, normaliser, model.means.shape[1])
-    attribute_columns(real_train)  # refuses a set before the work, not after it
-    rng = np.random.default_rng(seed)
-    drawn, levels = rng.integers(len(real_train), size=(2, n))
-    values, lengths = _walk(model, n, max_steps, rng)
-    values = values.clip(normaliser.low, normaliser.high)
-    return assemble(real_train, drawn, levels, values, lengths, normaliser, model.key)
-
-
 def _walk(model, n, max_steps, rng):
     """Return records (rows, C) of n series one after another, and their lengths (n,)."""
-    deviations, records = np.sqrt(model.variances), []
-    alive, state = np.arange(n), _draw(np.tile(model.start, (n, 1)), rng)
+    start, transitions = model.start.numpy(), model.transitions.numpy()
+    means, deviations, records = model.means.numpy(), np.sqrt(model.variances.numpy()), []
+    alive, state = np.arange(n), _draw(np.tile(start, (n, 1)), rng)
     for _ in range(max_steps):
-        x = model.means[state] + deviations[state] * rng.standard_normal(
+        x = means[state] + deviations[state] * rng.standard_normal(
             (len(state), deviations.shape[1])
         )
         records.append((alive, x.astype(np.float32)))
@@ -149,7 +193,7 @@ def _walk(model, n, max_steps, rng):
         alive, state = alive[going], state[going]
         if len(alive) == 0:
             break
-        state = _draw(model.transitions[state], rng)
+        state = _draw(transitions[state], rng)
     return in_series_order(records)
 
 

@@ -1,9 +1,9 @@
 """Training jobs: what one run needs, as data; run here, on several processes of a machine, or on a cluster's engine.
 
-A notebook describes its grid (models, seeds, settings) as jobs and hands them to `run_all`; a seed that diverges is said
-and left out, the others go on. Engine "here" trains one after another in this process; with n_processes > 1 each job is a
-`torch.distributed.run` of its own, data parallel (never a fork of a kernel that has run torch: that deadlocks); "local" and
-"slurm" are submitit's, each job a task of the engine.
+A notebook describes its grid (models, seeds, settings) as jobs and hands them to `train_all`; a seed that diverges is
+reported and left out, the others go on. Engine "here" trains one after another in this process; with n_processes > 1
+each job is a `torch.distributed.run` of its own, data parallel (never a fork of a kernel that has run torch: that
+deadlocks); "local" and "slurm" are submitit's, each job a task of the engine.
 """
 
 import hashlib
@@ -14,184 +14,142 @@ import signal
 import subprocess
 import sys
 import time
-from dataclasses import asdict
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any, Literal, Self, get_args
 
 import pandas as pd
-import submitit
 import torch
 from accelerate import PartialState
 
+from tst.errors import DataError
 from tst.io import closure, files
-from tst.models import autoregressive
-from tst.models import batches as packed_batches
-from tst.models.doppelganger import model as doppelganger
-from tst.models.doppelganger import naive_gan
-from tst.models.scaling import Normaliser
-from tst.models.transformer import batches as token_batches
-from tst.models.transformer import encoding
-from tst.models.transformer.config import TSTConfig
-from tst.models.transformer.model import TST
-from tst.models.transformer.packing import Packing
+from tst.io.untrusted import from_mapping
+from tst.models import spec_of
+from tst.models.base import Generator, ModelSpec, Training
 from tst.series import SeriesSet
 from tst.training import loop
-from tst.training.objectives import masked_mse
+from tst.training.loop import TrainConfig
 
-ENGINES = ("here", "local", "slurm")
+Engine = Literal["here", "local", "slurm"]
 FAILED = "job failed: "
-ROOMS = ("models", "training", "series.py")  # of the modules that decide the result of a training
-CODE = {  # kind of model: the module whose closure, cut to these rooms, decides its result
-    "tst": "transformer/model.py",
-    "seedless": "transformer/batches.py",
-    "doppelganger": "doppelganger/batches.py",
-    "naive_gan": "doppelganger/naive_gan.py",
-    "ar": "autoregressive.py",
-    "rnn": "autoregressive.py",
-}
+# Rooms whose modules, as far as a model imports them, decide the result of its training.
+ROOMS = ("models", "training", "series.py")
 
 
-def job(data, folder, model, settings, normaliser=None, kind="tst", **options):
-    """Return the description of one training run, as JSON holds it.
+@dataclass(frozen=True, kw_only=True)
+class Job:
+    """One training run, as JSON holds it.
 
     Parameters
     ----------
+    model
+        Key of the model in `tst.models.MODELS`.
     data
         Folder of the training `SeriesSet`.
     folder
-        Where the model goes.
-    model, settings, normaliser
-        Configuration of the model (TSTConfig, DGConfig, ARConfig, RNNConfig), TrainConfig and Normaliser; a seedless
-        model scales for itself and has none.
-    kind
-        tst, seedless, doppelganger, naive_gan, ar or rnn.
-    options
-        Of a seedless model: `record_batches.Options`.
+        Where the trained model goes.
+    config, train
+        Fields of the model's configuration and of `TrainConfig`.
     """
-    if kind not in CODE:
-        raise ValueError(f"kind is '{kind}'; use one of {', '.join(CODE)}.")
-    return {
-        "kind": kind,
-        "data": str(Path(data).resolve()),
-        "folder": str(Path(folder).resolve()),
-        "model": asdict(model),
-        "train": asdict(settings),
-        "normaliser": None if normaliser is None else normaliser.to_dict(),
-        "options": options,
-    }
+
+    model: str
+    data: str
+    folder: str
+    config: dict[str, Any]
+    train: dict[str, Any]
+
+    @classmethod
+    def of(
+        cls,
+        spec: ModelSpec,
+        data: Path | str,
+        folder: Path | str,
+        config: Any,
+        settings: TrainConfig,
+    ) -> Self:
+        """Return the job that trains a model of `spec` with a configuration of its type."""
+        if not isinstance(config, spec.config):
+            raise DataError(
+                f"model '{spec.key}' takes a {spec.config.__name__}, not {type(config).__name__}."
+            )
+        return cls(
+            model=spec.key,
+            data=str(Path(data).resolve()),
+            folder=str(Path(folder).resolve()),
+            config=asdict(config),
+            train=asdict(settings),
+        )
+
+    @classmethod
+    def finished(cls, folder: Path | str, data: Path | str) -> Self:
+        """Return the job of a finished run, from what it keeps in its folder; `data` is that of its training set."""
+        facts = json.loads((Path(folder) / "fingerprint.json").read_text())
+        kept = {name: facts[name] for name in ("model", "config", "train")}
+        return cls(data=str(data), folder=str(folder), **kept)
+
+    @property
+    def seed(self) -> int:
+        """The run's random seed."""
+        return int(self.train["seed"])
+
+    @property
+    def is_done(self) -> bool:
+        """Whether the trained model is there."""
+        return (Path(self.folder) / "model.safetensors").exists()
+
+    def load(self) -> Generator:
+        """Return the trained model."""
+        return spec_of(self.model).load(Path(self.folder))
+
+    def digest(self) -> str:
+        """Return 12 hex digits that name a job by what it trains, its data and folder aside."""
+        facts = {"model": self.model, "config": self.config, "train": self.train}
+        return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:12]
+
+    def prepare(self, **changes: Any) -> tuple[Training, TrainConfig, SeriesSet]:
+        """Return what the loop needs, the settings (with `changes`), and the training set."""
+        spec = spec_of(self.model)
+        real = SeriesSet.load(self.data)
+        settings = TrainConfig(**self.train | changes)
+        config = from_mapping(spec.config, self.config)
+        torch.manual_seed(settings.seed)
+        return spec.prepare(config, real, settings), settings, real
 
 
-def packed_mse(model, batch):
-    """Return the paper's loss of a packed batch."""
-    prediction = model(batch.inputs, Packing(batch.lengths, device=batch.inputs.device))
-    return masked_mse(prediction, batch.targets, batch.weight)
+def code(spec: ModelSpec) -> str:
+    """Return the fingerprint of the code that decides what a training of this model gives."""
+    module = closure.ROOT.joinpath(*spec.module.split(".")).with_suffix(".py")
+    return closure.fingerprint({*closure.deciding_files(module, ROOMS), Path(__file__).resolve()})
 
 
-def train(description):
+def train(job: Job) -> pd.DataFrame:
     """Train what a job describes, or load it if it is done; return its loss history."""
-    real, settings = SeriesSet.load(description["data"]), loop.TrainConfig(**description["train"])
-    kind, scaling = description["kind"], description["normaliser"]
-    torch.manual_seed(settings.seed)
-    model, loss, batches = _prepared(description, real, settings)
-    facts = {k: description[k] for k in ("kind", "model", "train", "normaliser", "options")}
-    facts |= {"data": real.sha256(), "code": code(kind)}
-    history = loop.optimise(model, loss, batches, settings, description["folder"], facts)
-    if PartialState().is_main_process:
-        if scaling is None:
-            batches.schema.save(description["folder"])
-        else:
-            files.write_text(json.dumps(scaling), Path(description["folder"]) / "normaliser.json")
+    training, settings, real = job.prepare()
+    facts = {"model": job.model, "config": job.config, "train": job.train}
+    facts |= {"data": real.sha256(), "code": code(spec_of(job.model))}
+    history = loop.optimise(
+        training.model, training.loss, training.batches, settings, job.folder, facts
+    )
     return history.assign(seed=settings.seed)
 
 
-def code(kind):
-    """Return the fingerprint of the code that decides what a training of this kind gives."""
-    return closure.fingerprint(closure.deciding_files(Path(__file__).parent / CODE[kind], ROOMS))
-
-
-def _prepared(description, real, settings):
-    """Return (model, loss or players, batches) of a job."""
-    scaling = description["normaliser"]
-    how = description["options"] if scaling is None else Normaliser(**scaling)
-    return PREPARE[description["kind"]](description["model"], real, how, settings)
-
-
-def digest(description):
-    """Return 12 hex digits that name a job by what it trains, its folder aside."""
-    what = {k: v for k, v in description.items() if k not in ("folder", "data")}
-    return hashlib.sha256(json.dumps(what, sort_keys=True).encode()).hexdigest()[:12]
-
-
-def step_seconds(description, n_steps=5):
+def step_seconds(job: Job, n_steps: int = 5) -> float:
     """Return the least seconds of processor time of `n_steps` training steps of a job, forward and backward, in fp32."""
-    real, settings = SeriesSet.load(description["data"]), loop.TrainConfig(**description["train"])
-    model, loss, batches = _prepared(description, real, settings)
-    return min(_seconds(model, loss, batches(step)) for step in range(n_steps))
+    training, _, _ = job.prepare()
+    seconds = []
+    for step in range(n_steps):
+        batch = training.batches(step, 0, 1)
+        start = time.process_time()
+        training.loss(training.model, batch).backward()
+        seconds.append(time.process_time() - start)
+    return min(seconds)
 
 
-def _seconds(model, loss, batch):
-    start = time.process_time()
-    loss(model, batch).backward()
-    return time.process_time() - start
-
-
-def _tst(model, real, normaliser, settings):
-    config = TSTConfig.from_dict(model)
-    rows = packed_batches.add_flags(normaliser.normalise(real)[0], real.lengths)
-    windows = packed_batches.window_lengths(real.lengths, config.context_length)
-    return (
-        TST(config),
-        packed_mse,
-        packed_batches.PackedBatches(rows, windows, settings.batch_size, settings.seed),
-    )
-
-
-def _seedless(model, real, options, settings):
-    config, options = TSTConfig.from_dict(model), token_batches.Options(**options)
-    schema = encoding.SeriesEncoder.fit(real, options.attributes)
-    layout = encoding.token_spec(schema, real, options.stop)
-    batches = token_batches.TokenBatches(
-        real, schema, layout, config, settings.batch_size, settings.seed, options
-    )
-    return TST(config, layout), token_batches.token_nll, batches
-
-
-def _gan(kind):
-    def _prepare(model, real, normaliser, settings):
-        config = doppelganger.DGConfig.from_dict(model)
-        batches = doppelganger.DGBatches(
-            real, normaliser, config, settings.batch_size, settings.seed
-        )
-        return kind(config, batches.schema), doppelganger.OBJECTIVES, batches
-
-    return _prepare
-
-
-def _records(kind):
-    def _prepare(model, real, normaliser, settings):
-        config, longest = kind.Config(**model), int(real.lengths.max())
-        args = config, longest, settings.batch_size, settings.seed
-        batches = autoregressive.batches(real, normaliser, *args)
-        return (
-            kind.build(config, real, normaliser, settings.seed),
-            autoregressive.next_record_mse,
-            batches,
-        )
-
-    return _prepare
-
-
-# kind: function (configuration as a mapping, series, normaliser, TrainConfig) -> (model, loss or players, batches)
-PREPARE = {
-    "tst": _tst,
-    "seedless": _seedless,
-    "doppelganger": _gan(doppelganger.DoppelGANger),
-    "naive_gan": _gan(naive_gan.NaiveGAN),
-    "ar": _records(autoregressive.AR),
-    "rnn": _records(autoregressive.RNN),
-}
-
-
-def train_all(jobs, engine="here", n_processes=1, **resources):
+def train_all(
+    jobs: Sequence[Job], engine: Engine = "here", n_processes: int = 1, **resources: Any
+) -> pd.DataFrame:
     """Run jobs and return their loss histories, one frame with a column `seed`.
 
     Parameters
@@ -202,78 +160,94 @@ def train_all(jobs, engine="here", n_processes=1, **resources):
         Data-parallel processes a job: the same global batch, split.
     resources
         submitit's parameters of a task, for example timeout_min, cpus_per_task, slurm_partition, slurm_gres.
+
+    Raises
+    ------
+    Diverged
+        Where every run diverged.
     """
-    if engine not in ENGINES:
-        raise ValueError(f"engine is '{engine}'; use one of {', '.join(ENGINES)}.")
+    if engine not in get_args(Engine):
+        raise ValueError(f"engine is '{engine}'; use one of {', '.join(get_args(Engine))}.")
     if n_processes > 1 or engine != "here":
-        commands = [_command(j, n_processes) for j in jobs]
-        if engine == "here":
-            for command in commands:
-                _checked(command)
-        else:
-            executor = submitit.AutoExecutor(
-                Path(jobs[0]["folder"]).parent / "engine", cluster=engine
-            )
-            executor.update_parameters(**({"timeout_min": 24 * 60} | resources))
-            for task in [executor.submit(_checked, command) for command in commands]:
-                task.result()
-    histories = [
-        history for j in jobs if (history := _attempt(j)) is not None
-    ]  # after an engine, this loads them
-    if not histories:
+        _run_elsewhere(jobs, engine, n_processes, resources)
+    # After an engine, this loads what it trained.
+    histories = [_attempt(job) for job in jobs]
+    finished = [history for history in histories if history is not None]
+    if not finished:
         raise loop.Diverged(f"all {len(jobs)} runs diverged; lower learning_rate and start again.")
-    return pd.concat(histories, ignore_index=True)
+    return pd.concat(finished, ignore_index=True)
 
 
-def done(jobs):
+def done(jobs: Sequence[Job]) -> list[Job]:
     """Return the jobs whose model is there."""
-    return [j for j in jobs if (Path(j["folder"]) / "model.safetensors").exists()]
+    return [job for job in jobs if job.is_done]
 
 
-def _attempt(description):
+def _attempt(job: Job) -> pd.DataFrame | None:
     try:
-        return train(description)
+        return train(job)
     except loop.Diverged as error:
-        print(f"seed {description['train']['seed']} failed: {error}")
+        print(f"seed {job.seed} failed: {error}")
+        return None
 
 
-def _command(description, n_processes):
+def _run_elsewhere(
+    jobs: Sequence[Job], engine: Engine, n_processes: int, resources: dict[str, Any]
+) -> None:
+    """Run jobs in processes of their own, or as tasks of an engine, and wait for all."""
+    commands = [_command(job, n_processes) for job in jobs]
+    if engine == "here":
+        for command in commands:
+            _run_command(command)
+        return
+    import submitit  # only who uses an engine pays for it
+
+    executor = submitit.AutoExecutor(Path(jobs[0].folder).parent / "engine", cluster=engine)
+    executor.update_parameters(**({"timeout_min": 24 * 60} | resources))
+    tasks = [executor.submit(_run_command, command) for command in commands]
+    for task in tasks:
+        task.result()
+
+
+def _command(job: Job, n_processes: int) -> list[str]:
     """Write a job's file beside its folder and return the command that runs it."""
-    folder = Path(description["folder"])
-    path = folder.with_suffix(".job.json")
-    files.write_text(json.dumps(description), path)
-    several = ["torch.distributed.run", "--standalone", f"--nproc_per_node={n_processes}", "-m"] * (
-        n_processes > 1
-    )
-    return [sys.executable, "-m", *several, "tst.models.jobs", str(path)]
+    path = Path(job.folder).with_suffix(".job.json")
+    files.write_text(json.dumps(asdict(job)), path)
+    module = ["-m", "tst.models.jobs", str(path)]
+    if n_processes == 1:
+        return [sys.executable, *module]
+    launcher = ["torch.distributed.run", "--standalone", f"--nproc_per_node={n_processes}"]
+    return [sys.executable, "-m", *launcher, *module]
 
 
-def _checked(command):
-    """Run a command of `_command`; a failure raises with the line that says why."""
-    done = subprocess.run(command, cwd=closure.ROOT, stderr=subprocess.PIPE, text=True)
-    if done.returncode:
-        name = Path(command[-1]).name.removesuffix(".job.json")
-        if done.returncode == -signal.SIGKILL or re.search(
-            r"Signal 9 \(SIGKILL\)|exitcode *: -9", done.stderr
-        ):
-            text = f"{name}: a worker was killed, as the system does where memory runs out; free some, or lower batch_size"
-            raise RuntimeError(f"{text}, and run again: it goes on from the last checkpoint.")
-        last = [line for line in done.stderr.splitlines() if line.strip(" =-")][-1:]
-        why = re.findall(rf"^{FAILED}(.*)$", done.stderr, re.M) or last
-        raise RuntimeError(f"{name} failed with code {done.returncode}: {' '.join(why[:1])}")
+def _run_command(command: list[str]) -> None:
+    """Run a command of `_command`; a failure raises RuntimeError with the line that says why."""
+    process = subprocess.run(command, cwd=closure.ROOT, stderr=subprocess.PIPE, text=True)
+    if process.returncode == 0:
+        return
+    name = Path(command[-1]).name.removesuffix(".job.json")
+    killed = re.search(r"Signal 9 \(SIGKILL\)|exitcode *: -9", process.stderr)
+    if process.returncode == -signal.SIGKILL or killed:
+        raise RuntimeError(
+            f"{name}: a worker was killed, as the system does where memory runs out; free some, or lower batch_size, "
+            "and run again: it goes on from the last checkpoint."
+        )
+    reasons = re.findall(rf"^{FAILED}(.*)$", process.stderr, re.M)
+    last_lines = [line for line in process.stderr.splitlines() if line.strip(" =-")][-1:]
+    reason = " ".join((reasons or last_lines)[:1])
+    raise RuntimeError(f"{name} failed with code {process.returncode}: {reason}")
 
 
-def main():
+def main() -> None:
     """Run the job of a file: `python -m tst.models.jobs FILE`, or under `python -m torch.distributed.run`."""
     if len(sys.argv) != 2 or not Path(sys.argv[1]).is_file():
-        sys.exit(
-            "give the job's file: python -m tst.models.jobs results/laptop/artifacts/gcut/tst_paper-seed0.job.json"
-        )
+        example = "results/laptop/artifacts/gcut/tst_paper-seed0.job.json"
+        sys.exit(f"give the job's file: python -m tst.models.jobs {example}")
     n_processes = PartialState(cpu=not torch.cuda.is_available()).num_processes
     if n_processes > 1:
         torch.set_num_threads(max(1, (os.cpu_count() or 1) // n_processes))
     try:
-        train(json.loads(Path(sys.argv[1]).read_text()))
+        train(from_mapping(Job, json.loads(Path(sys.argv[1]).read_text())))
     except loop.Diverged:
         pass  # the run's folder says so, and whoever asked for the job reads it there
     except ValueError as error:

@@ -1,59 +1,45 @@
-"""What a second of training buys: real steps seen, padding and restarts not counted, of a job of any kind.
+"""Training throughput: real (unpadded) steps per second of a job of any kind.
 
 Measured on the job's first steps, trained into a folder that is thrown away; what comes before and in the first few of
-them (imports, memory, kernels chosen) is left out.
+them (imports, memory, choice of kernels) is left out.
 """
 
 import contextlib
 import io
-import json
 import tempfile
 import time
-from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from tst.models import jobs as launch
 from tst.models.batches import window_lengths
-from tst.models.scaling import Normaliser
+from tst.models.jobs import Job
 from tst.series import SeriesSet
-from tst.training.loop import TrainConfig, optimise
+from tst.training.loop import optimise
 
 WARM_UP = 5  # optimiser steps before the clock starts
 
 
-def training(description, n_steps=20):
-    """Return the useful steps a second of a job (`launch.job`) that has a normaliser: real steps of its batches over time."""
-    real, starts = SeriesSet.load(description["data"]), []
-    settings = TrainConfig(**description["train"] | {"max_steps": WARM_UP + n_steps + 1})
-    prepare, normaliser = (
-        launch.PREPARE[description["kind"]],
-        Normaliser(**description["normaliser"]),
-    )
-    model, loss, batches = prepare(description["model"], real, normaliser, settings)
+def useful_steps_per_second(job: Job, n_steps: int = 20) -> float:
+    """Return the real steps in a job's batches over the seconds that they take."""
+    training, settings, _ = job.prepare(max_steps=WARM_UP + n_steps + 1)
+    starts: list[float] = []
 
-    def _timed(step, rank, n_ranks):
+    def timed_batches(step: int, rank: int, n_ranks: int) -> Any:
         starts.append(time.perf_counter())
-        return batches(step, rank, n_ranks)
+        return training.batches(step, rank, n_ranks)
 
     with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stdout(io.StringIO()):
-        optimise(model, loss, _timed, settings, f"{folder}/run", {})
-    return useful_steps(description) * n_steps / (starts[-1] - starts[WARM_UP])
+        optimise(training.model, training.loss, timed_batches, settings, f"{folder}/run", {})
+    return useful_steps(job) * n_steps / (starts[-1] - starts[WARM_UP])
 
 
-def useful_steps(description):
+def useful_steps(job: Job) -> float:
     """Return the mean number of real steps in a batch: windows of TST, which leaves none out, series as DG cuts them."""
-    lengths, config = SeriesSet.load(description["data"]).lengths, description["model"]
-    if "context_length" in config:
-        windows = window_lengths(lengths, config["context_length"])
+    lengths = SeriesSet.load(job.data).lengths
+    if "context_length" in job.config:
+        windows = window_lengths(lengths, job.config["context_length"])
         windows = windows[windows > 1]
     else:
-        windows = np.minimum(lengths, config["max_steps"])
-    return float(windows.mean() * min(description["train"]["batch_size"], len(windows)))
-
-
-def job_of(folder, data):
-    """Return the description of a finished run, from what it keeps in its folder; `data` is that of its training set."""
-    facts = json.loads((Path(folder) / "fingerprint.json").read_text())
-    kept = {k: facts[k] for k in ("kind", "model", "train", "normaliser", "options") if k in facts}
-    return kept | {"folder": str(folder), "data": str(data)}
+        windows = np.minimum(lengths, job.config["max_steps"])
+    return float(windows.mean() * min(job.train["batch_size"], len(windows)))

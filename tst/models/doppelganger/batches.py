@@ -7,7 +7,7 @@ import torch
 
 from tst.models.attributes import attribute_sizes, known_categories
 from tst.models.batches import add_flags
-from tst.models.doppelganger.encoding import GanEncoder, _spread
+from tst.models.doppelganger.encoding import GanEncoder, scaled_spread
 from tst.models.scaling import BOUNDS
 from tst.series import DataError
 
@@ -81,12 +81,12 @@ class DGBatches:
             torch.from_numpy(series.offsets[:-1]),
             torch.from_numpy(series.lengths),
         )
-        spread, low, width = _spread(scaled, loc, scale, series, normaliser)
-        self.schema = GanEncoder(
+        spread, low, width = scaled_spread(scaled, loc, scale, series, normaliser)
+        self.encoder = GanEncoder(
             series.name, series.origin, series.interval, series.label, tuple(map(astuple, series.features)),
             known_categories(series), normaliser.to_dict(), low, width,
         )  # fmt: skip
-        self.attributes = torch.from_numpy(self.schema.encode(series.attributes))
+        self.attributes = torch.from_numpy(self.encoder.encode(series.attributes))
         self.spread = torch.from_numpy(spread)
 
     def _check(self, series, normaliser):

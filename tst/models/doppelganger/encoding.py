@@ -62,7 +62,7 @@ class GanEncoder:
             start += len(known)
         return frame
 
-    def to_series(self, steps, one_hot, spread):
+    def to_series(self, steps, one_hot, spread, key):
         """Return the SeriesSet of generated steps (n, T, n_features + 2), attributes and min/max, all numpy."""
         normaliser, observed = Normaliser(**self.normaliser), steps[..., -N_FLAGS:].sum(2) > 0.5
         if normaliser.per_series:
@@ -83,10 +83,10 @@ class GanEncoder:
             self.origin,
             self.interval,
         )
-        return SeriesSet(self.name, values, lengths, *made, model="doppelganger", label=self.label)
+        return SeriesSet(self.name, values, lengths, *made, model=key, label=self.label)
 
 
-def _spread(scaled, loc, scale, series, normaliser):
+def scaled_spread(scaled, loc, scale, series, normaliser):
     """Return ((max + min)/2, (max - min)/2) of each feature, scaled to the bounds: (n, 2 * n_features), lows, ranges."""
     if not normaliser.per_series:
         return np.zeros((len(series), 0), np.float32), (), ()

@@ -10,29 +10,22 @@ out (`Critic`), the synthetic series of a step serve all its losses, and series 
 
 from dataclasses import asdict, dataclass, fields
 from itertools import pairwise
-from numbers import Integral
 
 import torch
 from torch import nn
 from torch.nn import functional as F
 
-from tst import series
+from tst.errors import DataError
 from tst.io import weights
 from tst.io.untrusted import from_mapping
-from tst.models.attributes import attribute_sizes
+from tst.models.base import ModelSpec, Training
 from tst.models.batches import N_FLAGS
 from tst.models.doppelganger.batches import DGBatches, Draw
 from tst.models.doppelganger.encoding import GanEncoder
-from tst.series import DataError
+from tst.models.scaling import Normaliser
+from tst.series import concat
+from tst.training.device import best_device
 
-__all__ = [
-    "OBJECTIVES",
-    "DGBatches",
-    "DGConfig",
-    "DoppelGANger",
-    "attribute_sizes",
-    "sample",
-]  # what a notebook uses
 ACTIVATIONS = {"sigmoid": torch.sigmoid, "tanh": torch.tanh}
 N_MLP_LAYERS, N_CRITIC_LAYERS = 3, 5  # the output layer counted, as in the authors' code
 CHUNK = 5  # rolls between two looks at which series have ended
@@ -49,6 +42,7 @@ class DGConfig:
     per_series: bool = False
     auxiliary: bool = False
     activation: str = "sigmoid"  # sigmoid for data in [0, 1], tanh for data in [-1, 1]
+    log: bool = False  # scale log(1 + value)
     n_units: int = 100
     mlp_width: int = 100
     critic_width: int = 200
@@ -144,11 +138,13 @@ class Critic(nn.Module):
 
 
 class DoppelGANger(nn.Module):
-    """Generator and critics; `schema` (of `DGBatches`) is needed to sample a SeriesSet, not to train."""
+    """Generator and critics; `encoder` (of `DGBatches`) is needed to sample a SeriesSet, not to train."""
 
-    def __init__(self, config, schema=None):
+    key = "doppelganger"
+
+    def __init__(self, config, encoder=None):
         super().__init__()
-        self.config, self.schema = config, schema
+        self.config, self.encoder = config, encoder
         n_attributes, n_outputs = sum(config.attributes), config.n_features + N_FLAGS
         self.attributes = _mlp(config.n_noise, n_attributes, config.mlp_width)
         self.spread = _mlp(config.n_noise + n_attributes, config.n_spread, config.mlp_width)
@@ -250,9 +246,43 @@ class DoppelGANger(nn.Module):
             1
         )
 
+    @torch.no_grad()
+    def sample(self, n_series, seed=0, *, real=None, attributes=None, batch_size=1000):
+        """Return `n_series` synthetic series; `real` is ignored.
+
+        Parameters
+        ----------
+        seed
+            Of all randomness; a sample is a function of the model, the arguments and batch_size.
+        attributes
+            Table of n_series rows to condition on, in which columns that the model does not know are
+            left out; None: drawn by the model.
+
+        Raises
+        ------
+        DataError
+            Where nothing is wanted, or an attribute is missing or has a category that the model does not know.
+        """
+        if n_series < 1:
+            raise DataError("nothing to generate: ask for one series or more.")
+        one_hot = None
+        if attributes is not None:
+            one_hot = torch.from_numpy(self.encoder.encode(attributes))
+        generator = torch.Generator().manual_seed(seed)
+        device = best_device()
+        self.to(device).eval()
+        parts = []
+        for first in range(0, n_series, batch_size):
+            n = min(batch_size, n_series - first)
+            given = None if one_hot is None else one_hot[first : first + n].to(device)
+            draw = self(n, given, generator)
+            arrays = [t.cpu().numpy() for t in (draw.steps, draw.attributes, draw.spread)]
+            parts.append(self.encoder.to_series(*arrays, self.key))
+        return concat(parts)
+
     def save(self, folder):
-        """Write model.json (sizes and schema) and model.safetensors to a folder."""
-        facts = {"config": asdict(self.config), "schema": self.schema and asdict(self.schema)}
+        """Write model.json (configuration and encoder) and model.safetensors to a folder."""
+        facts = {"config": asdict(self.config), "encoder": self.encoder and asdict(self.encoder)}
         weights.save(folder, facts, self.state_dict())
 
     @classmethod
@@ -262,11 +292,9 @@ class DoppelGANger(nn.Module):
 
     @classmethod
     def _plan(cls, facts, held):
-        config, schema = (
-            from_mapping(DGConfig, facts["config"]),
-            facts["schema"] and from_mapping(GanEncoder, facts["schema"]),
-        )
-        return lambda: cls(config, schema)
+        config = from_mapping(DGConfig, facts["config"])
+        encoder = facts["encoder"] and from_mapping(GanEncoder, facts["encoder"])
+        return lambda: cls(config, encoder)
 
 
 def _mlp(n_inputs, n_outputs, width):
@@ -313,45 +341,13 @@ def _generators(model):
 OBJECTIVES = {"critic": (_critics, critic_loss), "generator": (_generators, generator_loss)}
 
 
-@torch.no_grad()
-def sample(model, wanted, seed, batch_size=1000):
-    """Return a synthetic SeriesSet.
+def prepare(config, real, settings):
+    """Return an untrained DoppelGANger, its two objectives, and random batches of the scaled training set."""
+    cut = real.head(config.max_steps)
+    scaling = Normaliser.fit(cut, config.activation, config.log, config.per_series)
+    batches = DGBatches(real, scaling, config, settings.batch_size, settings.seed)
+    model = DoppelGANger(config, batches.encoder)
+    return Training(model=model, loss=OBJECTIVES, batches=batches)
 
-    Parameters
-    ----------
-    model
-        `DoppelGANger` with its schema; put in evaluation mode and on the GPU where there is one.
-    wanted
-        Number of series, their attributes drawn by the model; or a DataFrame of attributes, one row a series, in which
-        columns that the model does not know are left out.
-    seed
-        Of all randomness; a sample is a function of model, wanted, seed and batch_size.
 
-    Raises
-    ------
-    DataError
-        Where nothing is wanted, or an attribute is missing or has a category that the model does not know.
-    """
-    n = wanted if isinstance(wanted, Integral) else len(wanted)
-    if n < 1:
-        raise DataError("nothing to generate: ask for one series or more.")
-    one_hot = (
-        None if isinstance(wanted, Integral) else torch.from_numpy(model.schema.encode(wanted))
-    )
-    generator = torch.Generator().manual_seed(seed)
-    model.to("cuda" if torch.cuda.is_available() else "cpu").eval()
-    parts = []
-    for first in range(0, n, batch_size):
-        size = min(batch_size, n - first)
-        given = (
-            None
-            if one_hot is None
-            else one_hot[first : first + size].to(model.output.weight.device)
-        )
-        made = model(size, given, generator)
-        parts.append(
-            model.schema.to_series(
-                *(t.cpu().numpy() for t in (made.steps, made.attributes, made.spread))
-            )
-        )
-    return series.concat(parts)
+SPEC = ModelSpec(key=DoppelGANger.key, config=DGConfig, prepare=prepare, load=DoppelGANger.load)

@@ -4,29 +4,37 @@ Its critic, loss, flags and batches are DoppelGANger's here, so that the generat
 open, they are those of DG's critics. It knows no auto-normalisation and cannot be conditioned on attributes.
 """
 
-from dataclasses import replace
 from itertools import pairwise
 
 import torch
 from torch import nn
 
+from tst.errors import DataError
+from tst.models.base import ModelSpec, Training
 from tst.models.batches import N_FLAGS
-from tst.models.doppelganger import model as doppelganger
-from tst.models.doppelganger.batches import Draw
-from tst.models.doppelganger.model import N_CRITIC_LAYERS, Critic, DGConfig, DoppelGANger
-from tst.series import DataError
+from tst.models.doppelganger.batches import DGBatches, Draw
+from tst.models.doppelganger.model import (
+    N_CRITIC_LAYERS,
+    OBJECTIVES,
+    Critic,
+    DGConfig,
+    DoppelGANger,
+)
+from tst.models.scaling import Normaliser
 
 
 class NaiveGAN(DoppelGANger):
     """Generator and critic, of a `DGConfig` without per_series and auxiliary."""
 
-    def __init__(self, config, schema=None):
+    key = "naive_gan"
+
+    def __init__(self, config, encoder=None):
         if config.per_series or config.auxiliary or config.n_rolls > 1:
             raise ValueError(
                 "the naive GAN has one roll, no per_series and no auxiliary critic: see `configure`."
             )
         nn.Module.__init__(self)
-        self.config, self.schema, self.auxiliary = config, schema, None
+        self.config, self.encoder, self.auxiliary = config, encoder, None
         n_attributes, n_steps = (
             sum(config.attributes),
             config.sample_len * (config.n_features + N_FLAGS),
@@ -58,6 +66,11 @@ def configure(n_features, attributes, max_steps, **sizes):
     return DGConfig(n_features, attributes, max_steps, max_steps, **sizes)
 
 
-def sample(model, n, seed):
-    """Return a synthetic SeriesSet of n series, as `doppelganger.sample`."""
-    return replace(doppelganger.sample(model, n, seed), model="naive_gan")
+def prepare(config, real, settings):
+    """Return an untrained naive GAN, DoppelGANger's objectives, and random batches of the scaled training set."""
+    scaling = Normaliser.fit(real, config.activation, config.log)
+    batches = DGBatches(real, scaling, config, settings.batch_size, settings.seed)
+    return Training(model=NaiveGAN(config, batches.encoder), loss=OBJECTIVES, batches=batches)
+
+
+SPEC = ModelSpec(key=NaiveGAN.key, config=DGConfig, prepare=prepare, load=NaiveGAN.load)

@@ -1,4 +1,8 @@
-"""TODO"""
+"""The causal transformer that both models stand on: attention, encoder block, stack of blocks, cache for decoding.
+
+Post-LayerNorm encoder blocks as in the paper (arXiv 2506.07312) and in `torch.nn.TransformerEncoder`, with the same
+weights (tested). A batch is packed: series stand one after another, without padding.
+"""
 
 import torch
 from torch import nn
@@ -11,7 +15,10 @@ from tst.models.transformer.attention import (
     newest_attention,
     parse_kind,
     rotate,
+    sinusoids,
 )
+from tst.models.transformer.config import BackboneConfig
+from tst.models.transformer.packing import Packing
 
 
 class SelfAttention(nn.Module):
@@ -90,6 +97,43 @@ class Block(nn.Module):
     def feed_forward(self, x):
         """Second half of the block, row by row; dropout before relu is dropout after it, with one tensor less to store."""
         return self.ln_2(x + self.drop(self.ff_out(F.relu(self.drop(self.ff_in(x))))))
+
+
+class Backbone(nn.Module):
+    """The blocks of a causal transformer, over embedded steps or tokens: dropout, positions, attention, feed-forward."""
+
+    def __init__(self, config: BackboneConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.drop = Dropout(config.dropout)
+        self.blocks = nn.ModuleList(Block(config) for _ in range(config.n_layer))
+        n_positions = -(-config.context_length // config.patch)
+        self.register_buffer("positions", sinusoids(n_positions, config.d_model), persistent=False)
+
+    def forward(self, x: torch.Tensor, packing: Packing) -> torch.Tensor:
+        """Map embedded rows (rows, d_model) of a packed batch to the last block's output, of that shape."""
+        if self.config.positions == "sinusoidal":
+            x = x + self.positional_encoding(packing.position)
+        x = self.drop(x)
+        for block in self.blocks:
+            x = block(x, packing)
+        return x
+
+    def decode(self, x: torch.Tensor, cache: "KVCache") -> torch.Tensor:
+        """Take one more embedded token x (B, d_model) into the cache; return the last block's output (B, d_model)."""
+        if self.config.positions == "sinusoidal":
+            x = x + self.positional_encoding(cache.length)
+        for layer, block in enumerate(self.blocks):
+            x = block.decode(x, cache, layer)
+        cache.length += 1
+        return x
+
+    def positional_encoding(self, position: torch.Tensor | int) -> torch.Tensor:
+        """Return the sinusoidal code of positions (n,), or of one; beyond the window the same formula goes on."""
+        last = int(position.max() if torch.is_tensor(position) else position)
+        if last >= len(self.positions):
+            self.positions = sinusoids(2 * last, self.config.d_model).to(self.positions)
+        return self.positions[position]
 
 
 class KVCache:

@@ -12,20 +12,6 @@ from tst.models.transformer.packing import Packing
 
 
 @dataclass(frozen=True)
-class Options:
-    """What an ablation may change in how a seedless model is trained."""
-
-    stop: str = "stop"  # stop: a hazard; flags: the paper's two
-    stop_weight: float = 8.0  # of the end's log p in the loss: one number in ten a step, yet all of the lengths hangs on it
-    attributes: bool = True  # generate attributes and levels, and condition on them
-    noise: float = 0.0  # standard deviation, in scaled units, added to what the model sees of the past in training
-    padded: bool = (
-        False  # fill every window to context_length, as the paper does; the loss leaves that out
-    )
-    mask_loss: bool = True  # False, with padded: the filling counts in the loss, as if it were data
-
-
-@dataclass(frozen=True)
 class TokenBatch:
     """A packed batch of windows, longest first, in tokens of S steps of D numbers.
 
@@ -81,24 +67,24 @@ class TokenBatches:
 
     Parameters
     ----------
-    series, schema, layout
+    series, encoder, spec
         `SeriesSet` and what `tst.models.transformer.encoding` made of the training set.
     config
-        `TSTConfig`: steps a token (patch), steps a window (context_length).
+        `GenerativeConfig`: steps a token (patch), steps a window (context_length).
     batch_size
         Windows a batch, over all processes; at most those there are.
     """
 
-    def __init__(self, series, schema, layout, config, batch_size, seed, options=None):
-        self.options = options or Options()
-        self.schema, self.seed, self.patch, patch = schema, seed, config.patch, config.patch
+    def __init__(self, series, encoder, spec, config, batch_size, seed):
+        self.config = config
+        self.seed, self.patch, patch = seed, config.patch, config.patch
         self.n_tokens = max(1, config.context_length // patch)  # a window
         self.continuous = torch.cat([torch.tensor([d.kind == "continuous", False])[: d.width] if d.kind == "continuous"
-                                     else torch.zeros(d.width, dtype=torch.bool) for d in layout.step * patch])  # fmt: skip
-        self.target, self.observed = tokens(series, schema, layout, patch)
-        ends = torch.tensor([d.kind == "stop" for d in layout.step * patch])
-        self.emphasis = torch.where(ends, self.options.stop_weight, 1.0)  # (patch * D,)
-        self.encoded = encode(layout.step * patch, self.target.value, self.target.repeat)
+                                     else torch.zeros(d.width, dtype=torch.bool) for d in spec.step * patch])  # fmt: skip
+        self.target, self.observed = tokens(series, encoder, spec, patch)
+        ends = torch.tensor([d.kind == "stop" for d in spec.step * patch])
+        self.emphasis = torch.where(ends, self.config.stop_weight, 1.0)  # (patch * D,)
+        self.encoded = encode(spec.step * patch, self.target.value, self.target.repeat)
         n_tokens = -(-series.lengths // patch)
         self.lengths = window_lengths(n_tokens, self.n_tokens)
         self.starts = np.cumsum(self.lengths) - self.lengths
@@ -106,7 +92,7 @@ class TokenBatches:
         first[np.cumsum(n_tokens) - n_tokens] = True
         self.first = torch.from_numpy(first)
         self.owner = np.repeat(np.arange(len(series)), n_tokens)[self.starts]
-        self.attributes = attribute_target(schema, series)
+        self.attributes = attribute_target(encoder, series)
         self.batch_size = min(batch_size, len(self.lengths))
         self.steps_per_epoch = len(self.lengths) // self.batch_size
 
@@ -121,14 +107,14 @@ class TokenBatches:
         chosen = self._order[1][position * self.batch_size : (position + 1) * self.batch_size]
         chosen = chosen[np.argsort(-self.lengths[chosen], kind="stable")]
         n_numbers = float(self.observed[self._rows(chosen)].sum())
-        if not self.options.mask_loss:
+        if not self.config.mask_loss:
             n_numbers = float(len(chosen) * self.n_tokens * self.observed.shape[1])
         step_weight = n_ranks * self._n_dims() / n_numbers
         batch = self.collate(
             chosen[rank::n_ranks], step_weight * self.emphasis, n_ranks / self.batch_size
         )
-        batch = self._filled(batch, step_weight) if self.options.padded else batch
-        return self._noisy(batch, step, rank) if self.options.noise else batch
+        batch = self._filled(batch, step_weight) if self.config.padded else batch
+        return self._noisy(batch, step, rank) if self.config.noise else batch
 
     def _n_dims(self):
         return self.observed.shape[1] // self.patch
@@ -169,7 +155,7 @@ class TokenBatches:
 
         weight = (
             _fill(batch.weight)
-            if self.options.mask_loss
+            if self.config.mask_loss
             else (step_weight * self.emphasis).expand(B * T, -1)
         )
         series = torch.arange(B).repeat_interleave(T)
@@ -182,8 +168,12 @@ class TokenBatches:
 
     def _noisy(self, batch, step, rank):
         """Return the batch with noise on what the model sees of measurements; what it must predict stays."""
-        generator = torch.Generator().manual_seed(hash((self.seed, step, rank)) % 2**63)
-        noise = torch.randn(batch.recent.shape, generator=generator) * self.options.noise
+        generator = torch.Generator().manual_seed(
+            int(
+                np.random.SeedSequence([self.seed, step, rank]).generate_state(1, np.uint64)[0] >> 1
+            )
+        )
+        noise = torch.randn(batch.recent.shape, generator=generator) * self.config.noise
         seen = self.continuous & ~batch.is_start[:, None]
         return replace(batch, recent=batch.recent + noise * seen)
 
@@ -195,23 +185,23 @@ def token_nll(model, batch):
     return loss - (attributes * batch.attribute_weight).sum() if attributes.shape[1] else loss
 
 
-def tokens(series, schema, layout, patch):
+def tokens(series, encoder, spec, patch):
     """Return (Target (n_tokens, patch * D), observed, float of that shape) of a set, series after series.
 
     The last token of a series is filled with zeros behind its end; where lengths vary, each step's last number says
     whether it ends the series.
     """
-    centre, spread = schema.levels(series)
+    centre, spread = encoder.levels(series)
     rows = series.series_index
-    z, D = schema.scaled(series, centre, spread), len(layout.step)
+    z, D = encoder.scaled(series, centre, spread), len(spec.step)
     bounds = [
-        c.edges(x) if not c.levels else (x, x)
-        for c, x in zip(schema.parts, series.values.T, strict=True)
+        c.edges(x) if not c.n_categories else (x, x)
+        for c, x in zip(encoder.parts, series.values.T, strict=True)
     ]
     lower, upper = (np.stack([b[i] for b in bounds], axis=1) for i in (0, 1))
     lower, upper = ((np.clip((y - centre[rows]) / spread[rows], -BIG, BIG)) for y in (lower, upper))
-    repeat = repeats(series) & np.array([d.repeats for d in layout.step[: series.n_features]])
-    if not schema.fixed_length:
+    repeat = repeats(series) & np.array([d.repeats for d in spec.step[: series.n_features]])
+    if not encoder.fixed_length:
         last = series.step_index == series.lengths[rows] - 1
         z, lower, upper, repeat = (np.column_stack([a, last]) for a in (z, lower, upper, repeat))
     n_tokens = -(-series.lengths // patch)

@@ -6,18 +6,14 @@ attributes that the model generates (without them the spread between series halv
 interval that rounds to them; values that pile up at a bound, the mass beyond it; exact repeats, a gate.
 """
 
-import json
 import math
-from dataclasses import asdict, astuple, dataclass, fields, replace
-from pathlib import Path
+from dataclasses import astuple, dataclass, fields, replace
 
 import numpy as np
 import pandas as pd
 import torch
 
-from tst.errors import translate_errors
-from tst.io import files
-from tst.io.untrusted import from_mapping, read_json
+from tst.io.untrusted import from_mapping
 from tst.models.attributes import known_categories
 from tst.models.transformer.heads import BIG, Target, TokenSpec, Variable
 from tst.series import DataError, Feature, SeriesSet
@@ -41,13 +37,13 @@ class FeatureEncoder:
     low: float | None = None  # bound with an atom, or 0 for what is never negative
     high: float | None = None
     repeats: bool = False
-    levels: int = 0  # of a categorical one
+    n_categories: int = 0  # of a categorical one
 
     @classmethod
     def fit(cls, x, is_repeat, categorical):
         """Return the column of the values of a training set, (n,); `is_repeat` marks exact repeats of the step before."""
         if categorical:
-            return cls(levels=int(x.max()) + 1)
+            return cls(n_categories=int(x.max()) + 1)
         whole = bool(_counts(x) and x.max() > x.min())
         positive = x[x > 0]
         skewed = (
@@ -153,21 +149,6 @@ class SeriesEncoder:
         z = made.scaled(series, *made.levels(series))
         return cls(**(made.__dict__ | {"z_low": _floats(z.min(0)), "z_high": _floats(z.max(0))}))
 
-    def save(self, folder):
-        """Write schema.json."""
-        files.write_text(json.dumps(asdict(self)), Path(folder) / "schema.json")
-
-    @classmethod
-    def load(cls, folder):
-        """Read what `save` wrote; raises DataError where it is missing or damaged."""
-        path = Path(folder) / "schema.json"
-        if not path.is_file():
-            raise DataError(
-                f"no schema at {folder}: {path.name} is missing; train the model first."
-            )
-        with translate_errors(f"the schema at {folder} is damaged", "train the model again"):
-            return cls.from_dict(read_json(path))
-
     @classmethod
     def from_dict(cls, mapping):
         """Return the schema of a mapping that JSON held."""
@@ -198,7 +179,7 @@ class SeriesEncoder:
         y = np.stack(
             [c.forward(x) for c, x in zip(self.parts, series.values.T, strict=True)], axis=1
         )
-        categorical = np.array([c.levels > 0 for c in self.parts])
+        categorical = np.array([c.n_categories > 0 for c in self.parts])
         return np.where(categorical, y, (y - centre[rows]) / spread[rows])
 
     def snap(self, z, centre, spread, features):
@@ -209,7 +190,7 @@ class SeriesEncoder:
         columns, values, snapped = self.parts, [], []
         for i, f in enumerate(features):
             column, centred, width = columns[f], centre[:, i], spread[:, i]
-            if column.levels:
+            if column.n_categories:
                 values.append(z[:, i])
                 snapped.append(z[:, i])
                 continue
@@ -321,7 +302,9 @@ def token_spec(schema, series, stop="stop"):
     """Return the `Layout` of a schema, its bins at quantiles of the training set; `stop` is the kind of the end's `Dim`."""
     z = schema.scaled(series, *schema.levels(series))
     step = [
-        Variable("categorical", c.levels) if c.levels else Variable("continuous", 0, c.repeats)
+        Variable("categorical", c.n_categories)
+        if c.n_categories
+        else Variable("continuous", 0, c.repeats)
         for c in schema.parts
     ]
     edges = [_bins(z[:, f]) for f in range(series.n_features)]

@@ -13,6 +13,7 @@ import torch
 from tst.models.batches import N_FLAGS, add_flags
 from tst.models.transformer.backbone import KVCache
 from tst.series import DataError
+from tst.training.device import best_device
 from tst.training.precision import cast, check, fastest
 
 N_SEED_STEPS = 2
@@ -105,7 +106,7 @@ def from_donors(model, donors, normaliser, max_steps, key, precision="fp32", ora
             f"{short} of the {len(donors)} donor series of '{donors.name}' have fewer than {N_SEED_STEPS} steps; "
             "leave them out: the recipe starts from 2 real steps."
         )
-    device = "cuda" if torch.cuda.is_available() else "cpu"
+    device = best_device()
     scaled, loc, scale = normaliser.normalise(donors)
     rows = torch.from_numpy(add_flags(scaled, donors.lengths))
     first = torch.from_numpy(donors.offsets[:-1])

@@ -19,7 +19,7 @@ from tst.io.untrusted import from_mapping
 
 POINTS = {"sigmoid": (torch.sigmoid, 0.0, 1.0), "tanh": (torch.tanh, -1.0, 1.0)}
 HEADS = (*POINTS, "mixture", "quantised")
-DIM, PARTS = ("kind", "levels", "repeats"), ("step", "attributes")
+DIM, PARTS = ("kind", "n_categories", "repeats"), ("step", "attributes")
 N_COMPONENTS = 5
 N_HIDDEN = 32  # hidden units a dimension
 LOG_SCALES = -7.0, 4.0
@@ -31,13 +31,13 @@ class Variable:
     """One number of a step: its kind, the levels of a categorical one, whether exact repeats have a gate."""
 
     kind: str = "continuous"  # or categorical, stop (a hazard), flags (the paper's two, by MSE, no randomness)
-    levels: int = 0
+    n_categories: int = 0
     repeats: bool = False
 
     @property
     def width(self):
         """Numbers that encode it for later dimensions and for the model's input."""
-        return {"continuous": 2, "categorical": self.levels}.get(self.kind, 0)
+        return {"continuous": 2, "categorical": self.n_categories}.get(self.kind, 0)
 
 
 @dataclass(frozen=True)
@@ -112,7 +112,7 @@ def encode(dims, value, repeat):
         if dim.kind == "continuous":
             parts.append(torch.stack([value[:, d], repeat[:, d].to(value.dtype)], dim=1))
         elif dim.kind == "categorical":
-            parts.append(F.one_hot(value[:, d].long(), dim.levels).to(value.dtype))
+            parts.append(F.one_hot(value[:, d].long(), dim.n_categories).to(value.dtype))
     return torch.cat(parts, dim=1)
 
 
@@ -151,7 +151,9 @@ class ChainHead(nn.Module):
         self.n_value = {"mixture": 3 * N_COMPONENTS, "quantised": self.edges.shape[1] - 1}.get(
             head, 1
         )
-        self.n_out = 1 + max([self.n_value, *(d.levels for d in dims)])  # first a gate: repeat, end
+        self.n_out = 1 + max(
+            [self.n_value, *(d.n_categories for d in dims)]
+        )  # first a gate: repeat, end
         before = torch.tensor(
             [[self.ends[d] - dims[d].width > e for d in range(D)] for e in range(E)]
         ).view(E, D)
@@ -219,7 +221,7 @@ class ChainHead(nn.Module):
                 columns[d] = -(torch.sigmoid(out[:, d, :2]) - flags).square().mean(1)
             elif dim.kind == "categorical":
                 columns[d] = -F.cross_entropy(
-                    out[:, d, 1 : 1 + dim.levels], target.value[:, d].long(), reduction="none"
+                    out[:, d, 1 : 1 + dim.n_categories], target.value[:, d].long(), reduction="none"
                 )
         found = torch.stack(columns, dim=1)
         if not len(self.numbers):
@@ -266,7 +268,7 @@ class ChainHead(nn.Module):
         if dim.kind == "flags":
             return (out[:, 1] >= out[:, 0]).to(out.dtype), torch.zeros_like(gate)
         if dim.kind == "categorical":
-            probabilities = torch.softmax(out[:, 1 : 1 + dim.levels], -1)
+            probabilities = torch.softmax(out[:, 1 : 1 + dim.n_categories], -1)
             return torch.multinomial(probabilities, 1, generator=generator)[:, 0].to(
                 out.dtype
             ), torch.zeros_like(gate)

@@ -9,12 +9,13 @@ from dataclasses import replace
 import numpy as np
 import torch
 
+from tst.errors import DataError
 from tst.models.transformer.backbone import KVCache
 from tst.models.transformer.batches import TokenBatches
 from tst.models.transformer.encoding import attribute_target
 from tst.models.transformer.heads import encode
 from tst.models.transformer.packing import Packing
-from tst.series import DataError
+from tst.training.device import best_device
 
 CACHE_BYTES = 2**30
 
@@ -22,11 +23,9 @@ CACHE_BYTES = 2**30
 @torch.no_grad()
 def sample(
     model,
-    schema,
     n_series,
     seed=0,
     max_steps=None,
-    key="tst",
     attributes=None,
     lengths=None,
     donors=None,
@@ -37,13 +36,9 @@ def sample(
     Parameters
     ----------
     model
-        `TST` with a layout, in evaluation mode.
-    schema
-        The `Schema` it was trained with.
+        `GenerativeTST` with its encoder; moved to the GPU where there is one, in evaluation mode.
     max_steps
         Cap of the length; default: the longest training series.
-    key
-        Name of the generator, the `model` of the result.
     attributes
         Table of n_series rows whose columns are given instead of drawn; levels are still drawn.
     lengths
@@ -58,13 +53,15 @@ def sample(
     DataError
         Where a given attribute is unknown to the model.
     """
-    device = next(model.parameters()).device
+    schema = model.encoder
+    device = best_device()
+    model.to(device).eval()
     generator = torch.Generator(device).manual_seed(seed)
     cap = int(schema.fixed_length or max_steps or schema.longest)
     cap = min(cap, max_steps or cap)
     per_series = 2 * model.config.n_layer * model.config.d_model * -(-cap // model.config.patch) * 4
     size = max(1, CACHE_BYTES // per_series)
-    drawn = draw_attributes(model, schema, n_series, generator, attributes, donors)
+    drawn = draw_attributes(model, n_series, generator, attributes, donors)
     parts = []
     for first in range(0, n_series, size):
         chosen = slice(first, first + size)
@@ -78,19 +75,20 @@ def sample(
             if prefix is None
             else torch.as_tensor(prefix[chosen], dtype=torch.float32, device=device)
         )
-        parts.append(_Decoder(model, schema, drawn[chosen], generator, begin).run(cap, stop_at))
+        parts.append(_Decoder(model, drawn[chosen], generator, begin).run(cap, stop_at))
     values, counts = np.concatenate([v for v, _ in parts]), np.concatenate([n for _, n in parts])
     return schema.to_series(
-        values, counts, drawn[:, : len(schema.categories)].long().cpu().numpy(), key
+        values, counts, drawn[:, : len(schema.categories)].long().cpu().numpy(), model.key
     )
 
 
-def draw_attributes(model, schema, n_series, generator, given=None, donors=None):
+def draw_attributes(model, n_series, generator, given=None, donors=None):
     """Return attributes as the model reads them, (n_series, n_attributes): codes, then standardised levels."""
+    schema = model.encoder
     if donors is not None:
         return attribute_target(schema, donors).value.to(generator.device)
     ones = torch.ones(n_series, 1, device=generator.device)
-    if not model.layout.attributes:
+    if not model.spec.attributes:
         return ones[:, :0]
     head = model.attribute_head
     fixed = head.begin(ones, ones[:, :0])
@@ -123,15 +121,16 @@ def _codes(schema, name, column):
 class _Decoder:
     """One batch of series on its way from the start token to the end."""
 
-    def __init__(self, model, schema, attributes, generator, prefix):
+    def __init__(self, model, attributes, generator, prefix):
+        schema = model.encoder
         self.model, self.schema, self.generator = model, schema, generator
         self.S, self.D, self.n_features = (
             model.config.patch,
-            len(model.layout.step),
+            len(model.spec.step),
             len(schema.features),
         )
         B, device = len(attributes), attributes.device
-        dims = model.layout.attributes
+        dims = model.spec.attributes
         self.conditions = (
             encode(dims, attributes, torch.zeros_like(attributes)) if dims else attributes
         )
@@ -157,10 +156,10 @@ class _Decoder:
             lengths = stop_at.clone()
         alive = torch.arange(B, device=device)
         cache = KVCache(model.config, B, -(-cap // self.S), torch.float32, device)
-        recent = torch.zeros(B, model._n_recent(), device=device)
+        recent = torch.zeros(B, model.n_recent, device=device)
         for first in range(0, cap, self.S):
             is_start = torch.full((len(alive),), first == 0, device=device)
-            h = model.advance(model.embed(recent, is_start, self.conditions), cache)
+            h = model.backbone.decode(model.embed(recent, is_start, self.conditions), cache)
             token, recent, ends = self._token(h, recent, first)
             n = min(self.S, cap - first)
             out[alive, first : first + n] = token[:, :n]
@@ -216,29 +215,31 @@ class _Decoder:
         repeat = repeat & ~torch.isnan(before)
         if self.prefix is not None and step < self.prefix.shape[1]:
             given = self.prefix[:, step, f]
-            repeat = (given == before) & self.model.layout.step[f].repeats
+            repeat = (given == before) & self.model.spec.step[f].repeats
         else:
             given = torch.where(repeat, before, value)
         column = self.schema.parts[f]
-        if column.levels:
+        if column.n_categories:
             return given, given, repeat
         y = given if column.offset is None else torch.log(column.offset + given)
         return given, (y - self.centre[:, f]) / self.spread[:, f], repeat
 
 
 @torch.no_grad()
-def log_likelihood(model, schema, series, batch_size=64):
+def log_likelihood(model, series, batch_size=64):
     """Return exact log p, nats a step in the schema's scale, of each series given its attributes, float (n_series,)."""
+    device = best_device()
+    model.to(device)
     whole = replace(model.config, context_length=int(series.lengths.max()) + model.config.patch)
-    batches = TokenBatches(series, schema, model.layout, whole, batch_size, seed=0)
+    batches = TokenBatches(series, model.encoder, model.spec, whole, batch_size, seed=0)
     order = np.argsort(-batches.lengths, kind="stable")
     found = np.empty(len(series))
     for first in range(0, len(order), batch_size):
         chosen = order[first : first + batch_size]
-        batch = batches.collate(chosen, 1.0, 1.0)
-        steps, _ = model(batch, Packing(batch.lengths))
-        total = torch.zeros(len(chosen)).index_add_(
+        batch = batches.collate(chosen, 1.0, 1.0).to(device)
+        steps, _ = model(batch, Packing(batch.lengths, device=device))
+        total = torch.zeros(len(chosen), device=device).index_add_(
             0, batch.series, (steps * batch.weight).sum(1).float()
         )
-        found[chosen] = total.numpy() / series.lengths[chosen]
+        found[chosen] = total.cpu().numpy() / series.lengths[chosen]
     return found
