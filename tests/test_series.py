@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tst.errors import DataError
-from tst.series import Feature, SeriesSet, concat, from_list, offsets
+from tst.series import Feature, SeriesSet, ceil_div, concat, from_list, offsets
 
 
 @settings(max_examples=50, deadline=None)
@@ -200,3 +200,12 @@ def test_offsets_are_sums_of_the_lengths_before(lengths):
     first_rows = offsets(np.array(lengths, dtype=np.int64))
     assert first_rows.tolist() == [sum(lengths[:k]) for k in range(len(lengths) + 1)]
     assert first_rows.dtype == np.int64
+
+
+@given(st.lists(st.integers(0, 99), min_size=1), st.integers(1, 13))
+def test_ceil_div_counts_parts(counts, size):
+    """The least number of parts that hold all; for one number and for an array."""
+    n_parts = ceil_div(np.array(counts), size)
+    assert n_parts.tolist() == [ceil_div(n, size) for n in counts]
+    assert ((n_parts - 1) * size < counts).all()
+    assert (n_parts * size >= counts).all()

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal, Self, get_args
+from typing import Any, Literal, Self, TypeVar, get_args
 
 import numpy as np
 import pandas as pd
@@ -29,21 +29,17 @@ MAX_EXACT = 2**53  # up to which float64 holds each whole number
 
 Kind = Literal["continuous", "categorical"]
 KINDS: tuple[str, ...] = get_args(Kind)
+Count = TypeVar("Count", int, np.ndarray)
 
 
 def offsets(lengths: np.ndarray) -> np.ndarray:
-    """Return the first row of each series in a flat array of all, and last the number of rows.
-
-    Parameters
-    ----------
-    lengths
-        int, shape (n_series,): rows of each series.
-
-    Returns
-    -------
-    int64, shape (n_series + 1,).
-    """
+    """Return the first row of each series in a flat array, last their number: (n_series + 1,)."""
     return np.concatenate([[0], np.cumsum(lengths)])
+
+
+def ceil_div(n: Count, size: int) -> Count:
+    """Return how many parts of a size hold n things, the last one perhaps not full."""
+    return -(-n // size)
 
 
 @dataclass(frozen=True)
@@ -184,21 +180,10 @@ class SeriesSet:
     def padded(
         self, n_steps: int | None = None, fill: float = 0.0
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Return the series as one array, filled up behind their ends.
+        """Return (values, mask), each series cut after `n_steps` or filled up with `fill`.
 
-        Parameters
-        ----------
-        n_steps
-            Steps of each padded series; longer ones are cut. The default is the longest's.
-        fill
-            Value behind the end of a series.
-
-        Returns
-        -------
-        values
-            float32, shape (n_series, n_steps, n_features).
-        mask
-            bool, shape (n_series, n_steps): True = observed.
+        Shapes are float32 (n_series, n_steps, n_features) and bool (n_series, n_steps), where True
+        means observed; `n_steps` is by default that of the longest series.
         """
         if n_steps is None:
             n_steps = int(self.lengths.max())
@@ -214,18 +199,14 @@ class SeriesSet:
         group: str | None = None,
         seed: int = 0,
     ) -> tuple[Self, Self]:
-        """Return (first, second), disjoint; the series of each keep their order.
+        """Return (first, second), disjoint; `first` holds about `fraction` of the series.
 
         Parameters
         ----------
-        fraction
-            About the share of the series that goes to the first part.
         stratify
             Attribute whose shares both parts keep. A class with one member goes to the first part.
         group
             Attribute whose values are never divided between the parts.
-        seed
-            Of the random choice.
         """
         if stratify and group:
             raise DataError("split: give 'stratify' or 'group', not both.")
@@ -275,25 +256,18 @@ class SeriesSet:
 
     def save(self, folder: Path | str) -> None:
         """Write a folder, replaced whole or not at all: .npy, parquet and JSON files; no pickle."""
+        names = ("name", "origin", "interval", "model", "label", "group")
+        meta = {
+            "format": FORMAT,
+            "sha256": self.sha256(),
+            "features": [[feature.name, feature.kind, feature.unit] for feature in self.features],
+            **{name: getattr(self, name) for name in names},
+        }
         with files.replacing_folder(folder) as part:
             np.save(part / "values.npy", self.values, allow_pickle=False)
             np.save(part / "lengths.npy", self.lengths, allow_pickle=False)
             self.attributes.to_parquet(part / "attributes.parquet")
-            (part / "meta.json").write_text(json.dumps(self._meta(), indent=1))
-
-    def _meta(self) -> dict[str, object]:
-        """Return what meta.json holds."""
-        return {
-            "format": FORMAT,
-            "sha256": self.sha256(),
-            "features": [[feature.name, feature.kind, feature.unit] for feature in self.features],
-            "name": self.name,
-            "origin": self.origin,
-            "interval": self.interval,
-            "model": self.model,
-            "label": self.label,
-            "group": self.group,
-        }
+            (part / "meta.json").write_text(json.dumps(meta, indent=1))
 
     @classmethod
     def load(cls, folder: Path | str) -> Self:
@@ -328,13 +302,7 @@ class SeriesSet:
 
 
 def concat(sets: Sequence[SeriesSet]) -> SeriesSet:
-    """Return the series of all sets as one, which the first set names.
-
-    Raises
-    ------
-    DataError
-        Where origins or features differ.
-    """
+    """Return the series of all sets, which agree in origin and features, under the first's name."""
     first = sets[0]
     for other in sets[1:]:
         if other.origin != first.origin:
@@ -423,9 +391,8 @@ def _numbers(series: SeriesSet, field: str, dtype: type[np.float32 | np.int64]) 
             with np.errstate(over="ignore", invalid="ignore"):
                 return np.ascontiguousarray(given, dtype=dtype)
     except (TypeError, ValueError, OverflowError) as error:
-        raise DataError(
-            f"{where}: {field} are no array of numbers ({short_message(error)})."
-        ) from None
+        reason = short_message(error)
+        raise DataError(f"{where}: {field} are no array of numbers ({reason}).") from None
     expected = "whole numbers" if dtype is np.int64 else "numbers"
     raise DataError(f"{where}: {field} hold {given.dtype}, not {expected}; convert them first.")
 
