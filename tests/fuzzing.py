@@ -10,7 +10,7 @@ from collections import defaultdict
 
 from hypothesis import strategies as st
 
-from tst.errors import LONGEST
+from tst.errors import MAX_SENTENCE
 from tst.io import weights
 from tst.series import DataError
 
@@ -55,7 +55,7 @@ TOKENS = [
 def sentence(error):
     """Check that an error is one sentence, and return it without its numbers and names, its shape."""
     text = str(error)
-    assert text.endswith(".") and len(text) <= LONGEST, text
+    assert text.endswith(".") and len(text) <= MAX_SENTENCE, text
     assert text.isprintable() and "Traceback" not in text, text
     return re.sub(r"'[^']*'|\"[^\"]*\"|/\S+|\(.*\)|[\d.,]+|\[.*\]", "_", text)[:80]
 

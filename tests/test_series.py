@@ -7,7 +7,8 @@ from helpers import distinct_series
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tst.series import DataError, Feature, SeriesSet, concat, from_list
+from tst.errors import DataError
+from tst.series import Feature, SeriesSet, ceil_div, concat, from_list, offsets
 
 
 @settings(max_examples=50, deadline=None)
@@ -60,7 +61,7 @@ def test_a_damaged_folder_is_named(tmp_path, name, damage):
     path = tmp_path / "toy" / name
     content = path.read_bytes()
     path.unlink() if damage == "missing" else path.write_bytes(content[: len(content) // 2])
-    with pytest.raises(DataError, match="run 01-data"):
+    with pytest.raises(DataError, match="SeriesSet.save"):
         SeriesSet.load(tmp_path / "toy")
 
 
@@ -191,3 +192,20 @@ def test_step_index_counts_within_each_series():
     )
     assert made.step_index.tolist() == [0, 1, 2, 0, 0, 1]
     np.testing.assert_array_equal(made.offsets[made.series_index] + made.step_index, np.arange(6))
+
+
+@given(st.lists(st.integers(0, 7), max_size=12))
+def test_offsets_are_sums_of_the_lengths_before(lengths):
+    """Entry k is the number of rows of the first k series, the last one that of all."""
+    first_rows = offsets(np.array(lengths, dtype=np.int64))
+    assert first_rows.tolist() == [sum(lengths[:k]) for k in range(len(lengths) + 1)]
+    assert first_rows.dtype == np.int64
+
+
+@given(st.lists(st.integers(0, 99), min_size=1), st.integers(1, 13))
+def test_ceil_div_counts_parts(counts, size):
+    """The least number of parts that hold all; for one number and for an array."""
+    n_parts = ceil_div(np.array(counts), size)
+    assert n_parts.tolist() == [ceil_div(n, size) for n in counts]
+    assert ((n_parts - 1) * size < counts).all()
+    assert (n_parts * size >= counts).all()

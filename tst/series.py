@@ -1,8 +1,9 @@
 """SeriesSet: the one type that travels from a raw file to a verdict.
 
-A set of multivariate series of unequal length ("ragged"), stored as one flat array and the lengths, never padded on
-disk, with what does not change in time (attributes), where the data came from (origin) and who made it (model).
-Real and synthetic series are the same type, so that every metric and every downstream task takes two of them.
+A set of multivariate series of unequal length ("ragged"), stored as one flat array and the lengths,
+never padded on disk, with what does not change in time (attributes), where the data came from
+(origin) and who made it (model). Real and synthetic series are the same type, so that every metric
+and every downstream task takes two of them.
 """
 
 import hashlib
@@ -11,18 +12,34 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Literal, Self, TypeVar, get_args
 
 import numpy as np
 import pandas as pd
 from sklearn.model_selection import GroupShuffleSplit, train_test_split
 
-from tst import series_checks
-from tst.errors import DataError, translate_errors
+from tst.errors import DataError, short_message, translate_errors
 from tst.io import files, untrusted
+from tst.vocabulary import ORIGINS
 
-ORIGINS, FORMAT = series_checks.ORIGINS, "seriesset-1"
+FORMAT = "seriesset-1"
 FILES = ("meta.json", "values.npy", "lengths.npy", "attributes.parquet")
+AGAIN = "write it again with SeriesSet.save"
+MAX_EXACT = 2**53  # up to which float64 holds each whole number
+
+Kind = Literal["continuous", "categorical"]
+KINDS: tuple[str, ...] = get_args(Kind)
+Count = TypeVar("Count", int, np.ndarray)
+
+
+def offsets(lengths: np.ndarray) -> np.ndarray:
+    """Return the first row of each series in a flat array, last their number: (n_series + 1,)."""
+    return np.concatenate([[0], np.cumsum(lengths)])
+
+
+def ceil_div(n: Count, size: int) -> Count:
+    """Return how many parts of a size hold n things, the last one perhaps not full."""
+    return -(-n // size)
 
 
 @dataclass(frozen=True)
@@ -30,7 +47,7 @@ class Feature:
     """A measurement that changes in time: its name, kind (continuous or categorical) and unit."""
 
     name: str
-    kind: str = "continuous"
+    kind: Kind = "continuous"
     unit: str = ""
 
 
@@ -41,7 +58,7 @@ class SeriesSet:
     Parameters
     ----------
     name
-        Dataset key: gcut, wwt, borg2019, gcut2011, or the user's own.
+        Key of the data set.
     values
         float32, shape (sum of lengths, n_features): the series one after another. Finite.
     lengths
@@ -49,10 +66,11 @@ class SeriesSet:
     features
         One `Feature` a column of `values`.
     attributes
-        DataFrame of n_series rows. Columns of categorical dtype describe a series and may be modelled
-        (domain, end_event); other columns only identify it (page, job).
+        DataFrame of n_series rows. Columns of categorical dtype describe a series and may be
+        modelled (domain, end_event); other columns only identify it (page, job).
     origin
-        original, subset or simulated: what the values, or the data a generator was trained on, go back to.
+        A key of `tst.vocabulary.ORIGINS`: what the values, or the data that a generator was
+        trained on, go back to.
     interval
         Time between two steps, as pandas spells it ("5min", "1D").
     model
@@ -80,13 +98,13 @@ class SeriesSet:
     group: str | None = None
 
     def __post_init__(self) -> None:
-        series_checks.check_facts(self)
+        _check_facts(self)
         object.__setattr__(self, "features", tuple(self.features))
-        object.__setattr__(self, "values", series_checks.numbers(self, "values", np.float32))
-        object.__setattr__(self, "lengths", series_checks.numbers(self, "lengths", np.int64))
+        object.__setattr__(self, "values", _numbers(self, "values", np.float32))
+        object.__setattr__(self, "lengths", _numbers(self, "lengths", np.int64))
         object.__setattr__(self, "attributes", self.attributes.reset_index(drop=True))
-        series_checks.check_shapes(self)
-        series_checks.check_values(self)
+        _check_shapes(self)
+        _check_values(self)
 
     def __len__(self) -> int:
         return len(self.lengths)
@@ -98,14 +116,15 @@ class SeriesSet:
 
     def __repr__(self) -> str:
         return (
-            f"SeriesSet({self.name}, {self.origin}, {self.model}: {len(self):,} series of {self.lengths.min()}"
-            f"..{self.lengths.max()} steps, {self.n_features} features, every {self.interval})"
+            f"SeriesSet({self.name}, {self.origin}, {self.model}: {len(self):,} series of "
+            f"{self.lengths.min()}..{self.lengths.max()} steps, {self.n_features} features, "
+            f"every {self.interval})"
         )
 
     @cached_property
     def offsets(self) -> np.ndarray:
-        """First row in `values` of each series, and behind the last their number, shape (n_series + 1,)."""
-        return np.concatenate([[0], np.cumsum(self.lengths)])
+        """First row in `values` of each series, and last their number: int64 (n_series + 1,)."""
+        return offsets(self.lengths)
 
     @property
     def n_features(self) -> int:
@@ -115,7 +134,7 @@ class SeriesSet:
     @property
     def feature_names(self) -> list[str]:
         """Names of the measurements, in the order of the columns of `values`."""
-        return [f.name for f in self.features]
+        return [feature.name for feature in self.features]
 
     @property
     def labels(self) -> np.ndarray:
@@ -128,22 +147,21 @@ class SeriesSet:
 
     @property
     def series_index(self) -> np.ndarray:
-        """Number of the series that each row of `values` belongs to, shape (sum of lengths,)."""
+        """Number of the series that each row of `values` belongs to: int64 (sum of lengths,)."""
         return np.repeat(np.arange(len(self)), self.lengths)
 
     @property
     def step_index(self) -> np.ndarray:
-        """Step within its series, from 0, of each row of `values`, shape (sum of lengths,)."""
+        """Step within its series, from 0, of each row of `values`: int64 (sum of lengths,)."""
         return np.arange(len(self.values)) - np.repeat(self.offsets[:-1], self.lengths)
 
     def take(self, indices: Sequence[int] | np.ndarray) -> Self:
         """Return the series at `indices`, in that order; repeats are allowed."""
         indices = np.asarray(indices, dtype=np.int64)
         lengths = self.lengths[indices]
-        starts = np.repeat(
-            self.offsets[indices] - np.concatenate([[0], np.cumsum(lengths)[:-1]]), lengths
-        )
-        rows = starts + np.arange(lengths.sum())
+        # A row of the result lies this far from its row in `values`.
+        distance = self.offsets[indices] - offsets(lengths)[:-1]  # (n_taken,)
+        rows = np.repeat(distance, lengths) + np.arange(lengths.sum())
         return replace(
             self,
             values=self.values[rows],
@@ -162,12 +180,14 @@ class SeriesSet:
     def padded(
         self, n_steps: int | None = None, fill: float = 0.0
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Return (values, mask): float32 (n_series, n_steps, n_features) and bool (n_series, n_steps), True = observed.
+        """Return (values, mask), each series cut after `n_steps` or filled up with `fill`.
 
-        Series longer than `n_steps` (default: the longest) are cut.
+        Shapes are float32 (n_series, n_steps, n_features) and bool (n_series, n_steps), where True
+        means observed; `n_steps` is by default that of the longest series.
         """
-        n_steps = int(self.lengths.max()) if n_steps is None else n_steps
-        mask = np.arange(n_steps) < self.lengths[:, None]
+        if n_steps is None:
+            n_steps = int(self.lengths.max())
+        mask = np.arange(n_steps) < self.lengths[:, None]  # (n_series, n_steps)
         values = np.full((len(self), n_steps, self.n_features), fill, dtype=np.float32)
         values[mask] = self.head(n_steps).values
         return values, mask
@@ -203,6 +223,7 @@ class SeriesSet:
     def _split_indices(
         self, fraction: float, stratify: str | None, group: str | None, seed: int
     ) -> tuple[np.ndarray, np.ndarray]:
+        """Return the numbers of the series of both parts, in no order."""
         everything = np.arange(len(self))
         if len(self) < 2:
             raise DataError(
@@ -219,12 +240,12 @@ class SeriesSet:
         if not stratify:
             return train_test_split(everything, train_size=fraction, random_state=seed)
         classes = self.attributes[stratify].astype(str)
-        alone = everything[classes.map(classes.value_counts()) < 2]
-        rest = np.setdiff1d(everything, alone)
+        single = everything[classes.map(classes.value_counts()) < 2]  # alone in their class
+        others = np.setdiff1d(everything, single)
         first, second = train_test_split(
-            rest, train_size=fraction, random_state=seed, stratify=classes[rest]
+            others, train_size=fraction, random_state=seed, stratify=classes[others]
         )
-        return np.concatenate([first, alone]), second
+        return np.concatenate([first, single]), second
 
     def sha256(self) -> str:
         """Return the fingerprint of values, lengths and attributes."""
@@ -234,58 +255,60 @@ class SeriesSet:
         return digest.hexdigest()
 
     def save(self, folder: Path | str) -> None:
-        """Write to `folder`, replaced whole or not at all: .npy arrays, a parquet table, a JSON sidecar; no pickle."""
+        """Write a folder, replaced whole or not at all: .npy, parquet and JSON files; no pickle."""
+        names = ("name", "origin", "interval", "model", "label", "group")
+        meta = {
+            "format": FORMAT,
+            "sha256": self.sha256(),
+            "features": [[feature.name, feature.kind, feature.unit] for feature in self.features],
+            **{name: getattr(self, name) for name in names},
+        }
         with files.replacing_folder(folder) as part:
             np.save(part / "values.npy", self.values, allow_pickle=False)
             np.save(part / "lengths.npy", self.lengths, allow_pickle=False)
             self.attributes.to_parquet(part / "attributes.parquet")
-            (part / "meta.json").write_text(json.dumps(self._meta(), indent=1))
-
-    def _meta(self) -> dict[str, object]:
-        scalars = {
-            k: getattr(self, k) for k in ("name", "origin", "interval", "model", "label", "group")
-        }
-        features = [[f.name, f.kind, f.unit] for f in self.features]
-        return {"format": FORMAT, "sha256": self.sha256(), "features": features, **scalars}
+            (part / "meta.json").write_text(json.dumps(meta, indent=1))
 
     @classmethod
     def load(cls, folder: Path | str) -> Self:
         """Read what `save` wrote; raises DataError where it is missing or damaged."""
         folder = Path(folder)
-        missing = [name for name in FILES if not (folder / name).is_file()]
-        if missing:
-            raise DataError(
-                f"no series set at {folder}: {missing[0]} is missing; run 01-data first."
-            )
-        with translate_errors(f"the series set at {folder} is damaged", "run 01-data again"):
-            meta = untrusted.read_json(folder / "meta.json")
-            form, digest = meta.pop("format"), meta.pop("sha256")
-            if form != FORMAT:
+        for name in FILES:
+            if not (folder / name).is_file():
                 raise DataError(
-                    f"the series set at {folder} has format '{form}', this version reads '{FORMAT}'."
+                    f"no series set at {folder}: {name} is missing; write it with SeriesSet.save."
                 )
-            arrays = {
-                name: untrusted.read_array(folder / f"{name}.npy") for name in ("values", "lengths")
-            }
-            attributes = untrusted.read_parquet(folder / "attributes.parquet", "run 01-data again")
+        with translate_errors(f"the series set at {folder} is damaged", AGAIN):
+            meta = untrusted.read_json(folder / "meta.json")
+            data_format = meta.pop("format")
+            checksum = meta.pop("sha256")
+            if data_format != FORMAT:
+                raise DataError(
+                    f"the series set at {folder} has format '{data_format}', "
+                    f"this version reads '{FORMAT}'."
+                )
+            values = untrusted.read_array(folder / "values.npy")
+            lengths = untrusted.read_array(folder / "lengths.npy")
+            attributes = untrusted.read_parquet(folder / "attributes.parquet", AGAIN)
             if attributes.columns.empty:  # parquet keeps no number of rows without columns
-                attributes = pd.DataFrame(index=range(len(arrays["lengths"])))
-            features = [Feature(*f) for f in meta.pop("features")]
-            loaded = cls(**arrays, features=features, attributes=attributes, **meta)
-        if loaded.sha256() != digest:
-            raise DataError(
-                f"the series set at {folder} does not match its checksum; run 01-data again."
+                attributes = pd.DataFrame(index=range(len(lengths)))
+            features = [Feature(*parts) for parts in meta.pop("features")]
+            loaded = cls(
+                values=values, lengths=lengths, features=features, attributes=attributes, **meta
             )
+        if loaded.sha256() != checksum:
+            raise DataError(f"the series set at {folder} does not match its checksum; {AGAIN}.")
         return loaded
 
 
 def concat(sets: Sequence[SeriesSet]) -> SeriesSet:
-    """Return the series of all `sets` as one set; origins and features must agree, the first set names the result."""
+    """Return the series of all sets, which agree in origin and features, under the first's name."""
     first = sets[0]
     for other in sets[1:]:
         if other.origin != first.origin:
             raise DataError(
-                f"will not mix {first.origin} and {other.origin} series of '{first.name}' in one set."
+                f"will not mix {first.origin} and {other.origin} series of '{first.name}' "
+                "in one set."
             )
         if other.feature_names != first.feature_names:
             raise DataError(
@@ -293,27 +316,122 @@ def concat(sets: Sequence[SeriesSet]) -> SeriesSet:
             )
     return replace(
         first,
-        values=np.concatenate([s.values for s in sets]),
-        lengths=np.concatenate([s.lengths for s in sets]),
-        attributes=_concat_frames([s.attributes for s in sets]),
-    )
-
-
-def from_list(arrays: Sequence[np.ndarray], **fields: Any) -> SeriesSet:
-    """Return a SeriesSet from a list of arrays of shape (length, n_features); other fields as in `SeriesSet`."""
-    if not len(arrays):
-        raise DataError(
-            f"series set '{fields.get('name', '')}' is empty: give at least one series."
-        )
-    return SeriesSet(
-        values=np.concatenate(arrays), lengths=np.array([len(a) for a in arrays]), **fields
+        values=np.concatenate([one.values for one in sets]),
+        lengths=np.concatenate([one.lengths for one in sets]),
+        attributes=_concat_frames([one.attributes for one in sets]),
     )
 
 
 def _concat_frames(frames: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    """Return the rows of all frames; columns that are categorical in all of them stay so."""
     columns = list(frames[0])
-    merged = pd.concat([f[columns] for f in frames], ignore_index=True)
+    joined = pd.concat([frame[columns] for frame in frames], ignore_index=True)
     for column in columns:
-        if all(isinstance(f[column].dtype, pd.CategoricalDtype) for f in frames):
-            merged[column] = pd.api.types.union_categoricals([f[column] for f in frames])
-    return merged
+        parts = [frame[column] for frame in frames]
+        if all(isinstance(part.dtype, pd.CategoricalDtype) for part in parts):
+            joined[column] = pd.api.types.union_categoricals(parts)
+    return joined
+
+
+def from_list(arrays: Sequence[np.ndarray], **fields: Any) -> SeriesSet:
+    """Return a SeriesSet of arrays of shape (length, n_features); fields as in `SeriesSet`."""
+    if not len(arrays):
+        name = fields.get("name", "")
+        raise DataError(f"series set '{name}' is empty: give at least one series.")
+    lengths = np.array([len(array) for array in arrays])
+    return SeriesSet(values=np.concatenate(arrays), lengths=lengths, **fields)
+
+
+def _check_facts(series: SeriesSet) -> None:
+    """Raise DataError where a name is no text, or attributes, features or a role are unfit."""
+    where = f"series set '{series.name}'"
+    for field in ("name", "origin", "interval", "model"):
+        text = getattr(series, field)
+        if not isinstance(text, str):
+            raise DataError(f"{where}: {field} is {repr(text)[:40]}; give a text.")
+    if not isinstance(series.attributes, pd.DataFrame) or not series.attributes.columns.is_unique:
+        raise DataError(
+            f"{where}: attributes must be a DataFrame with distinct columns; "
+            "rename what stands twice."
+        )
+    features = series.features if isinstance(series.features, list | tuple) else []
+    texts = [getattr(f, part, None) for f in features for part in ("name", "kind", "unit")]
+    if not texts or not all(isinstance(text, str) for text in texts):
+        raise DataError(
+            f"{where}: each of the features needs a name, a kind and a unit as text; "
+            "give one or more."
+        )
+    if series.origin not in ORIGINS:
+        raise DataError(
+            f"{where}: unknown origin '{series.origin}'; use one of {', '.join(ORIGINS)}."
+        )
+    if any(feature.kind not in KINDS for feature in features):
+        raise DataError(f"{where}: a feature's kind must be one of {', '.join(KINDS)}.")
+    for role in ("label", "group"):
+        column = getattr(series, role)
+        if column is None:
+            continue
+        if not isinstance(column, str) or column not in series.attributes:
+            known = ", ".join(map(str, series.attributes))[:100] or "none"
+            raise DataError(
+                f"{where}: {role} '{str(column)[:40]}' is not among the attributes: {known}."
+            )
+
+
+def _numbers(series: SeriesSet, field: str, dtype: type[np.float32 | np.int64]) -> np.ndarray:
+    """Return a field as a contiguous array of a dtype; raises DataError where it does not fit."""
+    where = f"series set '{series.name}'"
+    try:
+        given = np.asarray(getattr(series, field))
+        fits = given.size == 0 or given.dtype.kind in "fiub"
+        if fits and dtype is np.int64 and given.dtype.kind in "fu":
+            is_whole = (given == np.round(given)) & (np.abs(given) < MAX_EXACT)
+            fits = bool(is_whole.all())
+        if fits:
+            with np.errstate(over="ignore", invalid="ignore"):
+                return np.ascontiguousarray(given, dtype=dtype)
+    except (TypeError, ValueError, OverflowError) as error:
+        reason = short_message(error)
+        raise DataError(f"{where}: {field} are no array of numbers ({reason}).") from None
+    expected = "whole numbers" if dtype is np.int64 else "numbers"
+    raise DataError(f"{where}: {field} hold {given.dtype}, not {expected}; convert them first.")
+
+
+def _check_shapes(series: SeriesSet) -> None:
+    """Raise DataError where values, lengths, features and attributes do not fit each other."""
+    where = f"series set '{series.name}'"
+    lengths = series.lengths
+    if lengths.ndim != 1 or len(lengths) == 0:
+        raise DataError(f"{where} is empty: give at least one series.")
+    if lengths.min() < 1:
+        raise DataError(
+            f"{where}: series {lengths.argmin()} has no steps; drop empty series first."
+        )
+    # Large lengths, as a hostile file claims, are added as Python's integers, which do not wrap.
+    exact = lengths.astype(object) if lengths.max() > MAX_EXACT else lengths
+    shape = (int(exact.sum()), len(series.features))
+    if series.values.shape != shape:
+        raise DataError(
+            f"{where}: values have shape {series.values.shape}, "
+            f"lengths and features ask for {shape}."
+        )
+    if len(series.attributes) != len(lengths):
+        raise DataError(
+            f"{where}: {len(series.attributes)} rows of attributes for {len(lengths)} series."
+        )
+    names = series.feature_names
+    if len(set(names)) != len(names):
+        raise DataError(f"{where}: a feature name stands twice; rename one of {names}.")
+
+
+def _check_values(series: SeriesSet) -> None:
+    """Raise DataError where a value is missing or infinite."""
+    is_bad = ~np.isfinite(series.values)
+    if is_bad.any():
+        row, column = np.argwhere(is_bad)[0]
+        index = int(np.searchsorted(series.offsets, row, side="right") - 1)
+        raise DataError(
+            f"series set '{series.name}': feature '{series.features[column].name}' "
+            f"of series {index} has a missing or infinite value "
+            f"at step {row - series.offsets[index]}; drop or fill it first."
+        )

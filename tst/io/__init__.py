@@ -1,1 +1,1 @@
-"""Files on disk: written whole or not at all, read without trust, and the closure of the code that decides a result."""
+"""Files: written whole or not at all, read without trust; and which code decides a result."""

@@ -1,6 +1,7 @@
-"""Files and folders that appear whole or not at all: written beside their target, synced to the disk, then renamed.
+"""Files and folders that appear whole or not at all: written beside the target, synced, renamed.
 
-Whoever is killed in between leaves `.NAME.part` or `.NAME.old`, which nothing reads and the next write clears away.
+A process killed in between leaves `.NAME.part` or `.NAME.old`, which nothing reads and which the
+next write removes. What a person can mend (a full disk, a missing permission) raises WriteError.
 """
 
 import contextlib
@@ -10,15 +11,17 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-REASONS: dict[int | None, str] = {
+NOT_ALLOWED = "you may not write there: change the folder's permissions, or work in another folder"
+NOT_A_FOLDER = "a part of this path is a file, not a folder: move it away"
+REASONS: dict[int | None, str] = {  # errno: why a write failed, and what to do
     errno.ENOSPC: "the disk is full: free some space",
     errno.EDQUOT: "the disk quota is used up: free some space",
     errno.EFBIG: "the file would be larger than is allowed here: raise the limit (ulimit -f)",
     errno.EROFS: "the disk is read-only: mount it writable, or work in another folder",
-    errno.EACCES: "you may not write there: change the folder's permissions, or work in another folder",
-    errno.EPERM: "you may not write there: change the folder's permissions, or work in another folder",
-    errno.ENOTDIR: "a part of this path is a file, not a folder: move it away",
-    errno.EEXIST: "a part of this path is a file, not a folder: move it away",
+    errno.EACCES: NOT_ALLOWED,
+    errno.EPERM: NOT_ALLOWED,
+    errno.ENOTDIR: NOT_A_FOLDER,
+    errno.EEXIST: NOT_A_FOLDER,
     errno.EIO: "the disk reports an error: check it",
 }
 
@@ -29,16 +32,17 @@ class WriteError(OSError):
 
 @contextlib.contextmanager
 def replacing(path: Path | str) -> Iterator[Path]:
-    """Give the path of a temporary file; after the block it stands at `path`, or, where the block failed, is gone.
+    """Give a temporary path, which is renamed to `path` after the block, or deleted if it fails.
 
     Raises
     ------
     WriteError
-        Where the disk is full or read-only, or permission is lacking; what stood at `path` before still stands there.
+        Where the disk is full or read-only, or permission is lacking; what stood at `path` before
+        still stands there.
     """
     path = Path(path)
     part = path.with_name(f".{path.name}.part")
-    with explained(path):
+    with translate_write_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
             yield part
@@ -52,13 +56,13 @@ def replacing(path: Path | str) -> Iterator[Path]:
 
 @contextlib.contextmanager
 def replacing_folder(folder: Path | str) -> Iterator[Path]:
-    """Give a temporary folder, empty; after the block it stands at `folder`. Raises as `replacing` does.
+    """Give an empty temporary folder, which replaces `folder` after the block; raises WriteError.
 
-    What stood there goes last; killed between the two renames, a run leaves the old one as `.NAME.old` and no new one.
+    A process killed between the two renames leaves the old folder as `.NAME.old` and no new one.
     """
     folder = Path(folder)
     part = folder.with_name(f".{folder.name}.part")
-    with explained(folder):
+    with translate_write_errors(folder):
         shutil.rmtree(part, ignore_errors=True)
         part.mkdir(parents=True)
         try:
@@ -69,7 +73,7 @@ def replacing_folder(folder: Path | str) -> Iterator[Path]:
 
 
 def put(part: Path, folder: Path) -> None:
-    """Sync a folder and all in it, and put it in the place of another, which goes last."""
+    """Sync the folder `part` to the disk and rename it to `folder`; the old one is deleted last."""
     old = folder.with_name(f".{folder.name}.old")
     for path in [*part.rglob("*"), part]:
         _sync(path)
@@ -82,34 +86,39 @@ def put(part: Path, folder: Path) -> None:
 
 
 def write_text(text: str, path: Path | str) -> None:
-    """Write a text file, UTF-8, whole or not at all; raises as `replacing` does."""
+    """Write a UTF-8 text file, whole or not at all; raises WriteError as `replacing` does."""
     with replacing(path) as part:
         part.write_text(text, encoding="utf-8")
 
 
 @contextlib.contextmanager
-def explained(path: Path | str) -> Iterator[None]:
-    """Raise WriteError in the place of an error whose reason a person can do something about."""
+def translate_write_errors(path: Path | str) -> Iterator[None]:
+    """Raise a WriteError about `path` for each error of the block that REASONS knows."""
     try:
         yield
     except WriteError:
         raise
     except (OSError, RuntimeError) as error:
-        if (why := REASONS.get(_number(error))) is None:
+        reason = REASONS.get(_error_number(error))
+        if reason is None:
             raise
-        text = (
-            f"cannot write {path}: {why}, then run the same command again; it goes on where it was."
-        )
-        raise WriteError(text) from None
+        raise WriteError(
+            f"cannot write {path}: {reason}, then run the same command again; "
+            "it goes on where it was."
+        ) from None
 
 
-def _number(error: Exception) -> int | None:
-    """Return the system's number of an error; the writers of numpy and torch do not tell it."""
-    short = "requested and" in str(error) or "inline_container" in str(error)
-    return errno.ENOSPC if short else getattr(error, "errno", None)
+def _error_number(error: Exception) -> int | None:
+    """Return the errno of an error; where numpy and torch withhold it, that of a full disk."""
+    text = str(error)
+    # numpy: "N requested and M written"; torch: an assertion of its zip writer, inline_container.
+    if "requested and" in text or "inline_container" in text:
+        return errno.ENOSPC
+    return getattr(error, "errno", None)
 
 
 def _sync(path: Path) -> None:
+    """Force what was written to a file or folder onto the disk."""
     handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)

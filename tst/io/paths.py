@@ -1,8 +1,8 @@
-"""Where things live. The only module that reads environment variables.
+"""Where the study's files live. The only module that reads environment variables.
 
-`TST_DATA` names the folder of raw data (default `data/` beside this package; never written to by a notebook).
-Results go to `results/<profile>/`, or to `results/<profile>-simulated/` when no real data was found, so that a run on
-simulated data never overwrites what was made from real data.
+`TST_DATA` names the folder of raw data (default `data/` beside this package); no notebook writes to
+it. Results go to `results/<profile>/`, or to `results/<profile>-simulated/` where no real data was
+found, so that a run on simulated data never overwrites what was made from real data.
 """
 
 import os
@@ -23,7 +23,7 @@ def has_real_data() -> bool:
 
 
 def results_dir(profile: str) -> Path:
-    """Return the folder that a profile's notebooks, tables, figures and artifacts are written to."""
+    """Return the folder that a profile's notebooks, tables, figures and artifacts go to."""
     if profile == "smoke" or has_real_data():
         return ROOT / "results" / profile
     return ROOT / "results" / f"{profile}-simulated"

@@ -1,19 +1,34 @@
-"""Reads files that may be damaged or hostile: JSON, YAML, .npy, .npz, gzip, CSV, Parquet. Nothing here runs code.
+"""Reads files that may be damaged or hostile: JSON, YAML, .npy, .npz, gzip, CSV and Parquet.
 
-A header may lie. What it claims is compared with what the file can hold before memory is asked for, and what would
-inflate beyond `room()` is refused before it is inflated, or while it is, in bounded memory.
+No code in a file is run. A header may lie: the size that it claims is compared with what the file
+can hold before memory is allocated, and what would inflate beyond `room()` is refused before it is
+inflated, or while it is, in bounded memory.
 """
 
 import gzip
 import json
 import math
 import os
+import types
 import zipfile
-from dataclasses import MISSING, fields
+from collections.abc import Iterable, Mapping
+from dataclasses import MISSING, Field, fields, is_dataclass
 from pathlib import Path
-from typing import get_args
+from typing import (
+    IO,
+    Any,
+    ClassVar,
+    Literal,
+    Protocol,
+    TypeVar,
+    Union,
+    get_args,
+    get_origin,
+    get_type_hints,
+)
 
 import numpy as np
+import pandas as pd
 import psutil
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -22,104 +37,196 @@ import yaml
 from tst.errors import DataError, translate_errors
 
 GIB = 2**30
-MOST = (
-    16 * GIB
-)  # bytes that a file may inflate to; the paper's GCUT (50,000 x 2,500 x 9 in float64) has 9 GiB
-MAX_JSON, MAX_YAML, DEPTH = 64 * 2**20, 2**18, 50  # bytes, bytes, lists within lists
-DEFLATE = 1032  # times that deflate can shrink a file at most
-NUMBERS = "fiub"  # kinds of dtype
-CHUNK = 2**20
+# Bytes that a file may inflate to; the paper's GCUT (50,000 x 2,500 x 9 in float64) takes 9 GiB.
+MAX_INFLATED = 16 * GIB
+MAX_JSON = 64 * 2**20  # bytes
+MAX_YAML = 2**18  # bytes
+MAX_DEPTH = 50  # lists within lists in a YAML
+MAX_DEFLATE = 1032  # times that deflate can shrink a file at most (zlib's documentation)
+NUMBER_KINDS = "fiub"  # kinds of numpy's dtypes: float, signed, unsigned, bool
+TEXT_KINDS = "US"
+CHUNK = 2**20  # bytes read at once
+CELL = 8  # bytes that a value takes in a DataFrame
 
 
-def room():
-    """Return how many bytes a file may inflate to here: half of the free memory, at most `MOST`."""
-    return min(MOST, psutil.virtual_memory().available // 2)
+class DataclassInstance(Protocol):
+    """Any object of a dataclass."""
+
+    __dataclass_fields__: ClassVar[dict[str, Field[Any]]]
 
 
-def check_room(n_bytes, path):
+D = TypeVar("D", bound=DataclassInstance)
+
+
+def room() -> int:
+    """Return how many bytes a file may inflate to: half the free memory, at most MAX_INFLATED."""
+    return min(MAX_INFLATED, psutil.virtual_memory().available // 2)
+
+
+def check_room(n_bytes: float, path: Path | str) -> None:
     """Raise DataError where a file would take more than `room()`."""
     if n_bytes > room():
         raise DataError(
-            f"{path} would inflate to {n_bytes / GIB:.3g} GiB, above the limit of {room() / GIB:.3g} "
-            "(half of the free memory, at most 16): give a smaller file."
+            f"{path} would inflate to {n_bytes / GIB:.3g} GiB, above the limit of "
+            f"{room() / GIB:.3g} (half of the free memory, at most 16): give a smaller file."
         )
 
 
-def text(path, most):
-    """Return a small file's text."""
-    if os.stat(path).st_size > most:
+def read_text(path: Path | str, max_bytes: int) -> str:
+    """Return the text of a small UTF-8 file; raises DataError where it is a large one."""
+    if os.stat(path).st_size > max_bytes:
         raise DataError(
-            f"{path} has more than {most // 1024:,} KiB, too much for a description: give the right file."
+            f"{path} has more than {max_bytes // 1024:,} KiB, too much for a description: "
+            "give the right file."
         )
     return Path(path).read_text(encoding="utf-8")
 
 
-def read_json(path):
+def read_json(path: Path | str) -> dict[str, Any]:
     """Return the mapping that a JSON file holds."""
-    found = json.loads(text(path, MAX_JSON))
-    if not isinstance(found, dict):
+    content = json.loads(read_text(path, MAX_JSON))
+    if not isinstance(content, dict):
         raise DataError(f"{path} holds no JSON object: give the file that was written with it.")
-    return found
+    return content
 
 
-def read_yaml(path, remedy="correct it"):
-    """Return what a YAML file holds; raises DataError where it is none, or has aliases, which a small file can nest."""
+def read_yaml(path: Path | str, remedy: str = "correct it") -> Any:
+    """Return what a YAML file holds.
+
+    Raises
+    ------
+    DataError
+        Where it is no YAML, nests too deep, or has aliases, by which a small file holds much.
+    """
     try:
-        content = text(path, MAX_YAML)
+        content = read_text(path, MAX_YAML)
         _check_events(yaml.parse(content, yaml.SafeLoader), path)
         return yaml.safe_load(content)
     except DataError:
         raise
-    except (
-        Exception
-    ) as error:  # beside YAMLError, ValueError of a date, KeyError of a truth value, RecursionError
-        first = (str(error).splitlines() or [type(error).__name__])[0]
-        raise DataError(f"{path} is no YAML ({first[:100]}): {remedy}.") from None
+    # Beside YAMLError: ValueError of a date, KeyError of a truth value, RecursionError.
+    except Exception as error:
+        lines = str(error).splitlines() or [type(error).__name__]
+        raise DataError(f"{path} is no YAML ({lines[0][:100]}): {remedy}.") from None
 
 
-def _check_events(events, path):
-    """Raise DataError where a YAML has an alias, or lists within lists without an end, which take time without one."""
+def _check_events(events: Iterable[yaml.Event], path: Path | str) -> None:
+    """Raise DataError where a YAML has an alias or deep lists, which take time without end."""
     depth = 0
     for event in events:
-        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(
-            event, yaml.CollectionEndEvent
-        )
-        if isinstance(event, yaml.AliasEvent) or depth > DEPTH:
-            what = f"lists within lists, more than {DEPTH}" if depth > DEPTH else "an alias (*name)"
-            raise DataError(f"{path} has {what}: write the values out instead.")
+        if isinstance(event, yaml.CollectionStartEvent):
+            depth += 1
+        elif isinstance(event, yaml.CollectionEndEvent):
+            depth -= 1
+        if depth > MAX_DEPTH:
+            problem = f"lists within lists, more than {MAX_DEPTH}"
+        elif isinstance(event, yaml.AliasEvent):
+            problem = "an alias (*name)"
+        else:
+            continue
+        raise DataError(f"{path} has {problem}: write the values out instead.")
 
 
-def from_mapping(cls, mapping):
-    """Return the dataclass of a mapping that JSON held; raises ValueError for unknown or missing keys and wrong types."""
-    known = {f.name: f for f in fields(cls)}
-    unknown = sorted(map(str, set(mapping) - set(known)))
-    missing = [
-        n
-        for n, f in known.items()
-        if n not in mapping and f.default is f.default_factory is MISSING
-    ]
-    if unknown or missing:
-        word = f"an unknown '{unknown[0]}'" if unknown else f"no '{missing[0]}'"
-        raise ValueError(f"{cls.__name__} has {word}; known are {', '.join(known)}")
-    values = {
-        k: tuple(v) if known[k].type is tuple and isinstance(v, list) else v
-        for k, v in mapping.items()
-    }
-    for name, value in values.items():
-        if not _is(value, known[name].type):
-            raise ValueError(f"{cls.__name__} has {name} = {repr(value)[:40]}, of the wrong type")
+def check_keys(keys: Iterable[object], known: Iterable[str], what: str) -> None:
+    """Raise ValueError, one sentence that names the known keys, where a key is unknown."""
+    known = list(known)
+    unknown = sorted(map(str, set(keys) - set(known)))
+    if unknown:
+        raise ValueError(f"{what} has an unknown '{unknown[0]}'; known are {', '.join(known)}.")
+
+
+def from_mapping(cls: type[D], mapping: Mapping[str, Any], what: str | None = None) -> D:
+    """Return the dataclass that a mapping from JSON or YAML describes.
+
+    Lists become tuples and mappings become dataclasses where a field's annotation asks for them.
+
+    Parameters
+    ----------
+    cls
+        A dataclass whose fields are annotated with plain types, unions, `Literal`, `tuple`, `list`,
+        `dict`, dataclasses or `Any`.
+    what
+        The thing's name in a sentence; the default is the class's name.
+
+    Raises
+    ------
+    ValueError
+        Where a key is unknown or missing or a value has another type: one sentence, which
+        `translate_errors` makes part of a DataError about the file.
+    """
+    what = what or cls.__name__
+    known = {field.name: field for field in fields(cls) if field.init}
+    check_keys(mapping, known, what)
+    for name, field in known.items():
+        is_optional = field.default is not MISSING or field.default_factory is not MISSING
+        if name not in mapping and not is_optional:
+            raise ValueError(f"{what} has no '{name}'; known are {', '.join(known)}.")
+    annotations = get_type_hints(cls)
+    values = {}
+    for name, value in mapping.items():
+        try:
+            values[name] = _converted(value, annotations[name])
+        except TypeError:
+            shown = repr(value)[:40]
+            raise ValueError(f"{what} has {name} = {shown}, of the wrong type.") from None
     return cls(**values)
 
 
-def _is(value, wanted):
-    """Tell whether a value is of an annotated type; a whole number is a float, a truth value no number."""
-    kinds = get_args(wanted) or (wanted,)
-    if isinstance(value, bool):
-        return bool in kinds
-    return isinstance(value, (*kinds, int) if float in kinds else kinds)
+def _converted(value: Any, annotation: Any) -> Any:
+    """Return a JSON value as an annotation asks for it; raises TypeError where it cannot be.
+
+    A whole number is a float (and stays an int); a truth value is no number.
+    """
+    origin = get_origin(annotation)
+    arguments = get_args(annotation)
+    if annotation is Any:
+        return value
+    if origin in (Union, types.UnionType):
+        return _converted_to_one_of(value, arguments)
+    if origin is Literal:
+        # Compared with its type, for True == 1.
+        if (type(value), value) not in [(type(choice), choice) for choice in arguments]:
+            raise TypeError
+        return value
+    if isinstance(annotation, type) and is_dataclass(annotation) and isinstance(value, dict):
+        return from_mapping(annotation, value)
+    kind = origin or annotation
+    if kind is tuple and isinstance(value, list):
+        value = tuple(value)
+    if isinstance(value, bool) and kind is not bool:
+        raise TypeError
+    if not isinstance(value, (int, float) if kind is float else kind):
+        raise TypeError
+    return _converted_items(value, arguments)
 
 
-def read_array(path):
+def _converted_to_one_of(value: Any, annotations: tuple[Any, ...]) -> Any:
+    """Return a value as the first annotation of a union that it fits."""
+    for annotation in annotations:
+        try:
+            return _converted(value, annotation)
+        except TypeError:
+            continue
+    raise TypeError
+
+
+def _converted_items(value: Any, arguments: tuple[Any, ...]) -> Any:
+    """Return a tuple, list or mapping with its items as its annotation's arguments ask for them."""
+    if not arguments:
+        return value
+    if isinstance(value, tuple):
+        if arguments[-1] is not Ellipsis:
+            if len(value) != len(arguments):
+                raise TypeError
+            return tuple(map(_converted, value, arguments))
+        return tuple(_converted(item, arguments[0]) for item in value)
+    if isinstance(value, list):
+        return [_converted(item, arguments[0]) for item in value]
+    of_key, of_item = arguments
+    return {_converted(key, of_key): _converted(item, of_item) for key, item in value.items()}
+
+
+def read_array(path: Path | str) -> np.ndarray:
     """Return the array of a .npy file, which must have as many bytes as its header claims."""
     with open(path, "rb") as file:
         _check_header(file, os.stat(path).st_size, path)
@@ -127,41 +234,60 @@ def read_array(path):
         return np.load(file, allow_pickle=False)
 
 
-def read_arrays(path, names):
-    """Return {name: array} of a .npz file; raises KeyError for a missing one and DataError for one that lies."""
+def read_arrays(path: Path | str, names: Iterable[str]) -> dict[str, np.ndarray]:
+    """Return {name: array} of a .npz file.
+
+    Raises
+    ------
+    KeyError
+        Where an array is missing.
+    DataError
+        Where the file claims more than it can hold, or is too large.
+    """
     with zipfile.ZipFile(path) as archive:
         members = {name: archive.getinfo(f"{name}.npy") for name in names}
         for member in members.values():
             _check_member(member, path)
         check_room(sum(member.file_size for member in members.values()), path)
-        return {name: _member(archive, member, path) for name, member in members.items()}
+        return {name: _read_member(archive, member, path) for name, member in members.items()}
 
 
-def _member(archive, member, path):
+def _read_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo, path: Path | str) -> np.ndarray:
+    """Return the array of one member of a .npz file."""
     with archive.open(member) as file:
         _check_header(file, member.file_size, f"{member.filename} in {path}")
     with archive.open(member) as file:
         array = np.lib.format.read_array(file, allow_pickle=False)
-        file.read(1)  # to the end, where the checksum is compared
+        file.read(1)  # to the end of the member, where zipfile compares its checksum
         return array
 
 
-def _check_member(member, path):
-    """Raise DataError where a zip member is of an unusual kind, or claims more bytes than it can hold."""
+def _check_member(member: zipfile.ZipInfo, path: Path | str) -> None:
+    """Raise DataError where a zip member is of an unusual kind, or claims more than it can hold."""
     if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
         raise DataError(
-            f"{path}: {member.filename} is compressed in an unknown manner; write it with numpy.savez."
+            f"{path}: {member.filename} is compressed in an unknown manner; "
+            "write it with numpy.savez."
         )
     check_room(member.file_size, path)
-    most = member.compress_size * (DEFLATE if member.compress_type == zipfile.ZIP_DEFLATED else 1)
-    if member.file_size > most + CHUNK:
+    ratio = MAX_DEFLATE if member.compress_type == zipfile.ZIP_DEFLATED else 1
+    if member.file_size > member.compress_size * ratio + CHUNK:
         raise DataError(
-            f"{path}: {member.filename} claims {member.file_size:,} bytes, more than it can hold; place the file again."
+            f"{path}: {member.filename} claims {member.file_size:,} bytes, more than it can hold; "
+            "place the file again."
         )
 
 
-def _check_header(file, n_bytes, where):
-    """Raise DataError where the header of an array claims another size than there is, or Python objects."""
+def _check_header(file: IO[bytes], n_bytes: int, where: Path | str) -> None:
+    """Raise DataError where an array's header claims another size than there is, or objects.
+
+    Parameters
+    ----------
+    file
+        At the beginning of the header.
+    n_bytes
+        Size of header and numbers.
+    """
     version = np.lib.format.read_magic(file)
     readers = {
         (1, 0): np.lib.format.read_array_header_1_0,
@@ -172,78 +298,97 @@ def _check_header(file, n_bytes, where):
             f"{where} has the unknown array version {version}; write it with numpy.save."
         )
     shape, _, dtype = readers[version](file)
-    if dtype.kind not in NUMBERS + "US" or not dtype.itemsize:
+    if dtype.kind not in NUMBER_KINDS + TEXT_KINDS or not dtype.itemsize:
         raise DataError(
-            f"{where} holds {dtype}, neither numbers nor text; objects are pickles and are not read."
+            f"{where} holds {dtype}, neither numbers nor text; objects are pickles and are not "
+            "read."
         )
-    held, claimed = n_bytes - file.tell(), math.prod(shape) * dtype.itemsize
-    if min(shape, default=0) < 0 or claimed != held:
+    present = n_bytes - file.tell()
+    claimed = math.prod(shape) * dtype.itemsize
+    if min(shape, default=0) < 0 or claimed != present:
         raise DataError(
-            f"{where} claims {claimed:,} bytes of numbers and has {held:,}; place the file again."
+            f"{where} claims {claimed:,} bytes of numbers and has {present:,}; "
+            "place the file again."
         )
 
 
-def check_gzip(path):
-    """Inflate a gzip file piece by piece and forget it; raises DataError where it has more than `room()`."""
-    most, n = room(), 0
+def check_gzip(path: Path | str) -> None:
+    """Raise DataError where a gzip file inflates beyond `room()`, in memory of one piece."""
+    limit = room()
+    n_bytes = 0
     with gzip.open(path) as file:
-        while piece := file.read(CHUNK):
-            n += len(piece)
-            if n > most:
-                check_room(n, path)
+        for piece in iter(lambda: file.read(CHUNK), b""):
+            n_bytes += len(piece)
+            if n_bytes > limit:
+                check_room(n_bytes, path)
 
 
-def check_csv(path, zipped):
-    """Raise DataError where a CSV inflates, or its short lines under a long heading fill up, beyond `room()`."""
-    most, n_bytes, n_lines, width = room(), 0, 0, 0
-    with (gzip.open if zipped else open)(path, "rb") as file:
-        while piece := file.read(CHUNK):
-            width += piece.split(b"\n", 1)[0].count(b",") if n_lines == 0 else 0
-            n_bytes, n_lines = (
-                n_bytes + len(piece),
-                n_lines + piece.count(b"\n") + piece.count(b"\r"),
-            )
-            if max(n_bytes, 8 * n_lines * width) > most:
-                check_room(max(n_bytes, 8 * n_lines * width), path)
+def check_csv(path: Path | str, zipped: bool) -> None:
+    """Raise DataError where a CSV inflates beyond `room()`.
+
+    Short lines under a long heading count as filled up, for pandas fills them with NaN.
+    """
+    limit = room()
+    n_bytes = 0
+    n_lines = 0
+    n_commas = 0  # of the heading, which ends with the first line
+    with gzip.open(path) if zipped else open(path, "rb") as file:
+        for piece in iter(lambda: file.read(CHUNK), b""):
+            if n_lines == 0:
+                n_commas += piece.split(b"\n", 1)[0].count(b",")
+            n_bytes += len(piece)
+            n_lines += piece.count(b"\n") + piece.count(b"\r")
+            n_inflated = max(n_bytes, CELL * n_lines * n_commas)
+            if n_inflated > limit:
+                check_room(n_inflated, path)
 
 
-def read_parquet(path, remedy="place the file again", name=None):
-    """Return the DataFrame of a Parquet file with flat columns; a DataError names it where it is damaged or too large."""
+def read_parquet(
+    path: Path | str, remedy: str = "place the file again", name: Path | str | None = None
+) -> pd.DataFrame:
+    """Return the DataFrame of a Parquet file with flat columns.
+
+    Parameters
+    ----------
+    name
+        What a DataError calls the file where it is damaged or too large; the default is its path.
+    """
     name = name or path
     with translate_errors(f"cannot read {name}", remedy):
         file = pq.ParquetFile(path)
-        schema, facts = file.schema_arrow, file.metadata
-        nested = [f.name for f in schema if pa.types.is_nested(f.type)]
+        schema = file.schema_arrow
+        nested = [field.name for field in schema if pa.types.is_nested(field.type)]
         if nested:
             raise DataError(
                 f"{name}: column '{nested[0]}' holds lists or records; give one value a row."
             )
-        groups = [facts.row_group(i) for i in range(facts.num_row_groups)]
-        rows = sum(g.num_rows for g in groups)
-        check_room(max(8 * rows * len(schema), sum(g.total_byte_size for g in groups)), name)
-        texts = [f.name for f in schema if _is_text(f.type)]
-        table = pq.ParquetFile(path, read_dictionary=texts).read()
-        check_room(sum(map(_inflated, table.columns)), name)
+        groups = [file.metadata.row_group(i) for i in range(file.metadata.num_row_groups)]
+        n_rows = sum(group.num_rows for group in groups)
+        n_claimed = sum(group.total_byte_size for group in groups)
+        check_room(max(CELL * n_rows * len(schema), n_claimed), name)
+        # Text is read as codes first, so that one long text in many rows is counted, not inflated.
+        text_columns = [field.name for field in schema if _is_text(field.type)]
+        table = pq.ParquetFile(path, read_dictionary=text_columns).read()
+        check_room(sum(map(_inflated_size, table.columns)), name)
         table = table.cast(schema)
-        table.validate(full=True)  # text that is no UTF-8, places outside of their dictionary
+        table.validate(full=True)  # text that is no UTF-8, codes outside of their dictionary
         return table.to_pandas()
 
 
-def _is_text(kind):
-    return any(f(kind) for f in (pa.types.is_string, pa.types.is_binary, pa.types.is_large_string))
+def _is_text(kind: pa.DataType) -> bool:
+    """Tell whether a column's type is text or bytes."""
+    return pa.types.is_string(kind) or pa.types.is_binary(kind) or pa.types.is_large_string(kind)
 
 
-def _inflated(column):
-    """Return the bytes of a column when each row holds its own text: few distinct ones take little room in a file."""
+def _inflated_size(column: pa.ChunkedArray) -> int:
+    """Return the bytes of a column when each row holds its own text, not a code for it."""
     if not pa.types.is_dictionary(column.type):
         return column.nbytes
     n_bytes = 0
     for chunk in column.chunks:
         if _is_text(chunk.dictionary.type) and len(chunk.dictionary):
-            lengths = np.array(
-                pa.compute.binary_length(chunk.dictionary).fill_null(0), dtype=np.int64
-            )
-            places = chunk.indices.drop_null().to_numpy()
-            n_bytes += int(lengths[places].sum())
-        n_bytes += 8 * len(chunk)
+            text_lengths = pa.compute.binary_length(chunk.dictionary).fill_null(0)
+            codes = chunk.indices.drop_null().to_numpy()
+            n_bytes += int(np.array(text_lengths, dtype=np.int64)[codes].sum())
+        n_bytes += CELL * len(chunk)  # the pointers
     return n_bytes

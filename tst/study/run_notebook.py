@@ -135,7 +135,7 @@ def execute(source, settings, out):
     name = source.stem
     check_parameters(name, nbformat.read(source, 4), settings)
     try:
-        with files.explained(out):
+        with files.translate_write_errors(out):
             out.parent.mkdir(parents=True, exist_ok=True)
         with _alone(out), _log(out):
             _execute(source, settings, out)
@@ -146,7 +146,7 @@ def execute(source, settings, out):
 def _execute(source, settings, out):
     part, failed = out.with_name(f".{out.stem}.part.ipynb"), out.with_suffix(".failed.ipynb")
     up_to = f"(the notebook up to there: {failed.relative_to(paths.ROOT)})"
-    with files.explained(out):
+    with files.translate_write_errors(out):
         try:
             papermill.execute_notebook(
                 str(source),
@@ -220,7 +220,7 @@ class Lines(logging.Formatter):
 def _beside(out, kind, name):
     """Return the path of a file about a run that no result needs: results/PROFILE/artifacts/KIND/NAME."""
     path = out.parent / "artifacts" / kind / name
-    with files.explained(path):
+    with files.translate_write_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
     return path
 

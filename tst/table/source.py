@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from pandas.api import types
 
-from tst.errors import DataError, describe
+from tst.errors import DataError, short_message
 from tst.io import untrusted
 
 PLAIN = (str, int, float, bool, np.number, np.bool_)
@@ -50,7 +50,7 @@ def _read_file(path):
         raise
     except Exception as error:  # pandas' own types
         raise DataError(
-            f"cannot read {path.name} ({describe(error)}): give CSV, CSV.gz or Parquet."
+            f"cannot read {path.name} ({short_message(error)}): give CSV, CSV.gz or Parquet."
         ) from None
 
 

@@ -38,7 +38,7 @@ def save(
     if accelerator.is_main_process:
         shutil.rmtree(part, ignore_errors=True)
     accelerator.wait_for_everyone()
-    with files.explained(place):
+    with files.translate_write_errors(place):
         accelerator.save_state(str(part))
     accelerator.wait_for_everyone()
     if accelerator.is_main_process:
