@@ -11,16 +11,18 @@ import torch
 
 from tst.io import paths
 from tst.models import autoregressive
-from tst.models import jobs as launch
+from tst.models.attributes import attribute_sizes
 from tst.models.autoregressive import AR
 from tst.models.batches import PackedBatches
-from tst.models.doppelganger.model import DGBatches, DGConfig, DoppelGANger, attribute_sizes
+from tst.models.doppelganger.batches import DGBatches
+from tst.models.doppelganger.model import DGConfig, DoppelGANger
+from tst.models.jobs import Job
 from tst.models.scaling import Normaliser
 from tst.models.transformer import encoding
 from tst.models.transformer.batches import TokenBatches
 from tst.models.transformer.config import TSTConfig
 from tst.models.transformer.encoding import SeriesEncoder
-from tst.models.transformer.model import TST
+from tst.models.transformer.model import SPEC, TST
 from tst.models.transformer.packing import Packing
 from tst.series import Feature, from_list
 from tst.training import loop
@@ -90,7 +92,7 @@ def build_gan(real, batch_size=20, seed=0, max_steps=8, sample_len=2, **settings
     normaliser = Normaliser.fit(real, config.activation, per_series=config.per_series)
     batches = DGBatches(real, normaliser, config, batch_size, seed)
     torch.manual_seed(seed)
-    return DoppelGANger(config, batches.schema), batches
+    return DoppelGANger(config, batches.encoder), batches
 
 
 def labelled_series(n=120, seed=0, n_features=2, signal=1.0, model="real"):
@@ -148,16 +150,11 @@ def training_jobs(folder, seeds=(0,), model=TINY_TST, **settings):
         "learning_rate": 1e-2,
         "checkpoint_every": 5,
     } | settings
-    return [
-        launch.job(
-            folder / "train",
-            folder / f"seed{s}",
-            model,
-            TrainConfig(seed=s, **settings),
-            Normaliser.fit(real),
-        )
-        for s in seeds
-    ]
+    jobs = []
+    for seed in seeds:
+        train = TrainConfig(seed=seed, **settings)
+        jobs.append(Job.of(SPEC, folder / "train", folder / f"seed{seed}", model, train))
+    return jobs
 
 
 def series_of(arrays):

@@ -8,42 +8,42 @@ import numpy as np
 import pandas as pd
 import psutil
 import pytest
-from helpers import TINY_TST, training_jobs
+from helpers import training_jobs
 
-from tst.models import jobs as launch
-from tst.models.scaling import Normaliser
-from tst.models.transformer.config import TSTConfig
-from tst.models.transformer.encoding import SeriesEncoder
-from tst.models.transformer.model import TST
-from tst.models.transformer.sampling import sample
+from tst.errors import DataError
+from tst.io import closure
+from tst.models import MODELS, jobs, spec_of
+from tst.models.jobs import Job
+from tst.models.transformer import generative
+from tst.models.transformer.config import GenerativeConfig
+from tst.models.transformer.generative import GenerativeTST
+from tst.models.transformer.model import SPEC, TST
 from tst.training.loop import Diverged, TrainConfig
 
 
-def weights(description):
+def weights(job):
     """Return all weights of a finished job, one array."""
-    return np.concatenate(
-        [p.detach().numpy().ravel() for p in TST.load(description["folder"]).parameters()]
-    )
+    return np.concatenate([p.detach().numpy().ravel() for p in TST.load(job.folder).parameters()])
 
 
 def test_two_processes_train_what_one_trains(tmp_path):
     """Same global batch, dropout off: the loss curve and the weights of one process, to rounding."""
     (one,), (two,) = training_jobs(tmp_path / "one"), training_jobs(tmp_path / "two")
-    expected, got = launch.train(one), launch.train_all([two], n_processes=2)
+    expected, got = jobs.train(one), jobs.train_all([two], n_processes=2)
     assert len(got) == 12
     np.testing.assert_allclose(got.loss, expected.loss, rtol=1e-5)
     np.testing.assert_allclose(
         weights(two), weights(one), rtol=0, atol=5e-4
     )  # Adam: a key bias has no gradient but rounding
     assert not np.allclose(
-        expected.loss, launch.train_all(training_jobs(tmp_path / "other", (1,))).loss, rtol=1e-3
+        expected.loss, jobs.train_all(training_jobs(tmp_path / "other", (1,))).loss, rtol=1e-3
     )
 
 
 def test_two_local_workers_do_what_this_process_does(tmp_path):
     """Two seeds on submitit's local engine: the same numbers as here, bit for bit."""
-    here = launch.train_all(training_jobs(tmp_path / "here", (0, 1)))
-    there = launch.train_all(
+    here = jobs.train_all(training_jobs(tmp_path / "here", (0, 1)))
+    there = jobs.train_all(
         training_jobs(tmp_path / "there", (0, 1)), engine="local", timeout_min=5, cpus_per_task=1
     )
     pd.testing.assert_frame_equal(there, here, check_exact=False, rtol=1e-6)
@@ -53,42 +53,83 @@ def test_two_local_workers_do_what_this_process_does(tmp_path):
 def test_a_diverged_seed_is_said_and_left_out(tmp_path, capsys):
     """The others go on; the failure is remembered, not tried again; where all diverge, one sentence ends it."""
     good, bad = training_jobs(tmp_path, (0, 1))
-    bad["train"] |= {"learning_rate": 1e30, "grad_clip": 0}
-    history = launch.train_all([bad, good])
-    assert list(history.seed.unique()) == [0] and launch.done([bad, good]) == [good]
+    bad.train.update(learning_rate=1e30, grad_clip=0)
+    history = jobs.train_all([bad, good])
+    assert list(history.seed.unique()) == [0] and jobs.done([bad, good]) == [good]
     assert "seed 1 failed: seed1: the loss is nan" in capsys.readouterr().out
     for n_processes in (1, 2):
         with pytest.raises(Diverged, match="all 1 runs diverged"):
-            launch.train_all([bad], n_processes=n_processes)
+            jobs.train_all([bad], n_processes=n_processes)
 
 
-def seedless(folder, **options):
-    """Return a job of a seedless model on the same series."""
-    (made,) = training_jobs(folder)
-    config = TSTConfig(3, 8, 2, 1, 8, 0.0, 0.0, 12, "mixture")
+def generative_job(folder, **options):
+    """Return a job of our own model on the same series."""
+    (job,) = training_jobs(folder)
+    sizes = {"d_model": 8, "n_head": 2, "n_layer": 1, "d_ff": 8, "context_length": 12}
+    dropout = {"dropout": 0.0, "attention_dropout": 0.0}
+    config = GenerativeConfig(n_features=3, **sizes, **dropout, **options)
     training = TrainConfig(12, 7, 1e-2, checkpoint_every=5, grad_clip=1.0, decay=True)
-    return launch.job(made["data"], folder / "tst", config, training, kind="seedless", **options)
+    return Job.of(generative.SPEC, job.data, folder / "tst", config, training)
 
 
-def test_a_seedless_model_trains_on_two_processes_too(tmp_path):
+def test_our_model_trains_on_two_processes_too(tmp_path):
     """The same loss curve as one process; its folder samples without the training set."""
-    one, two = seedless(tmp_path / "one"), seedless(tmp_path / "two")
-    expected, got = launch.train(one), launch.train_all([two], n_processes=2)
+    one, two = generative_job(tmp_path / "one"), generative_job(tmp_path / "two")
+    expected, got = jobs.train(one), jobs.train_all([two], n_processes=2)
     np.testing.assert_allclose(got.loss, expected.loss, rtol=1e-4)
     shutil.rmtree(tmp_path / "one" / "train")
-    made = sample(TST.load(one["folder"]), SeriesEncoder.load(one["folder"]), 5)
+    made = GenerativeTST.load(one.folder).sample(5)
     assert len(made) == 5 and made.feature_names == ["f0", "f1", "f2"]
 
 
 def test_a_digest_names_what_is_trained(tmp_path):
-    """Options and settings change it, the place does not; a job's step takes time."""
-    first = seedless(tmp_path / "a")
-    assert (
-        launch.digest(first)
-        == launch.digest(seedless(tmp_path / "b"))
-        != launch.digest(seedless(tmp_path / "c", noise=0.1))
-    )
-    assert 0 < launch.step_seconds(first, 2) < 10
+    """Configuration and settings change it, the place does not; a job's step takes time."""
+    first = generative_job(tmp_path / "a")
+    assert first.digest() == generative_job(tmp_path / "b").digest()
+    assert first.digest() != generative_job(tmp_path / "c", noise=0.1).digest()
+    assert 0 < jobs.step_seconds(first, 2) < 10
+
+
+def test_a_finished_run_is_its_job(tmp_path):
+    """What a run keeps says again how it was trained."""
+    (job,) = training_jobs(tmp_path)
+    jobs.train(job)
+    assert Job.finished(job.folder, job.data).digest() == job.digest()
+
+
+def deciding(key):
+    """Return the files that decide what a training of a model gives, from the root."""
+    module = closure.ROOT.joinpath(*spec_of(key).module.split(".")).with_suffix(".py")
+    return {
+        p.relative_to(closure.ROOT / "tst").as_posix()
+        for p in closure.deciding_files(module, jobs.ROOMS)
+    }
+
+
+def test_the_code_that_decides_a_model_is_all_that_it_imports():
+    """A changed loss makes TST, AR and RNN stale, a changed GAN only GANs; no model hangs on study or plots."""
+    files = {key: deciding(key) for key in MODELS}
+    stale = {"training/objectives.py": {"tst_paper", "ar", "rnn"}}
+    stale["models/doppelganger/model.py"] = {"doppelganger", "naive_gan"}
+    stale["models/transformer/encoding.py"] = {"tst"}
+    stale |= dict.fromkeys(["training/loop.py", "training/precision.py", "series.py"], set(MODELS))
+    for file, models in stale.items():
+        assert {key for key in MODELS if file in files[key]} == models, file
+    assert {f.split("/")[0] for found in files.values() for f in found} == set(jobs.ROOMS)
+
+
+def test_a_changed_file_changes_the_code(tmp_path, monkeypatch):
+    """The fingerprint is over the bytes of every deciding file."""
+    before = jobs.code(SPEC)
+    real = closure.Path.read_bytes
+    for name in deciding("tst_paper"):
+
+        def changed(path, name=name):
+            return real(path) + b"#" * path.as_posix().endswith(f"tst/{name}")
+
+        with monkeypatch.context() as patch:
+            patch.setattr(closure.Path, "read_bytes", changed)
+            assert jobs.code(SPEC) != before, name
 
 
 def kill_a_worker():
@@ -115,7 +156,7 @@ def test_a_killed_worker_is_a_sentence(tmp_path):
     with pytest.raises(
         RuntimeError, match="seed0: a worker was killed.*memory.*from the last checkpoint"
     ):
-        launch.train_all([job], n_processes=2)
+        jobs.train_all([job], n_processes=2)
     killer.join()
     assert not [
         p for p in psutil.Process().children(recursive=True) if "tst.models.jobs" in p.cmdline()
@@ -125,10 +166,12 @@ def test_a_killed_worker_is_a_sentence(tmp_path):
 def test_a_mistake_in_a_worker_comes_back_as_its_sentence(tmp_path):
     """The worker's own words, no traceback; a wrong engine or kind is named."""
     (job,) = training_jobs(tmp_path)
-    job["model"]["d_modle"] = 3
-    with pytest.raises(RuntimeError, match="seed0 failed.*unknown setting.*d_modle"):
-        launch.train_all([job], n_processes=2)
+    job.config["d_modle"] = 3
+    with pytest.raises(RuntimeError, match="seed0 failed.*d_modle"):
+        jobs.train_all([job], n_processes=2)
     with pytest.raises(ValueError, match="engine is 'moon'.*here, local, slurm"):
-        launch.train_all([job], engine="moon")
-    with pytest.raises(ValueError, match="kind is 'gan'.*doppelganger"):
-        launch.job(tmp_path, tmp_path, TINY_TST, TrainConfig(1), Normaliser(), kind="gan")
+        jobs.train_all([job], engine="moon")
+    with pytest.raises(DataError, match="unknown model 'gan'.*doppelganger"):
+        spec_of("gan")
+    with pytest.raises(DataError, match="takes a TSTConfig, not a? ?GenerativeConfig"):
+        Job.of(SPEC, tmp_path, tmp_path, GenerativeConfig(n_features=1), TrainConfig(1))

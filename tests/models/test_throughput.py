@@ -1,16 +1,16 @@
 """Laws of the speed of training: real steps are counted, not padding; a measurement leaves nothing behind."""
 
 import itertools
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 import pytest
 from helpers import training_jobs
 
-from tst.models import jobs as launch
 from tst.models import throughput
 from tst.models.doppelganger import model as doppelganger
-from tst.models.scaling import Normaliser
+from tst.models.jobs import Job
 from tst.series import Feature, from_list
 from tst.training.loop import TrainConfig
 
@@ -19,7 +19,7 @@ def test_a_rate_is_steps_over_time(tmp_path, capsys, monkeypatch):
     """Useful steps of a batch for every second that a step takes; nothing is printed, the job's folder stays untouched."""
     (job,) = training_jobs(tmp_path)
     before = sorted(p.name for p in tmp_path.iterdir())
-    assert throughput.training(job, 3) > 0
+    assert throughput.useful_steps_per_second(job, 3) > 0
     assert sorted(p.name for p in tmp_path.iterdir()) == before and capsys.readouterr().out == ""
     clock = itertools.count(step=0.25)
     monkeypatch.setattr(throughput.time, "perf_counter", lambda: next(clock))
@@ -28,7 +28,9 @@ def test_a_rate_is_steps_over_time(tmp_path, capsys, monkeypatch):
         "optimise",
         lambda model, loss, source, settings, *_: [source(i, 0, 1) for i in range(9)],
     )
-    assert throughput.training(job, 3) == pytest.approx(4 * throughput.useful_steps(job))
+    assert throughput.useful_steps_per_second(job, 3) == pytest.approx(
+        4 * throughput.useful_steps(job)
+    )
 
 
 def test_useful_steps_by_hand(tmp_path):
@@ -39,28 +41,8 @@ def test_useful_steps_by_hand(tmp_path):
                      features=[Feature(f"f{j}") for j in range(3)], attributes=attributes)  # fmt: skip
     real.save(tmp_path / "four")
     config = doppelganger.DGConfig(3, (2,), 8, 2)
-    dg = launch.job(
-        tmp_path / "four",
-        tmp_path / "dg",
-        config,
-        TrainConfig(9, 2),
-        Normaliser.fit(real),
-        "doppelganger",
-    )
+    folders = tmp_path / "four", tmp_path / "dg"
+    dg = Job.of(doppelganger.SPEC, *folders, config, TrainConfig(9, 2))
     assert throughput.useful_steps(dg) == 2 * np.mean([3, 8, 8, 4])
-    tst = dg | {"model": {"context_length": 8}}
+    tst = replace(dg, config={"context_length": 8})
     assert throughput.useful_steps(tst) == 2 * np.mean([3, 8, 8, 8, 4])
-
-
-def test_a_finished_run_is_its_job(tmp_path):
-    """What a run keeps says again how it was trained."""
-    (job,) = training_jobs(tmp_path)
-    launch.train(job)
-    found = throughput.job_of(job["folder"], job["data"])
-    assert {k: found[k] for k in ("kind", "data", "folder")} == {
-        k: job[k] for k in ("kind", "data", "folder")
-    }
-    assert (
-        found["model"] == job["model"] and found["train"]["max_steps"] == job["train"]["max_steps"]
-    )
-    assert throughput.training(found, 2) > 0

@@ -36,6 +36,7 @@ class RNNConfig:
     d_hidden: int = 100
     activation: str = "sigmoid"  # sigmoid for data in [0, 1], tanh for data in [-1, 1]
     log: bool = False  # scale log(1 + value)
+    per_series: bool = False  # scale each series by its own minimum and maximum
 
     def __post_init__(self):
         object.__setattr__(
@@ -357,7 +358,7 @@ def check_fit(real, normaliser, n_features, activation=None):
 
 def _prepare(kind):
     def _prepared(config, real, settings):
-        scaling = Normaliser.fit(real, config.activation, config.log)
+        scaling = Normaliser.fit(real, config.activation, config.log, config.per_series)
         longest = int(real.lengths.max())
         data = batches(real, scaling, config, longest, settings.batch_size, settings.seed)
         model = kind.build(config, real, scaling, settings.seed)

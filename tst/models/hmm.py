@@ -6,7 +6,7 @@ clipped to the bounds of the training data; under a per-series normaliser, loc a
 their own, independent of the attributes too; a large training set is thinned to `max_rows`.
 """
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
@@ -47,8 +47,9 @@ class HMMConfig:
         Most iterations of expectation and maximisation.
     tol
         They stop when the log-likelihood of a step grows by less.
-    log
-        Scale log(1 + value).
+    log, per_series, activation
+        Scaling of the training set: log(1 + value); each series by its own minimum and maximum; to the bounds of
+        sigmoid, [0, 1], or tanh, [-1, 1].
     """
 
     n_states: int = 10
@@ -56,10 +57,13 @@ class HMMConfig:
     n_iter: int = 100
     tol: float = 1e-4
     log: bool = False
+    per_series: bool = False
+    activation: str = "sigmoid"
 
     def __post_init__(self):
-        for name, value in asdict(self).items():
-            if name != "log" and not value > 0:
+        for name in ("n_states", "max_rows", "n_iter", "tol"):
+            value = getattr(self, name)
+            if not value > 0:
                 raise DataError(f"{name} of the HMM is {value}; give a number above 0.")
 
 
@@ -88,7 +92,7 @@ class HMM(nn.Module):
     @classmethod
     def fit(cls, config: HMMConfig, real: SeriesSet, seed: int = 0) -> Self:
         """Return the model of a training set, the lengths of its series respected."""
-        scaling = Normaliser.fit(real, "sigmoid", config.log)
+        scaling = Normaliser.fit(real, config.activation, config.log, config.per_series)
         rng = np.random.default_rng(seed)
         thinned = real.take(_thin(real.lengths, config.max_rows, rng))
         rows = add_flags(scaling.normalise(thinned)[0], thinned.lengths).astype(np.float64)
