@@ -66,7 +66,9 @@ def seedless(folder, **options):
     """Return a job of a seedless model on the same series."""
     (made,) = training_jobs(folder)
     config = TSTConfig(3, 8, 2, 1, 8, 0.0, 0.0, 12, "mixture")
-    training = TrainConfig(12, 7, 1e-2, checkpoint_every=5, grad_clip=1.0, decay=True)
+    training = TrainConfig(
+        max_steps=12, batch_size=7, learning_rate=1e-2, checkpoint_every=5, grad_clip=1.0, decay=True
+    )
     return launch.job(made["data"], folder / "tst", config, training, kind="seedless", **options)
 
 
@@ -131,4 +133,4 @@ def test_a_mistake_in_a_worker_comes_back_as_its_sentence(tmp_path):
     with pytest.raises(ValueError, match="engine is 'moon'.*here, local, slurm"):
         launch.train_all([job], engine="moon")
     with pytest.raises(ValueError, match="kind is 'gan'.*doppelganger"):
-        launch.job(tmp_path, tmp_path, TINY_TST, TrainConfig(1), Normaliser(), kind="gan")
+        launch.job(tmp_path, tmp_path, TINY_TST, TrainConfig(max_steps=1), Normaliser(), kind="gan")

@@ -43,7 +43,7 @@ def test_useful_steps_by_hand(tmp_path):
         tmp_path / "four",
         tmp_path / "dg",
         config,
-        TrainConfig(9, 2),
+        TrainConfig(max_steps=9, batch_size=2),
         Normaliser.fit(real),
         "doppelganger",
     )
