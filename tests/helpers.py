@@ -307,6 +307,8 @@ def train_tiny(folder, max_steps=12, stop_at=None, fingerprint="a", seed=0, **se
         return batches(step, rank, n_ranks)
 
     torch.manual_seed(seed)
-    config = TrainConfig(max_steps, learning_rate=1e-2, seed=seed, checkpoint_every=4, **settings)
+    config = TrainConfig(
+        max_steps=max_steps, learning_rate=1e-2, seed=seed, checkpoint_every=4, **settings
+    )
     facts = {"id": fingerprint, "model": asdict(TINY_LOOP)}
     return loop.optimise(TST(TINY_LOOP), tiny_loss, source, config, folder, facts)

@@ -23,8 +23,10 @@ def test_a_message_is_one_short_line():
 
 def test_any_error_becomes_a_sentence():
     """But for a DataError, which is one already."""
-    with pytest.raises(DataError, match=r"^a is damaged \(no b\); mend it\.$"):
-        with translate_errors("a is damaged", "mend it"):
-            raise RuntimeError("no b.")
+    with (
+        pytest.raises(DataError, match=r"^a is damaged \(no b\); mend it\.$"),
+        translate_errors("a is damaged", "mend it"),
+    ):
+        raise RuntimeError("no b.")
     with pytest.raises(DataError, match=r"^as it is\.$"), translate_errors("a", "b"):
         raise DataError("as it is.")

@@ -8,7 +8,6 @@ model.json, without pickle.
 import json
 import shutil
 import tempfile
-import time
 import warnings
 from collections.abc import Mapping
 from dataclasses import asdict, replace
@@ -32,6 +31,7 @@ from tst.models.transformer.generative import SPEC, GenerativeTST
 from tst.series import SeriesSet
 from tst.table.table import Roles, Table
 from tst.training.loop import TrainConfig
+from tst.training.timing import step_seconds
 
 FORMAT = "synthesiser-2"
 N_TOKENS = 512  # of a series, above which steps are joined to patches
@@ -193,9 +193,9 @@ class Synthesiser:
         config = self.config(series)
         n_steps = self.max_steps or self._affordable_steps(series, config, folder)
         settings = TrainConfig(
-            n_steps,
-            self.batch_size,
-            self.learning_rate,
+            max_steps=n_steps,
+            batch_size=self.batch_size,
+            learning_rate=self.learning_rate,
             warmup_steps=min(50, n_steps // 4),
             grad_clip=1.0,
             seed=self.seed,
@@ -211,7 +211,8 @@ class Synthesiser:
         known = json.loads(path.read_text()) if path.is_file() else {}
         if known.get("of") == decided_by:
             return int(known["steps"])
-        training = SPEC.prepare(config, series, TrainConfig(1, self.batch_size, seed=self.seed))
+        settings = TrainConfig(max_steps=1, batch_size=self.batch_size, seed=self.seed)
+        training = SPEC.prepare(config, series, settings)
         seconds = _seconds_a_step(training)
         passes = max(MIN_STEPS, N_EPOCHS * training.batches.steps_per_epoch)
         n_steps = int(np.clip(60 * self.minutes / seconds, 1, min(passes, MAX_STEPS)))
@@ -303,10 +304,9 @@ class Synthesiser:
 
 
 def _seconds_a_step(training: Training) -> float:
-    """Return the seconds that a training step takes on this machine undisturbed, by processor time."""
-    training.loss(training.model, training.batches(0, 0, 1)).backward()
-    start = time.process_time()
-    for step in range(TIMED):
-        training.loss(training.model, training.batches(step, 0, 1)).backward()
-    seconds = (time.process_time() - start) / TIMED / torch.get_num_threads()
-    return 1.1 * seconds  # the optimiser's share
+    """Return the seconds that a training step takes on this machine undisturbed."""
+    model, loss, batches = training.model, training.loss, training.batches
+    step_seconds(model, loss, batches, n_steps=1)  # not counted: it allocates memory
+    seconds = step_seconds(model, loss, batches, n_steps=TIMED, count_batches=True)
+    mean = sum(seconds) / TIMED / torch.get_num_threads()
+    return 1.1 * mean  # the optimiser's share

@@ -76,7 +76,7 @@ def processes():
         for n in (1, 2):
             times = []
             for steps in (few, many):
-                settings = TrainConfig(steps, batch_size=full(16, 4))
+                settings = TrainConfig(max_steps=steps, batch_size=full(16, 4))
                 job = launch.job(
                     Path(folder) / "train",
                     Path(folder) / f"{n}-{steps}",
@@ -103,7 +103,9 @@ def models():
         for kind, config, batch_size in (("tst", tst, 64), ("doppelganger", dg, 100)):
             times = []
             for steps in (1, few, many):  # the first warms up
-                settings = TrainConfig(steps, batch_size, 1e-3)
+                settings = TrainConfig(
+                    max_steps=steps, batch_size=batch_size, learning_rate=1e-3
+                )
                 job = launch.job(
                     Path(folder) / "train",
                     Path(folder) / f"{kind}{steps}",

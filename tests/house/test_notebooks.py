@@ -66,7 +66,7 @@ def test_notebook_14_gives_both_models_the_same_trials(artifacts):
     sizes = TSTConfig(real.n_features + 2, 8, 2, 1, 8, 0.0, 0.0, 12)
     gan = doppelganger.DGConfig(real.n_features, doppelganger.attribute_sizes(real), 12, 3)
     for kind, model, config in (("tst", "tst_paper", sizes), ("doppelganger", "doppelganger", gan)):
-        settings, folder = TrainConfig(6, 8, 1e-3), artifacts / f"{model}-seed0"
+        settings, folder = TrainConfig(max_steps=6, batch_size=8, learning_rate=1e-3), artifacts / f"{model}-seed0"
         launch.train(
             launch.job(artifacts / "train", folder, config, settings, Normaliser.fit(real), kind)
         )

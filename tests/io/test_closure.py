@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from tst.io import closure
-from tst.models import jobs
+from tst.models import MODELS, jobs, spec_of
 
 FILES = {
     "__init__.py": (
@@ -142,35 +142,43 @@ def test_the_source_of_a_notebook_has_no_magics(tmp_path):
     assert closure.notebook_source(path) == "import b\nimport c"
 
 
-@pytest.mark.parametrize("kind", jobs.CODE)
-def test_every_module_that_a_training_needs_is_in_its_fingerprint(kind):
+def module_of(key):
+    """Return the file whose closure decides a model."""
+    return closure.ROOT.joinpath(*spec_of(key).module.split(".")).with_suffix(".py")
+
+
+@pytest.mark.parametrize("key", MODELS)
+def test_every_module_that_a_training_needs_is_in_its_fingerprint(key):
     """In the real tree: each needed module of models, training and series, loop and loss included.
 
     The needed modules are those that Python itself loads, in a process of its own.
     """
-    module = closure.ROOT / "tst" / "models" / jobs.CODE[kind]
-    dotted = ".".join(module.relative_to(closure.ROOT).with_suffix("").parts)
-    program = f"import sys, {dotted}\nprint(*(m for m in sys.modules if m.startswith('tst.')))"
-    loaded = subprocess.run(
+    program = (
+        f"import sys, {spec_of(key).module}\nprint(*(m for m in sys.modules if m[:4] == 'tst.'))"
+    )
+    process = subprocess.run(
         [sys.executable, "-c", program],
         cwd=closure.ROOT,
         capture_output=True,
         text=True,
         check=True,
-    ).stdout.split()
-    needed = {closure.ROOT.joinpath(*name.split(".")).with_suffix(".py") for name in loaded}
+    )
+    paths = [closure.ROOT.joinpath(*name.split(".")) for name in process.stdout.split()]
+    modules = {path.with_suffix(".py") for path in paths if path.with_suffix(".py").is_file()}
     rooms = {closure.ROOT / "tst" / room for room in jobs.ROOMS}
-    needed = {p for p in needed if p.is_file() and rooms & {p, *p.parents}}
-    deciding = set(closure.deciding_files(module, jobs.ROOMS))
+    needed = {module for module in modules if rooms & {module, *module.parents}}
+    deciding = set(closure.deciding_files(module_of(key), jobs.ROOMS))
     assert needed <= deciding
+    assert {room.name for room in rooms} == {
+        path.relative_to(closure.ROOT / "tst").parts[0] for path in needed
+    }
 
 
-def test_a_plot_decides_no_training():
-    """In the real tree: no training's fingerprint holds a file of plots, study or table."""
-    for module in jobs.CODE.values():
-        files = closure.deciding_files(closure.ROOT / "tst" / "models" / module, jobs.ROOMS)
-        rooms = {path.relative_to(closure.ROOT / "tst").parts[0] for path in files}
-        assert rooms <= set(jobs.ROOMS)
+@pytest.mark.parametrize("key", MODELS)
+def test_a_plot_decides_no_training(key):
+    """In the real tree: a training's fingerprint holds files of its rooms alone."""
+    deciding = closure.deciding_files(module_of(key), jobs.ROOMS)
+    assert {path.relative_to(closure.ROOT / "tst").parts[0] for path in deciding} <= set(jobs.ROOMS)
 
 
 def test_the_tree_imports_by_absolute_names():

@@ -16,15 +16,17 @@ from tst.series import SeriesSet
 
 
 def test_a_file_appears_whole_or_not_at_all(tmp_path):
-    """A block that fails leaves the old contents and nothing else; one that ends leaves the new ones."""
+    """A block that fails leaves the old contents and nothing else; one that ends, the new ones."""
     path = tmp_path / "new" / "a.txt"
     files.write_text("old", path)
     with pytest.raises(ZeroDivisionError), files.replacing(path) as part:
         part.write_text("half")
         raise ZeroDivisionError
-    assert path.read_text() == "old" and os.listdir(path.parent) == ["a.txt"]
+    assert path.read_text() == "old"
+    assert os.listdir(path.parent) == ["a.txt"]
     files.write_text("new", path)
-    assert path.read_text() == "new" and os.listdir(path.parent) == ["a.txt"]
+    assert path.read_text() == "new"
+    assert os.listdir(path.parent) == ["a.txt"]
 
 
 def test_a_folder_appears_whole_or_not_at_all(tmp_path):
@@ -38,20 +40,19 @@ def test_a_folder_appears_whole_or_not_at_all(tmp_path):
     with pytest.raises(ZeroDivisionError), files.replacing_folder(folder) as part:
         (part / "b").write_text("2")
         raise ZeroDivisionError
-    assert os.listdir(tmp_path) == ["data"] and os.listdir(folder) == ["a"]
+    assert os.listdir(tmp_path) == ["data"]
+    assert os.listdir(folder) == ["a"]
 
 
 @pytest.mark.parametrize("number", sorted(files.REASONS))
 def test_each_reason_is_a_sentence(tmp_path, number):
     """What, why, what to do, in one line; other errors pass as they are."""
-    with pytest.raises(files.WriteError) as told, files.replacing(tmp_path / "a"):
+    with pytest.raises(files.WriteError) as caught, files.replacing(tmp_path / "a"):
         raise OSError(number, os.strerror(number))
-    text = str(told.value)
-    assert (
-        text.startswith(f"cannot write {tmp_path / 'a'}: ")
-        and text.endswith(".")
-        and "\n" not in text
-    )
+    text = str(caught.value)
+    assert text.startswith(f"cannot write {tmp_path / 'a'}: ")
+    assert text.endswith(".")
+    assert "\n" not in text
     with pytest.raises(ConnectionError), files.replacing(tmp_path / "a"):
         raise ConnectionError(errno.ECONNRESET, "not about the disk")
 
@@ -82,7 +83,7 @@ def test_a_full_disk_leaves_the_old_result(tmp_path, limited, write):
     small.save(tmp_path / "data")
     weights.save(tmp_path / "data", {"old": True}, {})
     with pytest.raises(
-        files.WriteError, match="cannot write .* (file would be larger|disk is full).*run the same"
+        files.WriteError, match=r"cannot write .* (file would be larger|disk is full).*run the same"
     ):
         write(tmp_path / "data")
     assert SeriesSet.load(tmp_path / "data").sha256() == small.sha256()

@@ -1,10 +1,12 @@
-"""Laws of what reads hostile files: a header that lies, a bomb and a nest are refused in a moment and in little memory."""
+"""Laws of reading hostile files: headers that lie, bombs and nests are refused soon and cheaply."""
 
 import gzip
 import io
 import json
 import struct
 import zipfile
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -15,8 +17,9 @@ from fuzzing import attempt, sentence
 from helpers import distinct_series
 
 from tst.data import doppelganger_npz, gcut
+from tst.errors import DataError
 from tst.io import untrusted
-from tst.series import DataError, SeriesSet
+from tst.series import SeriesSet
 from tst.table.roles import Roles
 from tst.table.table import Table
 
@@ -103,7 +106,7 @@ def test_an_archive_that_inflates(tmp_path, small):
 
 @pytest.mark.parametrize("name", ["bomb.csv.gz", "bomb.csv", "bomb.parquet"])
 def test_a_table_that_inflates(tmp_path, small, name):
-    """A zipped one; short lines under a long heading, each filled up; one long text that a million rows name."""
+    """A zipped one; short lines under a long heading; one long text that a million rows name."""
     path = tmp_path / name
     if name.endswith(".gz"):
         path.write_bytes(gzip.compress(b"id,t,x\n" + b"a,1,2\n" * 10**6))
@@ -152,7 +155,7 @@ def test_a_part_of_the_trace_that_inflates(tmp_path, small):
     ],
 )
 def test_a_roles_file_of_the_wrong_kind(tmp_path, text, words):
-    """Aliases that would multiply, nests, dates that are none, tags, values of another kind, too much of it."""
+    """Aliases that would multiply, nests, dates that are none, tags, values of another kind."""
     (tmp_path / "r.yml").write_text(text, errors="surrogateescape")
     refused(lambda: Roles.read(tmp_path / "r.yml"), words)
 
@@ -166,3 +169,83 @@ def test_text_that_is_none(tmp_path):
     refused(lambda: Table.fit(path), "cannot read t.parquet")
     pd.DataFrame({"id": [[1]] * 4}).to_parquet(path)
     refused(lambda: Table.fit(path), "column 'id' holds lists or records")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Part:
+    """A part of `Whole`."""
+
+    name: str
+    size: int = 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class Whole:
+    """A field of each kind that from_mapping reads."""
+
+    kind: Literal["full", "sliding"]
+    rate: float = 0.5
+    bounds: tuple[float, float] = (0.0, 1.0)
+    sizes: tuple[int, ...] = ()
+    label: str | None = None
+    parts: tuple[Part, ...] = ()
+    table: dict[str, list[int]] = field(default_factory=dict)
+    plain: tuple = ()
+    anything: Any = None
+
+
+def test_from_mapping_reads_what_json_holds():
+    """Through JSON and back: lists become tuples, mappings dataclasses; equal to what was there."""
+    whole = Whole(
+        kind="sliding",
+        rate=2,
+        bounds=(0.5, 1),
+        sizes=(3, 5),
+        label="x",
+        parts=(Part(name="a"), Part(name="b", size=7)),
+        table={"a": [1, 2]},
+        plain=("a", 1),
+        anything=[None, {}],
+    )
+    assert untrusted.from_mapping(Whole, json.loads(json.dumps(asdict(whole)))) == whole
+    assert untrusted.from_mapping(Whole, {"kind": "full"}) == Whole(kind="full")
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        (
+            {"color": 1},
+            "Whole has an unknown 'color'; known are kind, rate, bounds, sizes, label, "
+            "parts, table, plain, anything.",
+        ),
+        ({"kind": "other"}, "Whole has kind = 'other', of the wrong type."),
+        ({"kind": ["full"]}, "Whole has kind = ['full'], of the wrong type."),
+        ({"rate": True}, "Whole has rate = True, of the wrong type."),
+        ({"rate": None}, "Whole has rate = None, of the wrong type."),
+        ({"bounds": [1.0]}, "Whole has bounds = [1.0], of the wrong type."),
+        ({"sizes": [1, 0.5]}, "Whole has sizes = [1, 0.5], of the wrong type."),
+        ({"sizes": [True]}, "Whole has sizes = [True], of the wrong type."),
+        ({"label": 3}, "Whole has label = 3, of the wrong type."),
+        ({"parts": [{}]}, "Part has no 'name'; known are name, size."),
+        ({"parts": [{"name": "a", "x": 1}]}, "Part has an unknown 'x'; known are name, size."),
+        ({"parts": [{"name": 1}]}, "Part has name = 1, of the wrong type."),
+        ({"table": {"a": ["x"]}}, "Whole has table = {'a': ['x']}, of the wrong type."),
+        ({"table": []}, "Whole has table = [], of the wrong type."),
+        ({"plain": 1}, "Whole has plain = 1, of the wrong type."),
+    ],
+)
+def test_from_mapping_names_what_does_not_fit(change, sentence):
+    """One sentence; an unknown key with the known ones, which the caller may give a name."""
+    mapping = {"kind": "full"} | change
+    with pytest.raises(ValueError) as caught:  # noqa: PT011 - the whole sentence is compared
+        untrusted.from_mapping(Whole, mapping)
+    assert str(caught.value) == sentence
+    with pytest.raises(ValueError, match=r"the whole has|Part has"):
+        untrusted.from_mapping(Whole, mapping, "the whole")
+
+
+def test_from_mapping_asks_for_what_has_no_default():
+    """By name."""
+    with pytest.raises(ValueError, match="Whole has no 'kind'; known are kind, rate"):
+        untrusted.from_mapping(Whole, {})

@@ -1,4 +1,4 @@
-"""Laws of loading a model: what model.json claims is what the weights hold, or nothing is allocated and it is said."""
+"""Laws of loading a model: what model.json claims is what the weights hold, or it is refused."""
 
 import json
 
@@ -9,9 +9,10 @@ from helpers import user_table
 from safetensors.torch import load_file, save_file
 
 from tst import Synthesiser
+from tst.errors import DataError
+from tst.io import weights
 from tst.models.transformer.config import TSTConfig
 from tst.models.transformer.model import TST
-from tst.series import DataError
 
 
 @pytest.fixture
@@ -35,7 +36,7 @@ def own(tmp_path_factory):
 
 
 def test_a_changed_setting_is_told(plain, tmp_path):
-    """One that no weight's shape depends on; and the files of two models side by side, as a kill can leave them."""
+    """One that no weight's shape depends on; and the files of two models, as a kill leaves them."""
     facts = json.loads((plain / "model.json").read_text())
     (plain / "model.json").write_text(json.dumps(facts | {"n_head": 4}))
     refused(TST.load, plain, "its two files were changed, or are two models'; train it again")
@@ -77,7 +78,7 @@ def test_settings_that_the_weights_do_not_hold(plain, change, words):
 
 
 def test_weights_of_another_model(plain, tmp_path):
-    """A tensor more, one less, one of another shape, one that is no number, none at all, no file."""
+    """A tensor more, one less, one of another shape, no number, none at all, no file."""
     path = plain / "model.safetensors"
     whole = load_file(path)
     for change, words in (
@@ -135,3 +136,72 @@ def test_a_model_of_a_table_that_lies(own, tmp_path, path, value, words):
     (tmp_path / "model.json").write_text(json.dumps(facts))
     (tmp_path / "model.safetensors").write_bytes((folder / "model.safetensors").read_bytes())
     refused(Synthesiser.load, sign(tmp_path), words)
+
+
+class Line(torch.nn.Linear):
+    """A model with a buffer, that counts how often it is made, and on which device."""
+
+    made = ()
+
+    def __init__(self, n_inputs, n_buffered=2):
+        super().__init__(n_inputs, 3)
+        self.register_buffer("positions", torch.zeros(n_buffered), persistent=False)
+        Line.made = (*Line.made, self.weight.device.type)
+
+
+@pytest.fixture
+def line(tmp_path, monkeypatch):
+    """The folder of a saved Line; the count begins anew."""
+    monkeypatch.setattr(Line, "made", ())
+    model = Line(5)
+    weights.save(tmp_path, {"n_inputs": 5}, model.state_dict())
+    Line.made = ()
+    return tmp_path, model
+
+
+def test_read_returns_what_was_saved(line):
+    """The settings without their checksum, the state_dict bit by bit."""
+    folder, model = line
+    settings, state = weights.read(folder)
+    assert settings == {"n_inputs": 5}
+    assert state.keys() == model.state_dict().keys()
+    assert all(torch.equal(state[name], tensor) for name, tensor in model.state_dict().items())
+
+
+def test_load_into_builds_without_memory_first(line):
+    """Then in memory, with the weights, in evaluation mode."""
+    folder, model = line
+    settings, state = weights.read(folder)
+    loaded = weights.load_into(lambda: Line(**settings), state, folder)
+    assert Line.made == ("meta", "cpu")
+    assert torch.equal(loaded.weight, model.weight)
+    assert not loaded.training
+
+
+@pytest.mark.parametrize(
+    ("build", "words"),
+    [
+        (lambda: Line(7), "no sound line at .*asks for weight of shape .3, 7., the weights have"),
+        (lambda: Line(10**9), "asks for weight of shape"),
+        (lambda: Line(5, 10**14), "would inflate to"),
+        (lambda: Line("x"), "no sound line at"),
+    ],
+)
+def test_load_into_refuses_before_memory_is_allocated(line, build, words):
+    """Other shapes, a buffer beyond the memory there is, settings that cannot be built."""
+    folder, _ = line
+    _, state = weights.read(folder)
+    with pytest.raises(DataError, match=words):
+        weights.load_into(build, state, folder, "line")
+    assert "cpu" not in Line.made
+
+
+def test_load_is_read_and_load_into(line):
+    """The plan sees the settings and what the weights hold."""
+    folder, model = line
+
+    def plan(facts, held):
+        held.check("n_inputs", facts["n_inputs"], held.shapes["weight"][1])
+        return lambda: Line(**facts)
+
+    assert torch.equal(weights.load(folder, plan).weight, model.weight)

@@ -30,7 +30,7 @@ def fitted(kind, real, normaliser, folder, max_steps, learning_rate, **sizes):
     """Return a model trained by the loop that trains all others."""
     config = tiny_recurrent(kind, real, **sizes)
     settings = loop.TrainConfig(
-        max_steps, batch_size=47, learning_rate=learning_rate, grad_clip=1.0
+        max_steps=max_steps, batch_size=47, learning_rate=learning_rate, grad_clip=1.0
     )
     batches = autoregressive.batches(
         real, normaliser, config, 400, settings.batch_size, settings.seed

@@ -43,7 +43,7 @@ def fit(
         model,
         players,
         source,
-        TrainConfig(max_steps, checkpoint_every=5, **adam),
+        TrainConfig(max_steps=max_steps, checkpoint_every=5, **adam),
         folder,
         {"id": 1},
     )
@@ -210,7 +210,7 @@ def test_each_player_moves_its_own_weights(tmp_path):
     """With the generator's turn left out only the critics change; its loss reaches no critic's gradient."""
     model, batches = build_gan(two_classes(), per_series=True, auxiliary=True)
     before = {k: v.detach().clone() for k, v in model.named_parameters()}
-    config = TrainConfig(3, learning_rate=1e-2)
+    config = TrainConfig(max_steps=3, learning_rate=1e-2)
     loop.optimise(model, {"critic": OBJECTIVES["critic"]}, batches, config, tmp_path / "run", {})
     moved = {k.split(".")[0] for k, v in model.named_parameters() if not torch.equal(v, before[k])}
     assert moved == {"critic", "auxiliary"}
@@ -238,7 +238,7 @@ def test_a_diverged_seed_of_dg_is_said_and_the_other_goes_on(tmp_path, capsys):
     settings = {"batch_size": 20, "grad_clip": 0, "betas": (0.5, 0.9)}
     bad, good = (
         launch.job(tmp_path / "train", tmp_path / f"dg-seed{seed}", config,
-                   TrainConfig(12, learning_rate=rate, seed=seed, **settings), Normaliser.fit(real), "doppelganger")
+                   TrainConfig(max_steps=12, learning_rate=rate, seed=seed, **settings), Normaliser.fit(real), "doppelganger")
         for seed, rate in ((0, 1e30), (1, 1e-3))
     )  # fmt: skip
     history = launch.train_all([bad, good])

@@ -68,7 +68,14 @@ def generative_job(folder, **options):
     sizes = {"d_model": 8, "n_head": 2, "n_layer": 1, "d_ff": 8, "context_length": 12}
     dropout = {"dropout": 0.0, "attention_dropout": 0.0}
     config = GenerativeConfig(n_features=3, **sizes, **dropout, **options)
-    training = TrainConfig(12, 7, 1e-2, checkpoint_every=5, grad_clip=1.0, decay=True)
+    training = TrainConfig(
+        max_steps=12,
+        batch_size=7,
+        learning_rate=1e-2,
+        checkpoint_every=5,
+        grad_clip=1.0,
+        decay=True,
+    )
     return Job.of(generative.SPEC, job.data, folder / "tst", config, training)
 
 
@@ -174,4 +181,4 @@ def test_a_mistake_in_a_worker_comes_back_as_its_sentence(tmp_path):
     with pytest.raises(DataError, match="unknown model 'gan'.*doppelganger"):
         spec_of("gan")
     with pytest.raises(DataError, match="takes a TSTConfig, not a? ?GenerativeConfig"):
-        Job.of(SPEC, tmp_path, tmp_path, GenerativeConfig(n_features=1), TrainConfig(1))
+        Job.of(SPEC, tmp_path, tmp_path, GenerativeConfig(n_features=1), TrainConfig(max_steps=1))

@@ -22,7 +22,9 @@ def fit(folder, real, max_steps, learning_rate=1e-3):
     batches = DGBatches(real, Normaliser.fit(real), config, 50, 0)
     torch.manual_seed(0)
     model = NaiveGAN(config, batches.schema)
-    settings = TrainConfig(max_steps, learning_rate=learning_rate, betas=(0.5, 0.9), grad_clip=0)
+    settings = TrainConfig(
+        max_steps=max_steps, learning_rate=learning_rate, betas=(0.5, 0.9), grad_clip=0
+    )
     loop.optimise(model, OBJECTIVES, batches, settings, folder, {})
     return model
 

@@ -42,7 +42,7 @@ def test_useful_steps_by_hand(tmp_path):
     real.save(tmp_path / "four")
     config = doppelganger.DGConfig(3, (2,), 8, 2)
     folders = tmp_path / "four", tmp_path / "dg"
-    dg = Job.of(doppelganger.SPEC, *folders, config, TrainConfig(9, 2))
+    dg = Job.of(doppelganger.SPEC, *folders, config, TrainConfig(max_steps=9, batch_size=2))
     assert throughput.useful_steps(dg) == 2 * np.mean([3, 8, 8, 4])
     tst = replace(dg, config={"context_length": 8})
     assert throughput.useful_steps(tst) == 2 * np.mean([3, 8, 8, 8, 4])

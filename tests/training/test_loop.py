@@ -75,7 +75,7 @@ def test_a_diverged_loss_stops_with_a_sentence(tmp_path):
         def to(self, device):
             return self
 
-    config = TrainConfig(3, learning_rate=1e-2)
+    config = TrainConfig(max_steps=3, learning_rate=1e-2)
     with pytest.raises(loop.Diverged, match="step 0.*lower learning_rate"):
         loop.optimise(
             Broken(1, 1),
@@ -90,12 +90,12 @@ def test_a_diverged_loss_stops_with_a_sentence(tmp_path):
 
 def test_the_rate_warms_up_and_falls():
     """Linear up to the whole rate, then along half a cosine to nothing; without decay it stays."""
-    settings = TrainConfig(100, warmup_steps=9, decay=True)
+    settings = TrainConfig(max_steps=100, warmup_steps=9, decay=True)
     assert settings.rate(0) == pytest.approx(0.1) and settings.rate(50) == pytest.approx(0.5)
     assert settings.rate(99) < 0.001 and all(
         settings.rate(s) > settings.rate(s + 1) for s in range(20, 99)
     )
-    assert TrainConfig(100, warmup_steps=9).rate(99) == 1.0
+    assert TrainConfig(max_steps=100, warmup_steps=9).rate(99) == 1.0
 
 
 class Whole:
@@ -170,7 +170,7 @@ def test_memory_that_runs_out_for_real(tmp_path):
         "loss(Line(), batches(0, 0, 64)).backward()\n"
         "used = int(open('/proc/self/statm').read().split()[0]) * resource.getpagesize()\n"
         "resource.setrlimit(resource.RLIMIT_AS, (used + 1_200_000_000,) * 2)\n"
-        "loop.optimise(Line(), loss, batches, TrainConfig(2, 64), sys.argv[1], {})\n"
+        "loop.optimise(Line(), loss, batches, TrainConfig(max_steps=2, batch_size=64), sys.argv[1], {})\n"
     )
     environment = os.environ | {"PYTHONPATH": str(paths.ROOT), "OMP_NUM_THREADS": "1"}
     done = subprocess.run(
@@ -275,7 +275,7 @@ def test_a_hostile_checkpoint_runs_no_code(tmp_path, name):
     """A stored object that would make a file, with sums to match: refused in a sentence or never read, and no file is made."""
     kept, canary = stopped(tmp_path / "run"), tmp_path / "canary"
     torch.save({"step": Bomb(canary)}, kept / name)
-    (kept / checkpoints.SUMS).write_text(json.dumps(checkpoints._sums(kept)))
+    (kept / checkpoints.SUMS).write_text(json.dumps(checkpoints.checksums(kept)))
     if name != "scheduler.bin":
         with pytest.raises(
             ValueError, match="step-00000004 cannot be read .*delete .*run and run again"

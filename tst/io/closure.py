@@ -47,7 +47,7 @@ def imported(source: str, is_package: bool = False, root: Path = ROOT) -> set[Pa
 
 
 def _executed(node: ast.AST, is_package: bool) -> Iterator[ast.AST]:
-    """Walk a tree, but not into `if TYPE_CHECKING`, nor into functions of a package's `__init__`."""
+    """Walk a tree, but not `if TYPE_CHECKING`, nor functions of a package's `__init__`."""
     yield node
     if isinstance(node, ast.If) and ast.unparse(node.test) in TYPE_CHECKING:
         children: Iterable[ast.AST] = node.orelse

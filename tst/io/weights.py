@@ -1,7 +1,9 @@
-"""A trained model on disk, model.json and model.safetensors: read without trust, so that neither can run or exhaust us.
+"""A trained model on disk: model.json and model.safetensors, loaded from an untrusted source.
 
-What model.json claims is compared with the header of the weights, on a model without memory, before one is made. It holds
-the sum of both files, so that a changed one, or files of two models after an interrupted write, are told.
+No code in the files is executed. The weights' header is compared with their size before memory is
+allocated, and a model of the settings is built without memory first, to be compared with the
+weights. model.json holds a checksum over both files, so that a changed one, or the files of two
+models after an interrupted write, are noticed.
 """
 
 import hashlib
@@ -18,94 +20,161 @@ from safetensors.torch import save as to_bytes
 from tst.errors import DataError, translate_errors
 from tst.io import files, untrusted
 
+SETTINGS_FILE = "model.json"
+WEIGHTS_FILE = "model.safetensors"
 AGAIN = "train it again"
+# A buffer is computed (sinusoids in float64, with temporaries) in so many times its own memory.
+BUFFER_ROOM = 8
 Model = TypeVar("Model", bound=torch.nn.Module)
 
 
 def save(
     folder: Path | str, settings: Mapping[str, object], state: Mapping[str, torch.Tensor]
 ) -> None:
-    """Write the settings (a JSON mapping), then the weights (a state_dict): where the weights are, the model is whole."""
+    """Write model.json, then model.safetensors: where the weights are, the model is whole.
+
+    Parameters
+    ----------
+    folder
+        Where the two files go.
+    settings
+        What the model is built from, as JSON can hold it.
+    state
+        The model's state_dict.
+    """
     data = to_bytes({name: tensor.contiguous() for name, tensor in state.items()})
     facts = json.loads(json.dumps(settings))
-    files.write_text(
-        json.dumps(facts | {"sum": total(facts, data)}, indent=1), Path(folder) / "model.json"
-    )
-    with files.replacing(Path(folder) / "model.safetensors") as part:
+    text = json.dumps(facts | {"sum": checksum(facts, data)}, indent=1)
+    files.write_text(text, Path(folder) / SETTINGS_FILE)
+    with files.replacing(Path(folder) / WEIGHTS_FILE) as part:
         part.write_bytes(data)
 
 
-def total(settings: Mapping[str, object], data: bytes) -> str:
+def checksum(settings: Mapping[str, object], data: bytes) -> str:
     """Return SHA-256 over the settings and the bytes of the weights, as hex digits."""
     return hashlib.sha256(json.dumps(settings, sort_keys=True).encode() + data).hexdigest()
 
 
-def load(
-    folder: Path | str,
-    plan: "Callable[[dict[str, Any], Held], Callable[[], Model]]",
-    what: str = "model",
-) -> Model:
-    """Return the model of a folder, in evaluation mode; raises DataError where it is missing, damaged or another's.
+def read(folder: Path | str, what: str = "model") -> tuple[dict[str, Any], dict[str, torch.Tensor]]:
+    """Return (settings of model.json, state_dict) of a folder that `save` wrote.
 
     Parameters
     ----------
-    plan
-        Function (facts of model.json, `Held`) -> function that builds the untrained model. It must check by `Held`
-        what it, or the building, repeats in a loop.
+    folder
+        From an untrusted source.
     what
         The model's name in a sentence.
+
+    Raises
+    ------
+    DataError
+        Where a file is missing or damaged, the two do not belong to each other, or a weight is not
+        a finite number.
     """
-    paths = [Path(folder) / name for name in ("model.json", "model.safetensors")]
-    for path in paths:
+    settings_path = Path(folder) / SETTINGS_FILE
+    weights_path = Path(folder) / WEIGHTS_FILE
+    for path in (settings_path, weights_path):
         if not path.is_file():
             raise DataError(f"no {what} at {folder}: {path.name} is missing; train it first.")
     with translate_errors(f"no sound {what} at {folder}", AGAIN):
-        held = Held(paths[1], what)
-        facts = untrusted.read_json(paths[0])
-        data = paths[1].read_bytes()
-        told, found = facts.pop("sum", None), total(facts, data)
-        build = plan(facts, held)
-        _compare(build, held)
-        if told != found:
+        with safe_open(weights_path, framework="pt"):
+            pass  # raises where the header claims other tensors than the file has bytes for
+        facts = untrusted.read_json(settings_path)
+        data = weights_path.read_bytes()
+        if facts.pop("sum", None) != checksum(facts, data):
             raise DataError(
-                f"no sound {what} at {folder}: its two files were changed, or are two models'; {AGAIN}."
+                f"no sound {what} at {folder}: its two files were changed, or are two models'; "
+                f"{AGAIN}."
             )
-        model = build()
-        model.load_state_dict(from_bytes(data))
-        if not all(torch.isfinite(value).all() for value in model.state_dict().values()):
+        state = from_bytes(data)
+        if not all(bool(torch.isfinite(value).all()) for value in state.values()):
             raise DataError(
                 f"no sound {what} at {folder}: a weight is not a finite number; {AGAIN}."
             )
+    return facts, state
+
+
+def load_into(
+    build: Callable[[], Model],
+    state: Mapping[str, torch.Tensor],
+    folder: Path | str,
+    what: str = "model",
+) -> Model:
+    """Return the model that `build` makes with the weights of a state_dict, in evaluation mode.
+
+    It is built without memory first and compared with the weights, so that settings which ask for
+    more than the weights hold are refused before memory is allocated.
+
+    Parameters
+    ----------
+    build
+        Makes the untrained model; called twice. Its settings must be bounded, for what it repeats
+        in a loop takes time even without memory.
+    state
+        Weights as `read` returns them.
+    folder, what
+        Where the model lies and what it is called, for sentences.
+
+    Raises
+    ------
+    DataError
+        Where names or shapes differ, or the model's buffers do not fit into memory.
+    """
+    with translate_errors(f"no sound {what} at {folder}", AGAIN):
+        with torch.device("meta"):
+            outline = build()
+        _check_shapes(outline, state, f"no sound {what} at {folder}")
+        n_bytes = sum(buffer.numel() * buffer.element_size() for buffer in outline.buffers())
+        untrusted.check_room(BUFFER_ROOM * n_bytes, Path(folder))
+        model = build()
+        model.load_state_dict(state)
     return model.eval()
 
 
-class Held:
-    """What a file of weights holds by its header, which the library compares with the file's size."""
+def _check_shapes(outline: torch.nn.Module, state: Mapping[str, torch.Tensor], fault: str) -> None:
+    """Raise DataError unless a model has tensors of the same names and shapes as a state_dict."""
+    expected = {name: tuple(tensor.shape) for name, tensor in outline.state_dict().items()}
+    present = {name: tuple(tensor.shape) for name, tensor in state.items()}
+    for name in sorted(expected.keys() | present.keys()):
+        if expected.get(name) != present.get(name):
+            raise DataError(
+                f"{fault}: model.json asks for {name} of shape {expected.get(name)}, "
+                f"the weights have {present.get(name)}; {AGAIN}."
+            )
 
-    def __init__(self, path: Path, what: str) -> None:
-        with safe_open(path, framework="pt") as file:
-            self.shapes = {key: tuple(file.get_slice(key).get_shape()) for key in file.keys()}
-        self.path, self.what = path, what
-        self.n_numbers = path.stat().st_size
+
+class Held:
+    """What a file of weights holds, for `load`."""
+
+    def __init__(self, folder: Path | str, state: Mapping[str, torch.Tensor], what: str) -> None:
+        self.shapes = {name: tuple(tensor.shape) for name, tensor in state.items()}
+        self.n_numbers = (Path(folder) / WEIGHTS_FILE).stat().st_size
+        self.fault = f"no sound {what} at {folder}"
 
     def check(self, name: str, value: float, most: float) -> None:
         """Raise DataError where a setting asks for more than the weights hold."""
         if not value <= most:
-            raise DataError(
-                f"no sound {self.what} at {self.path.parent}: {name} asks for more than the weights hold; {AGAIN}."
-            )
+            raise DataError(f"{self.fault}: {name} asks for more than the weights hold; {AGAIN}.")
 
 
-def _compare(build: Callable[[], torch.nn.Module], held: Held) -> None:
-    """Raise DataError unless the model that would be built has the weights' names and shapes, and fits into memory."""
-    with torch.device("meta"):
-        model = build()
-    wanted = {key: tuple(value.shape) for key, value in model.state_dict().items()}
-    for key in sorted(wanted.keys() | held.shapes.keys()):
-        if wanted.get(key) != held.shapes.get(key):
-            where = f"no sound {held.what} at {held.path.parent}: model.json asks for {key} of shape {wanted.get(key)}"
-            raise DataError(f"{where}, the weights have {held.shapes.get(key)}; {AGAIN}.")
-    untrusted.check_room(
-        8 * sum(buffer.numel() * buffer.element_size() for buffer in model.buffers()),
-        held.path.parent,
-    )
+def load(
+    folder: Path | str,
+    plan: Callable[[dict[str, Any], Held], Callable[[], Model]],
+    what: str = "model",
+) -> Model:
+    """Return the model of a folder by a plan, in evaluation mode; `read` and `load_into` in one.
+
+    Parameters
+    ----------
+    folder
+        From an untrusted source.
+    plan
+        Function (settings of model.json, `Held`) -> function that builds the untrained model. It
+        checks by `Held` what it, or the building, repeats in a loop.
+    what
+        The model's name in a sentence.
+    """
+    facts, state = read(folder, what)
+    with translate_errors(f"no sound {what} at {folder}", AGAIN):
+        build = plan(facts, Held(folder, state, what))
+    return load_into(build, state, folder, what)

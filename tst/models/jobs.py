@@ -13,7 +13,6 @@ import re
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -31,6 +30,7 @@ from tst.models.base import Generator, ModelSpec, Training
 from tst.series import SeriesSet
 from tst.training import loop
 from tst.training.loop import TrainConfig
+from tst.training.timing import seconds_per_step
 
 Engine = Literal["here", "local", "slurm"]
 FAILED = "job failed: "
@@ -138,13 +138,7 @@ def train(job: Job) -> pd.DataFrame:
 def step_seconds(job: Job, n_steps: int = 5) -> float:
     """Return the least seconds of processor time of `n_steps` training steps of a job, forward and backward, in fp32."""
     training, _, _ = job.prepare()
-    seconds = []
-    for step in range(n_steps):
-        batch = training.batches(step, 0, 1)
-        start = time.process_time()
-        training.loss(training.model, batch).backward()
-        seconds.append(time.process_time() - start)
-    return min(seconds)
+    return seconds_per_step(training.model, training.loss, training.batches, n_steps)
 
 
 def train_all(

@@ -7,8 +7,6 @@ them (imports, memory, choice of kernels) is left out.
 import contextlib
 import io
 import tempfile
-import time
-from typing import Any
 
 import numpy as np
 
@@ -16,6 +14,7 @@ from tst.models.batches import window_lengths
 from tst.models.jobs import Job
 from tst.series import SeriesSet
 from tst.training.loop import optimise
+from tst.training.timing import TimedBatches
 
 WARM_UP = 5  # optimiser steps before the clock starts
 
@@ -23,15 +22,10 @@ WARM_UP = 5  # optimiser steps before the clock starts
 def useful_steps_per_second(job: Job, n_steps: int = 20) -> float:
     """Return the real steps in a job's batches over the seconds that they take."""
     training, settings, _ = job.prepare(max_steps=WARM_UP + n_steps + 1)
-    starts: list[float] = []
-
-    def timed_batches(step: int, rank: int, n_ranks: int) -> Any:
-        starts.append(time.perf_counter())
-        return training.batches(step, rank, n_ranks)
-
+    batches = TimedBatches(training.batches)
     with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stdout(io.StringIO()):
-        optimise(training.model, training.loss, timed_batches, settings, f"{folder}/run", {})
-    return useful_steps(job) * n_steps / (starts[-1] - starts[WARM_UP])
+        optimise(training.model, training.loss, batches, settings, f"{folder}/run", {})
+    return useful_steps(job) * n_steps / batches.seconds_between(WARM_UP, -1)
 
 
 def useful_steps(job: Job) -> float:

@@ -1,1 +1,1 @@
-"""Training: the loop, checkpoints, precision, objectives and timing; knows no architecture."""
+"""Training: the loop, its settings, checkpoints, precision, objectives, batches, device, timing."""

@@ -1,7 +1,8 @@
-"""Checkpoints of a training run: model, optimisers, rates, random states and losses, whole or not at all, with their sums.
+"""Checkpoints of a run: model, optimisers, rates, random states and losses, with checksums.
 
-The newest stands in `step-NNNNNNNN`. Accelerate writes and reads what is torch's (weights only: no code is unpickled);
-the rates' state is JSON, for what accelerate keeps of them is a plain pickle.
+The newest stands in `step-NNNNNNNN`, written whole or not at all. Accelerate writes and reads what
+is torch's (weights only: no code is unpickled); the rates' state is JSON, for what Accelerate keeps
+of them is a plain pickle.
 """
 
 import hashlib
@@ -9,7 +10,6 @@ import json
 import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Protocol
 
 import pandas as pd
 import torch
@@ -17,68 +17,68 @@ from accelerate import Accelerator
 from accelerate.utils import load
 
 from tst.io import files
+from tst.training.objectives import Objective
 
-SUMS = "sums.json"
-
-
-class HasSchedule(Protocol):
-    """Who moves in a step (`tst.training.loop.Objective`), as far as a checkpoint asks: its rates."""
-
-    schedule: torch.optim.lr_scheduler.LambdaLR
+SUMS = "sums.json"  # {file name: SHA-256} of a checkpoint
+SCHEDULES = "schedules.json"
+LOSSES = "loss.csv"
 
 
 def save(
     accelerator: Accelerator,
-    players: Sequence[HasSchedule],
+    objectives: Sequence[Objective],
     folder: Path | str,
     history: Sequence[Mapping[str, float]],
 ) -> None:
-    """Write the checkpoint after the last step of `history` (rows as mappings), and remove the one before."""
-    part, place = Path(folder) / ".step.part", Path(folder) / f"step-{len(history):08d}"
+    """Write the checkpoint after the last step of a loss history, and remove the one before."""
+    part = Path(folder) / ".step.part"
+    target = Path(folder) / f"step-{len(history):08d}"
     if accelerator.is_main_process:
         shutil.rmtree(part, ignore_errors=True)
     accelerator.wait_for_everyone()
-    with files.translate_write_errors(place):
+    with files.translate_write_errors(target):
         accelerator.save_state(str(part))
     accelerator.wait_for_everyone()
     if accelerator.is_main_process:
-        files.write_text(pd.DataFrame(history).to_csv(index=False), part / "loss.csv")
-        files.write_text(
-            json.dumps([p.schedule.state_dict() for p in players]), part / "schedules.json"
-        )
-        files.write_text(json.dumps(_sums(part)), part / SUMS)
-        files.put(part, place)
-        remove(folder, keep=place)
+        schedules = [objective.schedule.state_dict() for objective in objectives]
+        files.write_text(pd.DataFrame(history).to_csv(index=False), part / LOSSES)
+        files.write_text(json.dumps(schedules), part / SCHEDULES)
+        files.write_text(json.dumps(checksums(part)), part / SUMS)
+        files.put(part, target)
+        remove(folder, keep=target)
     accelerator.wait_for_everyone()
 
 
 def resume(
-    accelerator: Accelerator, players: Sequence[HasSchedule], folder: Path | str
+    accelerator: Accelerator, objectives: Sequence[Objective], folder: Path | str
 ) -> list[dict[str, float]]:
-    """Load the newest sound checkpoint, all random states included; return its loss history, empty where there is none.
+    """Load the newest undamaged checkpoint; return its loss history, empty where there is none.
 
     Raises
     ------
     ValueError
-        Where it is whole but cannot be read: another version's, or not written by this loop.
+        Where it is undamaged but cannot be read: another version's, or not written by this loop.
     """
     folder = Path(folder)
     if accelerator.is_main_process:
-        _drop_damaged(folder)
+        _delete_damaged(folder)
     accelerator.wait_for_everyone()
-    if not (found := sorted(folder.glob("step-*"))):
+    checkpoints = sorted(folder.glob("step-*"))
+    if not checkpoints:
         return []
+    newest = checkpoints[-1]
     try:
-        accelerator.load_state(str(found[-1]))
-        _check_random(found[-1] / f"random_states_{accelerator.process_index}.pkl")
-        states = json.loads((found[-1] / "schedules.json").read_text())
-        for player, state in zip(players, states, strict=True):
-            player.schedule.load_state_dict(state)
-        history = pd.read_csv(found[-1] / "loss.csv").to_dict("records")
-    except Exception as error:  # torch, safetensors and pandas each raise their own; torch's text advises to unpickle
-        why = type(error).__name__
+        accelerator.load_state(str(newest))
+        _check_random_state(newest / f"random_states_{accelerator.process_index}.pkl")
+        states = json.loads((newest / SCHEDULES).read_text())
+        for objective, state in zip(objectives, states, strict=True):
+            objective.schedule.load_state_dict(state)
+        history: list[dict[str, float]] = pd.read_csv(newest / LOSSES).to_dict("records")
+    # torch, safetensors and pandas each raise their own; torch's text advises to unpickle.
+    except Exception as error:
+        reason = type(error).__name__
         raise ValueError(
-            f"checkpoint {found[-1]} cannot be read ({why}); delete {folder} and run again."
+            f"checkpoint {newest} cannot be read ({reason}); delete {folder} and run again."
         ) from None
     print(f"{folder.name}: going on from step {len(history)}.")
     return history
@@ -91,23 +91,25 @@ def remove(folder: Path | str, keep: Path | None = None) -> None:
             shutil.rmtree(path, ignore_errors=True)
 
 
-def _check_random(path: Path) -> None:
-    """Raise ValueError unless the random state is the one in a file; accelerate passes over a damaged one in silence."""
+def checksums(checkpoint: Path) -> dict[str, str]:
+    """Return {file name: SHA-256} of the files of a checkpoint, the sums themselves left out."""
+    paths = sorted(path for path in checkpoint.iterdir() if path.is_file() and path.name != SUMS)
+    return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in paths}
+
+
+def _check_random_state(path: Path) -> None:
+    """Raise ValueError unless torch's random state is a file's; Accelerate ignores a bad file."""
     if not torch.equal(load(path)["torch_manual_seed"], torch.get_rng_state()):
         raise ValueError(f"{path.name} was not taken up.")
 
 
-def _drop_damaged(folder: Path) -> None:
+def _delete_damaged(folder: Path) -> None:
+    """Delete the checkpoints whose files are not those of their checksums, and say so."""
     for path in sorted(folder.glob("step-*")):
         try:
-            sound = json.loads((path / SUMS).read_text()) == _sums(path)
+            is_whole = json.loads((path / SUMS).read_text()) == checksums(path)
         except (OSError, ValueError):
-            sound = False
-        if not sound:
+            is_whole = False
+        if not is_whole:
             print(f"{folder.name}: checkpoint {path.name} is damaged and is not used.")
             shutil.rmtree(path, ignore_errors=True)
-
-
-def _sums(folder: Path) -> dict[str, str]:
-    found = sorted(p for p in folder.iterdir() if p.is_file() and p.name != SUMS)
-    return {p.name: hashlib.sha256(p.read_bytes()).hexdigest() for p in found}

@@ -1,10 +1,85 @@
-"""TODO"""
+"""What a training step minimises: the paper's loss, and objectives that move parts of a model.
+
+A single loss moves all parameters. A GAN has an objective each for its critic and its generator:
+each step they move one after another, on the same batch, each by its own loss and its own Adam.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+
+import torch
+
+from tst.training.batches import Loss
+from tst.training.config import TrainConfig
+
+SelectParameters = Callable[[torch.nn.Module], Iterable[torch.nn.Parameter]]
+# {name: (parameters that move, their loss)}, in the order in which they move.
+Objectives = Mapping[str, tuple[SelectParameters, Loss]]
 
 
-def masked_mse(prediction, target, weight):
-    """Return the paper's loss of a packed batch.
+def masked_mse(
+    prediction: torch.Tensor, target: torch.Tensor, weight: torch.Tensor
+) -> torch.Tensor:
+    """Return the mean squared error of a packed batch, the loss of arXiv 2506.07312.
 
-    Squared error averaged over the features of a step, the steps of a series, the series of the batch: `weight` (rows,)
-    is 1 / (steps of the row's series * series in the batch).
+    It is averaged over the features of a step, the steps of a series and the series of the batch.
+
+    Parameters
+    ----------
+    prediction, target
+        float, shape (n_rows, n_features): the steps of all series, one after another.
+    weight
+        float, shape (n_rows,): 1 / (steps of the row's series * series in the batch).
+
+    Returns
+    -------
+    float, a scalar.
     """
     return ((prediction - target).square().mean(1) * weight).sum()
+
+
+class Objective:
+    """One optimiser step's objective: which parameters, which loss, their Adam and its rate.
+
+    Parameters
+    ----------
+    name
+        Empty for the only objective of a model: its gradients may then go to all parameters.
+    model
+        The model in whole.
+    select
+        Returns the parameters that move.
+    loss
+        Returns the scalar that they minimise.
+    config
+        Rate and betas of Adam.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        model: torch.nn.Module,
+        select: SelectParameters,
+        loss: Loss,
+        config: TrainConfig,
+    ) -> None:
+        self.name = name
+        self.loss = loss
+        self.parameters = list(select(model))
+        self.optimizer: torch.optim.Optimizer = torch.optim.Adam(
+            self.parameters, lr=config.learning_rate, betas=config.betas, fused=True
+        )
+        self.schedule = torch.optim.lr_scheduler.LambdaLR(self.optimizer, config.rate)
+
+    @property
+    def inputs(self) -> list[torch.nn.Parameter] | None:
+        """Parameters that `backward` gives gradients to; None is all that the loss depends on."""
+        return self.parameters if self.name else None
+
+
+def objectives_of(
+    model: torch.nn.Module, loss: Loss | Objectives, config: TrainConfig
+) -> list[Objective]:
+    """Return the objectives of a model; a single loss is one without a name that moves it all."""
+    if isinstance(loss, Mapping):
+        return [Objective(name, model, *parts, config) for name, parts in loss.items()]
+    return [Objective("", model, torch.nn.Module.parameters, loss, config)]
