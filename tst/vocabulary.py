@@ -110,7 +110,7 @@ VERDICTS: tuple[Verdict, ...] = get_args(Verdict)  # worst first
 
 
 def in_words(key: str) -> str:
-    """Return a key as a reader is shown it where no label is set: its words, without underscores."""
+    """Return a key as a reader is shown it where it has no label: without underscores."""
     return str(key).replace("_", " ")
 
 

@@ -1,4 +1,4 @@
-"""The verdicts: each check of `checks.csv` against the tidy tables, by rules fixed before any result.
+"""The verdicts: each check of `checks.csv` against the tables, by rules fixed before any result.
 
 A difference holds where two intervals agree: paired by seed, its whole 95 % t-interval over seeds
 lies above the limit (tables 06-classification, 07-regression), and the paired bootstrap over test
@@ -111,7 +111,7 @@ def paper_numbers() -> pd.DataFrame:
 def paper_value(place: Place) -> float:
     """Return the TST paper's number at a place, NaN where it gives none.
 
-    Where the paper does not say at which share or with which classifier, its number stands for all.
+    A number stands for every share, or classifier, where the paper does not say which it was.
     """
     conditions = [(column, value) for column, value in place.items() if value is not None]
     for row in _rows_of_tst():
@@ -162,7 +162,7 @@ def judgements(tables: Tables, claim: str | None = None) -> list[Judgement]:
 
 
 def _against(row: Judgement) -> tuple[int, float]:
-    """Return the order of what speaks most against a claim: first the verdict, then the interval."""
+    """Return the order of what speaks most against a claim: by verdict, then by interval."""
     return VERDICTS.index(row.verdict), float(np.nan_to_num(row.low, nan=np.inf))
 
 
@@ -216,7 +216,7 @@ def decide(
 
 
 def overall(rows: Sequence[Judgement]) -> Judgement:
-    """Join the checks of one claim and data set: it holds, or fails, only where every check says so.
+    """Join the checks of a claim and data set: it holds, or fails, only where every check says so.
 
     A check that cannot be tested leaves at most "partly"; the numbers are those of the check that
     speaks most against. Where QUORUM names the claim, it holds with that share of its checks, as
@@ -285,7 +285,7 @@ def sentence(row: Judgement, emphasis: str = "*") -> str:
 
 
 def overall_sentence(whole: Judgement, rows: Sequence[Judgement]) -> str:
-    """Return how many checks of a claim hold, and the sentence of the one that says most against."""
+    """Return how many checks hold, and the sentence of the one that speaks most against."""
     n_decided = len(_decided(rows))
     count = "No check can be made"
     if n_decided:

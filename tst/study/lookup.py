@@ -44,7 +44,9 @@ def named(frame: pd.DataFrame) -> pd.DataFrame:
     return frame.assign(label=[np.nan if pd.isna(v) else f"{v:.0f}" for v in frame["label"]])
 
 
-def score_at(metric: str, share: float = 0, classifier: str = "mlp", dataset: str = "gcut") -> Place:
+def score_at(
+    metric: str, share: float = 0, classifier: str = "mlp", dataset: str = "gcut"
+) -> Place:
     """Return where table 06-classification has a score of a synthetic set.
 
     Parameters
