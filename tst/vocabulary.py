@@ -1,12 +1,14 @@
 """The study's words: keys of data sets, models, tasks and metrics, and how a reader is shown them.
 
-Every table uses these keys, every figure and sentence these labels. This module imports nothing of the package.
+Every table uses these keys, every figure and sentence these labels. This module imports nothing
+of the package.
 """
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
-Direction = Literal["higher", "lower", "near_1"]
+Better = Literal["higher", "lower", "near_1"]
+Verdict = Literal["not reproduced", "not testable here", "partly", "reproduced"]
 
 DATASETS = {
     "gcut": "Google cluster usage traces, 2011",
@@ -30,12 +32,14 @@ MODELS = {
     "tst": "TST (ours)",
     "doppelganger": "DG",
     "naive_gan": "naive GAN",
+    "tst_oracle": "TST, donor's length",
     "ar": "AR",
     "rnn": "RNN",
     "hmm": "HMM",
     "seed_only": "seed only",
-    "seed_repeat": "seed repeat",
+    "seed_repeat": "seed repeated",
     "bootstrap_copy": "bootstrap copy",
+    "permuted_labels": "labels permuted",
     "real_floor": "two real halves",
     "noise": "noise",
     "published": "published",
@@ -57,7 +61,8 @@ REGRESSORS = {
     "mlp_5": "MLP, 5 layers",
 }
 
-CLASSES = {"gcut": ("EVICT", "FAIL", "FINISH", "KILL")}  # labels in the order of f1_0, f1_1, ...
+# Labels in the order of the metrics f1_0, f1_1, ...
+CLASSES = {"gcut": ("EVICT", "FAIL", "FINISH", "KILL")}
 
 
 @dataclass(frozen=True)
@@ -66,7 +71,7 @@ class Metric:
 
     label: str
     unit: str
-    better: Direction
+    better: Better
 
 
 METRICS = {
@@ -90,7 +95,7 @@ METRICS = {
     "seconds_per_step": Metric("processor time", "s a training step", "lower"),
 }
 
-# Distances of a synthetic set from held-out real series that notebooks 05 and 20 show over the real-versus-real floor.
+# Distances of a synthetic set from held-out real series, shown over the real-versus-real floor.
 DISTANCES = (
     "acf_error",
     "length_ks",
@@ -101,4 +106,19 @@ DISTANCES = (
     "context_fid",
 )
 
-VERDICTS = ("not reproduced", "not testable here", "partly", "reproduced")  # worst first
+VERDICTS: tuple[Verdict, ...] = get_args(Verdict)  # worst first
+
+
+def in_words(key: str) -> str:
+    """Return a key as a reader is shown it where it has no label: without underscores."""
+    return str(key).replace("_", " ")
+
+
+def model_label(key: str) -> str:
+    """Return the label of a model, or its key in words."""
+    return MODELS.get(key, in_words(key))
+
+
+def metric_label(key: str) -> str:
+    """Return the label of a metric, or its key in words."""
+    return METRICS[key].label if key in METRICS else in_words(key)

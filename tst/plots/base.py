@@ -1,81 +1,109 @@
-"""Figures: one function a figure, each returns a matplotlib Figure; `save` writes it and shows it with its alt text.
+"""What all figures share: style, colours of the models, panels, labels, and how a figure is saved.
 
-One palette, colour-blind safe (Okabe and Ito): real dark grey, TST blue, DG orange, everywhere. What a line or a dot is
-stands beside it; hollow markers are the paper's numbers; intervals are 95 % t-intervals over seeds.
+One palette, colour-blind safe (Okabe and Ito): real dark grey, TST blue, DG orange, everywhere.
+What a line or a dot is stands beside it; hollow markers are the paper's numbers; intervals are
+95 % t-intervals over seeds.
 """
 
+from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
+import pandas as pd
 import seaborn as sns
 from IPython import get_ipython
 from IPython.display import display
+from matplotlib.axes import Axes
+from matplotlib.axis import Axis
+from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 from scipy import stats
 
 from tst.io import files
+from tst.vocabulary import ORIGINS, model_label
 
-GREY, BLUE, ORANGE, SKY, GREEN, RED, PURPLE = (
-    "#444444 #0072B2 #E69F00 #56B4E9 #009E73 #D55E00 #CC79A7".split()
-)
+GREY = "#444444"
+BLUE = "#0072B2"
+ORANGE = "#E69F00"
+SKY = "#56B4E9"
+GREEN = "#009E73"
+RED = "#D55E00"
+PURPLE = "#CC79A7"
+FREE_COLOURS = (GREEN, PURPLE, RED, SKY)  # of models that have no colour of their own
 
-DPI = 110
+DPI = 110  # a figure of 10 inches is as wide as GitHub shows a notebook
+LABEL_HEIGHT = 15  # pixels between two labels at the ends of lines
+WIDE_SPAN = 30  # ratio from which on a log axis shows powers of ten alone
 
-# key: name in figures, colour, marker. Relatives share a hue and differ by marker.
-MODELS = {
-    "real": ("real", GREY, "o"),
-    "published": ("published", GREEN, "D"),
-    "simulated": ("simulated", PURPLE, "s"),
-    "tst_paper": ("TST", BLUE, "o"),
-    "tst": ("TST (ours)", SKY, "D"),
-    "doppelganger": ("DG", ORANGE, "o"),
-    "naive_gan": ("naive GAN", ORANGE, "s"),
-    "tst_oracle": ("TST, donor's length", BLUE, "D"),
-    "seed_only": ("seed only", PURPLE, "o"),
-    "seed_repeat": ("seed repeated", PURPLE, "s"),
-    "bootstrap_copy": ("bootstrap copy", GREEN, "o"),
-    "ar": ("AR", RED, "o"),
-    "rnn": ("RNN", RED, "s"),
-    "hmm": ("HMM", RED, "^"),
-    "permuted_labels": ("labels permuted", GREY, "x"),
+FLOOR_LABEL = "distance over that between two halves of the real data (1: like real data)"
+
+
+@dataclass(frozen=True)
+class ModelStyle:
+    """How a model is drawn."""
+
+    label: str
+    colour: str
+    marker: str
+
+
+# Relatives share a hue and differ by marker.
+COLOUR_MARKER = {
+    "real": (GREY, "o"),
+    "published": (GREEN, "D"),
+    "simulated": (PURPLE, "s"),
+    "tst_paper": (BLUE, "o"),
+    "tst": (SKY, "D"),
+    "doppelganger": (ORANGE, "o"),
+    "naive_gan": (ORANGE, "s"),
+    "tst_oracle": (BLUE, "D"),
+    "seed_only": (PURPLE, "o"),
+    "seed_repeat": (PURPLE, "s"),
+    "bootstrap_copy": (GREEN, "o"),
+    "ar": (RED, "o"),
+    "rnn": (RED, "s"),
+    "hmm": (RED, "^"),
+    "permuted_labels": (GREY, "x"),
 }
 
-ORIGINS = {"original": "real data", "subset": "real data (a subset)", "simulated": "simulated data"}
 
-FLOOR = "distance over that between two halves of the real data (1: like real data)"
-
-
-def set_style():
+def set_style() -> None:
     """Set the house style: white, opaque, 110 dpi, no box, light grid."""
     sns.set_theme(context="notebook", style="ticks")
-    style = {f"{where}.facecolor": "white" for where in ("figure", "axes", "savefig")}
-    style |= {
-        "font.size": 10,
-        "axes.labelsize": 10,
-        "axes.titlesize": 10.5,
-        "figure.titlesize": 11.5,
-    }
-    style |= {
-        "xtick.labelsize": 9,
-        "ytick.labelsize": 9,
-        "axes.grid": True,
-        "grid.color": "#E8E8E8",
-    }
-    style |= {"axes.spines.top": False, "axes.spines.right": False, "axes.edgecolor": "#888888"}
-    style |= {
-        "figure.dpi": DPI,
-        "savefig.dpi": DPI,
-        "axes.titlelocation": "left",
-        "axes.axisbelow": True,
-    }
-    plt.rcParams.update(style)
+    plt.rcParams.update(
+        {
+            "figure.facecolor": "white",
+            "axes.facecolor": "white",
+            "savefig.facecolor": "white",
+            "font.size": 10,
+            "axes.labelsize": 10,
+            "axes.titlesize": 10.5,
+            "figure.titlesize": 11.5,
+            "xtick.labelsize": 9,
+            "ytick.labelsize": 9,
+            "axes.grid": True,
+            "grid.color": "#E8E8E8",
+            "axes.spines.top": False,
+            "axes.spines.right": False,
+            "axes.edgecolor": "#888888",
+            "figure.dpi": DPI,
+            "savefig.dpi": DPI,
+            "axes.titlelocation": "left",
+            "axes.axisbelow": True,
+        }
+    )
 
 
-def save(fig, path, alt):
+def save(fig: Figure, path: str | Path, alt: str) -> None:
     """Write `fig` to `path` + ".png", show it in a notebook with its alt text, and close it.
 
-    Raises ValueError where `alt` is empty: a figure that cannot be read aloud is not finished.
+    Raises
+    ------
+    ValueError
+        Where `alt` is empty: a figure that cannot be read aloud is not finished.
     """
     if not alt or not alt.strip():
         raise ValueError(
@@ -95,18 +123,32 @@ def save(fig, path, alt):
     plt.close(fig)
 
 
-def plain_log(axis):
-    """Write a log axis in plain numbers, few enough to read, however short its span."""
-    low, high = sorted(axis.get_view_interval())
-    wide = high / low > 30
-    axis.set_major_locator(LogLocator(subs=(1.0,) if wide else (1.0, 2.0, 5.0), numticks=6))
-    axis.set_major_formatter(FuncFormatter(lambda v, _: f"{v:g}"))
-    axis.set_minor_formatter(NullFormatter())
+def model_style(key: str, position: int = 0) -> ModelStyle:
+    """Return label, colour and marker of a model; an unknown one takes a colour by its position."""
+    free = (FREE_COLOURS[position % len(FREE_COLOURS)], "o")
+    colour, marker = COLOUR_MARKER.get(key, free)
+    return ModelStyle(model_label(key), colour, marker)
 
 
-def panel_grid(n, n_columns, width, height, sharey=False):
-    """Return (figure, axes of shape (rows, columns)): n panels of that size, in inches; fig.axes holds only those."""
-    rows, columns = -(-n // min(n_columns, n)), min(n_columns, n)
+def mean_and_half_width(values: np.ndarray | pd.Series) -> tuple[float, float]:
+    """Return mean and half width of the 95 % t-interval; one value has no interval (NaN)."""
+    values = np.asarray(values, dtype=float)
+    n = len(values)
+    if n < 2:
+        return float(values.mean()), np.nan
+    _, factor = stats.t.interval(0.95, n - 1)  # with scale=, it has no answer for equal values
+    return float(values.mean()), float(factor * values.std(ddof=1) / np.sqrt(n))
+
+
+def panel_grid(
+    n: int, n_columns: int, width: float, height: float, sharey: bool = False
+) -> tuple[Figure, np.ndarray]:
+    """Return a figure of `n` panels of that size in inches, and its axes, shape (rows, columns).
+
+    Places of the grid beyond `n` are empty; `fig.axes` holds only the panels.
+    """
+    columns = min(n_columns, n)
+    rows = -(-n // columns)
     size = (width * columns + 0.9, (height + 0.3) * rows + 0.5)
     fig, axes = plt.subplots(
         rows, columns, figsize=size, squeeze=False, sharey=sharey, layout="constrained"
@@ -114,34 +156,44 @@ def panel_grid(n, n_columns, width, height, sharey=False):
     for ax in axes.flat[n:]:
         ax.remove()
     for ax in fig.axes:
-        ax.xaxis.get_major_locator().set_params(integer=not sharey)
+        ax.locator_params(axis="x", integer=not sharey)
     return fig, axes
 
 
-def model_label(names, key):
-    """Return the label of a key, or the key in words."""
-    return names.get(key, str(key).replace("_", " "))
+def panel_row(
+    n: int, width: float, height: float, margin: float = 0.0
+) -> tuple[Figure, list[Axes]]:
+    """Return a figure of `n` panels of that size in inches side by side, and its axes."""
+    size = (width * n + margin, height)
+    fig, axes = plt.subplots(1, n, figsize=size, squeeze=False, layout="constrained")
+    return fig, list(axes[0])
 
 
-def origin_note(frame, paper):
-    """Say what a figure rests on: data set, origin, seeds, and whose the hollow markers are."""
-    n = frame["seed"].nunique()
-    text = (
-        f"{frame['dataset'].iloc[0]}, {ORIGINS[frame['origin'].iloc[0]]}, {n} seed{'s' * (n > 1)}"
-    )
-    return text if paper is None else f"{text} (hollow: the paper's numbers)"
+def format_log_axis(axis: Axis) -> None:
+    """Write a log axis in plain numbers, few enough to read, however short its span."""
+    low, high = sorted(axis.get_view_interval())
+    subs = (1.0,) if high / low > WIDE_SPAN else (1.0, 2.0, 5.0)
+    axis.set_major_locator(LogLocator(subs=subs, numticks=6))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axis.set_minor_formatter(NullFormatter())
 
 
-def label_line_ends(ax, x, ends):
+def label_ticks(ax: Axes, values: np.ndarray, **style: Any) -> None:
+    """Put a tick with its number at each of the values on x, and no other."""
+    ax.set_xticks(values, [f"{value:g}" for value in values], **style)
+    ax.xaxis.set_minor_formatter(NullFormatter())
+
+
+def label_line_ends(ax: Axes, x: float, ends: Iterable[tuple[float, str, str]]) -> None:
     """Write each (y, text, colour) right of x; labels that would overlap are moved apart."""
-    ax.figure.draw_without_rendering()
+    ax.figure.canvas.figure.draw_without_rendering()  # fixes the transforms
     pixel = -np.inf
     for y, text, colour in sorted(ends, key=lambda end: end[0]):
-        pixel = max(ax.transData.transform((x, y))[1], pixel + 15)
-        at = (x, ax.transData.inverted().transform((0, pixel))[1])
+        pixel = max(ax.transData.transform((x, y))[1], pixel + LABEL_HEIGHT)
+        position = (x, ax.transData.inverted().transform((0, pixel))[1])
         ax.annotate(
             text,
-            at,
+            position,
             (8, 0),
             textcoords="offset points",
             color=colour,
@@ -150,15 +202,17 @@ def label_line_ends(ax, x, ends):
         )
 
 
-def model_style(key, i=0):
-    """Return name, colour and marker of a model; an unknown one takes a free colour by its place."""
-    return MODELS.get(key, (str(key).replace("_", " "), (GREEN, PURPLE, RED, SKY)[i % 4], "o"))
+def evidence_note(frame: pd.DataFrame, paper: pd.DataFrame | None) -> str:
+    """Say what a figure rests on: data set, origin, seeds, and whose the hollow markers are.
 
-
-def mean_interval(values):
-    """Return (mean, half width) of the 95 % t-interval; one value has no interval (NaN)."""
-    values = np.asarray(values, dtype=float)
-    n = len(values)
-    return values.mean(), stats.t.ppf(0.975, n - 1) * values.std(ddof=1) / np.sqrt(
-        n
-    ) if n > 1 else np.nan
+    Parameters
+    ----------
+    frame
+        Rows of one data set: dataset, origin, seed.
+    paper
+        The paper's numbers, where the figure shows them.
+    """
+    n_seeds = frame["seed"].nunique()
+    seeds = "1 seed" if n_seeds == 1 else f"{n_seeds} seeds"
+    text = f"{frame['dataset'].iloc[0]}, {ORIGINS[frame['origin'].iloc[0]]}, {seeds}"
+    return text if paper is None else f"{text} (hollow: the paper's numbers)"

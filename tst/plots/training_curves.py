@@ -1,33 +1,48 @@
-"""Figures of notebook 10: the likelihood in training, and samples below real series that they do not belong to."""
+"""Figures of training (notebooks 02, 03, 10, 20): loss or minus log likelihood by step."""
 
 import matplotlib.pyplot as plt
+import pandas as pd
+from matplotlib.figure import Figure
 
 from tst.plots.base import BLUE, label_line_ends
 
 
-def nll(frame, smooth=20):
-    """Draw minus log p a step (columns step, loss, seed), the running mean over `smooth` steps, a line a seed."""
+def nll(frame: pd.DataFrame, smooth: int = 20) -> Figure:
+    """Draw minus log p a step, a line a seed, labelled at its end.
+
+    Parameters
+    ----------
+    frame
+        Columns step, loss (nats a step), seed.
+    smooth
+        Optimiser steps of the running mean.
+    """
     fig, ax = plt.subplots(figsize=(7, 3.2), layout="constrained")
     ends = []
     for i, (seed, run) in enumerate(frame.sort_values("step").groupby("seed")):
         mean = run["loss"].rolling(smooth, min_periods=1).mean()
-        ax.plot(run["step"], mean, color=BLUE, alpha=1 - 0.3 * i, lw=1.3)
+        ax.plot(run["step"], mean, color=BLUE, alpha=max(0.2, 1 - 0.3 * i), lw=1.3)
         ends.append((mean.iloc[-1], f"seed {seed:g}: {mean.iloc[-1]:.3g}", BLUE))
     ax.set(xlabel="optimiser step", ylabel="minus log p (nats a step)")
     label_line_ends(ax, frame["step"].max(), ends)
     return fig
 
 
-def loss_curve(frame):
-    """Draw the training loss (columns step, loss, seed) on a log axis, one line a seed, labelled at its end."""
+def loss_curve(frame: pd.DataFrame) -> Figure:
+    """Draw the training loss on a log axis, a line a seed, labelled at its end.
+
+    Parameters
+    ----------
+    frame
+        Columns step, loss (positive, normalised units), seed.
+    """
     fig, ax = plt.subplots(figsize=(7, 3.4), layout="constrained")
     runs = list(frame.sort_values("step").groupby("seed"))
-    for i, (_, run) in enumerate(runs):
+    ends = []
+    for i, (seed, run) in enumerate(runs):
         ax.plot(run["step"], run["loss"], color=BLUE, alpha=1 - 0.6 * i / len(runs), lw=1.3)
-    ends = [
-        (run["loss"].iloc[-1], f"seed {seed:g}: {run['loss'].iloc[-1]:.3g}", BLUE)
-        for seed, run in runs
-    ]
+        last = run["loss"].iloc[-1]
+        ends.append((last, f"seed {seed:g}: {last:.3g}", BLUE))
     ax.set(
         yscale="log", xlabel="optimiser step", ylabel="training loss (normalised units, log scale)"
     )

@@ -1,179 +1,275 @@
-"""The paper's weak points W1 to W9, found before any result, each with a rule that decides it from the tidy tables.
+"""The paper's weak points W1 to W9, each with a rule that decides it from the tidy tables.
 
-Found in the author's copy and notebooks (see `weak_points.csv`). "confirmed" means that the weakness is there and matters
-by the limit written beside the rule; the limits were fixed with the rules.
+Found in the author's copy and notebooks before any result (see `weak_points.csv`). "confirmed"
+means that the weakness is there and matters, by the limit beside the rule.
 """
 
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Literal, get_args
 
 import numpy as np
 import pandas as pd
 from scipy.optimize import linprog
 
-from tst.study import claims
+from tst.study import claims, lookup
+from tst.study.lookup import Place, Tables, by_seed, difference, interval
+from tst.vocabulary import CLASSIFIERS
 
-VERDICTS = ("confirmed", "not confirmed", "avoided here", "not testable here")
-POINTS = pd.read_csv(Path(__file__).parent / "weak_points.csv").set_index("point")
-COLUMNS = "point dataset origin value low high n_seeds verdict sentence".split()
-AUTHOR_CLASSES = (
-    3125,
-    8062,
-    10636,
-    2639,
-)  # series of the author's GCUT training set, by class; from the notebooks
+PointVerdict = Literal["confirmed", "not confirmed", "avoided here", "not testable here"]
+VERDICTS: tuple[PointVerdict, ...] = get_args(PointVerdict)
+POINTS = pd.read_csv(Path(__file__).with_name("weak_points.csv")).set_index("point")
+
+# Columns of table 13-weak-points; `judge` gives statement and reason beside them.
+COLUMNS = [
+    *["point", "dataset", "origin", "value", "low", "high", "n_seeds"],
+    *["verdict", "sentence"],
+]
+
+# Series of the author's GCUT training set, by class; from the notebooks.
+AUTHOR_CLASSES = (3125, 8062, 10636, 2639)
 COPIED_LIMIT = 0.1  # W1: share of the steps
 SMALLEST_CLAIM = 0.003  # W5: the smallest difference that the paper rests on
-OTHERS = claims.CLASSIFIERS[1:]
-WWT_MLP = claims.WWT | {"regressor": "mlp_1"}
+OTHER_CLASSIFIERS = tuple(key for key in CLASSIFIERS if key != "mlp")
+WWT_MLP: Place = {"dataset": "wwt", "metric": "r2", "regressor": "mlp_1"}
 
 
-def accuracy_bounds(f1, classes):
-    """Return (least, largest) accuracy that F1 scores allow, whatever the predictions.
+@dataclass(frozen=True, kw_only=True)
+class Finding:
+    """A row of table 13-weak-points without its sentence.
 
-    With class shares p and predicted shares m (unknown, sum 1) true positives are f1 (p + m) / 2, each at most p and m;
-    accuracy is their sum: a linear programme in m.
+    Attributes
+    ----------
+    statement
+        What was found, in words with its value; empty where nothing was.
+    reason
+        Why the point cannot be tested; empty where it was.
     """
-    f1, p = np.asarray(f1, float), np.asarray(classes, float) / np.sum(classes)
+
+    point: str
+    dataset: str
+    origin: str
+    value: float
+    low: float
+    high: float
+    n_seeds: int
+    verdict: PointVerdict
+    statement: str
+    reason: str
+
+
+def accuracy_bounds(
+    f1: Sequence[float] | np.ndarray, classes: Sequence[float] | np.ndarray
+) -> tuple[float, float]:
+    """Return the least and the largest accuracy that F1 scores allow, whatever the predictions.
+
+    With class shares p and predicted shares m (unknown, sum 1) true positives are f1 (p + m) / 2,
+    each at most p and m; accuracy is their sum: a linear programme in m.
+
+    Parameters
+    ----------
+    f1
+        F1 of each class, shape (n_classes,).
+    classes
+        Number of series of each class, shape (n_classes,).
+    """
+    f1 = np.asarray(f1, float)
+    p = np.asarray(classes, float) / np.sum(classes)
     upper = np.concatenate([np.diag(f1 / 2), np.diag(f1 / 2 - 1)])  # TP <= p and TP <= m
     limit = np.concatenate([p - f1 * p / 2, -f1 * p / 2])
-    solve = {"A_ub": upper, "b_ub": limit, "A_eq": np.ones((1, len(p))), "b_eq": [1.0]}
-    found = [linprog(sign * f1 / 2, **solve) for sign in (1, -1)]
-    if not all(f.success for f in found):
+    problem = {"A_ub": upper, "b_ub": limit, "A_eq": np.ones((1, len(p))), "b_eq": [1.0]}
+    least = linprog(f1 / 2, **problem)
+    largest = linprog(-f1 / 2, **problem)
+    if not (least.success and largest.success):
         return np.nan, np.nan
-    return tuple(float(f1 @ (p + f.x) / 2) for f in found)
+    return float(f1 @ (p + least.x) / 2), float(f1 @ (p + largest.x) / 2)
 
 
-def judge(tables):
-    """Return a row a weak point (columns COLUMNS), from the tidy frames in `tables`; any may be absent."""
-    rows = [rule(tables) for rule in (_w1, _w2, _w3, _w4, _w5, _w6, _w7, _w8, _w9)]
-    return pd.DataFrame(rows)[COLUMNS]
+def judge(tables: Tables) -> pd.DataFrame:
+    """Return a row a weak point from the tidy frames in `tables`, of which any may be absent.
+
+    Returns
+    -------
+    pd.DataFrame
+        `COLUMNS`, and statement and reason.
+    """
+    findings = [rule(tables) for rule in RULES]
+    rows = [asdict(finding) | {"sentence": sentence(finding)} for finding in findings]
+    return pd.DataFrame(rows)[[*COLUMNS, "statement", "reason"]]
 
 
-def _row(point, tables, dataset, values, decide, told, why=""):
-    """Judge by `decide(mean, low, high)`; `told` is the sentence with {value}."""
-    mean, low, high = claims.interval(values)
-    row = {"point": point, "dataset": dataset, "origin": claims.origin_of(tables, dataset)}
-    row |= {"value": mean, "low": low, "high": high, "n_seeds": len(values)}
-    if not len(values):
-        return row | {
-            "verdict": "not testable here",
-            "sentence": f"not testable here, because {why}.",
-        }
-    bounds = "" if np.isnan(low) else f" [{low:.3g}, {high:.3g}]"
-    result = "confirmed" if decide(mean, low, high) else "not confirmed"
-    return row | {
-        "verdict": result,
-        "sentence": f"{told.format(value=f'{mean:.3g}{bounds}')}: {result}.",
-    }
+def sentence(finding: Finding) -> str:
+    """Return a finding as a sentence that ends in its verdict."""
+    if finding.verdict == "not testable here":
+        return f"not testable here, because {finding.reason}."
+    return f"{finding.statement}: {finding.verdict}."
 
 
-def _w1(tables):
-    values, why = claims.by_seed(tables, "04-generate", _at("gcut", "copied_share"))
-    told = f"{{value}} of the steps of TST's set are real seed steps (limit {COPIED_LIMIT:g})"
-    return _row(
-        "W1", tables, "gcut", values, lambda m, low, high: _end(low, m) > COPIED_LIMIT, told, why
+def _finding(
+    point: str,
+    tables: Tables,
+    dataset: str,
+    values: Sequence[float] | np.ndarray | pd.Series,
+    statement: str,
+    confirmed: bool,
+) -> Finding:
+    """Return a finding; `{value}` in its statement is the mean of the values with its interval."""
+    mean, low, high = interval(np.asarray(values))
+    text = f"{mean:.3g}"
+    if not np.isnan(low):
+        text += f" [{low:.3g}, {high:.3g}]"
+    return Finding(
+        point=point,
+        dataset=dataset,
+        origin=lookup.origin_of(tables, dataset),
+        value=mean,
+        low=low,
+        high=high,
+        n_seeds=len(values),
+        verdict="confirmed" if confirmed else "not confirmed",
+        statement=statement.format(value=text),
+        reason="",
     )
 
 
-def _w2(tables):
-    values, why = claims.by_seed(tables, "04-generate", _at("gcut", "real_two_step_share"))
-    told = "{value} of the real donors have two steps, which no generated series can have"
-    return _row("W2", tables, "gcut", values, lambda m, low, high: m > 0, told, why)
+def _untestable(point: str, tables: Tables, dataset: str, reason: str) -> Finding:
+    """Return that a point cannot be tested, and why."""
+    return Finding(
+        point=point,
+        dataset=dataset,
+        origin=lookup.origin_of(tables, dataset),
+        value=np.nan,
+        low=np.nan,
+        high=np.nan,
+        n_seeds=0,
+        verdict="not testable here",
+        statement="",
+        reason=reason,
+    )
 
 
-def _w3(tables):
+def _w1(tables: Tables) -> Finding:
+    values, reason = by_seed(tables, "04-generate", _at("gcut", "copied_share"))
+    if reason:
+        return _untestable("W1", tables, "gcut", reason)
+    text = "{value} of the steps of TST's set are real seed steps"
+    text += f" (limit {COPIED_LIMIT:g})"
+    return _finding("W1", tables, "gcut", values, text, _low_end(values) > COPIED_LIMIT)
+
+
+def _w2(tables: Tables) -> Finding:
+    values, reason = by_seed(tables, "04-generate", _at("gcut", "real_two_step_share"))
+    if reason:
+        return _untestable("W2", tables, "gcut", reason)
+    text = "{value} of the real donors have two steps, which no generated series can have"
+    return _finding("W2", tables, "gcut", values, text, values.mean() > 0)
+
+
+def _w3(tables: Tables) -> Finding:
     numbers = claims.paper_numbers().query("source == 'TST' and dataset == 'gcut'")
-    fits = {}
-    for model in ("tst_paper", "doppelganger"):
-        mine = numbers[numbers["model"] == model]
-        least, largest = accuracy_bounds(
-            mine[mine["metric"].str.startswith("f1")]["value"], AUTHOR_CLASSES
-        )
-        bars = mine[mine["metric"] == "accuracy"].set_index("share")["value"]
-        fits[model] = {f"{share:.0%}" for share, bar in bars.items() if least <= bar <= largest}
-    both = len(fits["tst_paper"] & fits["doppelganger"])
-    named = [", ".join(sorted(f, key=lambda t: float(t[:-1]))) or "none" for f in fits.values()]
-    told = f"F1 bars and accuracy bars are compatible for TST with {named[0]} real data, for DG with {named[1]}: "
-    told += "shares that fit both: {value}"
-    return _row("W3", tables, "gcut", [both], lambda m, low, high: m == 0, told) | {
-        "dataset": "the paper",
-        "origin": "original",
-    }
+    tst = _compatible_shares(numbers[numbers["model"] == "tst_paper"])
+    dg = _compatible_shares(numbers[numbers["model"] == "doppelganger"])
+    text = f"F1 bars and accuracy bars are compatible for TST with {_percent(tst)} real data,"
+    text += f" for DG with {_percent(dg)}: shares that fit both: {{value}}"
+    n_both = len(tst & dg)
+    finding = _finding("W3", tables, "gcut", [n_both], text, n_both == 0)
+    return replace(finding, dataset="the paper", origin="original")
 
 
-def _w4(tables):
-    ours, other = (
-        {**WWT_MLP, "model": m, "train": t}
-        for m, t in (("tst_paper", "synthetic"), ("real", "real"))
-    )
-    values, why = claims.difference(tables, "07-regression", ours, other)
-    told = "R2 of MLP-1 trained on TST's series alone, minus real alone: {value}; the paper leaves the row out"
-    return _row("W4", tables, "wwt", values, lambda m, low, high: _end(high, m) < 0, told, why)
+def _compatible_shares(numbers: pd.DataFrame) -> set[float]:
+    """Return the shares of real data whose accuracy a model's F1 scores allow."""
+    f1 = numbers.loc[numbers["metric"].str.startswith("f1"), "value"]
+    least, largest = accuracy_bounds(f1, AUTHOR_CLASSES)
+    accuracy = numbers[numbers["metric"] == "accuracy"]
+    return set(accuracy.loc[accuracy["value"].between(least, largest), "share"])
 
 
-def _w5(tables):
-    values, why = claims.by_seed(
-        tables, "07-regression", {**WWT_MLP, "model": "tst_paper", "train": "synthetic+real"}
-    )
+def _percent(shares: set[float]) -> str:
+    return ", ".join(f"{share:.0%}" for share in sorted(shares)) or "none"
+
+
+def _w4(tables: Tables) -> Finding:
+    ours = WWT_MLP | {"model": "tst_paper", "train": "synthetic"}
+    real = WWT_MLP | {"model": "real", "train": "real"}
+    values, reason = difference(tables, "07-regression", [ours], [real])
+    if reason:
+        return _untestable("W4", tables, "wwt", reason)
+    text = "R2 of MLP-1 trained on TST's series alone, minus real alone: {value}"
+    text += "; the paper leaves the row out"
+    return _finding("W4", tables, "wwt", values, text, _high_end(values) < 0)
+
+
+def _w5(tables: Tables) -> Finding:
+    place = WWT_MLP | {"model": "tst_paper", "train": "synthetic+real"}
+    values, reason = by_seed(tables, "07-regression", place)
     if len(values) < 2:
-        return _row("W5", tables, "wwt", [], None, "", why or "one seed has no spread")
-    told = f"standard deviation of R2 (MLP-1, TST + real) over {len(values)} seeds: {{value}}"
-    told += f"; the paper rests on differences from {SMALLEST_CLAIM:g} up, from one run"
-    return _row(
-        "W5", tables, "wwt", [values.std(ddof=1)], lambda m, low, high: m > SMALLEST_CLAIM / 2, told
-    )
+        return _untestable("W5", tables, "wwt", reason or "one seed has no spread")
+    text = f"standard deviation of R2 (MLP-1, TST + real) over {len(values)} seeds: {{value}}"
+    text += f"; the paper rests on differences from {SMALLEST_CLAIM:g} up, from one run"
+    deviation = values.std(ddof=1)
+    return _finding("W5", tables, "wwt", [deviation], text, deviation > SMALLEST_CLAIM / 2)
 
 
-def _w6(tables):
-    found = {}
+def _w6(tables: Tables) -> Finding:
+    values = {}
     for metric in ("r2", "r2_raw", "r2_flat", "r2_variance_weighted"):
-        where = {**WWT_MLP, "model": "real", "train": "real", "metric": metric}
-        found[metric], why = claims.by_seed(tables, "07-regression", where)
-        if why:
-            return _row("W6", tables, "wwt", [], None, "", why)
-    spread = np.ptp(pd.DataFrame(found).to_numpy(), axis=1)
-    told = "the same forecasts (real, MLP-1) differ by {value} in R2 between four definitions"
-    return _row(
-        "W6", tables, "wwt", spread, lambda m, low, high: _end(low, m) > SMALLEST_CLAIM, told, why
-    )
+        place = WWT_MLP | {"model": "real", "train": "real", "metric": metric}
+        values[metric], reason = by_seed(tables, "07-regression", place)
+        if reason:
+            return _untestable("W6", tables, "wwt", reason)
+    spread = np.ptp(pd.DataFrame(values).to_numpy(), axis=1)
+    text = "the same forecasts (real, MLP-1) differ by {value} in R2 between four definitions"
+    return _finding("W6", tables, "wwt", spread, text, _low_end(spread) > SMALLEST_CLAIM)
 
 
-def _w7(tables):
-    gaps = {}
-    for classifier in OTHERS:
-        ours = {**claims.score_at("accuracy", 1, classifier), "model": "tst_paper"}
-        real = {
-            "dataset": "gcut",
-            "metric": "accuracy",
-            "classifier": classifier,
-            "model": "real",
-            "train": "real",
-        }
-        gaps[classifier], why = claims.difference(tables, "06-classification", ours, real)
-        if why:
-            return _row("W7", tables, "gcut", [], None, "", why)
-    below = [c for c, gap in gaps.items() if claims.interval(gap)[2] < 0]
-    told = f"accuracy of TST + real minus real, mean of the four other classifiers: {{value}}; below 0 with {len(below)} of 4"
-    values = np.mean(list(gaps.values()), axis=0)
-    return _row("W7", tables, "gcut", values, lambda m, low, high: len(below) == len(OTHERS), told)
+def _w7(tables: Tables) -> Finding:
+    gaps = []
+    for classifier in OTHER_CLASSIFIERS:
+        ours = lookup.score_at("accuracy", 1, classifier) | {"model": "tst_paper"}
+        real = {"dataset": "gcut", "metric": "accuracy", "classifier": classifier}
+        real |= {"model": "real", "train": "real"}
+        gap, reason = difference(tables, "06-classification", [ours], [real])
+        if reason:
+            return _untestable("W7", tables, "gcut", reason)
+        gaps.append(gap)
+    n_below = sum(interval(gap)[2] < 0 for gap in gaps)
+    text = "accuracy of TST + real minus real, mean of the four other classifiers: {value}"
+    text += f"; below 0 with {n_below} of 4"
+    everywhere = n_below == len(OTHER_CLASSIFIERS)
+    return _finding("W7", tables, "gcut", np.mean(gaps, axis=0), text, everywhere)
 
 
-def _w8(tables):
-    row = _row("W8", tables, "gcut", [], None, "", "")
-    told = "every generator's set has as many series as there are donors, and one setting and wall time a run: avoided here."
-    return row | {"verdict": "avoided here", "sentence": told}
+def _w8(tables: Tables) -> Finding:
+    text = "every generator's set has as many series as there are donors,"
+    text += " and one setting and wall time a run"
+    finding = _untestable("W8", tables, "gcut", "")
+    return replace(finding, verdict="avoided here", statement=text)
 
 
-def _w9(tables):
-    values, why = claims.by_seed(tables, "04-generate", _at("wwt", "repeat_difference"))
-    told = "two samples from the same seed steps differ by {value} at most: the output has no randomness of its own"
-    return _row("W9", tables, "wwt", values, lambda m, low, high: m == 0, told, why)
+def _w9(tables: Tables) -> Finding:
+    values, reason = by_seed(tables, "04-generate", _at("wwt", "repeat_difference"))
+    if reason:
+        return _untestable("W9", tables, "wwt", reason)
+    text = "two samples from the same seed steps differ by {value} at most:"
+    text += " the output has no randomness of its own"
+    return _finding("W9", tables, "wwt", values, text, values.mean() == 0)
 
 
-def _at(dataset, metric):
+RULES: tuple[Callable[[Tables], Finding], ...] = (_w1, _w2, _w3, _w4, _w5, _w6, _w7, _w8, _w9)
+
+
+def _at(dataset: str, metric: str) -> Place:
     return {"dataset": dataset, "model": "tst_paper", "metric": metric}
 
 
-def _end(bound, mean):
-    """Return the end of an interval, or the mean where one seed gives none."""
-    return mean if np.isnan(bound) else bound
+def _low_end(values: np.ndarray | pd.Series) -> float:
+    """Return the lower end of the interval, or the mean where one seed gives none."""
+    mean, low, _ = interval(values)
+    return mean if np.isnan(low) else low
+
+
+def _high_end(values: np.ndarray | pd.Series) -> float:
+    """Return the upper end of the interval, or the mean where one seed gives none."""
+    mean, _, high = interval(values)
+    return mean if np.isnan(high) else high

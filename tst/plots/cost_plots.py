@@ -1,0 +1,140 @@
+"""Figures of notebooks 11 and 12: how cost and quality change with length.
+
+Cost is drawn on log-log axes, where a power of the length is a line and its exponent the slope.
+"""
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+
+from tst.plots.base import (
+    BLUE,
+    GREEN,
+    GREY,
+    PURPLE,
+    RED,
+    SKY,
+    format_log_axis,
+    label_line_ends,
+    label_ticks,
+    panel_row,
+)
+from tst.vocabulary import model_label
+
+ATTENTIONS = {
+    "full": BLUE,
+    "sliding": SKY,
+    "probsparse": PURPLE,
+    "patch": GREEN,
+    "materialised": RED,
+}
+VARIANTS = ATTENTIONS | {
+    "real": GREY,
+    "tst_paper": BLUE,
+    "sinusoidal": SKY,
+    "rope": PURPLE,
+    "alibi": GREEN,
+}
+
+
+def slope(x: np.ndarray | pd.Series, y: np.ndarray | pd.Series) -> float:
+    """Return the exponent of y against x by least squares on logarithms.
+
+    NaN with fewer than two points at which both are positive.
+    """
+    x = np.asarray(x, float)
+    y = np.asarray(y, float)
+    positive = (x > 0) & (y > 0)
+    if positive.sum() < 2:
+        return np.nan
+    return float(np.polyfit(np.log(x[positive]), np.log(y[positive]), 1)[0])
+
+
+def scaling(frame: pd.DataFrame, titles: Mapping[str, tuple[str, str]]) -> Figure:
+    """Draw seconds against size, a panel a metric; dotted is what grows in proportion.
+
+    Parameters
+    ----------
+    frame
+        Columns metric, x, value (seconds).
+    titles
+        {metric: (title, name of x)}; metrics with fewer than two rows are left out.
+    """
+    frame = frame[frame["value"] > 0]
+    shown = [metric for metric in titles if (frame["metric"] == metric).sum() > 1]
+    fig, axes = panel_row(len(shown), 3.1, 3.2, margin=0.6)
+    for ax, metric in zip(axes, shown, strict=True):
+        title, x_label = titles[metric]
+        rows = frame[frame["metric"] == metric].sort_values("x")
+        x = rows["x"].to_numpy(float)
+        y = rows["value"].to_numpy(float)
+        ax.loglog(x, y, color=BLUE, marker="o", lw=1.3)
+        ax.loglog(x, y[0] * x / x[0], color=GREY, ls=":", lw=1)
+        ax.set(title=f"{title}\nslope {slope(x, y):.2f}", xlabel=x_label)
+        label_ticks(ax, x)
+        format_log_axis(ax.yaxis)
+    axes[0].set_ylabel("seconds (dotted: in proportion)")
+    return fig
+
+
+def by_length(frame: pd.DataFrame, titles: Mapping[str, str], slope_from: float) -> Figure:
+    """Draw cost against the length of a series, a panel a metric, a line an attention.
+
+    Parameters
+    ----------
+    frame
+        Columns metric, attention (a key of ATTENTIONS, or key:number), length (steps), value.
+    titles
+        {metric: name of its axis, with unit}.
+    slope_from
+        Steps from which on the slopes at the ends of the lines are fitted.
+    """
+    fig, axes = panel_row(len(titles), 5.6, 3.9)
+    for ax, (metric, title) in zip(axes, titles.items(), strict=True):
+        rows = frame[frame["metric"] == metric].sort_values("length")
+        ends = []
+        for attention, line in rows.groupby("attention", sort=False):
+            colour = ATTENTIONS[attention.partition(":")[0]]
+            ax.loglog(line["length"], line["value"], color=colour, marker="o", ms=4, lw=1.4)
+            fitted = line[line["length"] >= slope_from]
+            text = f"{attention} (slope {slope(fitted['length'], fitted['value']):.2f})"
+            ends.append((line["value"].iloc[-1], text, colour))
+        ax.set(xlabel="length of the series (steps)", ylabel=title)
+        label_ticks(ax, rows["length"].unique(), fontsize=8, rotation=45)
+        format_log_axis(ax.yaxis)
+        label_line_ends(ax, rows["length"].max(), ends)
+    return fig
+
+
+def beyond_window(frame: pd.DataFrame, titles: Mapping[str, str], window: float) -> Figure:
+    """Draw quality against the length that is generated or read, a panel a metric, a line a name.
+
+    Parameters
+    ----------
+    frame
+        Columns metric, name (of VARIANTS; with a number behind it, name:number, dashed), length
+        (steps), value; the mean over seeds is drawn.
+    titles
+        {metric: name of its axis}.
+    window
+        Steps of the training window, a dashed line.
+    """
+    fig, axes = panel_row(len(titles), 4.3, 3.5)
+    for ax, (metric, title) in zip(axes, titles.items(), strict=True):
+        rows = frame[frame["metric"] == metric]
+        means = rows.groupby(["name", "length"], sort=False)["value"].mean().reset_index()
+        ends = []
+        for name, line in means.groupby("name", sort=False):
+            colour = VARIANTS[name.partition(":")[0]]
+            dashes = "--" if ":" in name else "-"
+            ax.plot(
+                line["length"], line["value"], color=colour, ls=dashes, marker="o", ms=4, lw=1.4
+            )
+            ends.append((line["value"].iloc[-1], model_label(name), colour))
+        ax.axvline(window, color=GREY, ls="--", lw=1)
+        ax.set(xscale="log", xlabel="length (steps; dashed: the window)", ylabel=title)
+        label_ticks(ax, means["length"].unique(), fontsize=8)
+        label_line_ends(ax, means["length"].max(), ends)
+    return fig

@@ -1,0 +1,191 @@
+"""Figures of fidelity (05, 09, 20): autocorrelation, distances over their floor, a map, lengths."""
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from tst.plots.base import (
+    GREY,
+    SKY,
+    evidence_note,
+    format_log_axis,
+    mean_and_half_width,
+    model_style,
+    panel_grid,
+)
+from tst.vocabulary import in_words
+
+LEAST_SHOWN = 1e-3  # a distance of 0 has no place on a log axis
+
+
+def autocorrelation(frame: pd.DataFrame, interval: str) -> Figure:
+    """Draw mean autocorrelation against the lag, a panel a feature.
+
+    Parameters
+    ----------
+    frame
+        Columns model, feature, lag, value; model real is dark and drawn last.
+    interval
+        Time between two steps, for the axis.
+    """
+    features = list(dict.fromkeys(frame["feature"]))
+    models = _real_last(frame)
+    fig, _ = panel_grid(len(features), 3, 3.1, 2.1)
+    for ax, feature in zip(fig.axes, features, strict=True):
+        for i, model in enumerate(models):
+            rows = frame[(frame["feature"] == feature) & (frame["model"] == model)]
+            rows = rows.sort_values("lag")
+            style = model_style(model, i)
+            ax.plot(
+                rows["lag"],
+                rows["value"],
+                color=style.colour,
+                label=style.label,
+                lw=2 if model == "real" else 1.2,
+                marker=style.marker,
+                markevery=max(1, len(rows) // 6),
+                ms=4,
+            )
+        ax.axhline(0, color=GREY, lw=0.6)
+        ax.set(
+            title=in_words(feature), xlabel=f"lag (steps of {interval})", ylabel="autocorrelation"
+        )
+        ax.label_outer()
+    handles, labels = fig.axes[0].get_legend_handles_labels()
+    fig.legend(
+        handles[::-1], labels[::-1], loc="outside upper left", ncols=len(labels), frameon=False
+    )
+    return fig
+
+
+def distance_over_floor(frame: pd.DataFrame) -> Figure:
+    """Draw each distance of each model over that of the real-versus-real floor, on a log axis.
+
+    A metric whose floor is 0 or missing has no panel; a dotted line is the distance of noise.
+
+    Parameters
+    ----------
+    frame
+        Tidy rows of one data set: model (with real_floor, and noise where measured), metric, seed,
+        value.
+    """
+    metrics = [m for m in dict.fromkeys(frame["metric"]) if _mean(frame, "real_floor", m) > 0]
+    models = [m for m in dict.fromkeys(frame["model"]) if m not in ("real_floor", "noise")]
+    fig, _ = panel_grid(len(metrics), 4, 2.3, 0.26 * len(models) + 0.6, sharey=True)
+    for ax, metric in zip(fig.axes, metrics, strict=True):
+        floor = _mean(frame, "real_floor", metric)
+        noise = _mean(frame, "noise", metric)
+        ax.axvline(1, color=GREY, ls="--", lw=1)
+        if noise > 0:
+            ax.axvline(noise / floor, color=SKY, ls=":", lw=1.2)
+        for row, model in enumerate(models):
+            _draw_ratio(ax, row, model, _values(frame, model, metric) / floor)
+        ax.set(xscale="log", title=in_words(metric), ylim=(len(models) - 0.4, -0.6))
+        ax.set_yticks(range(len(models)), [model_style(m).label for m in models])
+        format_log_axis(ax.xaxis)
+    fig.supxlabel(
+        "distance over that between two halves of the real data (dashed: 1; dotted: noise)",
+        fontsize=10,
+    )
+    fig.suptitle(evidence_note(frame, None), x=0.01, ha="left")
+    return fig
+
+
+def _draw_ratio(ax: Axes, row: int, model: str, ratios: pd.Series) -> None:
+    """Draw mean and interval over seeds of a model's distances over the floor."""
+    style = model_style(model, row)
+    mean, half_width = mean_and_half_width(ratios)
+    left = half_width
+    if np.isfinite(half_width):
+        left = min(half_width, 0.95 * mean)  # a log axis has no place for what lies below 0
+    ax.errorbar(
+        max(mean, LEAST_SHOWN),
+        row,
+        xerr=[[left], [half_width]],
+        color=style.colour,
+        marker=style.marker,
+        capsize=3,
+        ms=6,
+    )
+
+
+def embedding(frame: pd.DataFrame) -> Figure:
+    """Draw a map of series, a panel a generator, real series in grey behind each.
+
+    Parameters
+    ----------
+    frame
+        Columns model, x, y: a row a series.
+    """
+    models = [m for m in dict.fromkeys(frame["model"]) if m != "real"]
+    fig, _ = panel_grid(len(models), 4, 2.6, 2.5, sharey=True)
+    real = frame[frame["model"] == "real"]
+    for i, (ax, model) in enumerate(zip(fig.axes, models, strict=True)):
+        rows = frame[frame["model"] == model]
+        style = model_style(model, i)
+        ax.scatter(real["x"], real["y"], s=8, color=GREY, alpha=0.35, lw=0)
+        ax.scatter(rows["x"], rows["y"], s=8, color=style.colour, alpha=0.6, lw=0)
+        ax.set(title=f"{style.label} (real: grey)", xticks=[], yticks=[])
+        ax.grid(False)
+    return fig
+
+
+def lengths_by_class(frame: pd.DataFrame) -> Figure:
+    """Draw the share of series at least as long as each length, a panel a class, a line a model.
+
+    Parameters
+    ----------
+    frame
+        Columns model, label, length (steps); model real is dark and drawn last.
+    """
+    labels = sorted(frame["label"].unique())
+    models = _real_last(frame)
+    fig, _ = panel_grid(len(labels), 2, 3.4, 2.2)
+    for ax, label in zip(fig.axes, labels, strict=True):
+        for i, model in enumerate(models):
+            rows = frame[(frame["model"] == model) & (frame["label"] == label)]
+            if not len(rows):
+                continue
+            style = model_style(model, i)
+            steps, share = share_at_least(rows["length"])
+            width = 2 if model == "real" else 1.3
+            ax.step(steps, share, color=style.colour, label=style.label, lw=width, where="mid")
+        ax.set(
+            xscale="log",
+            ylim=(0, 102),
+            title=label,
+            xlabel="length (steps, log scale)",
+            ylabel="at least so long (%)",
+        )
+        ax.xaxis.set_major_formatter("{x:,.0f}")
+        ax.label_outer()
+    lines: dict[str, Line2D] = {}
+    for ax in fig.axes:
+        for line in ax.lines:
+            lines[str(line.get_label())] = line
+    handles = list(lines.values())
+    fig.legend(handles, list(lines), loc="outside upper left", ncols=len(lines), frameon=False)
+    return fig
+
+
+def share_at_least(lengths: np.ndarray | pd.Series) -> tuple[np.ndarray, np.ndarray]:
+    """Return the steps from 1 to the longest length, and the series at least so long, in %."""
+    lengths = np.sort(lengths)
+    steps = np.arange(1, lengths[-1] + 1)
+    return steps, 100 - 100 * np.searchsorted(lengths, steps) / len(lengths)
+
+
+def _real_last(frame: pd.DataFrame) -> list[str]:
+    """Return the models of a frame in their order, model real at the end, drawn over the others."""
+    return sorted(dict.fromkeys(frame["model"]), key=lambda model: model == "real")
+
+
+def _values(frame: pd.DataFrame, model: str, metric: str) -> pd.Series:
+    return frame.loc[(frame["model"] == model) & (frame["metric"] == metric), "value"]
+
+
+def _mean(frame: pd.DataFrame, model: str, metric: str) -> float:
+    values = _values(frame, model, metric)
+    return values.mean() if len(values) else np.nan
