@@ -72,6 +72,8 @@ class Clock:
         ----------
         lengths
             int64, shape (n_series,): steps of each series.
+        rng
+            Draws one start a series.
 
         Returns
         -------

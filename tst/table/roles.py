@@ -233,10 +233,12 @@ def guess_id(frame: pd.DataFrame, time: str, roles: Roles) -> str:
 
 
 def constant_within(frame: pd.DataFrame, is_first: np.ndarray) -> list[str]:
-    """Return the columns of a table, sorted by series, that are constant within each series.
+    """Return the columns of a table that are constant within each series.
 
     Parameters
     ----------
+    frame
+        The columns, sorted by series.
     is_first
         bool, shape (n_rows,): True for the first row of each series.
     """

@@ -8,7 +8,7 @@ times. The order of the rows in the table does not matter.
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -17,20 +17,16 @@ from pandas.api import types
 from tst.errors import DataError
 from tst.io.untrusted import from_mapping
 from tst.series import Feature, SeriesSet
-from tst.table.calendar import Clock, is_time
-from tst.table.columns import ColumnCodec, ColumnKind, Problem
-from tst.table.roles import Roles, constant_within, guess_id, guess_time
+from tst.table.calendar import Clock
+from tst.table.columns import ColumnCodec, Problem
+from tst.table.parts import RESERVED, divide_columns
+from tst.table.roles import Roles, guess_id, guess_time
 from tst.table.rows import Rows, sort_rows
 from tst.table.source import read
-from tst.table.values import FEW, check_text, fill_gaps, is_number
+from tst.table.values import fill_gaps, is_number
 
-RESERVED = ("all",)  # names of features that the measures of fidelity keep for themselves
 GAP_MARK = " missing"  # ends the name of a companion feature
 PART_OF = "series"  # attribute that names the series which a part was cut from
-MAX_CATEGORIES = 200  # of a column; text with more is rather a comment or a name
-
-Part = Literal["features", "attributes", "constants"]
-PARTS: tuple[Part, ...] = get_args(Part)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,15 +51,15 @@ class Table:
         `Problem`s: the list that the report shows.
     """
 
-    order: tuple
+    order: tuple[str, ...]
     id: ColumnCodec
     next_id: int
     clock: Clock
-    features: tuple
-    attributes: tuple
-    constants: tuple
+    features: tuple[ColumnCodec, ...]
+    attributes: tuple[ColumnCodec, ...]
+    constants: tuple[ColumnCodec, ...]
     label: str | None
-    problems: tuple
+    problems: tuple[Problem, ...]
 
     @classmethod
     def fit(
@@ -99,7 +95,19 @@ class Table:
         time_column = guess_time(frame, roles)
         id_column = guess_id(frame, time_column, roles)
         rows = sort_rows(frame, id_column, time_column, roles)
-        table = _settle(rows, roles)
+        parts = divide_columns(rows, roles)
+        ids = rows.frame[id_column]
+        table = cls(
+            order=parts.order,
+            id=ColumnCodec(name=id_column, dtype=str(ids.dtype), kind="name"),
+            next_id=int(ids.max()) + 1 if is_number(ids) else 1,
+            clock=rows.clock,
+            features=parts.features,
+            attributes=parts.attributes,
+            constants=parts.constants,
+            label=roles.label,
+            problems=parts.problems,
+        )
         table.new_ids(len(rows.first))  # fails early where new ids do not fit the id's dtype
         return table, table.to_series(rows, name)
 
@@ -113,8 +121,8 @@ class Table:
                 values.append(~np.isfinite(x))
                 features.append(Feature(self._free_name(label + GAP_MARK), "categorical"))
             values.append(fill_gaps(x, rows.starts))
-            kind = "categorical" if column.kind is ColumnKind.CATEGORY else "continuous"
-            features.append(Feature(label, kind))
+            is_category = column.kind == "category"
+            features.append(Feature(label, "categorical" if is_category else "continuous"))
         first = rows.frame.iloc[rows.first]
         attributes = pd.DataFrame({c.name: c.to_labels(first[c.name]) for c in self._learned})
         attributes.index = pd.RangeIndex(len(first))
@@ -139,6 +147,8 @@ class Table:
 
         Parameters
         ----------
+        series
+            Of the features and attributes that the table has.
         seed
             Of the starts, and of the numbers within an attribute's ranges.
         """
@@ -165,20 +175,18 @@ class Table:
 
     def roles(self) -> pd.DataFrame:
         """Return a frame of each column's role and how it is learned."""
-        known = {
-            column.name: (part.removesuffix("s"), column)
-            for part in PARTS
-            for column in getattr(self, part)
-        }
-        rows = [
-            (self.id.name, "id", self.id.dtype, "new ones"),
-            (self.clock.name, "time", self.clock.dtype, "regular"),
-        ]
-        for name in self.order:
-            if name in known:
-                role, column = known[name]
-                rows.append((name, role, column.dtype, _describe_coding(role, column)))
-        return pd.DataFrame(rows, columns=["column", "role", "dtype", "learned as"])
+        rows = []
+        for column in self.features:
+            rows.append((column.name, "feature", column.dtype, _describe_coding(column)))
+        for column in self.attributes:
+            rows.append((column.name, "attribute", column.dtype, _describe_coding(column)))
+        for column in self.constants:
+            rows.append((column.name, "constant", column.dtype, "written back"))
+        rows.sort(key=lambda row: self.order.index(row[0]))
+        id_row = (self.id.name, "id", self.id.dtype, "new ones")
+        time_row = (self.clock.name, "time", self.clock.dtype, "regular")
+        columns = ["column", "role", "dtype", "learned as"]
+        return pd.DataFrame([id_row, time_row, *rows], columns=columns)
 
     def problem_list(self) -> pd.DataFrame:
         """Return the problems as a frame."""
@@ -217,10 +225,9 @@ class Table:
     def from_dict(cls, mapping: dict[str, Any]) -> "Table":
         """Return the table that JSON held; raises an error where it cannot be one."""
         facts = dict(mapping)
-        for part in PARTS:
+        for part in ("features", "attributes", "constants"):
             facts[part] = tuple(map(ColumnCodec.from_dict, mapping[part]))
         facts["id"] = ColumnCodec.from_dict(mapping["id"])
-        facts["clock"] = from_mapping(Clock, mapping["clock"])
         facts["problems"] = tuple(Problem(*problem) for problem in mapping["problems"])
         table = from_mapping(cls, facts)
         columns = [*table.features, *table.attributes, *table.constants]
@@ -243,7 +250,7 @@ class Table:
         for column in self.features:
             if column.missing:
                 most.append(2)  # known, missing
-            is_category = column.kind is ColumnKind.CATEGORY
+            is_category = column.kind == "category"
             most.append(len(column.categories) if is_category else 0)
         labels = {column.name: set(column.labels) for column in self._learned}
         if len(most) != len(n_categories) or labels.keys() != categories.keys():
@@ -277,7 +284,7 @@ class Table:
     @property
     def _learned(self) -> list[ColumnCodec]:
         """Attributes that the model learns."""
-        return [column for column in self.attributes if column.kind is not ColumnKind.NAME]
+        return [column for column in self.attributes if column.kind != "name"]
 
     def _feature_names(self) -> list[str]:
         """Return the features' names in a SeriesSet: the columns', but for reserved ones."""
@@ -294,114 +301,11 @@ class Table:
         return name
 
 
-def _settle(rows: Rows, roles: Roles) -> Table:
-    """Return the `Table` of sorted rows: which columns are constants, attributes, features."""
-    frame = rows.frame
-    problems = list(rows.problems)
-    kept = _kept_columns(rows, roles, problems)
-    constants = [name for name in kept if frame[name].nunique(dropna=False) == 1]
-    for name in constants:
-        text = "the same in every row: written back, not learned"
-        problems.append(Problem(name, text, len(frame)))
-    varying = [name for name in kept if name not in constants]
-    attributes, features = _divide(rows, roles, varying, constants)
-    feature_codecs = tuple(_fit_feature(frame[name], roles, problems) for name in features)
-    first = frame[rows.is_first_of_id]
-    attribute_codecs = tuple(_fit_attribute(first[name], problems) for name in attributes)
-    if roles.label and roles.label not in attributes:
-        raise DataError(
-            f"label '{roles.label}' is no attribute: it must be the same in all rows of a series."
-        )
-    ids = frame[rows.id_column]
-    return Table(
-        order=tuple(name for name in frame if name in (rows.id_column, rows.clock.name, *kept)),
-        id=ColumnCodec(name=rows.id_column, dtype=str(ids.dtype), kind=ColumnKind.NAME),
-        next_id=int(ids.max()) + 1 if is_number(ids) else 1,
-        clock=rows.clock,
-        features=feature_codecs,
-        attributes=attribute_codecs,
-        constants=tuple(ColumnCodec.fit(frame[name], categorical=True) for name in constants),
-        label=roles.label,
-        problems=tuple(problems),
-    )
-
-
-def _kept_columns(rows: Rows, roles: Roles, problems: list[Problem]) -> list[str]:
-    """Return the columns beside id and time that the roles keep."""
-    others = [name for name in rows.frame if name not in (rows.id_column, rows.clock.name)]
-    if roles.features is None and roles.attributes is None:
-        return others
-    named = [*(roles.features or ()), *(roles.attributes or ())]
-    for name in others:
-        if name not in named:
-            problems.append(Problem(name, "left out by the roles file", len(rows.frame)))
-    return [name for name in others if name in named]
-
-
-def _divide(
-    rows: Rows, roles: Roles, varying: list[str], constants: list[str]
-) -> tuple[list[str], list[str]]:
-    """Return (attributes, features): which of the varying columns are constant within a series."""
-    attributes = [
-        name
-        for name in constant_within(rows.frame[varying], rows.is_first_of_id)
-        if name not in (roles.features or ())
-    ]
-    for name in roles.attributes or ():
-        if name not in attributes and name not in constants:
-            raise DataError(f"attribute '{name}' changes within a series: list it under features.")
-    features = [name for name in varying if name not in attributes]
-    if not features:
-        raise DataError(
-            f"no column changes within the series of '{rows.id_column}': there is nothing to learn."
-        )
-    return attributes, features
-
-
-def _fit_feature(column: pd.Series, roles: Roles, problems: list[Problem]) -> ColumnCodec:
-    """Return how a column that changes in time is coded, and add to the problems."""
-    name = column.name
-    if is_time(column) and not types.is_datetime64_any_dtype(column.dtype):
-        raise DataError(
-            f"feature '{name}' holds dates as text; leave it out by a roles file, or give seconds."
-        )
-    if not is_number(column):
-        check_text(column)
-    is_binary = types.is_integer_dtype(column.dtype) and column.nunique() <= 2
-    codec = ColumnCodec.fit(column, categorical=name in roles.categorical or is_binary)
-    if codec.kind is ColumnKind.CATEGORY and len(codec.categories) > MAX_CATEGORIES:
-        raise DataError(
-            f"column '{name}' has {len(codec.categories):,} different values, too many for a "
-            "category: leave it out by a roles file (features: [...])."
-        )
-    if codec.missing:
-        n_missing = int(np.isnan(codec.encode(column)).sum())
-        problems.append(Problem(name, _describe_missing(codec), n_missing))
-    if name in RESERVED:
-        text = f"a name that the report keeps for itself: '{name}_' there"
-        problems.append(Problem(name, text, len(column)))
-    return codec
-
-
-def _fit_attribute(column: pd.Series, problems: list[Problem]) -> ColumnCodec:
-    """Return how a column with one value a series is coded, and add to the problems."""
-    if not is_number(column):
-        check_text(column)
-    codec = ColumnCodec.fit_attribute(column)
-    # a category that half of the series have for themselves tells a model nothing
-    most = max(FEW, min(MAX_CATEGORIES, len(column) / 2))
-    if codec.kind is ColumnKind.CATEGORY and len(codec.categories) > most:
-        text = "a name of its own for nearly every series: not learned, new names"
-        problems.append(Problem(column.name, text, len(column)))
-        return codec.as_name()
-    return codec
-
-
 def _attribute_values(
     column: ColumnCodec, series: SeriesSet, rng: np.random.Generator
 ) -> pd.Series:
     """Return the column of an attribute, one value a series."""
-    if column.kind is ColumnKind.NAME:
+    if column.kind == "name":
         return _as_text([f"{column.name}-{i}" for i in range(1, len(series) + 1)], column)
     return column.from_labels(series.attributes[column.name].astype(str), rng)
 
@@ -411,28 +315,13 @@ def _as_text(names: list[str], column: ColumnCodec) -> pd.Series:
     return pd.Series(names, name=column.name).astype(column.dtype)
 
 
-def _describe_missing(column: ColumnCodec) -> str:
-    """Say what is done about the missing values of a feature."""
-    if column.missing_code is None:
-        return (
-            "missing values: filled from the row before in training, marked, and left empty in "
-            "the same manner"
-        )
-    return (
-        f"{column.missing_code:g}, far from all other values as a code for missing is: filled "
-        "from the row before in training, marked, and set again in the same manner"
-    )
-
-
-def _describe_coding(role: str, column: ColumnCodec) -> str:
+def _describe_coding(column: ColumnCodec) -> str:
     """Say how a column is learned."""
-    if role == "constant":
-        return "written back"
-    if column.kind is ColumnKind.NAME:
+    if column.kind == "name":
         return "not learned: new names"
-    if column.kind is ColumnKind.CATEGORY:
+    if column.kind == "category":
         return f"{len(column.categories)} levels"
     if column.edges:
         return f"{column.n_ranges} ranges"
-    numbers = "whole numbers" if column.kind is ColumnKind.WHOLE else "numbers"
+    numbers = "whole numbers" if column.kind == "whole" else "numbers"
     return f"{numbers} with gaps" if column.missing else numbers

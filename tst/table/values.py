@@ -1,4 +1,4 @@
-"""Values of one column of a user's table as float64: which are numbers, how many digits they have, what is missing.
+"""Values of one column of a user's table as float64: its numbers, their digits, what is missing.
 
 Dates count as seconds since 1970 and durations as seconds. What cannot be a number in float32 is a
 DataError that names the column, the value and the row.
@@ -100,6 +100,8 @@ def from_seconds(x: np.ndarray, missing: np.ndarray, dtype: object, epoch: Epoch
         float64, shape (n_rows,), seconds.
     missing
         bool, shape (n_rows,): True where the value is left empty.
+    dtype, epoch
+        Of the column: its pandas dtype, and datetime or timedelta.
     """
     milliseconds = np.round(np.asarray(x, np.float64) * 1e3).astype("int64")
     nanoseconds = milliseconds * 1_000_000
