@@ -368,7 +368,7 @@ def test_ids_that_leave_no_room():
     frame["host"] = (2**63 - 1 - frame["host"]).astype("int8")
     table, series = Table.fit(frame)
     with pytest.raises(DataError, match="int8 has no room for 126 new ids"):
-        table._ids(126)
+        table.new_ids(126)
 
 
 def test_an_index_with_a_name_is_a_column(tmp_path):
@@ -423,6 +423,6 @@ def test_numbers_that_only_look_like_codes():
     floor = np.maximum(rng.normal(size=2000), -1.0)
     outlier = np.r_[rng.random(1995), [-999.0] * 5]
     for x in (zeros, floor, outlier, rng.integers(0, 2, 2000) * 7.0):
-        assert columns.ColumnCodec.fit(pd.Series(x, name="x")).code is None
+        assert columns.ColumnCodec.fit(pd.Series(x, name="x")).missing_code is None
     skewed = np.r_[np.exp(3 * rng.normal(size=1900)), [-1.0] * 100]
-    assert columns.ColumnCodec.fit(pd.Series(skewed, name="x")).code == -1
+    assert columns.ColumnCodec.fit(pd.Series(skewed, name="x")).missing_code == -1

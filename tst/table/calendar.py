@@ -1,8 +1,8 @@
-"""The time column of a user's table: read as one kind of number, and written back as it stood there.
+"""The time column of a user's table: read as one kind of number, and written back as it was.
 
-Dates become nanoseconds since 1970, other times stay numbers. Synthetic times are regular: the interval is the median
-step, or whole months where every step is one; the starts are drawn evenly between the earliest and the latest start on
-that grid, so that no real series' start is copied.
+Dates become nanoseconds since 1970, other times stay numbers. Synthetic times are regular: the
+interval is the median step, or whole months where every step is one. Starts are drawn uniformly
+from that grid between the earliest and the latest start, so that no real series' start is copied.
 """
 
 import re
@@ -12,177 +12,243 @@ import numpy as np
 import pandas as pd
 from pandas.api import types
 
-from tst.series import DataError
-from tst.table.columns import row
+from tst.errors import DataError
+from tst.table.values import row_name, with_zone_of, without_zone
 
-ZONE = r":\d\d(?:[.,]\d+)?\s*(Z|[+-]\d\d:?\d\d)$"
-DAY = 86_400_000_000_000  # nanoseconds
+ZONE = r":\d\d(?:[.,]\d+)?\s*(Z|[+-]\d\d:?\d\d)$"  # behind the minutes or seconds
+MINUTE = 60_000_000_000  # nanoseconds
+DAY = 24 * 60 * MINUTE
+SHORTEST_MONTH = 28 * DAY
+MEAN_MONTH = 30.44 * DAY
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Clock:
     """What the times of a table are.
 
     Parameters
     ----------
     name, dtype
-        Of the column.
-    form, zone
-        Of dates that stand there as text: the format, and the offset as it is written; else empty.
-    step, months
-        The interval, in nanoseconds or in the column's numbers; in months where that is not 0.
-    first, last
-        Earliest and latest start of a series.
+        Of the column, as pandas spells them.
+    date_format, zone
+        Of dates that are text: their format (of strftime), and the offset from UTC as it is
+        written; else empty.
+    step
+        The interval, in nanoseconds, or in the column's numbers.
+    months
+        The interval in months, where that is not 0.
+    first_start, last_start
+        Earliest and latest start of a series, in the unit of `step`.
     """
 
     name: str
     dtype: str
-    form: str = ""
+    date_format: str = ""
     zone: str = ""
     step: float = 1.0
     months: int = 0
-    first: float = 0.0
-    last: float = 0.0
+    first_start: float = 0.0
+    last_start: float = 0.0
 
     @property
-    def dated(self):
-        """Whether times are dates."""
-        return bool(self.form) or not types.is_numeric_dtype(types.pandas_dtype(self.dtype))
+    def has_dates(self) -> bool:
+        """Whether times are dates, not numbers."""
+        dtype = types.pandas_dtype(self.dtype)
+        return bool(self.date_format) or not types.is_numeric_dtype(dtype)
 
     @property
-    def interval(self):
+    def interval(self) -> str:
         """The interval as pandas spells it, or the number."""
-        if not self.dated:
+        if not self.has_dates:
             return f"{self.step:g}"
         if self.months:
             return f"{self.months}MS"
         return pd.tseries.frequencies.to_offset(pd.Timedelta(int(self.step), "ns")).freqstr
 
-    def times(self, lengths, rng):
-        """Return the column of series of `lengths`, one after another, their starts drawn."""
-        n_grid = int((self.last - self.first) // self.step) if self.step else 0
-        starts = rng.integers(0, n_grid + 1, len(lengths))
-        steps = (
-            np.arange(lengths.sum())
-            - np.repeat(np.cumsum(lengths) - lengths, lengths)
-            + np.repeat(starts, lengths)
-        )
-        if self.months:
-            first = pd.Timestamp(int(self.first))
-            month = np.datetime64(first, "M") + steps * self.months
-            within = (first - first.to_period("M").to_timestamp()).to_timedelta64()
-            return self._written(pd.Series(month.astype("datetime64[ns]") + within))
-        if not self.dated:
-            return (
-                pd.Series(self.first + steps * self.step, name=self.name)
-                .round(9)
-                .astype(self.dtype)
-            )
-        return self._written(
-            pd.Series((int(self.first) + steps * int(self.step)).astype("datetime64[ns]"))
-        )
+    def times(self, lengths: np.ndarray, rng: np.random.Generator) -> pd.Series:
+        """Return the time column of series whose starts are drawn.
 
-    def _written(self, times):
-        if self.form:
-            return pd.Series(times.dt.strftime(self.form) + self.zone, name=self.name).astype(
-                self.dtype
-            )
-        dtype = types.pandas_dtype(self.dtype)
-        zone = getattr(dtype, "tz", None)
-        return (
-            (times if zone is None else times.dt.tz_localize("UTC").dt.tz_convert(zone))
-            .astype(dtype)
-            .rename(self.name)
-        )
+        Parameters
+        ----------
+        lengths
+            int64, shape (n_series,): steps of each series.
+        rng
+            Draws one start a series.
+
+        Returns
+        -------
+        times
+            The column in its dtype, shape (sum of lengths,): the series one after another.
+        """
+        n_intervals = 0
+        if self.step:
+            n_intervals = int((self.last_start - self.first_start) // self.step)
+        starts = rng.integers(0, n_intervals + 1, len(lengths))
+        series_offsets = np.repeat(np.cumsum(lengths) - lengths, lengths)
+        steps = np.arange(lengths.sum()) - series_offsets + np.repeat(starts, lengths)
+        if not self.has_dates:
+            # nine decimals: without the rounding error of a multiple of the step
+            numbers = pd.Series(self.first_start + steps * self.step, name=self.name)
+            return numbers.round(9).astype(self.dtype)
+        if not self.months:
+            nanoseconds = int(self.first_start) + steps * int(self.step)
+            return self._as_written(pd.Series(nanoseconds.astype("datetime64[ns]")))
+        first = pd.Timestamp(int(self.first_start))
+        months = np.datetime64(first, "M") + steps * self.months
+        within_month = (first - first.to_period("M").to_timestamp()).to_timedelta64()
+        return self._as_written(pd.Series(months.astype("datetime64[ns]") + within_month))
+
+    def _as_written(self, dates: pd.Series) -> pd.Series:
+        """Return dates in the dtype of the column, or as text in its format."""
+        if self.date_format:
+            text = dates.dt.strftime(self.date_format) + self.zone
+            return pd.Series(text, name=self.name).astype(self.dtype)
+        return with_zone_of(dates, types.pandas_dtype(self.dtype)).rename(self.name)
 
 
-def is_time(column):
+@dataclass(frozen=True, kw_only=True)
+class TimeColumn:
+    """A time column that was read.
+
+    Parameters
+    ----------
+    times
+        shape (n_rows,): int64 nanoseconds since 1970, or float64 numbers; a missing one is the
+        least.
+    clock
+        Its dtype and how it is written; interval and starts are still to be found.
+    problems
+        Sentences about the whole column.
+    """
+
+    times: np.ndarray
+    clock: Clock
+    problems: tuple[str, ...] = ()
+
+
+def is_time(column: pd.Series) -> bool:
     """Tell whether a column holds dates, as such or as text."""
     if types.is_datetime64_any_dtype(column.dtype):
         return True
     if not (types.is_object_dtype(column.dtype) or types.is_string_dtype(column.dtype)):
         return False
-    text = column.dropna().head(20).astype(str)
-    return len(text) > 0 and _form(text) != ""
+    return _guess_format(column.dropna().head(1).astype(str)) != ""
 
 
-def read_times(column):
-    """Return (numbers, float64 or int64, missing ones as the least; facts of a `Clock`; problems as (what, rows))."""
-    facts = {"name": column.name, "dtype": str(column.dtype)}
+def read_times(column: pd.Series) -> TimeColumn:
+    """Read a time column: dates, numbers or dates as text, of which none need be known.
+
+    Raises
+    ------
+    DataError
+        Where text is no date, or only some of the dates have a time zone.
+    """
+    clock = Clock(name=str(column.name), dtype=str(column.dtype))
     if types.is_datetime64_any_dtype(column.dtype):
-        bare = column if column.dt.tz is None else column.dt.tz_convert("UTC").dt.tz_localize(None)
-        return bare.to_numpy("datetime64[ns]").astype("int64"), facts, []
+        times = without_zone(column).to_numpy("datetime64[ns]").astype("int64")
+        return TimeColumn(times=times, clock=clock)
     if types.is_numeric_dtype(column.dtype):
-        return column.to_numpy(np.float64, na_value=-np.inf), facts, []
+        return TimeColumn(times=column.to_numpy(np.float64, na_value=-np.inf), clock=clock)
+    return _read_text(column)
+
+
+def _read_text(column: pd.Series) -> TimeColumn:
+    """Read dates that are text."""
     text = column.astype(str).where(column.notna())
-    form, zone, problems = _form(text.dropna().head(20)), "", []
-    if not form:
+    date_format = _guess_format(text.dropna().head(1))
+    if not date_format:
         raise DataError(
-            f"time column '{column.name}' holds '{text.dropna().iloc[0]}', neither a date nor a number."
+            f"time column '{column.name}' holds '{text.dropna().iloc[0]}', neither a date nor a "
+            "number."
         )
     zones = text.str.extract(ZONE)[0]
-    if zones.notna().any():
-        bare = np.flatnonzero((zones.isna() & text.notna()).to_numpy())
-        if len(bare):
-            raise DataError(
-                f"time column '{column.name}' mixes times with and without a zone ({row(column, bare[0])} has none): "
-                "give all of them one."
-            )
-        found = zones.dropna().unique()
-        zone = found[0] if len(found) == 1 else "+00:00"
-        problems = [
-            (
-                f"time zones {', '.join(sorted(found))} are mixed; all times are taken to UTC",
-                len(text),
-            )
-        ] * (len(found) > 1)
-    parsed = _parsed(text, form, column, zones.notna().any())
-    local = _offset(zone)
-    form = re.sub(r"\s*%z$|Z$", "", form)
-    return (
-        parsed.to_numpy("datetime64[ns]").astype("int64") + local,
-        facts | {"form": form, "zone": zone},
-        problems,
+    has_zones = bool(zones.notna().any())
+    zone = ""
+    problems: tuple[str, ...] = ()
+    if has_zones:
+        _check_zones(column, zones)
+        distinct = zones.dropna().unique()
+        zone = distinct[0]
+        if len(distinct) > 1:
+            zone = "+00:00"
+            listed = ", ".join(sorted(distinct))
+            problems = (f"time zones {listed} are mixed; all times are taken to UTC",)
+    dates = _parse_dates(text, date_format, column, has_zones)
+    clock = Clock(
+        name=str(column.name),
+        dtype=str(column.dtype),
+        date_format=re.sub(r"\s*%z$|Z$", "", date_format),
+        zone=zone,
     )
+    # local time, so that dates are written back as they were
+    times = dates.to_numpy("datetime64[ns]").astype("int64") + _zone_offset(zone)
+    return TimeColumn(times=times, clock=clock, problems=problems)
 
 
-def interval(times, same):
-    """Return (step, months) of sorted times: the median step within series; `same` marks rows with a row before them."""
-    steps = np.diff(times)[same[1:]]
+def find_interval(times: np.ndarray, is_first: np.ndarray) -> tuple[float, int]:
+    """Return the interval of sorted times: (median step within series, months or 0).
+
+    Parameters
+    ----------
+    times
+        int64 nanoseconds or float64 numbers, shape (n_rows,), rising within each series.
+    is_first
+        bool, shape (n_rows,): True for the first row of each series.
+    """
+    steps = np.diff(times)[~is_first[1:]]
     steps = steps[steps > 0]
     if not len(steps):
         return 1.0, 0
     step = float(np.median(steps))
-    if times.dtype == np.int64 and step >= 28 * DAY and (steps >= 28 * DAY).all():
-        days = pd.Series(times.astype("datetime64[ns]")).dt.day
-        if days.nunique() == 1:
-            return step, max(1, round(step / (30.44 * DAY)))
-    return step, 0
+    if times.dtype != np.int64 or step < SHORTEST_MONTH or (steps < SHORTEST_MONTH).any():
+        return step, 0
+    day_of_month = pd.Series(times.astype("datetime64[ns]")).dt.day
+    if day_of_month.nunique() > 1:
+        return step, 0
+    return step, max(1, round(step / MEAN_MONTH))
 
 
-def _form(text):
-    guess = pd.tseries.api.guess_datetime_format(text.iloc[0]) if len(text) else None
-    if guess is None or not re.search(r"%[Yy]", guess) or re.fullmatch(r"\d+", text.iloc[0]):
+def _guess_format(text: pd.Series) -> str:
+    """Return the date format of the first text, with a year in it, or nothing."""
+    if not len(text):
         return ""
-    return guess
+    first = text.iloc[0]
+    date_format = pd.tseries.api.guess_datetime_format(first)
+    has_year = date_format is not None and re.search(r"%[Yy]", date_format)
+    is_number = re.fullmatch(r"\d+", first)
+    return date_format if has_year and not is_number else ""
 
 
-def _parsed(text, form, column, zoned):
-    """Return datetimes without a zone (in UTC where text has one); raises DataError where one cannot be read."""
-    form = "ISO8601" if form.startswith("%Y-%m-%d") else form
-    parsed = pd.to_datetime(text, format=form, utc=zoned, errors="coerce")
-    bad = np.flatnonzero((parsed.isna() & text.notna()).to_numpy())
-    if len(bad):
+def _check_zones(column: pd.Series, zones: pd.Series) -> None:
+    """Raise DataError where only some of the dates have a time zone."""
+    without = np.flatnonzero((zones.isna() & column.notna()).to_numpy())
+    if len(without):
         raise DataError(
-            f"time column '{column.name}' holds '{text.iloc[bad[0]]}' in {row(column, bad[0])}, no date like the others: "
-            "correct it."
+            f"time column '{column.name}' mixes times with and without a zone "
+            f"({row_name(column, without[0])} has none): give all of them one."
         )
-    return parsed.dt.tz_localize(None) if zoned else parsed
 
 
-def _offset(zone):
-    """Return the nanoseconds that a written offset is ahead of UTC."""
+def _parse_dates(
+    text: pd.Series, date_format: str, column: pd.Series, has_zones: bool
+) -> pd.Series:
+    """Return dates without a zone, in UTC where the text has zones."""
+    if date_format.startswith("%Y-%m-%d"):
+        date_format = "ISO8601"  # takes seconds and fractions that only some dates have
+    dates = pd.to_datetime(text, format=date_format, utc=has_zones, errors="coerce")
+    unread = np.flatnonzero((dates.isna() & text.notna()).to_numpy())
+    if len(unread):
+        first = unread[0]
+        raise DataError(
+            f"time column '{column.name}' holds '{text.iloc[first]}' in "
+            f"{row_name(column, first)}, no date like the others: correct it."
+        )
+    return without_zone(dates)
+
+
+def _zone_offset(zone: str) -> int:
+    """Return the nanoseconds that a written offset (Z, +05:30, -0330) is ahead of UTC."""
     if zone in ("", "Z"):
         return 0
-    hours, minutes = int(zone[1:3]), int(zone[-2:])
-    return (1 if zone[0] == "+" else -1) * (hours * 60 + minutes) * 60_000_000_000
+    minutes = int(zone[1:3]) * 60 + int(zone[-2:])
+    return -minutes * MINUTE if zone[0] == "-" else minutes * MINUTE

@@ -1,302 +1,325 @@
-"""One column of a user's table as numbers or levels, and back in the same kind: integers, decimals, booleans, names, dates.
+"""One column of a user's table as numbers or categories, and back in its own dtype.
 
-A missing measurement is filled from its neighbours for training and marked in a companion feature, so that synthetic
-columns have gaps of their own; so is a number that stands for missing (-1, -999), which is set again. A number that
-describes a series is learned as one of at most 16 ranges, within which synthetic values are drawn evenly; a name
-that nearly every series has for itself is not learned at all.
+Missing measurements are filled from their neighbours for training and marked in a companion
+feature, so that synthetic columns have gaps of their own. So is a number that stands for missing
+(-1, -999); it is written back as that number. A numeric attribute is learned as one of at most 16
+ranges, and synthetic values are drawn uniformly within theirs. An attribute with a value of its own
+for nearly every series is not learned at all.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any, Literal, NamedTuple, Self
 
 import numpy as np
 import pandas as pd
 from pandas.api import types
 
 from tst.io.untrusted import from_mapping
-from tst.series import DataError
+from tst.table.values import (
+    FEW,
+    Epoch,
+    count_decimals,
+    find_missing_code,
+    from_seconds,
+    is_number,
+    round_to_digits,
+    to_numbers,
+)
 
-LARGEST = 1e30  # of what float32 holds with room for squares and margins
-N_LEVELS = 200  # of a category
-FEW = 20  # distinct numbers of an attribute that stay levels of their own
-N_RANGES = 16
-DIGITS = 7  # that float32 keeps
-MISSING = "(missing)"
-CODED = 20, 0.0005  # times, and share of the values, that a number must stand there to mean missing
+N_RANGES = 16  # quantiles of a numeric attribute: coarse enough that each holds many series
+SHIFTED = 100  # times its range that a value must be before the least one is subtracted
+MISSING = "(missing)"  # the category that missing values of an attribute are learned as
 
 
-@dataclass(frozen=True)
+# number: decimals; whole: integers, dates and durations; category: one of a few values; name: names
+# a series and is not learned
+ColumnKind = Literal["number", "whole", "category", "name"]
+Category = str | bool | int | float
+
+
+class Problem(NamedTuple):
+    """Something in the table that was noticed, and what was done about it."""
+
+    column: str
+    text: str
+    n_rows: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class ColumnCodec:
-    """How a column is coded: its dtype and what brings a code or a number back to a value.
+    """How a column is coded: its dtype, and what brings a code or a number back to a value.
 
     Parameters
     ----------
+    name, dtype
+        Of the column, as pandas spells them.
     kind
-        number, whole, category, name (of an attribute that is not learned).
-    levels
+        number, whole, category or name (see `ColumnKind`).
+    categories
         Values of a category, in the order of its codes.
     edges
-        Of the ranges of an attribute that is a number.
+        Rising numbers that bound the ranges of a numeric attribute.
     decimals
-        Digits behind the point that all values have at most; None: no such number.
+        Digits behind the point that no value exceeds; None: more than float32 keeps.
     shift
         Subtracted before numbers become float32, where they are large beside their range.
     missing
         Whether values are missing.
-    code
-        A number that means missing.
+    missing_code
+        A number that means missing, or None.
     epoch
-        datetime or timedelta, where seconds stand for one of them.
+        datetime or timedelta, where numbers are seconds of one of them; else empty.
+    ordered, dtype_categories
+        Of a categorical dtype: whether it is ordered, and all its categories, used or not.
     """
 
     name: str
     dtype: str
-    kind: str = "number"
-    levels: tuple = ()
-    edges: tuple = ()
+    kind: ColumnKind = "number"
+    categories: tuple[Category, ...] = ()
+    edges: tuple[float, ...] = ()
     decimals: int | None = None
     shift: float = 0.0
     missing: bool = False
-    code: float | None = None
-    epoch: str = ""
+    missing_code: float | None = None
+    epoch: Epoch = ""
     ordered: bool = False
-    reserve: tuple = ()  # all categories of a categorical dtype
+    dtype_categories: tuple[Category, ...] = ()
 
     @classmethod
-    def fit(cls, column, categorical=False, attribute=False):
-        """Return how a column is coded; `categorical` makes levels of numbers, `attribute` ranges."""
-        missing, dtype = bool(column.isna().any()), str(column.dtype)
-        facts = {"name": column.name, "dtype": dtype, "missing": missing}
+    def fit(cls, column: pd.Series, categorical: bool = False) -> Self:
+        """Return how a measurement is coded; `categorical` says that its numbers are codes."""
+        facts = _facts(column)
         if categorical or not is_number(column):
-            return cls(**facts, kind="category", **_levels(column))
-        x, epoch = numbers(column)
+            return cls(**facts, kind="category", **_categories(column))
+        x, epoch = to_numbers(column)
         known = x[np.isfinite(x)]
-        code = None if missing or epoch or attribute else _code(known)
-        if code is not None:
-            known = known[known != code]
-            facts |= {"missing": True, "code": code}
-        whole = types.is_integer_dtype(column.dtype) or bool(epoch)
-        shift = float(known.min()) if np.abs(known).max() > 100 * max(np.ptp(known), 1e-30) else 0.0
-        facts |= {
-            "kind": "whole" if whole else "number",
-            "epoch": epoch,
-            "decimals": 0 if whole else _decimals(known),
-        }
-        if not attribute:
-            return cls(**facts, shift=shift)
-        values = np.unique(known)
-        if len(values) <= FEW and not epoch:
-            return cls(
-                **facts
-                | {
-                    "kind": "category",
-                    "levels": tuple(pd.unique(column.dropna().sort_values()).tolist()),
-                }
-            )
+        if not facts["missing"] and not epoch:
+            missing_code = find_missing_code(known)
+            if missing_code is not None:
+                known = known[known != missing_code]
+                facts |= {"missing": True, "missing_code": missing_code}
+        value_range = max(np.ptp(known), 1e-30)
+        if np.abs(known).max() > SHIFTED * value_range:
+            facts["shift"] = float(known.min())
+        return cls(**facts, **_number_facts(column, known, epoch))
+
+    @classmethod
+    def fit_attribute(cls, column: pd.Series) -> Self:
+        """Return how an attribute is coded: numbers as ranges, unless they are few.
+
+        Parameters
+        ----------
+        column
+            One value a series.
+        """
+        facts = _facts(column)
+        if not is_number(column):
+            return cls(**facts, kind="category", **_categories(column))
+        x, epoch = to_numbers(column)
+        known = x[np.isfinite(x)]
+        facts |= _number_facts(column, known, epoch)
+        if len(np.unique(known)) <= FEW and not epoch:
+            facts["kind"] = "category"
+            categories = pd.unique(column.dropna().sort_values()).tolist()
+            return cls(**facts, categories=tuple(categories))
         edges = np.unique(np.quantile(known, np.linspace(0, 1, N_RANGES + 1)))
         return cls(**facts, edges=tuple(edges.tolist()))
 
     @classmethod
-    def from_dict(cls, mapping):
-        """Return the column that JSON held; raises an error where it cannot be one."""
-        made = from_mapping(cls, mapping)
-        types.pandas_dtype(made.dtype)
-        plain = all(isinstance(v, str | int | float) for v in (*made.levels, *made.reserve))
-        rising = all(isinstance(e, int | float) for e in made.edges) and all(
-            np.diff(made.edges) > 0
-        )
-        numeric = made.kind in ("number", "whole") and made.decimals in (None, *range(16))
-        if (
-            made.kind not in ("category", "name")
-            and not numeric
-            or not (plain and rising and np.isfinite(made.shift))
-        ):
-            raise ValueError(f"column '{made.name}' of the table is not as it was saved")
-        return made
+    def from_dict(cls, mapping: Mapping[str, Any]) -> Self:
+        """Return the column that JSON held; raises ValueError where it cannot be one."""
+        codec = from_mapping(cls, mapping)
+        codec._check()
+        return codec
 
-    def as_name(self):
+    def _check(self) -> None:
+        """Raise an error where a column that was read is not as one is saved."""
+        types.pandas_dtype(self.dtype)
+        is_rising = all(np.diff(self.edges) > 0)
+        is_rounded = not self.is_numeric or self.decimals in (None, *range(16))
+        if not (is_rising and is_rounded and np.isfinite(self.shift)):
+            raise ValueError(f"column '{self.name}' of the table is not as it was saved")
+
+    @property
+    def is_numeric(self) -> bool:
+        """Whether values are coded as numbers."""
+        return self.kind in ("number", "whole")
+
+    @property
+    def n_ranges(self) -> int:
+        """Number of ranges of a numeric attribute."""
+        return max(1, len(self.edges) - 1)
+
+    @property
+    def known_labels(self) -> list[str]:
+        """Categories that the known values of an attribute are learned as, in order of codes."""
+        if self.kind == "category":
+            return [str(value) for value in self.categories]
+        lower_edges = self.edges[: self.n_ranges]
+        return [f"{i}: from {edge:.6g}" for i, edge in enumerate(lower_edges)]
+
+    @property
+    def labels(self) -> list[str]:
+        """All categories that an attribute is learned as: `MISSING` behind the known ones."""
+        return [*self.known_labels, MISSING] if self.missing else self.known_labels
+
+    def as_name(self) -> "ColumnCodec":
         """Return the column as one whose values only name a series."""
-        return ColumnCodec(self.name, self.dtype, "name", missing=self.missing)
+        return ColumnCodec(name=self.name, dtype=self.dtype, kind="name", missing=self.missing)
 
-    def encode(self, column):
-        """Return float64 codes or shifted numbers, NaN where missing; raises DataError for an unknown level."""
+    def encode(self, column: pd.Series) -> np.ndarray:
+        """Return the codes or shifted numbers of a column.
+
+        Returns
+        -------
+        x
+            float64, shape (n_rows,), NaN where missing, -1 for an unknown category.
+
+        Raises
+        ------
+        DataError
+            Where a number is infinite or too large.
+        """
         if self.kind != "category":
-            x = numbers(column)[0]
-            return np.where(x == self.code, np.nan, x) - self.shift
-        codes, values = pd.factorize(column)
-        place = pd.Index(self.levels, dtype=object).get_indexer(pd.Index(values).astype(object))
-        return np.where(codes >= 0, np.append(place, 0)[codes], np.nan)
+            x, _ = to_numbers(column)
+            if self.missing_code is not None:
+                x = np.where(x == self.missing_code, np.nan, x)
+            return x - self.shift
+        row_values, values = pd.factorize(column)
+        known = pd.Index(self.categories, dtype=object)
+        codes = known.get_indexer(pd.Index(values).astype(object))
+        # a missing row has row_values -1, which takes the entry appended here and is then replaced
+        return np.where(row_values >= 0, np.append(codes, 0)[row_values], np.nan)
 
-    def decode(self, x, missing=None):
-        """Return the column (a Series of the original dtype) of numbers or codes; `missing` marks what is left empty."""
-        missing = np.zeros(len(x), dtype=bool) if missing is None else missing
-        if missing.all() and self.code is None:
+    def decode(self, x: np.ndarray, missing: np.ndarray | None = None) -> pd.Series:
+        """Return the column, in its dtype, of codes or shifted numbers: inverts `encode`.
+
+        Parameters
+        ----------
+        x
+            float, shape (n_rows,).
+        missing
+            bool, shape (n_rows,): True where the value is left empty; None: nowhere.
+        """
+        if missing is None:
+            missing = np.zeros(len(x), dtype=bool)
+        if missing.all() and self.missing_code is None:
             return self._empty(len(x))
         if self.kind == "category":
-            return self._restored(
-                pd.Index(self.levels, dtype=object)[np.asarray(x, int)].to_numpy(), missing
-            )
-        x = np.asarray(x, np.float64)
-        if self.shift == 0 and self.decimals is None:
-            x = _rounded(x)
-        x = x + self.shift if self.decimals is None else np.round(x + self.shift, self.decimals)
-        if self.code is not None:
-            x, missing = np.where(missing, self.code, x), np.zeros(len(x), dtype=bool)
-        return self._restored(x, missing)
+            categories = pd.Index(self.categories, dtype=object)
+            return self._in_dtype(categories[np.asarray(x, int)].to_numpy(), missing)
+        values = self._unshifted(np.asarray(x, np.float64))
+        if self.missing_code is not None:
+            values = np.where(missing, self.missing_code, values)
+            missing = np.zeros(len(values), dtype=bool)
+        return self._in_dtype(values, missing)
 
-    def told(self):
-        """Say what is done about the missing values of a feature."""
-        done = "filled from the row before in training, marked, and {} in the same manner"
-        if self.code is None:
-            return f"missing values: {done.format('left empty')}"
-        return f"{self.code:g}, far from all other values as a code for missing is: {done.format('set again')}"
+    def _unshifted(self, x: np.ndarray) -> np.ndarray:
+        """Return numbers with the shift added and as many digits as the column's have."""
+        if self.decimals is not None:
+            return np.round(x + self.shift, self.decimals)
+        if self.shift == 0:
+            x = round_to_digits(x)
+        return x + self.shift
 
-    def ranges(self, x):
-        """Return the range of each number of an attribute, -1 where missing."""
-        place = np.searchsorted(self.edges, x, "right") - 1
-        return np.where(np.isfinite(x), np.clip(place, 0, max(0, len(self.edges) - 2)), -1)
+    def to_labels(self, values: pd.Series) -> pd.Categorical:
+        """Return values of an attribute as the model learns them, missing where unknown."""
+        if self.kind == "category":
+            is_missing = values.isna()
+            labels = values.astype(object).map(str).where(~is_missing, MISSING)
+        else:
+            x, _ = to_numbers(values)
+            range_labels = np.array([*self.known_labels, MISSING], dtype=object)
+            labels = pd.Series(range_labels[self._range_index(x)], index=values.index)
+        return pd.Categorical(labels.where(labels.isin(self.labels), None), self.labels)
 
-    def within(self, place, rng):
-        """Return numbers drawn evenly from ranges."""
-        low, high = (
-            np.array(self.edges)[place],
-            np.array(self.edges)[np.minimum(place + 1, len(self.edges) - 1)],
-        )
-        return rng.uniform(low, high)
+    def to_label(self, value: object) -> str | None:
+        """Return the category of a model that one value of an attribute belongs to, or None."""
+        values = pd.Series([value], name=self.name)
+        if self.kind != "category":
+            try:
+                x, _ = to_numbers(values)
+            except (TypeError, ValueError):  # text that is no number
+                return None
+            if not self.edges[0] <= x[0] <= self.edges[-1]:
+                return None
+        label = self.to_labels(values)[0]
+        return None if pd.isna(label) else str(label)
 
-    def _empty(self, n):
-        dtype = (
-            pd.CategoricalDtype(self.reserve, self.ordered)
-            if self.dtype == "category"
-            else self.dtype
-        )
-        return pd.Series([None] * n, name=self.name, dtype=object).astype(dtype)
+    def from_labels(self, labels: pd.Series, rng: np.random.Generator) -> pd.Series:
+        """Return values of an attribute for labels: inverts `to_labels`, drawing within ranges."""
+        missing = (labels == MISSING).to_numpy()
+        codes = np.maximum(pd.Index(self.known_labels).get_indexer(labels), 0)
+        if self.kind != "category":
+            return self.decode(self._draw_in_range(codes, rng), missing)
+        return self.decode(codes, missing)
 
-    def _restored(self, values, missing):
+    def _range_index(self, x: np.ndarray) -> np.ndarray:
+        """Return the number of each value's range, -1 where missing; the outer ranges are open."""
+        index = np.searchsorted(self.edges, x, "right") - 1
+        return np.where(np.isfinite(x), np.clip(index, 0, self.n_ranges - 1), -1)
+
+    def _draw_in_range(self, index: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        """Return numbers drawn uniformly from ranges of these numbers."""
+        edges = np.array(self.edges)
+        # one edge alone is a range of one number
+        return rng.uniform(edges[index], edges[np.minimum(index + 1, len(edges) - 1)])
+
+    def _empty(self, n_rows: int) -> pd.Series:
+        """Return a column without values."""
+        return pd.Series([None] * n_rows, name=self.name, dtype=object).astype(self._pandas_dtype)
+
+    @property
+    def _pandas_dtype(self) -> Any:
         if self.dtype == "category":
-            dtype = pd.CategoricalDtype(self.reserve, self.ordered)
-            return pd.Series(
-                pd.Categorical(np.where(missing, None, values), dtype=dtype), name=self.name
-            )
-        dtype = types.pandas_dtype(self.dtype)
+            return pd.CategoricalDtype(self.dtype_categories, self.ordered)
+        return types.pandas_dtype(self.dtype)
+
+    def _in_dtype(self, values: np.ndarray, missing: np.ndarray) -> pd.Series:
+        """Return values in the dtype of the column, empty where missing."""
+        dtype = self._pandas_dtype
+        if self.dtype == "category":
+            values = np.where(missing, np.array(None), values)
+            return pd.Series(pd.Categorical(values, dtype=dtype), name=self.name)
         if self.epoch:
-            return _times(values, missing, dtype, self.epoch).rename(self.name)
-        if self.kind != "category" and isinstance(dtype, np.dtype) and dtype.kind in "iu":
+            return from_seconds(values, missing, dtype, self.epoch).rename(self.name)
+        if self.is_numeric and isinstance(dtype, np.dtype) and dtype.kind in "iu":
             limits = np.iinfo(dtype)
             values = np.clip(values, limits.min, limits.max)
         if not missing.any():
             return pd.Series(values, name=self.name).astype(dtype)
-        empty = pd.Series(values, name=self.name, dtype=object).where(~missing, None)
-        return empty.astype(float).astype(dtype) if self.kind != "category" else empty.astype(dtype)
+        with_gaps = pd.Series(values, name=self.name, dtype=object).where(~missing, None)
+        if self.is_numeric:
+            with_gaps = with_gaps.astype(float)
+        return with_gaps.astype(dtype)
 
 
-def is_number(column):
-    """Tell whether a column holds numbers or dates, not names or truth values."""
-    kinds = types.is_numeric_dtype, types.is_datetime64_any_dtype, types.is_timedelta64_dtype
-    return not types.is_bool_dtype(column.dtype) and any(f(column.dtype) for f in kinds)
+def _facts(column: pd.Series) -> dict[str, Any]:
+    return {
+        "name": column.name,
+        "dtype": str(column.dtype),
+        "missing": bool(column.isna().any()),
+    }
 
 
-def numbers(column):
-    """Return (float64 with NaN where missing, epoch): dates as seconds since 1970, durations as seconds.
-
-    Raises DataError where a value is infinite or beyond `LARGEST`.
-    """
-    if types.is_datetime64_any_dtype(column.dtype):
-        bare = column if column.dt.tz is None else column.dt.tz_convert("UTC").dt.tz_localize(None)
-        return _seconds(bare, "datetime64[ns]"), "datetime"
-    if types.is_timedelta64_dtype(column.dtype):
-        return _seconds(column, "timedelta64[ns]"), "timedelta"
-    x = column.to_numpy(np.float64, na_value=np.nan)
-    bad = np.flatnonzero(np.abs(x) > LARGEST)
-    if len(bad):
-        raise DataError(
-            f"column '{column.name}' holds {x[bad[0]]:g} in {row(column, bad[0])}, beyond {LARGEST:g}: "
-            "correct it, or leave it empty (missing)."
-        )
-    return x, ""
+def _number_facts(column: pd.Series, known: np.ndarray, epoch: Epoch) -> dict[str, Any]:
+    """Return kind, epoch and decimals of a column of numbers."""
+    if types.is_integer_dtype(column.dtype) or epoch:
+        return {"kind": "whole", "epoch": epoch, "decimals": 0}
+    return {"kind": "number", "epoch": epoch, "decimals": count_decimals(known)}
 
 
-def row(column, position):
-    """Say which row of the user's table a position is, counted from 1 below the heading."""
-    return f"row {int(column.index[position]) + 1:,}"
-
-
-def check_text(column):
-    """Raise DataError where a column of text holds mostly numbers."""
-    counts = column.value_counts()
-    wrong = pd.to_numeric(pd.Series(counts.index.astype(str)), errors="coerce").isna().to_numpy()
-    if 0 < counts[wrong].sum() < counts.sum() / 2 and not types.is_bool_dtype(column.dtype):
-        first = int(np.argmax(column.isin(counts.index[wrong])))
-        raise DataError(
-            f"column '{column.name}' holds '{column.iloc[first]}' in {row(column, first)}, most others are numbers: "
-            "correct it, or leave it empty (missing)."
-        )
-
-
-def filled(x, starts):
-    """Return numbers without NaN: each missing one as the last before it in its series, or the next, or the median.
-
-    `starts` is the first row of each row's series.
-    """
-    known = np.isfinite(x)
-    if known.all():
-        return x
-    rows = np.arange(len(x))
-    before = np.maximum.accumulate(np.where(known, rows, -1))
-    after = np.minimum.accumulate(np.where(known, rows, len(x))[::-1])[::-1]
-    same = np.append(starts, -1)
-    next_ = np.where(same[after] == starts, x[np.minimum(after, len(x) - 1)], np.median(x[known]))
-    return np.where(before >= starts, x[before], next_)
-
-
-def _levels(column):
+def _categories(column: pd.Series) -> dict[str, Any]:
+    """Return the categories of a column in the order of their codes."""
     if isinstance(column.dtype, pd.CategoricalDtype):
-        every = column.cat.categories
-        used = column.cat.remove_unused_categories().cat.categories.tolist()
+        used = column.cat.remove_unused_categories().cat.categories
         return {
-            "levels": tuple(used),
+            "categories": tuple(used.tolist()),
             "ordered": bool(column.cat.ordered),
-            "reserve": tuple(every.tolist()),
+            "dtype_categories": tuple(column.cat.categories.tolist()),
         }
     values = pd.unique(column.dropna()).tolist()
-    return {"levels": tuple(sorted(values, key=lambda v: (str(type(v)), v)))}
-
-
-def _code(x):
-    """Return the number that stands for missing in a measurement: whole, repeated, the only one below 0 or far off."""
-    n_times, share = CODED
-    for code in (x.min(), x.max()):
-        others = x[x != code]
-        often = len(x) - len(others) >= max(n_times, share * len(x)) and len(others) > len(x) / 2
-        if often and code == np.round(code) and len(np.unique(others)) > FEW:
-            if code < 0 <= others.min() or np.abs(others - code).min() > np.ptp(others) / 2:
-                return float(code)
-    return None
-
-
-def _decimals(x):
-    """Return the least number of decimals that all values have at most, None where that is beyond float32's digits."""
-    room = DIGITS - 1 - int(np.floor(np.log10(max(np.abs(x).max(), 1e-30))))
-    for d in range(max(0, min(room, 12)) + 1):
-        if np.allclose(np.round(x, d), x, rtol=1e-12, atol=0):
-            return d
-    return None
-
-
-def _rounded(x):
-    """Return numbers with the digits that float32 keeps."""
-    size = np.floor(np.log10(np.where(x == 0, 1.0, np.abs(x))))
-    unit = 10.0 ** (DIGITS - 1 - size)
-    return np.round(x * unit) / unit
-
-
-def _seconds(column, kind):
-    return np.where(column.isna(), np.nan, column.to_numpy(kind).astype("int64") / 1e9)
-
-
-def _times(values, missing, dtype, epoch):
-    nanoseconds = (
-        np.round(np.asarray(values, np.float64) * 1e3).astype("int64") * 1_000_000
-    )  # to the millisecond
-    made = pd.Series(nanoseconds.astype(f"{epoch}64[ns]")).where(~missing)
-    zone = getattr(dtype, "tz", None)
-    return (made if zone is None else made.dt.tz_localize("UTC").dt.tz_convert(zone)).astype(dtype)
+    # values of several types do not compare: sort by type first
+    return {"categories": tuple(sorted(values, key=lambda value: (str(type(value)), value)))}

@@ -1,4 +1,7 @@
-"""Reads a user's table: CSV, CSV.gz, Parquet or a DataFrame, with a heading that names each column once."""
+"""Reads a user's table: CSV, CSV.gz, Parquet or a DataFrame, whose heading names each column once.
+
+Columns hold numbers, truth values, text, dates or durations when they leave here.
+"""
 
 import datetime
 import decimal
@@ -11,57 +14,69 @@ from pandas.api import types
 from tst.errors import DataError, short_message
 from tst.io import untrusted
 
-PLAIN = (str, int, float, bool, np.number, np.bool_)
+PLAIN_TYPES = (str, int, float, bool, np.number, np.bool_)  # of values in a column of objects
 
 
-def read(source):
-    """Return the DataFrame of a file or of a DataFrame, its rows numbered; raises DataError where there is none."""
+def read(source: pd.DataFrame | Path | str) -> pd.DataFrame:
+    """Return the table of a file or of a DataFrame, its rows numbered and its columns plain.
+
+    Raises
+    ------
+    DataError
+        Where there is no table, it is empty, a name stands twice, or a column is not plain.
+    """
     if isinstance(source, pd.DataFrame):
-        frame, name = source, "the table"
+        name = "the table"
+        frame = source
     else:
         path = Path(source)
         name = path.name
         if not path.is_file():
             raise DataError(f"no table at {path}: give a CSV, CSV.gz or Parquet file.")
         frame = _read_file(path)
-    named = [n for n in frame.index.names if n is not None and n not in frame.columns]
-    frame = frame.reset_index(named or None, drop=not named)
-    frame.columns = [str(c) for c in frame.columns]
+    # an index with a name is a column, as Parquet keeps it
+    index_names = [n for n in frame.index.names if n is not None and n not in frame.columns]
+    frame = frame.reset_index(index_names or None, drop=not index_names)
+    frame.columns = pd.Index([str(column) for column in frame.columns])
     if not len(frame):
         raise DataError(f"{name} is empty: give a table with a heading and rows.")
     if not frame.columns.is_unique:
-        twice = frame.columns[frame.columns.duplicated()][0]
-        raise DataError(f"{name} has two columns named '{twice}': rename one.")
-    return pd.DataFrame({c: _plain(frame[c]) for c in frame})
+        duplicate = frame.columns[frame.columns.duplicated()][0]
+        raise DataError(f"{name} has two columns named '{duplicate}': rename one.")
+    return pd.DataFrame({column: _plain(frame[column]) for column in frame})
 
 
-def _read_file(path):
+def _read_file(path: Path) -> pd.DataFrame:
+    """Return the table of a CSV, CSV.gz or Parquet file; raises DataError where it is none."""
+    suffix = path.suffix.lower()
     try:
-        suffix = path.suffix.lower()
         if suffix in (".parquet", ".pq"):
             return untrusted.read_parquet(path, "give CSV, CSV.gz or Parquet", path.name)
         untrusted.check_csv(path, suffix == ".gz")
-        return _read_csv(
-            path, {"low_memory": False, "compression": "gzip" if suffix == ".gz" else None}
-        )
+        return _read_csv(path, "gzip" if suffix == ".gz" else None)
     except pd.errors.EmptyDataError:
         raise DataError(f"{path.name} is empty: give a table with a heading and rows.") from None
     except DataError:
         raise
-    except Exception as error:  # pandas' own types
+    except Exception as error:  # a damaged file decides which
         raise DataError(
             f"cannot read {path.name} ({short_message(error)}): give CSV, CSV.gz or Parquet."
         ) from None
 
 
-def _read_csv(path, how):
-    """Return the table of a CSV; pandas would rename what is named twice, and shift columns where a row is too long."""
-    names = pd.read_csv(path, header=None, nrows=1, dtype=str, **how).iloc[0].dropna()
+def _read_csv(path: Path, compression: str | None) -> pd.DataFrame:
+    """Return the table of a CSV.
+
+    The heading is read by itself first: pandas would rename a name that stands twice, and take the
+    first columns for an index where rows are longer than the heading.
+    """
+    options = {"low_memory": False, "compression": compression}
+    heading = pd.read_csv(path, header=None, nrows=1, dtype=str, **options)
+    names = heading.iloc[0].dropna()
     if names.duplicated().any():
-        raise DataError(
-            f"{path.name} has two columns named '{names[names.duplicated()].iloc[0]}': rename one."
-        )
-    frame = pd.read_csv(path, **how)
+        duplicate = names[names.duplicated()].iloc[0]
+        raise DataError(f"{path.name} has two columns named '{duplicate}': rename one.")
+    frame = pd.read_csv(path, **options)
     if not isinstance(frame.index, pd.RangeIndex):
         raise DataError(
             f"{path.name} has rows with more values than the heading has names: name each column."
@@ -69,36 +84,46 @@ def _read_csv(path, how):
     return frame
 
 
-def _plain(column):
-    """Return a column of numbers, truth values, text or dates, days and decimals converted; raises DataError for others."""
-    dtype, bare = column.dtype, column.dropna()
+def _plain(column: pd.Series) -> pd.Series:
+    """Return a column of numbers, truth values, text, dates or durations.
+
+    Days become dates, decimals floats; other values raise a DataError.
+    """
+    dtype = column.dtype
+    values = column.dropna()
     if isinstance(dtype, pd.CategoricalDtype):
-        bare = pd.Series(dtype.categories)
-        good = types.is_numeric_dtype(bare.dtype) or _is_plain(set(bare.map(type)))
+        values = pd.Series(dtype.categories)
+        is_plain = types.is_numeric_dtype(values.dtype) or _are_plain(values)
     elif types.is_object_dtype(dtype):
-        kinds = set(bare.map(type))
-        if kinds and kinds <= {datetime.date}:
+        value_types = set(values.map(type))
+        if value_types == {datetime.date}:
             return pd.to_datetime(column)
-        if kinds and kinds <= {decimal.Decimal}:
+        if value_types == {decimal.Decimal}:
             return column.astype(float)
-        good = _is_plain(kinds)
+        is_plain = _are_plain(values)
     else:
-        tests = (
-            types.is_numeric_dtype,
-            types.is_string_dtype,
-            types.is_datetime64_any_dtype,
-            types.is_timedelta64_dtype,
-        )
-        good = any(f(dtype) for f in tests) and not isinstance(
-            dtype, pd.SparseDtype | pd.PeriodDtype | pd.IntervalDtype
-        )
-    if not good or types.is_complex_dtype(bare.dtype):
-        kind = type(bare.iloc[0]).__name__ if len(bare) else dtype
+        is_plain = _is_plain_dtype(dtype)
+    if not is_plain or types.is_complex_dtype(values.dtype):
+        kind = type(values.iloc[0]).__name__ if len(values) else dtype
         raise DataError(
-            f"column '{column.name}' holds values of type {kind}: leave it out, or give numbers, text or dates."
+            f"column '{column.name}' holds values of type {kind}: leave it out, or give numbers, "
+            "text or dates."
         )
     return column
 
 
-def _is_plain(kinds):
-    return all(issubclass(kind, PLAIN) for kind in kinds)
+def _are_plain(values: pd.Series) -> bool:
+    """Tell whether objects are all numbers, truth values or text."""
+    return all(issubclass(value_type, PLAIN_TYPES) for value_type in set(values.map(type)))
+
+
+def _is_plain_dtype(dtype: object) -> bool:
+    """Tell whether a dtype, neither object nor categorical, is of a kind that can be learned."""
+    if isinstance(dtype, pd.SparseDtype | pd.PeriodDtype | pd.IntervalDtype):
+        return False
+    return (
+        types.is_numeric_dtype(dtype)
+        or types.is_string_dtype(dtype)
+        or types.is_datetime64_any_dtype(dtype)
+        or types.is_timedelta64_dtype(dtype)
+    )

@@ -1,7 +1,8 @@
-"""A user's long table (CSV, CSV.gz, Parquet or DataFrame) as a SeriesSet, and a synthetic SeriesSet as such a table.
+"""A user's long table as a SeriesSet, and a synthetic SeriesSet as such a table.
 
-`Table.fit` settles the columns' roles and codes and lists all it did about problems; `to_frame` writes synthetic series in
-the same columns, order and dtypes, with new ids and regular times. The order of the rows does not matter.
+`Table.fit` settles the columns' roles and codes, and lists everything that it did about problems.
+`to_frame` writes synthetic series in the same columns, order and dtypes, with new ids and regular
+times. The order of the rows in the table does not matter.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -13,50 +14,52 @@ import numpy as np
 import pandas as pd
 from pandas.api import types
 
+from tst.errors import DataError
 from tst.io.untrusted import from_mapping
-from tst.series import DataError, Feature, SeriesSet
-from tst.table import columns, roles
-from tst.table.calendar import Clock, is_time
-from tst.table.columns import MISSING, ColumnCodec
-from tst.table.roles import Roles
-from tst.table.rows import Rows
+from tst.series import Feature, SeriesSet
+from tst.table.calendar import Clock
+from tst.table.columns import ColumnCodec, Problem
+from tst.table.parts import RESERVED, divide_columns
+from tst.table.roles import Roles, guess_id, guess_time
+from tst.table.rows import Rows, sort_rows
 from tst.table.source import read
+from tst.table.values import fill_gaps, is_number
 
-RESERVED = ("all",)  # names of features that the measures of fidelity keep for themselves
-MARK = " missing"  # ends the name of a companion feature
-PARTS = ("features", "attributes", "constants")
-PART = "series"  # attribute that names the series which parts were cut from
+GAP_MARK = " missing"  # ends the name of a companion feature
+PART_OF = "series"  # attribute that names the series which a part was cut from
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Table:
     """What a table's columns are and how they are coded.
 
     Parameters
     ----------
     order
-        All columns of the table that synthetic ones have, in order.
+        Names of all columns that a synthetic table has, in order.
     id
-        The id's `Column`; `next_id` is the first new number, where ids are numbers.
+        The id; `next_id` is the first new one, where ids are numbers.
     clock
         The time.
     features, attributes
-        `Column`s that change in time, and that do not.
+        `ColumnCodec`s of columns that change in time, and that do not.
     constants
-        Columns with one value in all rows (as levels), which are written back as they are.
+        `ColumnCodec`s of columns with one value in all rows, which are written back as they are.
+    label
+        Name of the attribute that tells classes, or None.
     problems
-        (column, what was found and done, rows): the list that the report shows.
+        `Problem`s: the list that the report shows.
     """
 
-    order: tuple
+    order: tuple[str, ...]
     id: ColumnCodec
     next_id: int
     clock: Clock
-    features: tuple
-    attributes: tuple
-    constants: tuple
+    features: tuple[ColumnCodec, ...]
+    attributes: tuple[ColumnCodec, ...]
+    constants: tuple[ColumnCodec, ...]
     label: str | None
-    problems: tuple
+    problems: tuple[Problem, ...]
 
     @classmethod
     def fit(
@@ -65,102 +68,154 @@ class Table:
         settings: Roles | Mapping[str, object] | Path | str | None = None,
         name: str = "own",
     ) -> tuple["Table", SeriesSet]:
-        """Return (Table, SeriesSet) of a table; `settings` are `Roles`, a mapping or a YAML file."""
-        frame, chosen = (
-            read(source),
-            settings if isinstance(settings, Roles) else Roles.read(settings),
+        """Learn what a table's columns are.
+
+        Parameters
+        ----------
+        source
+            A DataFrame, or the path of a CSV, CSV.gz or Parquet file.
+        settings
+            `Roles`, a mapping or a YAML file, where the guess of the roles is wrong.
+        name
+            Of the series set.
+
+        Returns
+        -------
+        table, series
+            The `Table`, and its rows as a `SeriesSet`.
+
+        Raises
+        ------
+        DataError
+            Where the table cannot be learned: what, where and what to do.
+        """
+        frame = read(source)
+        roles = Roles.read(settings)
+        roles.check(list(frame))
+        time_column = guess_time(frame, roles)
+        id_column = guess_id(frame, time_column, roles)
+        rows = sort_rows(frame, id_column, time_column, roles)
+        parts = divide_columns(rows, roles)
+        ids = rows.frame[id_column]
+        table = cls(
+            order=parts.order,
+            id=ColumnCodec(name=id_column, dtype=str(ids.dtype), kind="name"),
+            next_id=int(ids.max()) + 1 if is_number(ids) else 1,
+            clock=rows.clock,
+            features=parts.features,
+            attributes=parts.attributes,
+            constants=parts.constants,
+            label=roles.label,
+            problems=parts.problems,
         )
-        chosen.check(list(frame))
-        time = roles.guess_time(frame, chosen)
-        key = roles.guess_id(frame, time, chosen)
-        rows = Rows(frame, key, time, chosen)
-        made = _settle(rows)
-        made._ids(len(rows.first))  # refuses now what cannot be written later
-        return made, made.to_series(rows, name)
+        table.new_ids(len(rows.first))  # fails early where new ids do not fit the id's dtype
+        return table, table.to_series(rows, name)
 
     def to_series(self, rows: Rows, name: str) -> SeriesSet:
-        """Return the SeriesSet of sorted rows."""
-        values, features = [], []
+        """Return sorted rows as a SeriesSet: an attribute is taken from a series' first row."""
+        values = []
+        features = []
         for column, label in zip(self.features, self._feature_names(), strict=True):
-            x = column.encode(rows.frame[column.name])
+            x = column.encode(rows.frame[column.name])  # (n_rows,)
             if column.missing:
                 values.append(~np.isfinite(x))
-                features.append(Feature(self._free(label + MARK), "categorical"))
-            values.append(columns.filled(x, rows.starts))
-            features.append(
-                Feature(label, "categorical" if column.kind == "category" else "continuous")
-            )
+                features.append(Feature(self._free_name(label + GAP_MARK), "categorical"))
+            values.append(fill_gaps(x, rows.starts))
+            is_category = column.kind == "category"
+            features.append(Feature(label, "categorical" if is_category else "continuous"))
         first = rows.frame.iloc[rows.first]
-        attributes = pd.DataFrame(
-            {c.name: _learned(c, first[c.name]) for c in self.attributes if c.kind != "name"}
-        )
-        attributes.index = range(len(rows.first))
-        group = self._free(PART) if rows.is_cut and not rows.is_few else None
-        if group:
+        attributes = pd.DataFrame({c.name: c.to_labels(first[c.name]) for c in self._learned})
+        attributes.index = pd.RangeIndex(len(first))
+        group = None
+        if rows.is_cut and not rows.has_few_ids:
+            group = self._free_name(PART_OF)
             attributes[group] = first[self.id.name].astype(str).to_numpy()
-        facts = {
-            "label": self.label,
-            "group": group,
-            "origin": "original",
-            "interval": self.clock.interval,
-        }
-        stacked = np.stack(values, axis=1).astype(np.float32)
-        return SeriesSet(name, stacked, rows.lengths, features, attributes, **facts)
+        return SeriesSet(
+            name=name,
+            values=np.stack(values, axis=1).astype(np.float32),  # (n_rows, n_features)
+            lengths=rows.lengths,
+            features=features,
+            attributes=attributes,
+            origin="original",
+            interval=self.clock.interval,
+            label=self.label,
+            group=group,
+        )
 
     def to_frame(self, series: SeriesSet, seed: int = 0) -> pd.DataFrame:
-        """Return the synthetic table of a SeriesSet: same columns, order and dtypes, new ids, regular times."""
+        """Return a SeriesSet as a table: same columns, order and dtypes, new ids, regular times.
+
+        Parameters
+        ----------
+        series
+            Of the features and attributes that the table has.
+        seed
+            Of the starts, and of the numbers within an attribute's ranges.
+        """
         rng = np.random.default_rng([seed, len(series)])
-        at, made, place = series.series_index, {}, 0
-        made[self.id.name] = self._ids(len(series)).iloc[at]
-        made[self.clock.name] = self.clock.times(series.lengths, rng)
+        series_of_row = series.series_index
+        written = {
+            self.id.name: self.new_ids(len(series)).iloc[series_of_row],
+            self.clock.name: self.clock.times(series.lengths, rng),
+        }
+        position = 0  # of the column in series.values
         for column in self.features:
-            missing = series.values[:, place] > 0 if column.missing else None
-            place += column.missing
-            made[column.name] = column.decode(series.values[:, place], missing)
-            place += 1
+            missing = None
+            if column.missing:
+                missing = series.values[:, position] > 0
+                position += 1
+            written[column.name] = column.decode(series.values[:, position], missing)
+            position += 1
         for column in self.attributes:
-            made[column.name] = self._attribute(column, series, rng).iloc[at]
+            written[column.name] = _attribute_values(column, series, rng).iloc[series_of_row]
         for column in self.constants:
-            made[column.name] = column.decode(
-                np.zeros(len(at)), np.full(len(at), not column.levels)
-            )
-        return pd.DataFrame({c: made[c].array for c in self.order})
+            is_empty = np.full(len(series_of_row), not column.categories)
+            written[column.name] = column.decode(np.zeros(len(series_of_row)), is_empty)
+        return pd.DataFrame({name: written[name].array for name in self.order})
 
     def roles(self) -> pd.DataFrame:
-        """Return a frame that shows each column's role and how it is learned."""
-        named = {c.name: ("feature", c) for c in self.features} | {
-            c.name: ("attribute", c) for c in self.attributes
-        }
-        named |= {c.name: ("constant", c) for c in self.constants}
-        rows = [
-            (self.id.name, "id", self.id.dtype, "new ones"),
-            (self.clock.name, "time", self.clock.dtype, "regular"),
-        ]
-        rows += [
-            (c, named[c][0], named[c][1].dtype, _how(*named[c])) for c in self.order if c in named
-        ]
-        return pd.DataFrame(rows, columns=["column", "role", "dtype", "learned as"])
+        """Return a frame of each column's role and how it is learned."""
+        rows = []
+        for column in self.features:
+            rows.append((column.name, "feature", column.dtype, _describe_coding(column)))
+        for column in self.attributes:
+            rows.append((column.name, "attribute", column.dtype, _describe_coding(column)))
+        for column in self.constants:
+            rows.append((column.name, "constant", column.dtype, "written back"))
+        rows.sort(key=lambda row: self.order.index(row[0]))
+        id_row = (self.id.name, "id", self.id.dtype, "new ones")
+        time_row = (self.clock.name, "time", self.clock.dtype, "regular")
+        columns = ["column", "role", "dtype", "learned as"]
+        return pd.DataFrame([id_row, time_row, *rows], columns=columns)
 
     def problem_list(self) -> pd.DataFrame:
         """Return the problems as a frame."""
-        return pd.DataFrame(self.problems, columns=["column", "found, and what is done", "rows"])
+        names = ["column", "found, and what is done", "rows"]
+        return pd.DataFrame(list(self.problems), columns=names)
 
     def given(self, name: str, value: object) -> str:
-        """Return the category of the model that a value of an attribute belongs to; raises DataError for an unknown one."""
-        known = {c.name: c for c in self.attributes if c.kind != "name"}
-        if name not in known:
+        """Return the category of the model that a value of an attribute belongs to.
+
+        Raises
+        ------
+        DataError
+            Where there is no such attribute, or the table has no such value of it.
+        """
+        learned = {column.name: column for column in self._learned}
+        if name not in learned:
             raise DataError(
-                f"'{name}' is no attribute that can be given; these can: {', '.join(known) or 'none'}."
+                f"'{name}' is no attribute that can be given; these can: "
+                f"{', '.join(learned) or 'none'}."
             )
-        column = known[name]
-        found = _learned(column, pd.Series([value], name=name), guess=True).astype(object)[0]
-        if pd.isna(found):
-            listed = (
-                ", ".join(map(str, column.levels))
-                or f"numbers from {column.edges[0]:g} to {column.edges[-1]:g}"
-            )
-            raise DataError(f"attribute '{name}' is '{value}'; the table has {listed}.")
-        return found
+        column = learned[name]
+        label = column.to_label(value)
+        if label is None:
+            if column.categories:
+                known = ", ".join(map(str, column.categories))
+            else:
+                known = f"numbers from {column.edges[0]:g} to {column.edges[-1]:g}"
+            raise DataError(f"attribute '{name}' is '{value}'; the table has {known}.")
+        return label
 
     def to_dict(self) -> dict[str, Any]:
         """Return a mapping that JSON can hold; `from_dict` is the inverse."""
@@ -168,237 +223,105 @@ class Table:
 
     @classmethod
     def from_dict(cls, mapping: dict[str, Any]) -> "Table":
-        """Return the table that JSON held."""
-        made = {
-            k: tuple(map(ColumnCodec.from_dict, mapping[k]))
-            for k in ("features", "attributes", "constants")
-        }
-        made |= {
-            "id": ColumnCodec.from_dict(mapping["id"]),
-            "clock": from_mapping(Clock, mapping["clock"]),
-        }
-        found = from_mapping(
-            cls, mapping | made | {"problems": tuple(map(tuple, mapping["problems"]))}
-        )
-        names = [
-            found.id.name,
-            found.clock.name,
-            *(c.name for k in PARTS for c in getattr(found, k)),
-        ]
-        if sorted(found.order) != sorted(names) or len(set(names)) < len(names):
+        """Return the table that JSON held; raises an error where it cannot be one."""
+        facts = dict(mapping)
+        for part in ("features", "attributes", "constants"):
+            facts[part] = tuple(map(ColumnCodec.from_dict, mapping[part]))
+        facts["id"] = ColumnCodec.from_dict(mapping["id"])
+        facts["problems"] = tuple(Problem(*problem) for problem in mapping["problems"])
+        table = from_mapping(cls, facts)
+        columns = [*table.features, *table.attributes, *table.constants]
+        names = [table.id.name, table.clock.name, *(column.name for column in columns)]
+        if sorted(table.order) != sorted(names) or len(set(names)) < len(names):
             raise ValueError("the columns of the table and their order do not fit each other")
-        return found
+        return table
 
-    def fits(self, features: Sequence[int], categories: Mapping[str, Iterable[str]]) -> bool:
-        """Tell whether a model's features, (levels or 0) each, and {attribute: categories} are those of the table."""
-        known = [
-            n
-            for c in self.features
-            for n in [2] * c.missing + [len(c.levels) * (c.kind == "category")]
-        ]
-        listed = {c.name: set(_labels(c)) for c in self.attributes if c.kind != "name"}
-        return (
-            len(known) == len(features)
-            and all(n <= k if k else not n for n, k in zip(features, known, strict=True))
-            and listed.keys() == categories.keys()
-            and all(set(v) <= listed[k] for k, v in categories.items())
-        )
+    def fits(self, n_categories: Sequence[int], categories: Mapping[str, Iterable[str]]) -> bool:
+        """Tell whether a model's features and attributes are those of the table.
+
+        Parameters
+        ----------
+        n_categories
+            Of each feature of the model, 0 for a measurement.
+        categories
+            Of each attribute of the model, by its name.
+        """
+        most = []  # categories of each feature, 0 for a measurement
+        for column in self.features:
+            if column.missing:
+                most.append(2)  # known, missing
+            is_category = column.kind == "category"
+            most.append(len(column.categories) if is_category else 0)
+        labels = {column.name: set(column.labels) for column in self._learned}
+        if len(most) != len(n_categories) or labels.keys() != categories.keys():
+            return False
+        for n, limit in zip(n_categories, most, strict=True):
+            if n > limit or (limit == 0 and n != 0):
+                return False
+        return all(set(values) <= labels[name] for name, values in categories.items())
+
+    def new_ids(self, n_series: int) -> pd.Series:
+        """Return new ids in the id's dtype, one a series; raises DataError where none are left."""
+        dtype = types.pandas_dtype(self.id.dtype)
+        if is_number(pd.Series([], dtype=dtype)):
+            self._check_room_for_ids(n_series)
+            numbers = np.arange(self.next_id, self.next_id + n_series)
+            return pd.Series(numbers, name=self.id.name).astype(dtype)
+        width = len(str(n_series))
+        names = [f"synthetic-{i:0{width}d}" for i in range(1, n_series + 1)]
+        return _as_text(names, self.id)
+
+    def _check_room_for_ids(self, n_series: int) -> None:
+        """Raise DataError where the id's dtype cannot count on for n series."""
+        dtype = types.pandas_dtype(self.id.dtype)
+        dtype = getattr(dtype, "numpy_dtype", dtype)
+        if dtype.kind in "iu" and self.next_id + n_series > np.iinfo(dtype).max:
+            raise DataError(
+                f"column '{self.id.name}' ends at {self.next_id - 1}, so that {dtype} has no room "
+                f"for {n_series:,} new ids: give smaller numbers, or text."
+            )
+
+    @property
+    def _learned(self) -> list[ColumnCodec]:
+        """Attributes that the model learns."""
+        return [column for column in self.attributes if column.kind != "name"]
 
     def _feature_names(self) -> list[str]:
         """Return the features' names in a SeriesSet: the columns', but for reserved ones."""
-        return [self._free(f"{c.name}_") if c.name in RESERVED else c.name for c in self.features]
+        names = []
+        for column in self.features:
+            is_reserved = column.name in RESERVED
+            names.append(self._free_name(f"{column.name}_") if is_reserved else column.name)
+        return names
 
-    def _free(self, name: str) -> str:
+    def _free_name(self, name: str) -> str:
         """Return a name that no column has."""
         while name in self.order:
             name += "_"
         return name
 
-    def _ids(self, n: int) -> pd.Series:
-        dtype = types.pandas_dtype(self.id.dtype)
-        if columns.is_number(pd.Series([], dtype=dtype)):
-            self._check_room_for_ids(n)
-            return pd.Series(np.arange(self.next_id, self.next_id + n), name=self.id.name).astype(
-                dtype
-            )
-        names = pd.Series(
-            [f"synthetic-{i:0{len(str(n))}d}" for i in range(1, n + 1)], name=self.id.name
-        )
-        return (
-            names.astype("category")
-            if isinstance(dtype, pd.CategoricalDtype)
-            else names.astype(dtype)
-        )
 
-    def _check_room_for_ids(self, n: int) -> None:
-        """Raise DataError where the id's dtype cannot count on for n series."""
-        dtype = types.pandas_dtype(self.id.dtype)
-        dtype = getattr(dtype, "numpy_dtype", dtype)
-        if dtype.kind in "iu" and self.next_id + n > np.iinfo(dtype).max:
-            raise DataError(
-                f"column '{self.id.name}' ends at {self.next_id - 1}, so that {dtype} has no room for {n:,} new ids: "
-                "give smaller numbers, or text."
-            )
-
-    def _attribute(
-        self, column: ColumnCodec, series: SeriesSet, rng: np.random.Generator
-    ) -> pd.Series:
-        if column.kind == "name":
-            return _new_names(column, len(series))
-        found = series.attributes[column.name].astype(str)
-        missing = (found == MISSING).to_numpy()
-        if column.kind == "category":
-            place = pd.Index(list(map(str, column.levels))).get_indexer(found)
-            return column.decode(np.maximum(place, 0), missing)
-        place = found.where(~missing, "0").str.split(":").str[0].astype(int).to_numpy()
-        return column.decode(column.within(place, rng), missing)
+def _attribute_values(
+    column: ColumnCodec, series: SeriesSet, rng: np.random.Generator
+) -> pd.Series:
+    """Return the column of an attribute, one value a series."""
+    if column.kind == "name":
+        return _as_text([f"{column.name}-{i}" for i in range(1, len(series) + 1)], column)
+    return column.from_labels(series.attributes[column.name].astype(str), rng)
 
 
-def _settle(rows: Rows) -> Table:
-    """Return the `Table` of sorted rows: constants, attributes, features."""
-    chosen, frame, problems = rows.chosen, rows.frame, rows.problems
-    rest = _listed(rows)
-    constants = [c for c in rest if frame[c].nunique(dropna=False) == 1]
-    problems += [
-        (c, "the same in every row: written back, not learned", len(frame)) for c in constants
-    ]
-    still, moving = _divided(rows, [c for c in rest if c not in constants], constants)
-    made = {
-        "features": tuple(_feature(rows, c) for c in moving),
-        "attributes": tuple(_attribute(rows, c) for c in still),
-    }
-    made |= {"constants": tuple(ColumnCodec.fit(frame[c], categorical=True) for c in constants)}
-    starts = rows.times[rows.first].astype(float)
-    clock = Clock(
-        **rows.clock_facts,
-        step=rows.step,
-        months=rows.months,
-        first=starts.min(),
-        last=starts.max(),
-    )
-    key = ColumnCodec(rows.key, str(frame[rows.key].dtype), "name")
-    next_id = int(frame[rows.key].max()) + 1 if columns.is_number(frame[rows.key]) else 1
-    order = tuple(c for c in frame if c in (rows.key, rows.time, *rest))
-    if chosen.label and chosen.label not in still:
-        raise DataError(
-            f"label '{chosen.label}' is no attribute: it must be the same in all rows of a series."
-        )
-    return Table(order, key, next_id, clock, **made, label=chosen.label, problems=tuple(problems))
+def _as_text(names: list[str], column: ColumnCodec) -> pd.Series:
+    """Return new names in the dtype of a column; a categorical one has them as categories."""
+    return pd.Series(names, name=column.name).astype(column.dtype)
 
 
-def _listed(rows: Rows) -> list[str]:
-    """Return the columns beside id and time that the roles keep."""
-    rest = [c for c in rows.frame if c not in (rows.key, rows.time)]
-    if rows.chosen.features is None and rows.chosen.attributes is None:
-        return rest
-    named = [*(rows.chosen.features or []), *(rows.chosen.attributes or [])]
-    rows.problems.extend(
-        (c, "left out by the roles file", len(rows.frame)) for c in rest if c not in named
-    )
-    return [c for c in rest if c in named]
-
-
-def _divided(rows: Rows, free: list[str], constants: list[str]) -> tuple[list[str], list[str]]:
-    """Return (attributes, features) of columns that vary."""
-    lengths = np.diff(np.append(rows.first_of_id, len(rows.frame)))
-    still = roles.constant_within(rows.frame[free], np.repeat(rows.first_of_id, lengths))
-    still = [c for c in still if c not in (rows.chosen.features or [])]
-    for column in rows.chosen.attributes or []:
-        if column not in still + constants:
-            raise DataError(
-                f"attribute '{column}' changes within a series: list it under features."
-            )
-    moving = [c for c in free if c not in still]
-    if not moving:
-        raise DataError(
-            f"no column changes within the series of '{rows.key}': there is nothing to learn."
-        )
-    return still, moving
-
-
-def _feature(rows: Rows, name: str) -> ColumnCodec:
-    column = rows.frame[name]
-    if is_time(column) and not types.is_datetime64_any_dtype(column.dtype):
-        raise DataError(
-            f"feature '{name}' holds dates as text; leave it out by a roles file, or give seconds."
-        )
-    if not columns.is_number(column):
-        columns.check_text(column)
-    binary = types.is_integer_dtype(column.dtype) and column.nunique() <= 2
-    made = ColumnCodec.fit(column, categorical=name in rows.chosen.categorical or binary)
-    if made.kind == "category" and len(made.levels) > columns.N_LEVELS:
-        raise DataError(
-            f"column '{name}' has {len(made.levels):,} different values, too many for a category: "
-            "leave it out by a roles file (features: [...])."
-        )
-    if made.missing:
-        rows.problems.append((name, made.told(), int(np.isnan(made.encode(column)).sum())))
-    if name in RESERVED:
-        rows.problems.append(
-            (name, f"a name that the report keeps for itself: '{name}_' there", len(column))
-        )
-    return made
-
-
-def _attribute(rows: Rows, name: str) -> ColumnCodec:
-    column = rows.frame[name].iloc[rows.first_of_id]
-    if not columns.is_number(column):
-        columns.check_text(column)
-    made, n = ColumnCodec.fit(column, attribute=True), len(column)
-    if made.kind == "category" and len(made.levels) > max(
-        columns.FEW, min(columns.N_LEVELS, n / 2)
-    ):
-        rows.problems.append(
-            (name, "a name of its own for nearly every series: not learned, new names", n)
-        )
-        return made.as_name()
-    return made
-
-
-def _learned(
-    column: ColumnCodec, values: pd.Series, guess: bool = False
-) -> pd.Series | pd.Categorical:
-    """Return an attribute as the model learns it: categories as text, ranges as number:least value."""
-    labels = _labels(column)
-    levels = labels[: len(labels) - column.missing]
-    if column.kind == "category":
-        found = values.astype(object).map(lambda v: MISSING if pd.isna(v) else str(v))
-    else:
-        x, _ = columns.numbers(values)
-        inside = (x >= column.edges[0]) & (x <= column.edges[-1]) | (not guess)
-        place = np.where(inside, column.ranges(x), len(levels))
-        found = pd.Series(
-            np.array([*levels, None, MISSING], dtype=object)[place], index=values.index
-        )
-    found = pd.Categorical(found.where(found.isin(labels), None), labels)
-    return pd.Series(found).reset_index(drop=True) if guess else found
-
-
-def _labels(column: ColumnCodec) -> list[str]:
-    """Return the categories of an attribute as a model learns it."""
-    made = list(map(str, column.levels))
-    if column.kind != "category":
-        made = [
-            f"{i}: from {e:.6g}"
-            for i, e in enumerate(column.edges[: max(1, len(column.edges) - 1)])
-        ]
-    return made + [MISSING] * column.missing
-
-
-def _new_names(column: ColumnCodec, n: int) -> pd.Series:
-    made = pd.Series([f"{column.name}-{i}" for i in range(1, n + 1)], name=column.name)
-    return made.astype("category") if column.dtype == "category" else made.astype(column.dtype)
-
-
-def _how(role: str, column: ColumnCodec) -> str:
-    if role == "constant":
-        return "written back"
+def _describe_coding(column: ColumnCodec) -> str:
+    """Say how a column is learned."""
     if column.kind == "name":
         return "not learned: new names"
     if column.kind == "category":
-        return f"{len(column.levels)} levels"
+        return f"{len(column.categories)} levels"
     if column.edges:
-        return f"{max(1, len(column.edges) - 1)} ranges"
-    return (
-        "whole numbers" if column.kind == "whole" else "numbers"
-    ) + " with gaps" * column.missing
+        return f"{column.n_ranges} ranges"
+    numbers = "whole numbers" if column.kind == "whole" else "numbers"
+    return f"{numbers} with gaps" if column.missing else numbers
