@@ -130,7 +130,7 @@ bench: .bench/.made ## install what the benchmarks compare with (transformers), 
 DATA ?= notebooks/example.csv
 .PHONY: own example
 own: $(ENV) ## a synthetic copy of your table, with its report: make own DATA=series.csv [CONFIG= N= NAME= MINUTES=]
-	@$(PYTHON) -m tst.study.own_data "$(DATA)" --config "$(CONFIG)" --name "$(or $(NAME),own)" --number $(or $(N),0) --minutes $(or $(MINUTES),5)
+	@$(PYTHON) -m tst own "$(DATA)" --config "$(CONFIG)" --name "$(or $(NAME),own)" --number $(or $(N),0) --minutes $(or $(MINUTES),5)
 example: $(ENV) ## simulate the example table of `make own` anew: notebooks/example.csv
 	@$(PYTHON) -m tst.data.simulated.example notebooks/example.csv
 
@@ -154,10 +154,10 @@ audit: ## ask PyPI which locked packages have known vulnerabilities (needs the n
 coverage: $(ENV) ## which lines of tst the tests reach (the tests alone, one after another)
 	@OMP_NUM_THREADS=1 $(PYTHON) -m coverage run -m pytest tests; $(PYTHON) -m coverage report
 report: $(ENV) ## a site to read, from what PROFILE left: results/PROFILE/site/index.html, and cards of data and models
-	@$(PYTHON) -m tst.study.report $(if $(wildcard $(RESULTS)/*.ipynb),$(RESULTS),results/$(PROFILE))
+	@$(PYTHON) -m tst report $(if $(wildcard $(RESULTS)/*.ipynb),$(RESULTS),results/$(PROFILE))
 lab: $(ENV) ## JupyterLab on the project's kernel
 	@$(PYTHON) -m jupyterlab --notebook-dir=notebooks
 readme: $(ENV) ## copy the numbers of results/laptop into README.md
-	@$(PYTHON) -m tst.study.readme
+	@$(PYTHON) -m tst.study.report.readme
 clean: ## remove what a run made and git does not keep (not .venv, not the data)
 	rm -rf results/smoke results/*-simulated results/*/artifacts results/*/site .deps.mk .pytest_cache .ruff_cache .mypy_cache .coverage

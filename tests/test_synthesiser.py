@@ -1,6 +1,5 @@
 """Laws of the public API: the same seed the same table, what is given is met, what is saved is what is loaded."""
 
-import shutil
 import subprocess
 import sys
 
@@ -13,7 +12,6 @@ from helpers import mixed_series, user_table
 from tst import Synthesiser
 from tst.io import paths
 from tst.series import DataError
-from tst.study import own_data
 
 TINY = {"max_steps": 30, "d_model": 16, "n_layer": 1}
 
@@ -154,25 +152,3 @@ def test_import_is_light():
         [sys.executable, "-c", code], capture_output=True, text=True, cwd=paths.ROOT
     )
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
-
-
-@pytest.mark.notebooks
-def test_one_command_from_a_table_to_a_report(tmp_path, capsys):
-    """The example: a table of the same dtypes, a model, a page; a mistake ends in one sentence and no table."""
-    name, path = "pytest-own", paths.ROOT / "notebooks" / "example.csv"
-    folder = paths.ROOT / "results" / own_data.RESULTS / name
-    try:
-        own_data.main([str(path), "--name", name, "--max-steps", "20", "--number", "12"])
-        made = pd.read_csv(folder / "synthetic.csv")
-        assert (made.dtypes == pd.read_csv(path).dtypes).all() and made["task"].nunique() == 12
-        assert len(Synthesiser.load(folder / "model").sample(3)) >= 3
-        page = (folder / "report.html").read_text()
-        assert "Verdict" in page and "Privacy:" in page and "step/s" not in page
-        (tmp_path / "empty.csv").write_text("")
-        with pytest.raises(SystemExit) as caught:
-            own_data.main([str(tmp_path / "empty.csv"), "--name", name])
-        assert "DataError: empty.csv is empty: give a table with a heading and rows." in str(
-            caught.value
-        )
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)

@@ -35,7 +35,7 @@ from tst.models.scaling import Normaliser
 from tst.models.transformer.config import TSTConfig
 from tst.models.transformer.encoding import SeriesEncoder
 from tst.models.transformer.model import TST
-from tst.series import DataError, SeriesSet
+from tst.series import SeriesSet
 from tst.study import run_notebook
 from tst.table.table import Table
 
@@ -211,10 +211,7 @@ def test_profiles_and_ablations(place, data):
     folder = put(place / "settings", contents)
 
     def parameters():
-        try:
-            return run_notebook.parameters("01-a", "profile", "wwt", "ablation")
-        except SystemExit as error:
-            raise DataError(str(error)) from None
+        return run_notebook.parameters("01-a", "profile", "wwt", "ablation")
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(run_notebook, "PROFILES", folder)

@@ -1,4 +1,4 @@
-"""Laws of the cards: their facts are the files' facts, another training set is said, nothing is made where nothing is."""
+"""Laws of the cards: their facts are the files' facts, and another training set is said."""
 
 import re
 
@@ -10,12 +10,12 @@ from helpers import TINY_TST, series_of, training_jobs
 from tst.models import jobs as launch
 from tst.models.transformer.model import TST
 from tst.series import SeriesSet
-from tst.study import cards
+from tst.study.report import cards
 
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
-    """A results folder: a training set, a table, a model of two seeds, and one run that has not ended."""
+    """A results folder: a training set, a table, a model of two seeds, one unfinished run."""
     folder = tmp_path_factory.mktemp("cards") / "tiny"
     data = folder / "artifacts" / "mine"
     for job, seed in zip(training_jobs(data, (0, 1)), (0, 1), strict=True):
@@ -58,10 +58,8 @@ def test_the_data_card_counts_what_is_there(run):
     real = SeriesSet.load(run / "artifacts" / "mine" / "train")
     text = cards.data_card({"train": real, "test": real.head(2)}, pd.DataFrame())
     assert cells(text, "series") == ["40", "40"]
-    assert (
-        cells(text, "steps") == [f"{real.lengths.sum():,}", "80"]
-        and cells(text, "longest")[1] == "2"
-    )
+    assert cells(text, "steps") == [f"{real.lengths.sum():,}", "80"]
+    assert cells(text, "longest")[1] == "2"
     assert cells(text, "SHA-256 of train") == [f"`{real.sha256()}`"]
     assert cells(text, real.feature_names[1])[2:] == [
         f"{v:.4g}"
@@ -70,7 +68,7 @@ def test_the_data_card_counts_what_is_there(run):
 
 
 def test_filters_and_attributes_are_listed():
-    """Each filter with what it left; a long list of values is cut and the rest counted; identifying columns are named."""
+    """Each filter with what it left; of a long list of values the rest is counted."""
     frame = pd.DataFrame(
         {
             "kind": pd.Categorical([f"k{i % 15}" for i in range(30)]),
@@ -84,14 +82,16 @@ def test_filters_and_attributes_are_listed():
     counts = pd.DataFrame({"filter": ["short | odd", None], "value": [7, 3]})
     text = cards.data_card({"train": real}, counts)
     assert cells(text, r"short \| odd") == ["7"]
-    assert "| kind | 3 others | 6 |" in text and "| page | 30 different ones | 30 |" in text
+    assert "| kind | 3 others | 6 |" in text
+    assert "| page | 30 different ones | 30 |" in text
 
 
 def test_the_model_card_repeats_the_run(run):
-    """Parameters, settings, each seed's steps and loss, scores of this data set and model over seeds."""
+    """Parameters, settings, each seed's steps and loss, scores of this data set and model."""
     text = (cards.write(run)[1]).read_text()
     assert cells(text, "parameters") == [f"{sum(p.numel() for p in TST(TINY_TST).parameters()):,}"]
-    assert cells(text, "d_model") == ["8"] and cells(text, "learning_rate") == ["0.01"]
+    assert cells(text, "d_model") == ["8"]
+    assert cells(text, "learning_rate") == ["0.01"]
     loss = pd.read_csv(run / "artifacts/mine/tst_paper-seed1/loss.csv")["loss"]
     assert cells(text, "1")[:2] == ["12", f"{loss.iloc[-1]:.4g}"]
     assert cells(text, "05-fidelity") == ["acf_error", "0.5", "0.25", "0.75", "2"]
@@ -110,4 +110,5 @@ def test_another_training_set_is_said(run, tmp_path):
 
 def test_no_artifacts_no_cards(tmp_path):
     """A clone without artifacts keeps the cards that are committed, and makes no folder."""
-    assert cards.write(tmp_path) == [] and not (tmp_path / "cards").exists()
+    assert cards.write(tmp_path) == []
+    assert not (tmp_path / "cards").exists()

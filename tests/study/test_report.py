@@ -11,12 +11,16 @@ import pandas as pd
 import pytest
 from browser import Browser
 
+from tst.__main__ import main
+from tst.errors import DataError
 from tst.io import paths
-from tst.study import claims, readme, report, tables
+from tst.study import claims
+from tst.study.report import readme
+from tst.study.report import site as pages_of
 
 LAPTOP = paths.ROOT / "results" / "laptop"
 WIDTHS = (390, 768, 1280)
-PAGES = ("index", "claims", "tables", "01-data-gcut", "05-fidelity-gcut", "13-claims")
+PAGES = ("index", "claims", "01-data-gcut", "05-fidelity-gcut", "13-claims")
 SIDEWAYS = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
 IMAGES = "Array.from(document.images).map(i => [i.complete && i.naturalWidth > 1, i.alt])"
 
@@ -26,7 +30,7 @@ def site(tmp_path_factory):
     """The site of the committed results, built in a copy of their folder."""
     folder = tmp_path_factory.mktemp("report") / "laptop"
     shutil.copytree(LAPTOP, folder, ignore=shutil.ignore_patterns("artifacts", "site", "logs"))
-    return report.build(folder)
+    return pages_of.build(folder)
 
 
 class Seen(HTMLParser):
@@ -56,9 +60,9 @@ def pages(site):
 
 
 def test_one_page_a_notebook(site, pages):
-    """Front page, claims, tables, and each executed copy."""
+    """Front page, claims, and each executed copy."""
     stems = {p.stem for p in LAPTOP.glob("[0-9]*.ipynb") if not p.stem.endswith(".failed")}
-    assert {f"{s}.html" for s in stems} | {"index.html", "claims.html", "tables.html"} <= set(pages)
+    assert {f"{s}.html" for s in stems} | {"index.html", "claims.html"} <= set(pages)
 
 
 def test_an_ablation_goes_by_its_name(site):
@@ -66,7 +70,8 @@ def test_an_ablation_goes_by_its_name(site):
     links = re.findall(
         r'href="08-ablation-(\w+)\.html">(\w+)</a>', (site / "index.html").read_text()
     )
-    assert len(links) > 5 and all(stem == text for stem, text in links)
+    assert len(links) > 5
+    assert all(stem == text for stem, text in links)
 
 
 def test_every_internal_link_resolves(site, pages):
@@ -114,7 +119,9 @@ def test_the_front_page_says_what_the_table_says(site, pages):
     judged = readme.overall(frame)
     assert [claim for claim, _ in rows] == list(judged["claim"])
     for (_, text), row in zip(rows, judged.itertuples(), strict=True):
-        assert f">{readme.ours(row)}<" in text and f">{row.verdict}<" in text and row.origin in text
+        assert f">{readme.ours(row)}<" in text
+        assert f">{row.verdict}<" in text
+        assert row.origin in text
     checks = (site / "claims.html").read_text().count('<th scope="row"')
     assert checks == (frame["source"] != claims.OVERALL).sum()
 
@@ -125,7 +132,8 @@ def test_tables_are_there_as_csv_and_markdown(site):
         lines = (site / "tables" / f"{path.stem}.md").read_text().splitlines()
         frame = pd.read_csv(path)
         assert (site / "tables" / path.name).read_bytes() == path.read_bytes()
-        assert len(lines) == len(frame) + 2 and lines[0] == f"| {' | '.join(frame)} |"
+        assert len(lines) == len(frame) + 2
+        assert lines[0] == f"| {' | '.join(frame)} |"
 
 
 def notebook(folder, *outputs, number=2):
@@ -147,25 +155,27 @@ def test_a_folder_with_one_notebook_and_no_tables(tmp_path):
     path = notebook(
         tmp_path, "a:  4%|4  | 1/9 [x]\ra: 100%|###| 9/9\n", "TST <wins> *not reproduced*.\n"
     )
-    built = report.build(path.parent)
+    built = pages_of.build(path.parent)
     page, seen = (built / "02-a.html").read_text(), Seen(built / "02-a.html")
-    assert "100%|" in page and " 4%|" not in page
-    assert "TST &lt;wins&gt; <em>not reproduced</em>" in page and "Does it &lt;b&gt; work?" in page
-    assert {"02-a.html", "https://x.org"} <= set(seen.links) and not any(
-        ".ipynb" in link for link in seen.links
-    )
+    assert "100%|" in page
+    assert " 4%|" not in page
+    assert "TST &lt;wins&gt; <em>not reproduced</em>" in page
+    assert "Does it &lt;b&gt; work?" in page
+    assert {"02-a.html", "https://x.org"} <= set(seen.links)
+    assert not any(".ipynb" in link for link in seen.links)
     assert "No claim has been judged" in (built / "index.html").read_text()
 
 
 def test_an_old_site_gives_way_whole(tmp_path):
     """What an earlier run left is gone; a folder without notebooks ends in a sentence and keeps what it has."""
     path = notebook(tmp_path, "x\n")
-    (report.build(path.parent) / "old.html").write_text("old")
-    assert not (report.build(path.parent) / "old.html").exists()
+    (pages_of.build(path.parent) / "old.html").write_text("old")
+    assert not (pages_of.build(path.parent) / "old.html").exists()
     path.unlink()
-    with pytest.raises(tables.DataError, match="run make reproduce"):
-        report.build(path.parent)
-    assert (path.parent / "site" / "index.html").is_file() and report.main([str(path.parent)]) == 1
+    with pytest.raises(DataError, match="run make reproduce"):
+        pages_of.build(path.parent)
+    assert (path.parent / "site" / "index.html").is_file()
+    assert main(["report", str(path.parent)]) == 1
 
 
 @pytest.mark.skipif(
@@ -194,5 +204,6 @@ def test_the_browser_check_can_fail(tmp_path):
     )
     with Browser() as browser:
         browser.open(page, 390)
-        assert browser.ask(SIDEWAYS) > 0 and browser.ask(IMAGES) == [[False, ""]]
+        assert browser.ask(SIDEWAYS) > 0
+        assert browser.ask(IMAGES) == [[False, ""]]
         assert "no" in json.dumps(browser.complaints())

@@ -3,7 +3,8 @@
 import nbformat
 import pytest
 
-from tst.io import paths
+from tst.errors import DataError
+from tst.io import files, paths
 from tst.study import run_notebook
 
 
@@ -50,7 +51,7 @@ def test_a_failure_is_kept_aside_and_the_old_result_stays(house):
     run_notebook.run_named("01-a", "tiny", "", out)
     before = out.read_bytes()
     profile(house, "01-a: {all: {number: 7}}")
-    with pytest.raises(SystemExit, match="AssertionError: too large"):
+    with pytest.raises(DataError, match="AssertionError: too large"):
         run_notebook.run_named("01-a", "tiny", "", out)
     assert out.read_bytes() == before
     assert sorted(p.name for p in out.parent.glob("*.ipynb")) == ["01-a.failed.ipynb", "01-a.ipynb"]
@@ -59,11 +60,11 @@ def test_a_failure_is_kept_aside_and_the_old_result_stays(house):
 def test_mistakes_are_sentences(house):
     """Unknown parameter, profile, notebook: each names itself and what is known."""
     profile(house, "01-a: {all: {numer: 3}}")
-    with pytest.raises(SystemExit, match=r"no parameter \['numer'\]; it knows number, profile"):
+    with pytest.raises(DataError, match=r"no parameter \['numer'\]; it knows number, profile"):
         run_notebook.run_named("01-a", "tiny", "", house / "out.ipynb")
-    with pytest.raises(SystemExit, match="unknown profile 'huge'; known are tiny"):
+    with pytest.raises(DataError, match="unknown profile 'huge'; known are tiny"):
         run_notebook.run_named("01-a", "huge", "", house / "out.ipynb")
-    with pytest.raises(SystemExit, match="unknown notebook '99'; known are 01-a"):
+    with pytest.raises(DataError, match="unknown notebook '99'; known are 01-a"):
         run_notebook.run_named("99", "tiny", "", house / "out.ipynb")
     assert not (house / "out.ipynb").exists()
 
@@ -83,9 +84,8 @@ def test_a_stream_in_pieces_is_one():
     )
     cell.outputs.append(nbformat.v4.new_output("display_data", data={"text/plain": "figure"}))
     first, second = run_notebook.tidy(nbformat.v4.new_notebook(cells=[cell])).cells[0].outputs
-    assert (first.name, first.text) == ("stdout", "cell:4: a\n99%\n") and second.data[
-        "text/plain"
-    ] == "figure"
+    assert (first.name, first.text) == ("stdout", "cell:4: a\n99%\n")
+    assert second.data["text/plain"] == "figure"
 
 
 def body(house, source):
@@ -102,10 +102,11 @@ def test_a_killed_kernel_is_a_sentence_and_no_result(house):
     body(house, "import os\nprint('so far')\nos.kill(os.getpid(), 9)")
     out = house / "results" / "01-a.ipynb"
     with pytest.raises(
-        SystemExit, match="01-a: its kernel was killed.*memory.*run the same command again"
+        DataError, match="01-a: its kernel was killed.*memory.*run the same command again"
     ):
         run_notebook.run_named("01-a", "tiny", "", out)
-    assert not out.exists() and (house / "results" / "01-a.failed.ipynb").exists()
+    assert not out.exists()
+    assert (house / "results" / "01-a.failed.ipynb").exists()
 
 
 def test_a_log_keeps_the_lines_with_their_time(house):
@@ -125,8 +126,8 @@ def test_a_notebook_runs_once_at_a_time(house):
     out = house / "results" / "01-a.ipynb"
     out.parent.mkdir()
     with (
-        run_notebook._alone(out),
-        pytest.raises(SystemExit, match="01-a: another process is running this notebook"),
+        run_notebook.hold_lock(out),
+        pytest.raises(DataError, match="01-a: another process is running this notebook"),
     ):
         run_notebook.run_named("01-a", "tiny", "", out)
     run_notebook.run_named("01-a", "tiny", "", out)
@@ -138,7 +139,7 @@ def test_results_that_cannot_be_written(house):
     profile(house, "01-a: {all: {number: 3}}")
     (house / "results").write_text("a file")
     with pytest.raises(
-        SystemExit,
+        files.WriteError,
         match="01-a: cannot write .*: a part of this path is a file.*run the same command again",
     ):
         run_notebook.run_named("01-a", "tiny", "", house / "results" / "smoke" / "01-a.ipynb")

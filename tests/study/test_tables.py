@@ -1,5 +1,6 @@
-"""Laws of the tables: upsert is idempotent and independent of order, nothing is mixed, nothing is lost in parallel."""
+"""Laws of the tables: a write is idempotent, its order leaves no trace, nothing is mixed or lost."""
 
+import json
 import multiprocessing
 import os
 import re
@@ -11,9 +12,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tst.io import paths
-from tst.series import DataError
-from tst.study import readme, tables
+from tst.errors import DataError
+from tst.io import closure, paths
+from tst.study import tables
 
 GCUT = SimpleNamespace(name="gcut", origin="simulated")
 WWT = SimpleNamespace(name="wwt", origin="subset")
@@ -51,14 +52,16 @@ def test_columns_stand_in_the_house_order(results):
         == names
         == (results / "06-classification.csv").read_text().split("\n")[0].split(",")
     )
-    assert set(written["dataset"]) == {"gcut"} and set(written["profile"]) == {"smoke"}
+    assert set(written["dataset"]) == {"gcut"}
+    assert set(written["profile"]) == {"smoke"}
     assert re.fullmatch("[0-9a-f]{10}", written["code_version"].iloc[0])
 
 
 def test_what_the_frame_says_itself_is_kept(results):
     """Columns that are there already are not overwritten."""
     written = tables.write(frame(profile="paper", dataset="own", origin="original"), "smoke", "x")
-    assert (written["profile"] == "paper").all() and (written["dataset"] == "own").all()
+    assert (written["profile"] == "paper").all()
+    assert (written["dataset"] == "own").all()
 
 
 def test_writing_twice_changes_no_byte(results):
@@ -68,7 +71,8 @@ def test_writing_twice_changes_no_byte(results):
         text = (results / "x.csv").read_bytes()
         tables.write(frame(2 / 3, share=0.2, setting="3"), "smoke", "x", WWT)
     tables.write(frame(1 / 3, share=1e-7, setting="none"), "smoke", "x", GCUT)
-    assert len(tables.read("smoke", "x")) == 6 and text != b""
+    assert len(tables.read("smoke", "x")) == 6
+    assert text != b""
     assert (results / "x.csv").read_bytes() == _alone_in_order(results)
 
 
@@ -90,7 +94,7 @@ def _alone_in_order(results):
 )
 @given(st.permutations(["a", "b", "c", "d"]), st.randoms())
 def test_the_order_of_writing_leaves_no_trace(results, order, random):
-    """The same rows give the same bytes whoever wrote first and in whatever order a frame's rows and columns stand."""
+    """The same rows give the same bytes whoever wrote first, in whatever order they stand."""
     parts = {
         name: frame(i, n_seeds=12, dataset=name, origin="subset") for i, name in enumerate("abcd")
     }
@@ -185,18 +189,15 @@ def test_a_missing_table_names_its_notebook():
 
 
 def test_cells_survive_the_round_trip():
-    """Six digits of a float, every digit of a whole number, texts that look like missing values, and missing ones."""
+    """Six digits of a float, all of a whole number, missing values and texts that look like it."""
     texts = {"setting": ["None", "NA", "nan?"], "label": [None, "a,b", 'say "x"']}
     values = [12_635_659.0, 0.123456789, np.nan]
     tables.write(frame().assign(value=values, **texts), "smoke", "x", GCUT)
     found = tables.read("smoke", "x")
-    assert found["value"].tolist()[:2] == [12_635_659, 0.123457] and np.isnan(
-        found["value"].iloc[2]
-    )
-    assert (
-        found["setting"].tolist() == texts["setting"]
-        and found["label"].tolist()[1:] == texts["label"][1:]
-    )
+    assert found["value"].tolist()[:2] == [12_635_659, 0.123457]
+    assert np.isnan(found["value"].iloc[2])
+    assert found["setting"].tolist() == texts["setting"]
+    assert found["label"].tolist()[1:] == texts["label"][1:]
     assert found["label"].isna().tolist() == [True, False, False]
 
 
@@ -207,9 +208,8 @@ def test_a_write_that_breaks_off_leaves_the_table(results, monkeypatch):
     monkeypatch.setattr(os, "replace", lambda *a: (_ for _ in ()).throw(OSError("disk full")))
     with pytest.raises(OSError, match="disk full"):
         tables.write(frame(8), "smoke", "x", GCUT)
-    assert (results / "x.csv").read_bytes() == before and [p.name for p in results.iterdir()] == [
-        "x.csv"
-    ]
+    assert (results / "x.csv").read_bytes() == before
+    assert [p.name for p in results.iterdir()] == ["x.csv"]
 
 
 def _write_many(root, dataset):
@@ -224,7 +224,7 @@ def _write_many(root, dataset):
 
 
 def test_two_processes_lose_nothing(results):
-    """Notebooks that run side by side write one table: every row of both is there, and no stray file."""
+    """Notebooks that run side by side write one table: every row of both is there."""
     context = multiprocessing.get_context("spawn")
     workers = [context.Process(target=_write_many, args=(paths.ROOT, d)) for d in ("gcut", "wwt")]
     for worker in workers:
@@ -238,194 +238,61 @@ def test_two_processes_lose_nothing(results):
 
 
 def test_show_is_compact():
-    """Three significant digits, whole numbers in full, data set and origin kept, bookkeeping gone."""
+    """Three significant digits, whole numbers in full, without profile and code version."""
     written = tables.write(
         frame().assign(value=[12_635_659.0, 0.123456, np.nan]), "smoke", "x", GCUT
     )
     shown = tables.show(written)
     assert shown["value"].tolist() == ["12635659", "0.123", ""]
-    assert not {"profile", "code_version"} & set(shown) and {"dataset", "origin"} <= set(shown)
-
-
-def test_code_version_follows_the_sources(tmp_path, monkeypatch):
-    """A changed byte in a module, or another name, is another version."""
-    package = tmp_path / "tst"
-    (package / "data").mkdir(parents=True)
-    monkeypatch.setattr(tables, "__file__", str(package / "tables.py"))
-    seen = set()
-    for name, content in (("a.py", "1"), ("a.py", "2"), ("data/b.py", "1"), ("notes.txt", "x")):
-        (package / name).write_text(content)
-        seen.add(tables.code_version.__wrapped__())
-    assert len(seen) == 3
-
-
-CLAIMS = pd.DataFrame(
-    [
-        [
-            "C1",
-            "all checks",
-            0.04,
-            np.nan,
-            np.nan,
-            np.nan,
-            0,
-            "gcut",
-            "simulated",
-            "not testable here",
-            "No rows.",
-        ],
-        [
-            "C1",
-            "TST - DG",
-            0.04,
-            np.nan,
-            np.nan,
-            np.nan,
-            0,
-            "gcut",
-            "simulated",
-            "not testable here",
-            "None.",
-        ],
-        [
-            "C5",
-            "all checks",
-            12635659,
-            12635659,
-            np.nan,
-            np.nan,
-            1,
-            "gcut",
-            "simulated",
-            "reproduced",
-            "Exact: *yes*.",
-        ],
-        [
-            "C3",
-            "all checks",
-            0.0032,
-            -0.01,
-            -0.02,
-            0.001,
-            3,
-            "wwt",
-            "subset",
-            "not reproduced",
-            "A|B.",
-        ],
-    ],
-    columns="claim source paper ours low high n_seeds dataset origin verdict sentence".split(),
-)
-TEXT = "# Title\n\n<!-- claims:begin -->\nold\n<!-- claims:end -->\n\nText.\n\n<!-- numbers:begin -->\n<!-- numbers:end -->\n"
+    assert not {"profile", "code_version"} & set(shown)
+    assert {"dataset", "origin"} <= set(shown)
 
 
 @pytest.fixture
-def page(tmp_path):
-    """A README with both pairs of markers, and the results that it quotes."""
-    folder = tmp_path / readme.RESULTS / "tables"
-    folder.mkdir(parents=True)
-    CLAIMS.to_csv(folder / "13-claims.csv", index=False)
-    (tmp_path / "README.md").write_text(TEXT)
-    return tmp_path / "README.md"
+def project(tmp_path, monkeypatch):
+    """A project of two notebooks, of which the first imports a module and reads its constants."""
+    monkeypatch.setattr(closure, "ROOT", tmp_path)
+    write_notebook(tmp_path, "05-a", "from tst import score")
+    write_notebook(tmp_path, "06-b", "import math")
+    (tmp_path / "tst").mkdir()
+    (tmp_path / "tst" / "score.py").write_text("LIMITS = 'limits.csv'")
+    (tmp_path / "tst" / "limits.csv").write_text("1")
+    (tmp_path / "tst" / "plot.py").write_text("1")
+    tables.code_version.cache_clear()
+    yield tmp_path
+    tables.code_version.cache_clear()
 
 
-def test_readme_takes_its_numbers_from_the_results(page, capsys):
-    """What stands between the markers is written, what stands around them stays, and a check then passes."""
-    assert readme.main([]) == 0 and readme.main(["--check"]) == 0
-    text = page.read_text()
-    assert (
-        text.startswith("# Title\n\n<!-- claims:begin -->\n|")
-        and "\nText.\n" in text
-        and "old" not in text
-    )
-    assert "12,635,659" in text and "-0.010 [-0.020, 0.001]" in text and "TST - DG" not in text
-    assert text.index("C1") < text.index("C3") < text.index("C5")
-    before = text
-    assert readme.main([]) == 0 and page.read_text() == before
+def write_notebook(project, name, code):
+    """Write a notebook of one code cell."""
+    cell = {"cell_type": "code", "source": [code]}
+    path = project / "notebooks" / f"{name}.ipynb"
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(json.dumps({"cells": [cell]}))
 
 
-def test_readme_takes_weak_points_and_costs_where_it_asks_for_them(page, tmp_path):
-    """Markers that stand there are filled from their tables; a verdict is said once."""
-    folder = tmp_path / readme.RESULTS / "tables"
-    weak = {"point": ["W1", "W4"], "verdict": ["confirmed", "not testable here"]}
-    weak["sentence"] = ["0.3 of it: confirmed.", "not testable here, because no rows."]
-    pd.DataFrame(weak).to_csv(folder / "13-weak-points.csv", index=False)
-    pd.DataFrame({"metric": ["train_speedup"], "value": [123.4]}).to_csv(
-        folder / "12-cost.csv", index=False
-    )
-    page.write_text(
-        TEXT + "<!-- weak:begin -->\n<!-- weak:end -->\n<!-- cost:begin -->\n<!-- cost:end -->\n"
-    )
-    assert readme.main([]) == 0
-    assert (
-        "*confirmed*: 0.3 of it |" in page.read_text()
-        and "*not testable here*: because no" in page.read_text()
-    )
-    assert "| 123 | training the paper's model" in page.read_text()
+@pytest.mark.parametrize("path", ["tst/score.py", "tst/limits.csv"])
+def test_the_code_version_follows_what_the_notebook_imports(project, path):
+    """A changed module or constant changes the tables of its notebook, and no others."""
+    before = tables.code_version("05-scores"), tables.code_version("06-scores")
+    (project / path).write_text("LIMITS = 'limits.csv'  # 2")
+    tables.code_version.cache_clear()
+    assert tables.code_version("05-scores") != before[0]
+    assert tables.code_version("06-scores") == before[1]
 
 
-def test_readme_check_fails_with_a_sentence(page, capsys):
-    """A number edited by hand, or a result that changed, is noticed; the check writes nothing."""
-    readme.main([])
-    page.write_text(page.read_text().replace("12,635,659", "12,635,658"))
-    edited = page.read_text()
-    assert readme.main(["--check"]) == 1 and page.read_text() == edited
-    assert "README.md differs from" in capsys.readouterr().err
+def test_the_code_version_follows_the_cells(project):
+    """A changed cell counts, a module that the notebook does not import does not."""
+    before = tables.code_version("05-scores")
+    (project / "tst" / "plot.py").write_text("2")
+    tables.code_version.cache_clear()
+    assert tables.code_version("05-scores") == before
+    write_notebook(project, "05-a", "from tst import score  # 2")
+    tables.code_version.cache_clear()
+    assert tables.code_version("05-scores") != before
 
 
-@pytest.mark.parametrize("marker", ["claims:end", "claims:begin", "numbers:begin", "claims:"])
-def test_readme_without_a_marker_is_said(page, capsys, marker):
-    """Half a pair of markers, or none around the claims, is an error and nothing is written."""
-    page.write_text(TEXT.replace(f"<!-- {marker}", "<!-- "))
-    assert readme.main([]) == 1
-    assert "marker" in capsys.readouterr().err and "old" in page.read_text()
-
-
-def test_readme_without_results_is_said(page, tmp_path, capsys):
-    """Before the first run the sentence names what is missing."""
-    (tmp_path / readme.RESULTS / "tables" / "13-claims.csv").unlink()
-    assert readme.main(["--check"]) == 1
-    assert "13-claims.csv is missing: run make reproduce" in capsys.readouterr().err
-
-
-def test_what_the_long_tests_found_is_told(tmp_path):
-    """Sums over doors and victims; a run that differs is told by how much."""
-    fuzz = pd.DataFrame(
-        {"door": ["a", "b"], "cases": [900, 200], "accepted": [300, 50], "refused": [600, 149]}
-    )
-    kills = pd.DataFrame(
-        {
-            "victim": ["a kernel", "make"],
-            "kills": [20, 32],
-            "survived": [20, 32],
-            "studies": 4,
-            "files": 7,
-        }
-    )
-    first = {
-        "run": "-j4",
-        "against": "-j1",
-        "files": 7,
-        "identical": 7,
-        "values": 10,
-        "same_values": 10,
-    }
-    first |= {"relative_difference_p99": 0.0, "relative_difference_max": 0.0}
-    other = first | {"run": "x", "identical": 5, "same_values": 9, "relative_difference_max": 0.5}
-    for name, frame in (("fuzz", fuzz), ("kills", kills), ("reruns", pd.DataFrame([first, other]))):
-        frame.to_csv(tmp_path / f"{name}.csv", index=False)
-    lines = readme.nightly_list(tmp_path).splitlines()
-    assert lines[0].startswith(
-        "- 1,100 broken or hostile inputs at 2 doors: 350 right answers, 749 refusals"
-    )
-    assert lines[0].endswith("1 of anything else.")
-    assert (
-        lines[1].startswith("- 52 of 52 kills survived (a kernel 20, make 32)")
-        and "4 miniature studies" in lines[1]
-    )
-    assert lines[2].endswith("7 of 7 files are the same, byte for byte.")
-    assert (
-        "5 of 7 files" in lines[3]
-        and "90.0% are" in lines[3]
-        and lines[3].endswith("the farthest by 0.5.")
-    )
+def test_two_tables_of_a_notebook_have_one_code_version(project):
+    """The notebook is found by the number; a table that none writes has no version."""
+    assert tables.code_version("05-scores") == tables.code_version("05-differences")
+    assert tables.code_version("07-scores") == tables.code_version("scores") == ""

@@ -1,8 +1,9 @@
-"""Run one notebook of a profile with papermill: `python -m tst.study.run_notebook 02-train-tst --profile smoke --dataset gcut`.
+"""Run one notebook of a profile: `python -m tst.study.run_notebook 02-train-tst --profile smoke`.
 
-The parameters are the profile's (notebooks/profiles/NAME.yml). The executed copy appears in the results folder only when
-the run succeeded; a failed one is kept as *.failed.ipynb and never taken for a result. What the cells print goes to the
-terminal and, with the time, to artifacts/logs/NAME.log. Nobody else can run the same notebook into the same place meanwhile.
+The parameters are the profile's (notebooks/profiles/NAME.yml). The executed copy appears in the
+results folder only when the run succeeded; a failed one is kept as *.failed.ipynb and never taken
+for a result. What the cells print goes to the terminal and, with the time, to
+artifacts/logs/NAME.log. A lock per executed copy keeps two processes from writing the same one.
 """
 
 import argparse
@@ -13,7 +14,9 @@ import os
 import re
 import sys
 import tempfile
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import nbformat
 import papermill
@@ -27,126 +30,154 @@ from tst.io import files, paths, untrusted
 PROFILES = paths.ROOT / "notebooks" / "profiles"
 ABLATIONS = paths.ROOT / "notebooks" / "ablations"
 
+OVERWRITTEN = re.compile(r"[^\n]*\r(?=[^\n])")  # what a terminal shows no more
+UNFINISHED = re.compile(r"^.*?\s\d{1,2}%\|.*\] *(\n|$)", re.MULTILINE)  # a bar below 100 %
+WIDGET_WARNING = re.compile(r"^.*TqdmWarning.*\n(  .*\n)?", re.MULTILINE)
+CELL_FILE = re.compile(r"\S*/ipykernel_\d+/\d+\.py")  # where a warning of a cell says it arose
 
-def parameters(name, profile, dataset, ablation=""):
-    """Return the parameters of a notebook: the profile's for all datasets, those for this one, those of the ablation."""
+
+def parameters(name: str, profile: str, dataset: str, ablation: str = "") -> dict[str, Any]:
+    """Return the parameters of a notebook.
+
+    They are the profile's for all data sets, those for this one, then those of the ablation.
+
+    Raises
+    ------
+    DataError
+        Where profile, data set or ablation is unknown, or its file is no mapping.
+    """
     settings = _part(_settings(PROFILES, "profile", profile), name, profile)
     changes = _settings(ABLATIONS, "ablation", ablation) if ablation else {}
     dataset = changes.get("dataset", dataset)
     if not re.fullmatch(r"[\w-]*", str(dataset)):
-        sys.exit(
+        raise DataError(
             f"the data set '{str(dataset)[:40]}' is no name: use letters, digits, - and _ only."
         )
-    chosen = (
-        {"profile": profile} | _part(settings, "all", profile) | _part(settings, dataset, profile)
-    )
-    chosen |= {"ablation": ablation} | changes if ablation else {}
-    return chosen | ({"dataset": dataset} if dataset else {})
+    chosen = {"profile": profile}
+    chosen |= _part(settings, "all", profile)
+    chosen |= _part(settings, dataset, profile)
+    if ablation:
+        chosen |= {"ablation": ablation}
+        chosen |= changes
+    if dataset:
+        chosen |= {"dataset": dataset}
+    return chosen
 
 
-def _settings(folder, kind, name):
-    """Return what a YAML of a folder says; exit with a sentence where there is none of that name, or it is no mapping."""
+def _settings(folder: Path, kind: str, name: str) -> dict[str, Any]:
+    """Return the mapping that a YAML of a folder holds; raise DataError where there is none."""
     known = sorted(p.stem for p in folder.glob("*.yml"))
     if name not in known:
-        sys.exit(f"unknown {kind} '{name}'; known are {', '.join(known)}.")
-    try:
-        found = untrusted.read_yaml(folder / f"{name}.yml") or {}
-    except DataError as error:
-        sys.exit(str(error))
-    if not isinstance(found, dict):
-        sys.exit(f"{kind} {name} holds no `key: value` lines: correct {folder / name}.yml.")
-    return found
+        raise DataError(f"unknown {kind} '{name}'; known are {', '.join(known)}.")
+    settings = untrusted.read_yaml(folder / f"{name}.yml") or {}
+    if not isinstance(settings, dict):
+        raise DataError(f"{kind} {name} holds no `key: value` lines: correct {folder / name}.yml.")
+    return settings
 
 
-def _part(settings, name, profile):
-    """Return the settings under a name, {} where there are none; exit with a sentence where they are no mapping."""
+def _part(settings: Mapping[str, Any], name: str, profile: str) -> dict[str, Any]:
+    """Return the settings under a name, {} where there are none."""
     part = settings.get(name) or {}
     if not isinstance(part, dict):
-        sys.exit(f"profile {profile} gives no `key: value` lines under '{name}': correct it.")
+        raise DataError(
+            f"profile {profile} gives no `key: value` lines under '{name}': correct it."
+        )
     return part
 
 
-def known_parameters(notebook):
+def known_parameters(notebook: nbformat.NotebookNode) -> set[str]:
     """Return the names that the cell tagged `parameters` assigns."""
-    cells = [c for c in notebook.cells if "parameters" in c.metadata.get("tags", [])]
-    return {m.group(1) for c in cells for m in re.finditer(r"^(\w+)\s*=", c.source, re.M)}
+    names: set[str] = set()
+    for cell in notebook.cells:
+        if "parameters" in cell.metadata.get("tags", []):
+            names.update(re.findall(r"^(\w+)\s*=", cell.source, re.MULTILINE))
+    return names
 
 
-def check_parameters(name, notebook, settings):
-    """Exit with a sentence where the profile sets what the notebook does not know."""
-    unknown = set(settings) - known_parameters(notebook)
+def check_parameters(name: str, notebook: nbformat.NotebookNode, settings: Mapping) -> None:
+    """Raise DataError where a setting is no parameter of the notebook; papermill only warns."""
+    known = known_parameters(notebook)
+    unknown = sorted(set(settings) - known)
     if unknown:
-        known = ", ".join(sorted(known_parameters(notebook)))
-        sys.exit(f"notebook {name} has no parameter {sorted(unknown)}; it knows {known}.")
+        raise DataError(
+            f"notebook {name} has no parameter {unknown}; it knows {', '.join(sorted(known))}."
+        )
 
 
-def tidy(notebook):
-    """Drop what differs between two equal runs: progress as a terminal would show it, timings, paths of this machine."""
+def tidy(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
+    """Drop what differs between two equal runs: progress, timings, paths of this machine."""
     for cell in notebook.cells:
         cell.metadata.pop("execution", None)
         cell.metadata.pop("papermill", None)
         if "outputs" in cell:
-            cell.outputs = [
-                o for o in _joined(cell.outputs) if o.output_type != "stream" or o.text.strip()
-            ]
-    notebook.metadata["papermill"] = {
-        "parameters": notebook.metadata.get("papermill", {}).get("parameters", {})
-    }
+            cell.outputs = _tidy_outputs(cell.outputs)
+    settings = notebook.metadata.get("papermill", {}).get("parameters", {})
+    notebook.metadata["papermill"] = {"parameters": settings}
     return notebook
 
 
-def _joined(outputs):
-    """Return outputs with the pieces of a stream in one, as a terminal would show it, and without a warning about widgets."""
-    joined = []
+def _tidy_outputs(outputs: Sequence[nbformat.NotebookNode]) -> list[nbformat.NotebookNode]:
+    """Return outputs with the pieces of a stream in one, and without streams that say nothing."""
+    joined: list[nbformat.NotebookNode] = []
     for output in outputs:
-        if output.output_type == "stream" and joined and joined[-1].get("name") == output.name:
+        is_stream = output.output_type == "stream"
+        if is_stream and joined and joined[-1].get("name") == output.name:
             joined[-1].text += output.text
         else:
             joined.append(output)
-    for output in (o for o in joined if o.output_type == "stream"):
-        text = re.sub(r"[^\n]*\r(?=[^\n])", "", output.text).replace(f"{paths.ROOT}/", "")
-        text = re.sub(r"\S*/ipykernel_\d+/\d+\.py", "cell", text)
-        output.text = re.sub(
-            r"[^\n]*TqdmWarning: IProgress not found[^\n]*\n[^\n]*tqdm\n", "", text
-        )
-    return joined
+    kept = []
+    for output in joined:
+        if output.output_type == "stream":
+            output.text = _tidy_text(output.text)
+            if not output.text.strip():
+                continue
+        kept.append(output)
+    return kept
 
 
-def kernel_over_ipc():
-    """Return settings that let the kernel talk over files in a private folder: no port race between parallel runs."""
-    if sys.platform == "win32":
-        return Config()
-    return Config(
-        {"KernelManager": {"transport": "ipc", "ip": f"{tempfile.mkdtemp(prefix='tst-')}/k"}}
-    )
+def _tidy_text(text: str) -> str:
+    """Return what a terminal shows in the end, without bars that were left unfinished."""
+    text = OVERWRITTEN.sub("", text)
+    text = UNFINISHED.sub("", text)
+    text = WIDGET_WARNING.sub("", text)
+    text = text.replace(f"{paths.ROOT}/", "")
+    return CELL_FILE.sub("cell", text)
 
 
-def run_named(name, profile, dataset, out, ablation=""):
-    """Execute a notebook to `out`, by way of a temporary name."""
+def run_named(name: str, profile: str, dataset: str, out: Path, ablation: str = "") -> None:
+    """Execute a notebook of the study with the parameters of a profile, as `execute` does."""
     source = paths.ROOT / "notebooks" / f"{name}.ipynb"
-    known = sorted(p.stem for p in (paths.ROOT / "notebooks").glob("*.ipynb"))
+    known = sorted(p.stem for p in source.parent.glob("*.ipynb"))
     if name not in known:
-        sys.exit(f"unknown notebook '{name}'; known are {', '.join(known)}.")
+        raise DataError(f"unknown notebook '{name}'; known are {', '.join(known)}.")
     execute(source, parameters(name, profile, dataset, ablation), out)
 
 
-def execute(source, settings, out):
-    """Execute the notebook at `source` with some parameters; exit with a sentence where it fails."""
-    name = source.stem
-    check_parameters(name, nbformat.read(source, 4), settings)
+def execute(source: Path, settings: Mapping[str, Any], out: Path) -> None:
+    """Execute the notebook at `source`; its executed copy stands at `out` if it ran to the end.
+
+    Raises
+    ------
+    DataError
+        Where a setting is unknown, a cell fails, the kernel dies, or another process runs it.
+    WriteError
+        Where a file cannot be written.
+    """
+    check_parameters(source.stem, nbformat.read(source, 4), settings)
     try:
         with files.translate_write_errors(out):
             out.parent.mkdir(parents=True, exist_ok=True)
-        with _alone(out), _log(out):
+        with hold_lock(out), _log(out):
             _execute(source, settings, out)
     except files.WriteError as error:
-        sys.exit(f"{name}: {error}")
+        raise files.WriteError(f"{source.stem}: {error}") from None
 
 
-def _execute(source, settings, out):
-    part, failed = out.with_name(f".{out.stem}.part.ipynb"), out.with_suffix(".failed.ipynb")
+def _execute(source: Path, settings: Mapping[str, Any], out: Path) -> None:
+    part = out.with_name(f".{out.stem}.part.ipynb")
+    failed = out.with_suffix(".failed.ipynb")
     up_to = f"(the notebook up to there: {failed.relative_to(paths.ROOT)})"
-    with files.translate_write_errors(out):
+    with files.translate_write_errors(out), _kernel_over_ipc() as config:
         try:
             papermill.execute_notebook(
                 str(source),
@@ -157,41 +188,55 @@ def _execute(source, settings, out):
                 progress_bar=False,
                 stdout_file=sys.stdout,
                 log_output=True,
-                config=kernel_over_ipc(),
+                config=config,
             )
         except PapermillExecutionError as error:
+            # papermill writes a failed notebook, too, which make would take for done
             os.replace(part, failed)
-            sys.exit(f"{source.stem}: {error.ename}: {error.evalue} {up_to}")
+            raise DataError(f"{source.stem}: {error.ename}: {error.evalue} {up_to}") from None
         except DeadKernelError:
             os.replace(part, failed)
-            why = "its kernel was killed, as the system does where memory runs out; free some, then run the same command again"
-            sys.exit(f"{source.stem}: {why}: training goes on from its last checkpoint {up_to}.")
+            raise DataError(
+                f"{source.stem}: its kernel was killed, as the system does where memory runs out; "
+                "free some, then run the same command again: training goes on from its last "
+                f"checkpoint {up_to}."
+            ) from None
     files.write_text(nbformat.writes(tidy(nbformat.read(part, 4))) + "\n", out)
     part.unlink()
     failed.unlink(missing_ok=True)
 
 
 @contextlib.contextmanager
-def _alone(out):
-    """Hold a lock while a notebook runs; exit with a sentence where another process runs it into the same place."""
+def _kernel_over_ipc() -> Iterator[Config]:
+    """Give settings that let the kernel talk over files in a private folder.
+
+    Over ports, of which each kernel takes free ones, kernels that start side by side race for them.
+    """
+    with tempfile.TemporaryDirectory(prefix="tst-", ignore_cleanup_errors=True) as folder:
+        yield Config({"KernelManager": {"transport": "ipc", "ip": f"{folder}/k"}})
+
+
+@contextlib.contextmanager
+def hold_lock(out: Path) -> Iterator[None]:
+    """Hold the lock of an executed copy; raise DataError where another process holds it."""
     path = _beside(out, "locks", f"{out.stem}.lock")
     with open(path, "w") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            sys.exit(
-                f"{out.stem}: another process is running this notebook into {out.parent}; wait for it, or stop it."
-            )
+            raise DataError(
+                f"{out.stem}: another process is running this notebook into {out.parent}; "
+                "wait for it, or stop it."
+            ) from None
         yield
 
 
 @contextlib.contextmanager
-def _log(out):
+def _log(out: Path) -> Iterator[None]:
     """Keep what the cells print, with the time, in a file of its own, renewed at each run."""
-    handler = logging.FileHandler(
-        _beside(out, "logs", f"{out.stem}.log"), mode="w", encoding="utf-8"
-    )
-    handler.setFormatter(Lines("%(asctime)s %(message)s"))
+    path = _beside(out, "logs", f"{out.stem}.log")
+    handler = logging.FileHandler(path, mode="w", encoding="utf-8")
+    handler.setFormatter(LastStates("%(asctime)s %(message)s"))
     handler.addFilter(lambda record: bool(record.getMessage().strip()))
     logger = logging.getLogger("papermill")
     logger.addHandler(handler)
@@ -204,31 +249,32 @@ def _log(out):
         handler.close()
 
 
-class Lines(logging.Formatter):
-    """Each line of a message on a line of its own; of progress that overwrites itself, the last state."""
+class LastStates(logging.Formatter):
+    """Give each line of a message its time; of progress that overwrites itself, the last state."""
 
-    def format(self, record):
+    def format(self, record: logging.LogRecord) -> str:
         """Return the lines of a record, each with the time."""
         time = self.formatTime(record)
-        lines = (
-            line.rstrip("\r").rpartition("\r")[2].strip()
-            for line in record.getMessage().split("\n")
-        )
-        return "\n".join(f"{time} {line}" for line in lines if line)
+        lines = []
+        for line in record.getMessage().split("\n"):
+            last_state = line.rstrip("\r").rpartition("\r")[2].strip()
+            if last_state:
+                lines.append(f"{time} {last_state}")
+        return "\n".join(lines)
 
 
-def _beside(out, kind, name):
-    """Return the path of a file about a run that no result needs: results/PROFILE/artifacts/KIND/NAME."""
+def _beside(out: Path, kind: str, name: str) -> Path:
+    """Return the path of a file that no result needs: results/PROFILE/artifacts/KIND/NAME."""
     path = out.parent / "artifacts" / kind / name
     with files.translate_write_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
     return path
 
 
-def main():
-    """Read the command line and run."""
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Read the command line and run; return 0, or 1 after one sentence on stderr."""
     parser = argparse.ArgumentParser(
-        prog="python -m tst.study.run_notebook", description=__doc__.splitlines()[0]
+        prog="python -m tst.study.run_notebook", description="Run one notebook of a profile."
     )
     parser.add_argument("notebook")
     parser.add_argument("--profile", default="laptop")
@@ -236,12 +282,17 @@ def main():
     parser.add_argument(
         "--ablation", default="", help="a file of notebooks/ablations, for 08-ablation"
     )
-    options = parser.parse_args()
+    options = parser.parse_args(arguments)
     stem = "-".join(filter(None, (options.notebook, options.dataset, options.ablation)))
-    out = Path(paths.results_dir(options.profile)) / f"{stem}.ipynb"
-    run_named(options.notebook, options.profile, options.dataset, out, options.ablation)
+    out = paths.results_dir(options.profile) / f"{stem}.ipynb"
+    try:
+        run_named(options.notebook, options.profile, options.dataset, out, options.ablation)
+    except (DataError, files.WriteError) as error:
+        print(error, file=sys.stderr)
+        return 1
     print(f"wrote {out.relative_to(paths.ROOT)}")
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -1,8 +1,9 @@
-"""Tidy tables under results/<profile>/tables: one CSV a notebook, rows replaced by data set and never mixed by origin.
+"""Tidy tables under results/<profile>/tables: one CSV a notebook, rows replaced by data set.
 
-Every row says which data set and origin, profile and code version it comes from. A table is rewritten whole, under a
-lock and by rename, so that notebooks that run side by side lose nothing; the rows are kept in one order, so that the
-same rows give the same bytes whoever wrote first.
+Every row says which data set and origin, profile and code version it comes from; two origins of a
+data set never stand in one table. A table is rewritten whole, under a lock and by rename, so that
+notebooks that run side by side lose nothing. The rows are kept in one order, so that the same rows
+give the same bytes whoever wrote first.
 """
 
 import contextlib
@@ -12,56 +13,71 @@ import hashlib
 import io
 import numbers
 import os
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from tst.io import files, paths
-from tst.series import ORIGINS, DataError
+from tst.errors import DataError
+from tst.io import closure, files, paths
+from tst.series import SeriesSet
+from tst.vocabulary import ORIGINS
 
 FIRST = ("dataset", "origin", "profile", "model", "metric", "seed", "value")
 LAST = "code_version"
 TEXT = {"label": str}  # names, also where they are digits: a class of borg2019 is 113812204462
 
 
-def write(frame, profile, name, series=None, replace=("dataset",)):
-    """Put the rows of `frame` into results/<profile>/tables/<name>.csv in the place of earlier rows of the same key.
+def write(
+    frame: pd.DataFrame,
+    profile: str,
+    name: str,
+    series: SeriesSet | None = None,
+    replace: Sequence[str] = ("dataset",),
+) -> pd.DataFrame:
+    """Put rows into results/<profile>/tables/<name>.csv in the place of earlier rows of their key.
 
     Parameters
     ----------
     frame
-        Tidy rows; columns dataset, origin, profile and code_version are added where lacking.
+        Tidy rows; the columns dataset, origin, profile and code_version are added where lacking.
+    profile
+        Key of the profile.
+    name
+        Of the table; it begins with the number of the notebook that writes it.
     series
-        SeriesSet whose name and origin the rows carry; None where the frame has both columns itself.
+        Set whose name and origin the rows carry; None where the frame has both columns itself.
     replace
-        Columns whose values, taken together, say which earlier rows these replace: ("dataset",) for a notebook that
-        writes all rows of a data set, ("dataset", "ablation") for one that writes a part of them. Rows of the same
-        data set with another origin always go: two origins never stand in one table.
+        Columns whose values, taken together, say which earlier rows these replace: ("dataset",)
+        for a notebook that writes all rows of a data set, ("dataset", "ablation") for one that
+        writes a part of them. Rows of the same data set with another origin always go.
 
     Returns
     -------
     DataFrame
-        The rows of this call as written (floats kept in full), columns in the house order.
+        The rows of this call, floats in full, columns in the order of the file.
 
     Raises
     ------
     DataError
-        Where the frame is empty, a key column is missing, the origin is unknown, or one data set has two origins.
+        Where the frame is empty, a key column is missing, the origin is unknown, or one data set
+        has two origins.
     """
     rows = _complete(frame, profile, name, series, replace)
     path = paths.tables_dir(profile) / f"{name}.csv"
     path.parent.mkdir(parents=True, exist_ok=True)
     with _locked(path.parent):
-        text = _text(rows)
+        new = _as_text(rows)
         old = _read_text(path)
-        kept = old[~_replaced(old, text, replace)]
-        _write_text(_sorted(pd.concat([kept, text], ignore_index=True).fillna("")), path)
+        kept = old[~_is_replaced(old, new, replace)]
+        merged = pd.concat([kept, new], ignore_index=True).fillna("")
+        _write_text(_sorted(merged), path)
     return rows
 
 
-def read(profile, name):
-    """Return table `name` of `profile`; an empty cell is NaN; raises DataError where no notebook has written it."""
+def read(profile: str, name: str) -> pd.DataFrame:
+    """Return a table; an empty cell is NaN. Raises DataError where no notebook has written it."""
     path = paths.tables_dir(profile) / f"{name}.csv"
     if not path.is_file():
         where = f"results/{path.parent.parent.name}/tables"
@@ -71,115 +87,153 @@ def read(profile, name):
     return pd.read_csv(path, keep_default_na=False, na_values=[""], dtype=TEXT)
 
 
-def show(frame):
-    """Return a compact copy for a notebook: numbers at three significant digits, without profile and code version."""
-    compact = frame.drop(columns=[c for c in ("profile", LAST) if c in frame]).reset_index(
-        drop=True
-    )
+def show(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return a compact copy: numbers at three significant digits, no profile, no code version."""
+    hidden = [column for column in ("profile", LAST) if column in frame]
+    compact = frame.drop(columns=hidden).reset_index(drop=True)
     for column in compact.select_dtypes("float"):
-        compact[column] = [
-            _cell(v) if abs(v) >= 1000 else _cell(float(f"{v:.3g}")) for v in compact[column]
-        ]
+        compact[column] = compact[column].map(_short)
     return compact
 
 
+def _short(value: float) -> str:
+    if abs(value) >= 1000:
+        return _cell(value)
+    return _cell(float(f"{value:.3g}"))
+
+
 @functools.cache
-def code_version():
-    """Return the first 10 hex digits of SHA-256 over all sources of this package, in the order of their paths."""
-    root = Path(__file__).resolve().parent.parent
-    digest = hashlib.sha256()
-    for path in sorted(root.rglob("*.py")):
-        digest.update(path.read_bytes())
+def code_version(name: str) -> str:
+    """Return 10 hex digits of the code that writes a table: its notebook and all that it imports.
+
+    The notebook is the one whose number the table's name begins with (`13-weak-points`: notebook
+    13). Where there is none, the code is unknown and the version is empty.
+    """
+    number = name.split("-")[0]
+    notebooks = sorted((closure.ROOT / "notebooks").glob(f"{number}-*.ipynb"))
+    if not number.isdigit() or not notebooks:
+        return ""
+    source = closure.notebook_source(notebooks[0])
+    modules = closure.closure(source)
+    deciding = modules | closure.data_files(modules)
+    digest = hashlib.sha256(source.encode())
+    digest.update(closure.fingerprint(deciding).encode())
     return digest.hexdigest()[:10]
 
 
-def _complete(frame, profile, name, series, replace):
+def _complete(
+    frame: pd.DataFrame,
+    profile: str,
+    name: str,
+    series: SeriesSet | None,
+    replace: Sequence[str],
+) -> pd.DataFrame:
+    """Return a copy of the rows with all columns of a table; raise DataError where one lacks."""
     if not len(frame):
         raise DataError(
             f"table '{name}': there are no rows to write; check the cell that made them."
         )
     rows = frame.reset_index(drop=True).copy()
-    added = {"profile": profile, LAST: code_version()}
+    known = {"profile": profile, LAST: code_version(name)}
     if series is not None:
-        added |= {"dataset": series.name, "origin": series.origin}
-    for column, value in added.items():
+        known |= {"dataset": series.name, "origin": series.origin}
+    for column, value in known.items():
         if column not in rows:
             rows[column] = value
-    missing = [c for c in ("dataset", "origin", *replace) if c not in rows]
+    missing = [column for column in ("dataset", "origin", *replace) if column not in rows]
     if missing:
         raise DataError(
-            f"table '{name}': column '{missing[0]}' is missing; give it in the frame or give 'series'."
+            f"table '{name}': column '{missing[0]}' is missing; "
+            "give it in the frame or give 'series'."
         )
     _check_origin(rows, name)
-    first = [c for c in FIRST if c in rows]
-    return rows[[*first, *[c for c in rows if c not in (*first, LAST)], LAST]]
+    first = [column for column in FIRST if column in rows]
+    rest = [column for column in rows if column not in (*first, LAST)]
+    return rows[[*first, *rest, LAST]]
 
 
-def _check_origin(rows, name):
+def _check_origin(rows: pd.DataFrame, name: str) -> None:
     unknown = set(rows["origin"]) - set(ORIGINS)
     if unknown:
         raise DataError(
             f"table '{name}': unknown origin '{unknown.pop()}'; use one of {', '.join(ORIGINS)}."
         )
-    origins = rows.groupby("dataset")["origin"].nunique()
-    if (origins > 1).any():
+    n_origins = rows.groupby("dataset")["origin"].nunique()
+    if (n_origins > 1).any():
         raise DataError(
-            f"table '{name}': will not mix two origins of '{origins.idxmax()}'; write one of them."
+            f"table '{name}': will not mix two origins of '{n_origins.idxmax()}'; "
+            "write one of them."
         )
 
 
-def _replaced(old, new, replace):
-    """Tell which of the old rows give way: those of a key of `new`, and those of its data sets with other origins."""
+def _is_replaced(old: pd.DataFrame, new: pd.DataFrame, replace: Sequence[str]) -> np.ndarray:
+    """Tell which old rows give way, as a mask of shape (n_old,), bool.
+
+    Those are the rows of a key of `new`, and those of its data sets with another origin.
+    """
     if not len(old):
         return np.zeros(0, dtype=bool)
-    old = old.reindex(columns=[*dict.fromkeys(["dataset", "origin", *replace])], fill_value="")
-    keys = pd.MultiIndex.from_frame(new[list(replace)])
-    same_key = pd.MultiIndex.from_frame(old[list(replace)]).isin(keys)
-    origin = old["dataset"].map(dict(zip(new["dataset"], new["origin"], strict=True)))
-    return same_key | (origin.notna() & (origin != old["origin"])).to_numpy()
+    columns = list(dict.fromkeys(["dataset", "origin", *replace]))
+    old = old.reindex(columns=columns, fill_value="")
+    new_keys = pd.MultiIndex.from_frame(new[list(replace)])
+    has_new_key = pd.MultiIndex.from_frame(old[list(replace)]).isin(new_keys)
+    new_origin = old["dataset"].map(dict(zip(new["dataset"], new["origin"], strict=True)))
+    has_other_origin = new_origin.notna() & (new_origin != old["origin"])
+    return has_new_key | has_other_origin.to_numpy()
 
 
-def _text(rows):
-    return pd.DataFrame({c: [_cell(v) for v in rows[c]] for c in rows}, dtype=object)
+def _as_text(rows: pd.DataFrame) -> pd.DataFrame:
+    columns = {column: list(map(_cell, rows[column])) for column in rows}
+    return pd.DataFrame(columns, dtype=object)
 
 
-def _cell(value):
-    """Return a cell as text: six significant digits, whole numbers in full, nothing for a missing value."""
-    if value is None or value is pd.NA or (isinstance(value, numbers.Real) and np.isnan(value)):
+def _cell(value: object) -> str:
+    """Return a cell as text: six significant digits, whole numbers in full, missing ones empty."""
+    if value is None or value is pd.NA:
         return ""
-    if isinstance(value, (bool, np.bool_)) or not isinstance(value, numbers.Real):
+    if isinstance(value, bool | np.bool_) or not isinstance(value, numbers.Real):
         return str(value)
-    whole = np.isfinite(value) and float(value).is_integer() and abs(value) < 1e15
-    return f"{int(value)}" if whole else f"{float(value):.6g}"
+    number = float(value)
+    if np.isnan(number):
+        return ""
+    # above 1e15 not every whole number is a float
+    if np.isfinite(number) and number.is_integer() and abs(number) < 1e15:
+        return f"{int(number)}"
+    return f"{number:.6g}"
 
 
-def _sorted(text):
-    """Return the rows in one order whoever wrote first: by every column but the last, numbers as numbers."""
-    first = [c for c in FIRST if c in text]
-    rest = sorted(c for c in text if c not in (*first, LAST))
-    text = text[[*first, *rest, LAST]]
-    by = [c for c in (*first, *rest) if c != "value"] + [c for c in ("value", LAST) if c in text]
-    return text.sort_values(by, key=_order, kind="stable", ignore_index=True)
+def _sorted(text: pd.DataFrame) -> pd.DataFrame:
+    """Return rows and columns in one order whoever wrote first, numbers sorted as numbers."""
+    first = [column for column in FIRST if column in text]
+    rest = sorted(column for column in text if column not in (*first, LAST))
+    keys = [column for column in (*first, *rest) if column != "value"]
+    ties = [column for column in ("value", LAST) if column in text]
+    ordered = text[[*first, *rest, LAST]]
+    return ordered.sort_values([*keys, *ties], key=_sort_key, kind="stable", ignore_index=True)
 
 
-def _order(column):
-    numbers_ = pd.to_numeric(column.where(column != "", "nan"), errors="coerce")
-    return numbers_ if (numbers_.notna() | (column == "")).all() else column
+def _sort_key(column: pd.Series) -> pd.Series:
+    """Return a column of text as numbers where all its cells are numbers or empty."""
+    values = pd.to_numeric(column.where(column != "", "nan"), errors="coerce")
+    is_numeric = (values.notna() | (column == "")).all()
+    return values if is_numeric else column
 
 
-def _read_text(path):
-    return pd.read_csv(path, dtype=str, keep_default_na=False) if path.is_file() else pd.DataFrame()
+def _read_text(path: Path) -> pd.DataFrame:
+    if not path.is_file():
+        return pd.DataFrame()
+    return pd.read_csv(path, dtype=str, keep_default_na=False)
 
 
-def _write_text(text, path):
+def _write_text(text: pd.DataFrame, path: Path) -> None:
     buffer = io.StringIO()
     text.to_csv(buffer, index=False, lineterminator="\n")
     files.write_text(buffer.getvalue(), path)
 
 
 @contextlib.contextmanager
-def _locked(folder):
-    """Hold the folder's lock: it lies on the folder itself, so that no lock file is left among the results."""
+def _locked(folder: Path) -> Iterator[None]:
+    """Hold the folder's lock: it lies on the folder itself, so that no lock file is left in it."""
     handle = os.open(folder, os.O_RDONLY)
     try:
         fcntl.flock(handle, fcntl.LOCK_EX)

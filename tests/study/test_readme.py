@@ -1,0 +1,134 @@
+"""Laws of README.md's numbers: they are the results', and stand between their markers."""
+
+import io
+
+import pandas as pd
+import pytest
+
+from tst.io import paths
+from tst.study.report import readme
+
+CLAIMS = pd.read_csv(
+    io.StringIO(
+        "claim,source,paper,ours,low,high,n_seeds,dataset,origin,verdict,sentence\n"
+        "C1,all checks,0.04,,,,0,gcut,simulated,not testable here,Because *of it*.\n"
+        "C1,TST - DG,0.04,,,,0,gcut,simulated,not testable here,Because.\n"
+        "C5,all checks,12635659,12635659,,,1,gcut,simulated,reproduced,Exact: *yes*.\n"
+        "C3,all checks,0.0032,-0.01,-0.02,0.001,3,wwt,subset,not reproduced,A|B.\n"
+    )
+)
+TEXT = (
+    "# Title\n\n<!-- claims:begin -->\nold\n<!-- claims:end -->\n\nText.\n\n"
+    "<!-- numbers:begin -->\n<!-- numbers:end -->\n"
+)
+
+
+@pytest.fixture
+def page(tmp_path, monkeypatch):
+    """A README with both pairs of markers, and the results that it quotes."""
+    monkeypatch.setattr(paths, "ROOT", tmp_path)
+    folder = tmp_path / readme.RESULTS / "tables"
+    folder.mkdir(parents=True)
+    CLAIMS.to_csv(folder / "13-claims.csv", index=False)
+    (tmp_path / "README.md").write_text(TEXT)
+    return tmp_path / "README.md"
+
+
+def test_readme_takes_its_numbers_from_the_results(page, capsys):
+    """What stands between the markers is written, the rest stays, and a check then passes."""
+    assert readme.main([]) == 0
+    assert readme.main(["--check"]) == 0
+    text = page.read_text()
+    assert text.startswith("# Title\n\n<!-- claims:begin -->\n|")
+    assert "\nText.\n" in text
+    assert "old" not in text
+    assert "12,635,659" in text
+    assert "-0.010 [-0.020, 0.001]" in text
+    assert "TST - DG" not in text
+    assert text.index("C1") < text.index("C3") < text.index("C5")
+    before = text
+    assert readme.main([]) == 0
+    assert page.read_text() == before
+
+
+def test_readme_takes_weak_points_and_costs_where_it_asks_for_them(page, tmp_path):
+    """Markers that stand there are filled from their tables; a verdict is said once."""
+    folder = tmp_path / readme.RESULTS / "tables"
+    weak = {"point": ["W1", "W4"], "verdict": ["confirmed", "not testable here"]}
+    weak["sentence"] = ["0.3 of it: confirmed.", "not testable here, because no rows."]
+    pd.DataFrame(weak).to_csv(folder / "13-weak-points.csv", index=False)
+    pd.DataFrame({"metric": ["train_speedup"], "value": [123.4]}).to_csv(
+        folder / "12-cost.csv", index=False
+    )
+    page.write_text(
+        TEXT + "<!-- weak:begin -->\n<!-- weak:end -->\n<!-- cost:begin -->\n<!-- cost:end -->\n"
+    )
+    assert readme.main([]) == 0
+    assert "*confirmed*: 0.3 of it |" in page.read_text()
+    assert "*not testable here*: because no" in page.read_text()
+    assert "| 123 | training the paper's model" in page.read_text()
+
+
+def test_readme_check_fails_with_a_sentence(page, capsys):
+    """A number edited by hand, or a result that changed, is noticed; the check writes nothing."""
+    readme.main([])
+    page.write_text(page.read_text().replace("12,635,659", "12,635,658"))
+    edited = page.read_text()
+    assert readme.main(["--check"]) == 1
+    assert page.read_text() == edited
+    assert "README.md differs from" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("marker", ["claims:end", "claims:begin", "numbers:begin", "claims:"])
+def test_readme_without_a_marker_is_said(page, capsys, marker):
+    """Half a pair of markers, or none around the claims, is an error and nothing is written."""
+    page.write_text(TEXT.replace(f"<!-- {marker}", "<!-- "))
+    assert readme.main([]) == 1
+    assert "marker" in capsys.readouterr().err
+    assert "old" in page.read_text()
+
+
+def test_readme_without_results_is_said(page, tmp_path, capsys):
+    """Before the first run the sentence names what is missing."""
+    (tmp_path / readme.RESULTS / "tables" / "13-claims.csv").unlink()
+    assert readme.main(["--check"]) == 1
+    assert "13-claims.csv is missing: run make reproduce" in capsys.readouterr().err
+
+
+def test_what_the_long_tests_found_is_told(tmp_path):
+    """Sums over doors and victims; a run that differs is told by how much."""
+    fuzz = pd.DataFrame(
+        {"door": ["a", "b"], "cases": [900, 200], "accepted": [300, 50], "refused": [600, 149]}
+    )
+    kills = pd.DataFrame(
+        {
+            "victim": ["a kernel", "make"],
+            "kills": [20, 32],
+            "survived": [20, 32],
+            "studies": 4,
+            "files": 7,
+        }
+    )
+    first = {
+        "run": "-j4",
+        "against": "-j1",
+        "files": 7,
+        "identical": 7,
+        "values": 10,
+        "same_values": 10,
+    }
+    first |= {"relative_difference_p99": 0.0, "relative_difference_max": 0.0}
+    other = first | {"run": "x", "identical": 5, "same_values": 9, "relative_difference_max": 0.5}
+    for name, frame in (("fuzz", fuzz), ("kills", kills), ("reruns", pd.DataFrame([first, other]))):
+        frame.to_csv(tmp_path / f"{name}.csv", index=False)
+    lines = readme.nightly_list(tmp_path).splitlines()
+    assert lines[0].startswith(
+        "- 1,100 broken or hostile inputs at 2 doors: 350 right answers, 749 refusals"
+    )
+    assert lines[0].endswith("1 of anything else.")
+    assert lines[1].startswith("- 52 of 52 kills survived (a kernel 20, make 32)")
+    assert "4 miniature studies" in lines[1]
+    assert lines[2].endswith("7 of 7 files are the same, byte for byte.")
+    assert "5 of 7 files" in lines[3]
+    assert "90.0% are" in lines[3]
+    assert lines[3].endswith("the farthest by 0.5.")

@@ -1,0 +1,161 @@
+"""Laws of the command `tst`: a table from a table or a model; a mistake is one sentence."""
+
+import json
+import shutil
+import subprocess
+import sys
+
+import pandas as pd
+import pytest
+from helpers import user_table
+
+import tst
+from tst import Synthesiser, __main__
+from tst.io import paths
+from tst.study import own_data
+
+EXAMPLE = str(paths.ROOT / "notebooks" / "example.csv")
+HEAVY = ("torch", "papermill", "nbconvert", "nbformat", "jupyter_client")
+ASK = (
+    "import json, sys; from tst.__main__ import main; code = main(json.loads(sys.argv[1])); "
+    "print(json.dumps([code, sorted(set(sys.modules) & set(json.loads(sys.argv[2])))]))"
+)
+
+
+def ask(*arguments, cwd=paths.ROOT):
+    """Return (exit code, heavy modules that were loaded, lines on stderr) of a command."""
+    command = [sys.executable, "-c", ASK, json.dumps(arguments), json.dumps(HEAVY)]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=cwd)
+    code, loaded = json.loads(done.stdout.splitlines()[-1])
+    return code, loaded, done.stderr.splitlines()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["own", "gone.csv"], "no table at gone.csv: give a CSV"),
+        (["own", EXAMPLE, "--number", "many"], "'many' is no whole number of at least 0"),
+        (["own", EXAMPLE, "--minutes", "-1"], "'-1' is no number of minutes above 0"),
+        (["own", EXAMPLE, "--name", "../x"], "'../x' becomes a folder: use letters"),
+        (["own", EXAMPLE, "--config", "gone.yml"], "no roles file at gone.yml"),
+        (["own", EXAMPLE, "--colour", "red"], "unrecognized arguments: --colour red"),
+        (["sample", "gone", "-n", "5"], "no model in gone: model.json and model.safetensors"),
+        (["sample", "gone", "-n", "0"], "'0' is no whole number of at least 1"),
+        (["sample", "gone"], "the following arguments are required: -n"),
+        (["report", "gone"], "no folder gone: give the results of a run"),
+        (["dance"], "invalid choice: 'dance'"),
+        ([], "the following arguments are required: COMMAND"),
+    ],
+)
+def test_a_mistake_is_one_sentence_before_anything_heavy_is_loaded(arguments, sentence):
+    """Exit code 1, one line on stderr; neither torch nor Jupyter was imported to find it."""
+    code, loaded, lines = ask(*arguments)
+    assert (code, loaded, len(lines)) == (1, [], 1)
+    assert sentence in lines[0]
+
+
+def test_a_column_that_the_table_lacks_is_said_before_anything_heavy_is_loaded(tmp_path):
+    """The roles are compared with the table at once."""
+    (tmp_path / "roles.yml").write_text("id: nobody")
+    code, loaded, lines = ask("own", EXAMPLE, "--config", str(tmp_path / "roles.yml"))
+    assert (code, loaded, len(lines)) == (1, [], 1)
+    assert "the roles name a column 'nobody' that the table lacks" in lines[0]
+
+
+def test_an_output_of_an_unknown_kind_is_said_before_the_model_is_loaded(model):
+    """The file's name says its kind."""
+    code, loaded, lines = ask("sample", str(model), "-n", "5", "--out", "x.xls")
+    assert (code, loaded) == (1, [])
+    assert "name it .csv or .parquet" in lines[0]
+
+
+@pytest.mark.parametrize("option", ["--help", "--version"])
+def test_help_and_version(option, capsys):
+    """Both end well; the version is the package's."""
+    with pytest.raises(SystemExit) as ended:
+        __main__.main([option])
+    text = capsys.readouterr().out
+    assert ended.value.code == 0
+    assert text == f"tst {tst.__version__}\n" or all(c in text for c in ("own", "sample", "report"))
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory):
+    """A folder with a tiny model."""
+    folder = tmp_path_factory.mktemp("cli") / "model"
+    return Synthesiser(max_steps=2, d_model=8, n_layer=1).fit(user_table()).save(folder)
+
+
+@pytest.mark.parametrize("suffix", ["csv", "parquet"])
+def test_sample_is_the_sample_of_the_model(model, tmp_path, suffix):
+    """The table that Synthesiser.sample gives for that seed, in a file."""
+    out = tmp_path / f"x.{suffix}"
+    assert __main__.main(["sample", str(model), "-n", "7", "--seed", "3", "--out", str(out)]) == 0
+    table = pd.read_csv(out) if suffix == "csv" else pd.read_parquet(out)
+    expected = Synthesiser.load(model).sample(7, 3)
+    pd.testing.assert_frame_equal(table, expected, check_dtype=suffix != "csv")
+    assert [path.name for path in tmp_path.iterdir()] == [out.name]
+
+
+def test_a_sample_without_a_file_is_csv_on_the_terminal(model, capsys):
+    """Nothing but the rows is printed, so that it can be piped."""
+    assert __main__.main(["sample", str(model), "-n", "7"]) == 0
+    assert capsys.readouterr().out == Synthesiser.load(model).sample(7).to_csv(index=False)
+
+
+@pytest.mark.parametrize("suffix", ["csv", "parquet"])
+def test_own_works_without_the_study(tmp_path, monkeypatch, capsys, suffix):
+    """The tool alone writes table and model beside the input, and says what a report needs."""
+    lacking = "the study's packages: pip install tst[study]"
+    monkeypatch.setattr(__main__, "report_lacks", lambda: lacking)
+    data = tmp_path / f"series.{suffix}"
+    frame = user_table()
+    frame.to_csv(data, index=False) if suffix == "csv" else frame.to_parquet(data)
+    command = ["own", str(data), "--name", "copy", "--max-steps", "2", "--number", "5"]
+    assert __main__.main(command) == 0
+    assert (
+        capsys.readouterr().out.splitlines()[-1].endswith(f"report on its quality needs {lacking}")
+    )
+    made = tmp_path / "copy" / f"synthetic.{suffix}"
+    table = pd.read_csv(made) if suffix == "csv" else pd.read_parquet(made)
+    assert list(table) == list(frame)
+    assert len(Synthesiser.load(tmp_path / "copy" / "model").sample(3)) >= 3
+
+
+@pytest.mark.parametrize(
+    ("missing_package", "notebook", "expected"),
+    [
+        ("papermill", EXAMPLE, "pip install tst[study]"),
+        ("none", "gone.ipynb", "in a clone of the study"),
+        ("none", EXAMPLE, ""),
+    ],
+)
+def test_what_the_report_lacks_is_said(monkeypatch, missing_package, notebook, expected):
+    """The packages of the study, or its notebook 20."""
+    monkeypatch.setattr(__main__, "find_spec", lambda name: name != missing_package or None)
+    monkeypatch.setattr(__main__, "NOTEBOOK", paths.ROOT / notebook)
+    assert expected in __main__.report_lacks()
+    assert bool(expected) == bool(__main__.report_lacks())
+
+
+@pytest.mark.notebooks
+def test_own_makes_a_report_where_the_study_is(capsys):
+    """The example: a table of the same dtypes, a model, and one page that needs no other file."""
+    name = "pytest-own"
+    folder = own_data.folder_of(name)
+    command = ["own", EXAMPLE, "--name", name, "--max-steps", "20", "--number", "12"]
+    try:
+        assert __main__.main(command) == 0
+        made = pd.read_csv(folder / "synthetic.csv")
+        assert (made.dtypes == pd.read_csv(EXAMPLE).dtypes).all()
+        assert made["task"].nunique() == 12
+        assert len(Synthesiser.load(folder / "model").sample(3)) >= 3
+        page = (folder / "report.html").read_text()
+        assert "Verdict" in page
+        assert "Privacy:" in page
+        assert 'src="data:image/png;base64,' in page
+        assert "<script" not in page
+        assert 'src="http' not in page
+        assert 'href="site.css"' not in page
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)

@@ -1,0 +1,227 @@
+"""The command `tst`: synthetic tables like your own, and the pages of the study.
+
+A mistake ends in one sentence and exit code 1. Arguments and files are checked before torch or
+Jupyter is loaded, which takes seconds; therefore modules are imported where they are needed.
+"""
+
+import argparse
+import contextlib
+import math
+import re
+import sys
+from collections.abc import Sequence
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn
+
+from tst import __version__
+from tst.errors import DataError
+from tst.io import files, paths
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from tst.series import SeriesSet
+    from tst.table.table import Table
+
+NOTEBOOK = paths.ROOT / "notebooks" / "20-own-data.ipynb"  # the report of `tst own`
+PARQUET = (".parquet", ".pq")
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser that tells a mistake in one sentence, without the usage before it."""
+
+    def error(self, message: str) -> NoReturn:
+        """Raise DataError."""
+        raise DataError(f"{self.prog}: {message}; see {self.prog} --help.")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Read the command line and run; return 0, or 1 after one sentence on stderr."""
+    try:
+        options = _parser().parse_args(arguments)
+        options.run(options)
+    except (DataError, files.WriteError) as error:
+        print(error, file=sys.stderr)
+        return 1
+    return 0
+
+
+def _parser() -> Parser:
+    parser = Parser(prog="tst", description="Synthetic time series with transformers.")
+    parser.add_argument("--version", action="version", version=f"tst {__version__}")
+    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+
+    own = commands.add_parser("own", help="make a synthetic copy of your table, with a report")
+    own.set_defaults(run=own_data)
+    own.add_argument("data", type=Path, help="a long table: CSV, CSV.gz or Parquet")
+    own.add_argument("--config", default="", help="a YAML with roles of columns")
+    own.add_argument("--name", default="own", help="of the folder that is written (own)")
+    own.add_argument(
+        "--number", type=_whole, default=0, help="series to make (0: as many as the table has)"
+    )
+    own.add_argument(
+        "--minutes", type=_minutes, default=5.0, help="for the training, undisturbed (5)"
+    )
+    own.add_argument(
+        "--max-steps", type=_whole, default=0, help="optimiser steps instead of minutes"
+    )
+
+    sample = commands.add_parser("sample", help="sample a table from a model that was saved")
+    sample.set_defaults(run=sample_model)
+    sample.add_argument("model", type=Path, help="a folder with model.json and model.safetensors")
+    sample.add_argument("-n", "--number", type=_at_least_one, required=True, help="series to make")
+    sample.add_argument("--seed", type=_whole, help="the same seed gives the same table")
+    sample.add_argument("--out", type=Path, help="a .csv or .parquet file (CSV on the terminal)")
+
+    report = commands.add_parser("report", help="write the cards and the site of a run")
+    report.set_defaults(run=write_report)
+    report.add_argument(
+        "folder",
+        type=Path,
+        nargs="?",
+        default=paths.ROOT / "results" / "laptop",
+        help="of the run (results/laptop)",
+    )
+    return parser
+
+
+def own_data(options: argparse.Namespace) -> None:
+    """Make a synthetic copy of a table.
+
+    With the study at hand notebook 20 makes it, with a report, in results/own/NAME; without it
+    the table and the model go to a folder NAME beside the input.
+    """
+    if not re.fullmatch(r"[\w-]+", options.name):
+        raise DataError(
+            f"the name '{options.name}' becomes a folder: use letters, digits, - and _ only."
+        )
+    data = options.data.expanduser()
+    roles = Path(options.config).expanduser() if options.config else None
+    if not data.is_file():
+        raise DataError(f"no table at {data}: give a CSV, CSV.gz or Parquet file.")
+
+    from tst.table.table import Table
+
+    table, series = Table.fit(data, roles, options.name)
+    missing = report_lacks()
+    if missing:
+        folder = _synthesise(data, table, series, options)
+        note = f"; a report on its quality needs {missing}"
+    else:
+        from tst.study import own_data as study_own_data
+
+        folder = study_own_data.report(
+            data, roles, options.name, options.number, options.minutes, options.max_steps
+        )
+        note = " and report.html"
+    names = [path.name for path in sorted(folder.glob("synthetic.*"))]
+    print(f"wrote {_shown(folder)}: {', '.join(names)}, model{note}")
+
+
+def report_lacks() -> str:
+    """Return what the report of `tst own` lacks here, "" where it can be made."""
+    if find_spec("papermill") is None or find_spec("nbconvert") is None:
+        return "the study's packages: pip install tst[study]"
+    if not NOTEBOOK.is_file():
+        return "notebook 20: run the same command in a clone of the study"
+    return ""
+
+
+def _synthesise(
+    data: Path, table: "Table", series: "SeriesSet", options: argparse.Namespace
+) -> Path:
+    """Fit and sample a table, write table and model beside the input; return their folder."""
+    from tst.synthesiser import Synthesiser
+
+    folder = data.resolve().parent / options.name
+    with files.translate_write_errors(folder):
+        folder.mkdir(exist_ok=True)
+    model = Synthesiser(
+        max_steps=options.max_steps or None, minutes=options.minutes, folder=folder / "training"
+    )
+    model.fit_series(series, table)
+    model.save(folder / "model")
+    suffix = ".parquet" if data.suffix.lower() in PARQUET else ".csv"
+    _write(model.sample(options.number or len(series)), folder / f"synthetic{suffix}")
+    return folder
+
+
+def sample_model(options: argparse.Namespace) -> None:
+    """Sample a table from a model that `Synthesiser.save` wrote."""
+    folder = options.model.expanduser()
+    out = options.out.expanduser() if options.out else None
+    if not (folder / "model.json").is_file():
+        raise DataError(
+            f"no model in {folder}: model.json and model.safetensors of Synthesiser.save "
+            "belong there."
+        )
+    if out and out.suffix.lower() not in (".csv", *PARQUET):
+        raise DataError(f"cannot tell what kind of file {out} is: name it .csv or .parquet.")
+
+    from tst.synthesiser import Synthesiser
+
+    # progress must not stand among the rows
+    with contextlib.redirect_stdout(sys.stderr):
+        frame = Synthesiser.load(folder).sample(options.number, options.seed)
+    if out:
+        _write(frame, out)
+        print(f"wrote {out}: {options.number:,} series, {len(frame):,} rows")
+    else:
+        frame.to_csv(sys.stdout, index=False)
+
+
+def _write(frame: "pd.DataFrame", path: Path) -> None:
+    with files.replacing(path) as part:
+        if path.suffix.lower() in PARQUET:
+            frame.to_parquet(part)
+        else:
+            frame.to_csv(part, index=False)
+
+
+def write_report(options: argparse.Namespace) -> None:
+    """Write the cards and the site of a run."""
+    folder = options.folder.expanduser()
+    if not folder.is_dir():
+        raise DataError(f"no folder {folder}: give the results of a run, as results/laptop.")
+    if find_spec("nbconvert") is None:
+        raise DataError("the site needs the study's packages: pip install tst[study].")
+
+    from tst.study.report import cards, site
+
+    written = cards.write(folder)
+    pages = site.build(folder)
+    n_pages = len(list(pages.glob("*.html")))
+    print(f"wrote {len(written)} cards and {n_pages} pages; open {pages}/index.html")
+
+
+def _shown(folder: Path) -> Path:
+    """Return a path as it is read most easily: from here, where it lies below."""
+    here = Path.cwd()
+    return folder.relative_to(here) if folder.is_relative_to(here) else folder
+
+
+def _whole(text: str) -> int:
+    if not re.fullmatch(r"\d{1,9}", text):
+        raise argparse.ArgumentTypeError(f"'{text}' is no whole number of at least 0")
+    return int(text)
+
+
+def _at_least_one(text: str) -> int:
+    if not re.fullmatch(r"0*[1-9]\d{0,8}", text):
+        raise argparse.ArgumentTypeError(f"'{text}' is no whole number of at least 1")
+    return int(text)
+
+
+def _minutes(text: str) -> float:
+    try:
+        minutes = float(text)
+    except ValueError:
+        minutes = math.nan
+    if not 0 < minutes < math.inf:
+        raise argparse.ArgumentTypeError(f"'{text}' is no number of minutes above 0")
+    return minutes
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,55 @@
+"""Numbers and tables as Markdown: what cards, README.md and the site's tables are written with."""
+
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+import pandas as pd
+
+
+def number(value: float) -> str:
+    """Return a result as text: whole from 1,000 on, else three decimals; nothing if missing."""
+    if pd.isna(value):
+        return ""
+    if abs(value) >= 1000 or value == 0:
+        return f"{value:,.0f}"
+    return f"{value:.3f}"
+
+
+def cell(value: object) -> str:
+    """Return a fact as text: whole numbers in full, others at four digits, a list by its members.
+
+    Text is returned as it is, but for `|` and line breaks, which would end the cell.
+    """
+    if value is None:
+        return ""
+    if isinstance(value, list | tuple):
+        return ", ".join(map(cell, value)) or "none"
+    if isinstance(value, int | float | np.number) and not isinstance(value, bool):
+        number = float(value)
+        # above 1e15 not every whole number is a float
+        is_whole = number.is_integer() and abs(number) < 1e15
+        return f"{int(number):,}" if is_whole else f"{number:.4g}"
+    return str(value).replace("|", "\\|").replace("\n", " ")
+
+
+def table(columns: Sequence[str], rows: Iterable[Iterable[object]], tight: bool = False) -> str:
+    """Return a Markdown table, without a line break at its end.
+
+    Parameters
+    ----------
+    columns
+        The names in its heading.
+    rows
+        Cells, each written by `cell`.
+    tight
+        Write the heading without spaces where no text stands, as README.md has it.
+    """
+    heading = f"| {' | '.join(columns)} |"
+    rule = "|" + " --- |" * len(columns)
+    if tight:
+        heading = heading.replace("|  |", "| |")
+        rule = rule.replace(" ", "")
+    lines = [heading, rule]
+    for row in rows:
+        lines.append(f"| {' | '.join(map(cell, row))} |")
+    return "\n".join(lines)

@@ -1,0 +1,236 @@
+"""Copy numbers from the committed results into README.md: `python -m tst.study.report.readme`.
+
+It rewrites what stands between `<!-- claims:begin -->` and `<!-- claims:end -->` (the claims, one
+line each) and, where they stand, between the markers `numbers` (how many claims have which
+verdict), `weak` (W1 to W9), `cost` (notebook 12's ratios) and `nightly` (what `make nightly`
+found). With `--check` it only tells whether they still agree. No number is typed by hand.
+"""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from tst.errors import DataError
+from tst.io import files, paths
+from tst.study import claims, weak_points
+from tst.study.report.markdown import number, table
+
+RESULTS = "results/laptop"  # what is committed: a run without data writes elsewhere
+NIGHTLY = "results/nightly"
+COSTS = {
+    "train_speedup": "training the paper's model on GCUT's lengths, useful steps a second, "
+    "over the literal recipe",
+    "matrix_rate_fraction": "FLOP rate of its training steps at window 400, "
+    "over a plain matrix product's (1 is the limit)",
+    "generate_speedup": "generating 64 series of 550 steps, over the literal loop",
+    "generate_over_gpt2": "the same, over a GPT-2 of its depth and width with its own cache "
+    "(transformers)",
+    "memory_ratio_2500": "peak memory of a training step on 2,500 steps, "
+    "as a part of materialised attention's",
+    "builder_speedup": "building GCUT from the raw trace, over a pandas loop",
+    "builder_memory_ratio_10_to_2": "memory of that for 10 parts, over 2 parts",
+}
+
+
+def overall(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return the row "all checks" of each claim and data set of table 13-claims, by claim."""
+    rows = frame[frame["source"] == claims.OVERALL].copy()
+    rows["claim"] = pd.Categorical(rows["claim"], list(claims.CLAIMS))
+    return rows.sort_values(["claim", "dataset"])
+
+
+def ours(row: Any) -> str:
+    """Return our value of a row of table 13-claims, with its interval where there is one."""
+    if pd.isna(row.low):
+        return number(row.ours)
+    return f"{number(row.ours)} [{number(row.low)}, {number(row.high)}]"
+
+
+def claims_table(frame: pd.DataFrame) -> str:
+    """Return the claims as a Markdown table, one line a claim and data set of table 13-claims."""
+    rows = []
+    for row in overall(frame).itertuples():
+        text = claims.CLAIMS[row.claim][0]
+        data = f"{row.dataset}, {row.origin}"
+        seeds = f"{row.n_seeds:g}"
+        rows.append(
+            (row.claim, text, data, number(row.paper), ours(row), seeds, f"*{row.verdict}*")
+        )
+    columns = ["", "claim", "data", "paper", "ours, 95 % interval", "seeds", "verdict"]
+    return table(columns, rows, tight=True)
+
+
+def numbers(frame: pd.DataFrame) -> str:
+    """Return one sentence: how many claims have which verdict, over data sets."""
+    rows = frame[frame["source"] == claims.OVERALL]
+    counts = rows["verdict"].value_counts()
+    parts = [f"{counts[v]} {v}" for v in reversed(claims.VERDICTS) if v in counts]
+    n_claims = rows["claim"].nunique()
+    return f"Of {len(rows)} judgements ({n_claims} claims, by data set): {', '.join(parts)}."
+
+
+def weak_table(frame: pd.DataFrame) -> str:
+    """Return the weak points, table 13-weak-points, as a Markdown table."""
+    rows = []
+    for row in frame.sort_values("point").itertuples():
+        text = weak_points.POINTS["text"][row.point]
+        rows.append((row.point, text, f"*{row.verdict}*: {_without_verdict(row)}"))
+    return table(["", "weak point", "verdict and what was found"], rows, tight=True)
+
+
+def _without_verdict(row: Any) -> str:
+    """Return the sentence of a weak point without its verdict, which the table says before it."""
+    return row.sentence.removesuffix(f": {row.verdict}.").removeprefix("not testable here, ")
+
+
+def cost_table(frame: pd.DataFrame) -> str:
+    """Return notebook 12's ratios as a Markdown table."""
+    values = frame.set_index("metric")["value"]
+    rows = [(f"{values[metric]:.3g}", COSTS[metric]) for metric in COSTS if metric in values.index]
+    return table(["times, or part", "of what"], rows, tight=True)
+
+
+def nightly_list(folder: Path) -> str:
+    """Return what the long tests found as a Markdown list.
+
+    Parameters
+    ----------
+    folder
+        Of the tables fuzz.csv, kills.csv and reruns.csv.
+    """
+    lines = [_fuzz_line(folder), _kills_line(folder)]
+    for row in pd.read_csv(folder / "reruns.csv").itertuples():
+        lines.append(_rerun_line(row))
+    return "\n".join(f"- {line}" for line in lines)
+
+
+def _fuzz_line(folder: Path) -> str:
+    fuzz = pd.read_csv(folder / "fuzz.csv")
+    n_cases = fuzz["cases"].sum()
+    n_accepted = fuzz["accepted"].sum()
+    n_refused = fuzz["refused"].sum()
+    return (
+        f"{n_cases:,} broken or hostile inputs at {len(fuzz)} doors: {n_accepted:,} right answers, "
+        f"{n_refused:,} refusals in one sentence, {n_cases - n_accepted - n_refused:,} of anything "
+        "else."
+    )
+
+
+def _kills_line(folder: Path) -> str:
+    kills = pd.read_csv(folder / "kills.csv")
+    victims = ", ".join(f"{row.victim} {row.kills}" for row in kills.itertuples())
+    return (
+        f"{kills['survived'].sum():.0f} of {kills['kills'].sum()} kills survived ({victims}): "
+        f"killed at random moments and started again, {kills['studies'].iloc[0]} miniature studies "
+        f"ended in the same {kills['files'].iloc[0]} files, byte for byte."
+    )
+
+
+def _rerun_line(row: Any) -> str:
+    """Return how far the files of one run are those of another."""
+    text = (
+        f"{row.run} against {row.against}: {row.identical} of {row.files} files are the same, "
+        "byte for byte"
+    )
+    if row.identical < row.files:
+        text += (
+            f"; of the {row.values:,} values in tables (six digits) "
+            f"{row.same_values / row.values:.1%} are, one in a hundred differs by more than "
+            f"{row.relative_difference_p99:.2g} of itself, the farthest by "
+            f"{row.relative_difference_max:.2g}"
+        )
+    return f"{text}."
+
+
+def markdown_parts(folder: Path, page: str) -> dict[str, str]:
+    """Return {marker: Markdown} of what README.md quotes.
+
+    Parameters
+    ----------
+    folder
+        The repository, which holds `RESULTS` and `NIGHTLY`.
+    page
+        The text of README.md; all markers but `claims` may be absent.
+    """
+    tables = folder / RESULTS / "tables"
+    judged = pd.read_csv(tables / "13-claims.csv")
+    parts = {"claims": claims_table(judged)}
+    if _asks_for("numbers", page):
+        parts["numbers"] = numbers(judged)
+    if _asks_for("weak", page):
+        parts["weak"] = weak_table(pd.read_csv(tables / "13-weak-points.csv"))
+    if _asks_for("cost", page):
+        parts["cost"] = cost_table(pd.read_csv(tables / "12-cost.csv"))
+    if _asks_for("nightly", page):
+        parts["nightly"] = nightly_list(folder / NIGHTLY)
+    return parts
+
+
+def _asks_for(name: str, page: str) -> bool:
+    return f"<!-- {name}:" in page
+
+
+def filled(page: str, parts: dict[str, str]) -> str:
+    """Return the page with each part between its markers.
+
+    Raises
+    ------
+    DataError
+        Where a pair of markers does not stand there once, in order.
+    """
+    for name, content in parts.items():
+        begin = f"<!-- {name}:begin -->"
+        end = f"<!-- {name}:end -->"
+        stands_once = (page.count(begin), page.count(end)) == (1, 1)
+        if not stands_once or page.find(begin) > page.find(end):
+            raise DataError(
+                f"README.md: the markers {begin} and {end} must stand once each, in this order."
+            )
+        before, rest = page.split(begin)
+        after = rest.split(end)[1]
+        page = f"{before}{begin}\n{content}\n{end}{after}"
+    return page
+
+
+def update(folder: Path, check: bool) -> None:
+    """Write README.md of a repository, or only compare it with the results.
+
+    Raises
+    ------
+    DataError
+        Where a marker or a table is missing, or, with `check`, where README.md differs.
+    """
+    page = folder / "README.md"
+    old = page.read_text(encoding="utf-8")
+    try:
+        new = filled(old, markdown_parts(folder, old))
+    except FileNotFoundError as error:
+        name = Path(error.filename).name
+        raise DataError(f"{name} is missing: run make reproduce, then make readme.") from None
+    if new == old:
+        return
+    if check:
+        raise DataError(f"README.md differs from {RESULTS}: run make readme and look.")
+    files.write_text(new, page)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Write README.md, or check it; return 0, or 1 after one sentence on stderr."""
+    parser = argparse.ArgumentParser(description="Copy the results' numbers into README.md.")
+    parser.add_argument(
+        "--check", action="store_true", help="change nothing, exit 1 where README.md differs"
+    )
+    try:
+        update(paths.ROOT, parser.parse_args(arguments).check)
+    except (DataError, files.WriteError) as error:
+        print(error, file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

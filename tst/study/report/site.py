@@ -1,0 +1,286 @@
+"""The study as a static site: `tst report results/laptop` writes results/laptop/site.
+
+Pages: the answers (index), every check (claims), one a notebook, one a card; the tables as CSV and
+Markdown. Plain HTML and one style sheet, no script, nothing loaded from elsewhere. Notebooks are
+rendered by nbconvert with a small template of our own, for its own templates load scripts from a
+server. The folder is built beside its place and renamed.
+"""
+
+import html
+import re
+import shutil
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import nbformat
+import pandas as pd
+from nbconvert import HTMLExporter
+from nbconvert.filters import markdown2html
+from traitlets.config import Config
+
+from tst.errors import DataError
+from tst.io import files
+from tst.study import claims, run_notebook
+from tst.study.report import readme
+from tst.study.report.markdown import number, table
+
+TEMPLATES = Path(__file__).parent / "templates"
+JUDGE = "13-claims"  # notebook and table of the verdicts
+N_ANSWER_LINES = 3  # lines of a notebook's verdict that are repeated at its top
+TIDY_COLUMNS = ("dataset", "origin", "profile", "model", "metric", "seed", "value", "code_version")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Page:
+    """An executed notebook as a page.
+
+    Parameters
+    ----------
+    stem
+        Of its file.
+    number, question
+        What its title says.
+    about
+        Its data set or ablation, "" where it has none.
+    answer
+        The lines of its verdict.
+    body
+        Its cells, HTML.
+    """
+
+    stem: str
+    number: str
+    question: str
+    about: str
+    answer: list[str]
+    body: str
+
+
+def build(folder: Path) -> Path:
+    """Write `folder`/site from the notebooks, tables and cards of a run; return its path.
+
+    Raises
+    ------
+    DataError
+        Where `folder` holds no executed notebook.
+    """
+    site = folder / "site"
+    stems = sorted(p.stem for p in folder.glob("[0-9]*.ipynb") if not p.stem.endswith(".failed"))
+    if not stems:
+        raise DataError(
+            f"no executed notebook in {folder}: run make reproduce PROFILE={folder.name} first."
+        )
+    with files.replacing_folder(site) as part:
+        for name in ("figures", "tables", "cards"):
+            (part / name).mkdir()
+        _fill(folder, part, stems)
+    return site
+
+
+def standalone_page(notebook: Path) -> str:
+    """Return an executed notebook as one HTML file that holds its figures and its style."""
+    page = _page(notebook, [])
+    style = (TEMPLATES / "site.css").read_text(encoding="utf-8")
+    template = _environment().get_template("notebook.html.j2")
+    return template.render(here=page.stem, page=page, style=style)
+
+
+def _fill(folder: Path, site: Path, stems: Sequence[str]) -> None:
+    """Write all files of the site of `folder` into the empty folder `site`."""
+    pages = [_page(folder / f"{stem}.ipynb", stems, site) for stem in stems]
+    frames = {p.stem: pd.read_csv(p) for p in sorted((folder / "tables").glob("*.csv"))}
+    titles = {}
+    card_texts = {}
+    for path in sorted((folder / "cards").glob("*.md")):
+        card_texts[path.stem] = path.read_text(encoding="utf-8")
+        titles[path.stem] = card_texts[path.stem].splitlines()[0].removeprefix("# ")
+    environment = _environment()
+    environment.globals |= {
+        "profile": folder.name,
+        "pages": pages,
+        "judged": frames.get(JUDGE),
+        "cards": titles,
+        "navigation": _navigation(titles),
+    }
+
+    def render(template: str, stem: str, **values: Any) -> None:
+        text = environment.get_template(f"{template}.html.j2").render(here=stem, **values)
+        (site / f"{stem}.html").write_text(text, encoding="utf-8")
+
+    parts = _readme_parts(frames)
+    render("index", "index", picture=_picture(pages), parts=parts, tables=_table_list(frames))
+    render("claims", "claims", weak=parts.get("weak"))
+    for before, page, after in zip([None, *pages], pages, [*pages[1:], None], strict=False):
+        render("notebook", page.stem, page=page, before=before, after=after)
+    for name, text in card_texts.items():
+        shutil.copy(folder / "cards" / f"{name}.md", site / "cards")
+        render("page", f"card-{name}", title=titles[name], body=_prose(text))
+    for name in frames:
+        _write_table(folder / "tables" / f"{name}.csv", site / "tables")
+    shutil.copy(TEMPLATES / "site.css", site)
+
+
+def _environment() -> jinja2.Environment:
+    loader = jinja2.FileSystemLoader(TEMPLATES)
+    environment = jinja2.Environment(
+        loader=loader, autoescape=True, trim_blocks=True, lstrip_blocks=True
+    )
+    environment.filters |= {
+        "number": number,
+        "ours": readme.ours,
+        "overall": readme.overall,
+        "inline": _inline,
+        "reason": _reason,
+    }
+    environment.globals |= {
+        "texts": claims.CLAIMS,
+        "overall_name": claims.OVERALL,
+        "n_answer_lines": N_ANSWER_LINES,
+    }
+    return environment
+
+
+def _navigation(cards: dict[str, str]) -> list[tuple[str, str]]:
+    """Return (address, text) of the links at the top of every page."""
+    links = [
+        ("index.html", "TST, reproduced"),
+        ("claims.html", "Claims"),
+        ("index.html#notebooks", "Notebooks"),
+        ("index.html#tables", "Tables"),
+    ]
+    if cards:
+        links.append(("index.html#cards", "Cards"))
+    return links
+
+
+def _page(path: Path, stems: Sequence[str], site: Path | None = None) -> Page:
+    """Return an executed notebook as a page.
+
+    Parameters
+    ----------
+    path
+        Of the notebook.
+    stems
+        Notebooks that have pages; links to them follow.
+    site
+        Folder whose figures/ its pictures go to; None: they stand in the page itself.
+    """
+    notebook = run_notebook.tidy(nbformat.read(path, 4))
+    for cell in notebook.cells:
+        if cell.cell_type == "markdown":
+            cell.source = _relinked(cell.source, path.parent.name, stems)
+    title, _, rest = notebook.cells[0].source.partition("\n")
+    number_and_question = re.fullmatch(r"# (\d+)\. (.*)", title)
+    if number_and_question is None:
+        raise DataError(f"{path} has no title `# NUMBER. QUESTION` in its first cell: give it one.")
+    notebook.cells[0].source = rest
+    settings = notebook.metadata["papermill"]["parameters"]
+    config = Config({"ExtractOutputPreprocessor": {"enabled": site is not None}})
+    exporter = HTMLExporter(
+        config=config, template_name="notebook", extra_template_basedirs=[str(TEMPLATES)]
+    )
+    resources = {"unique_key": path.stem, "output_files_dir": "figures"}
+    body, exported = exporter.from_notebook_node(notebook, resources)
+    if site is not None:
+        for name, content in exported["outputs"].items():
+            (site / name).write_bytes(content)
+    return Page(
+        stem=path.stem,
+        number=number_and_question[1],
+        question=number_and_question[2],
+        about=settings.get("ablation") or settings.get("dataset", ""),
+        answer=_answer(notebook),
+        body=_scrolling(body),
+    )
+
+
+def _relinked(source: str, folder: str, stems: Sequence[str]) -> str:
+    """Return Markdown whose links to executed copies of a folder lead to their pages.
+
+    Other relative links become their text.
+    """
+
+    def link(match: re.Match) -> str:
+        text, target = match.groups()
+        if re.match(r"https?:|#", target):
+            return match.group()
+        stem = target.rsplit("/", 1)[-1].removesuffix(".ipynb")
+        has_page = f"results/{folder}/" in target and stem in stems
+        return f"[{text}]({stem}.html)" if has_page else text
+
+    return re.sub(r"(?<!!)\[([^]]*)\]\(([^)\s]*)\)", link, source)
+
+
+def _answer(notebook: nbformat.NotebookNode) -> list[str]:
+    """Return the lines that the cells marked for the replay print: the notebook's verdict."""
+    printed = ""
+    for cell in notebook.cells:
+        if cell.source.startswith("# NBVAL_CHECK_OUTPUT"):
+            streams = [o for o in cell.outputs if o.output_type == "stream"]
+            printed += "".join(o.text for o in streams if o.name == "stdout")
+    return [line for line in printed.splitlines() if line.strip()]
+
+
+def _inline(text: str) -> str:
+    """Return one line of text as HTML: escaped, *so* in italics."""
+    return re.sub(r"\*([^*]+)\*", r"<em>\1</em>", html.escape(text))
+
+
+def _reason(row: Any) -> str:
+    """Return why a check of table 13-claims could not be made."""
+    # the table has no column for it: the reason follows the verdict of its sentence
+    return row.sentence.split("*, ", 1)[-1]
+
+
+def _scrolling(body: str) -> str:
+    """Return HTML whose tables scroll in a box of their own, instead of widening the page."""
+    box = '<div class="scroll" role="region" aria-label="table" tabindex="0"><table'
+    return re.sub(r"<table\b", box, body).replace("</table>", "</table></div>")
+
+
+def _prose(markdown: str) -> str:
+    return _scrolling(markdown2html(markdown))
+
+
+def _readme_parts(frames: dict[str, pd.DataFrame]) -> dict[str, str]:
+    """Return what README.md says of verdicts, weak points and costs, as HTML, by marker."""
+    writers: dict[str, tuple[str, Callable[[pd.DataFrame], str]]] = {
+        "numbers": (JUDGE, readme.numbers),
+        "weak": ("13-weak-points", readme.weak_table),
+        "cost": ("12-cost", readme.cost_table),
+    }
+    parts = {}
+    for marker, (name, writer) in writers.items():
+        if name in frames:
+            parts[marker] = _prose(writer(frames[name]))
+    return parts
+
+
+def _picture(pages: Sequence[Page]) -> tuple[str, str] | None:
+    """Return the first figure of the notebook that judges, as (<img>, address); None without."""
+    for page in pages:
+        image = re.search(r'<img [^>]*src="([^"]*)"[^>]*>', page.body)
+        if page.stem == JUDGE and image:
+            return image[0], image[1]
+    return None
+
+
+def _table_list(frames: dict[str, pd.DataFrame]) -> str:
+    """Return the list of tables, with links to their files, as HTML."""
+    rows = []
+    for name, frame in frames.items():
+        own_columns = ", ".join(c for c in frame.columns if c not in TIDY_COLUMNS)
+        links = f"[CSV](tables/{name}.csv) [Markdown](tables/{name}.md)"
+        rows.append((name, len(frame), own_columns, links))
+    return _prose(table(["table", "rows", "columns of its own", "files"], rows))
+
+
+def _write_table(path: Path, folder: Path) -> None:
+    """Copy a table into a folder, and write it there as Markdown, too."""
+    shutil.copy(path, folder)
+    frame = pd.read_csv(path, dtype=str, keep_default_na=False)
+    text = table(list(frame), frame.to_numpy()) + "\n"
+    (folder / f"{path.stem}.md").write_text(text, encoding="utf-8")
