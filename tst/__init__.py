@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from tst.table.table import Table
 
 __all__ = ["DataError", "Roles", "SeriesSet", "Synthesiser", "Table"]
+__version__ = "0.2.0"
 LAZY = {  # public name: where it is defined; loaded when asked for, so that `import tst` stays light
     "DataError": "tst.errors",
     "Roles": "tst.table.roles",

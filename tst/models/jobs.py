@@ -18,7 +18,6 @@ from dataclasses import asdict
 from pathlib import Path
 
 import pandas as pd
-import submitit
 import torch
 from accelerate import PartialState
 
@@ -211,6 +210,8 @@ def train_all(jobs, engine="here", n_processes=1, **resources):
             for command in commands:
                 _checked(command)
         else:
+            import submitit  # of the extra `study`; the tool alone does without
+
             executor = submitit.AutoExecutor(
                 Path(jobs[0]["folder"]).parent / "engine", cluster=engine
             )
