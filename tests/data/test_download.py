@@ -1,7 +1,5 @@
 """Laws of the download and of `python -m tst.data`: what arrives is what was published, or one sentence says why not."""
 
-from helpers import TRACE, needs_originals
-
 import hashlib
 import http.server
 import subprocess
@@ -9,12 +7,13 @@ import sys
 import threading
 
 import pytest
-import reference_trace
+from helpers import TRACE, needs_originals
 
 from tst.data import __main__ as command
 from tst.data import download, gcut
 from tst.io import paths
 from tst.series import DataError
+from tst.study.benchmarks import reference_trace
 
 
 class Server(http.server.SimpleHTTPRequestHandler):

@@ -1,20 +1,18 @@
 """Laws of the GCUT builder: it is the pandas loop, each filter means what it says, no order or interruption changes it."""
 
-from helpers import FOLDERS, TRACE, needs_originals
-
 import gzip
 
 import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
-import reference_trace
-from reference_trace import CASES, FIVE, event, records, write
+from helpers import TRACE, needs_originals
 from scipy.stats import kstest
 
 from tst.data import gcut
-from tst.io import paths
 from tst.series import DataError
+from tst.study.benchmarks import reference_trace
+from tst.study.benchmarks.reference_trace import CASES, FIVE, event, records, write
 
 S = 1_000_000  # microseconds in a second
 EXCERPT = bool(TRACE and list((TRACE / "task_usage").glob("*.excerpt.csv.gz")))

@@ -9,7 +9,6 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
-import reference_trace
 import torch
 import yaml
 from fuzzing import attempt, sign, spoiled, spoiled_tree
@@ -37,6 +36,7 @@ from tst.models.transformer.encoding import SeriesEncoder
 from tst.models.transformer.model import TST
 from tst.series import SeriesSet
 from tst.study import run_notebook
+from tst.study.benchmarks import reference_trace
 from tst.table.table import Table
 
 pytestmark = [pytest.mark.timeout(3600), pytest.mark.filterwarnings("ignore")]

@@ -1,4 +1,4 @@
-"""Laws of the house: import directions, sizes, package lists, the shape of notebooks, no pickle."""
+"""Laws of the house: what imports what, sizes, package lists, the shape of notebooks, no pickle."""
 
 import ast
 import json
@@ -7,12 +7,13 @@ import statistics
 import subprocess
 import sys
 from importlib.metadata import distributions
-from pathlib import Path
 
 import nbformat
 import pytest
+import rooms
 import yaml
-from helpers import run_make
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 from tst.io import closure, paths
 from tst.models.transformer.batches import Options
@@ -23,32 +24,13 @@ from tst.study.report import readme
 MODULES = sorted((paths.ROOT / "tst").rglob("*.py"))
 NOTEBOOKS = sorted((paths.ROOT / "notebooks").glob("*.ipynb"))
 PROFILES = sorted((paths.ROOT / "notebooks" / "profiles").glob("*.yml"))
-ROOMS = [  # imports go down this list only; rooms on one line never import each other
-    {"errors", "vocabulary"},
-    {"io"},
-    {"series"},
-    {"data", "table", "training", "evaluation", "plots"},
-    {"models"},
-    {"synthesiser"},
-    {"study"},
-    {"__main__"},
-]
 
 
-def room(path):
-    """Return the number of the room of a file, and its name."""
-    first = path.relative_to(paths.ROOT / "tst").with_suffix("").parts[0].removesuffix("_checks")
-    return next(i for i, names in enumerate(ROOMS) if first in names), first
-
-
-@pytest.mark.parametrize("path", MODULES, ids=lambda p: p.relative_to(paths.ROOT).as_posix())
-def test_import_directions(path):
-    """A room imports itself and the rooms above it in ROOMS."""
-    if path.parent != paths.ROOT / "tst" or path.stem != "__init__":
-        mine = room(path)
-        for found in closure.imported(path.read_text()):
-            theirs = room(found)
-            assert theirs == mine or theirs[0] < mine[0], found
+@pytest.mark.parametrize("name", rooms.ENFORCED)
+def test_figures_of_the_house(name):
+    """The figures of rooms.py that are held to their limits."""
+    value = rooms.figures(paths.ROOT)[name]
+    assert rooms.AT_LEAST.get(name, value) <= value <= rooms.AT_MOST.get(name, value)
 
 
 def test_imports_for_type_hints_do_not_count():
@@ -96,39 +78,37 @@ def test_sizes(path):
     assert all(ast.get_docstring(n) for n in functions if not n.name.startswith("_")), path
 
 
-def test_functions_are_short():
-    """The median function has at most 12 lines of code, docstring aside."""
-    sizes = []
-    for path in MODULES:
-        for node in ast.walk(ast.parse(path.read_text())):
-            if isinstance(node, ast.FunctionDef):
-                first = (
-                    node.body[1] if ast.get_docstring(node) and len(node.body) > 1 else node.body[0]
-                )
-                sizes.append(node.end_lineno - first.lineno + 2)
-    assert statistics.median(sizes) <= 12
-
-
-def pins(text):
-    """Return {name: version} of the name==version lines of a text."""
-    found = re.findall(r"^\s*(?:- )?([A-Za-z0-9_.-]+)==([^\s#]+)\s*$", text, re.M)
-    return {re.sub(r"[-_.]+", "-", name).lower(): version for name, version in found}
+def pins(path):
+    """Return {name: version} of the lines name==version of a file that hold on this machine."""
+    requirements = re.findall(r"^ *(?:- )?([A-Za-z0-9_.-]+==[^#\\\n]+)", path.read_text(), re.M)
+    versions = {}
+    for requirement in map(Requirement, requirements):
+        if requirement.marker is None or requirement.marker.evaluate():
+            versions[canonicalize_name(requirement.name)] = str(requirement.specifier)[2:]
+    return versions
 
 
 def test_the_two_package_lists_agree():
-    """Every pin of environment.yml stands in the lock with the same version."""
-    listed = pins((paths.ROOT / "environment.yml").read_text())
-    locked = pins((paths.ROOT / "requirements.lock.txt").read_text())
-    assert len(listed) >= 25 and listed.items() <= locked.items()
+    """Every pin of environment.yml but torch's, which is no part of it, stands in the lock with the same version."""
+    listed = pins(paths.ROOT / "environment.yml")
+    locked = pins(paths.ROOT / "requirements.lock.txt")
+    assert len(listed) >= 25
+    assert listed.items() - locked.items() == {("torch", listed["torch"])}
+
+
+def test_the_lock_has_hashes():
+    """Every package of the lock names the SHA-256 of its files."""
+    text = (paths.ROOT / "requirements.lock.txt").read_text()
+    packages = re.split(r"^(?=[a-z])", text, flags=re.M)[1:]
+    assert len(packages) > 100
+    assert all(re.search(r"--hash=sha256:[0-9a-f]{64}", package) for package in packages)
 
 
 def test_what_is_installed_is_the_lock():
-    """The environment that runs the tests holds the locked versions."""
-    locked = pins((paths.ROOT / "requirements.lock.txt").read_text())
-    installed = {
-        re.sub(r"[-_.]+", "-", d.name).lower(): d.version.split("+")[0] for d in distributions()
-    }
-    assert {k: installed.get(k) for k in locked} == locked
+    """The environment that runs the tests holds the locked versions, and torch as environment.yml says."""
+    locked = pins(paths.ROOT / "requirements.lock.txt") | pins(paths.ROOT / "environment.yml")
+    installed = {canonicalize_name(d.name): d.version.split("+")[0] for d in distributions()}
+    assert {name: installed.get(name) for name in locked} == locked
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: p.stem)
@@ -222,31 +202,3 @@ def test_committed_tables_do_not_mix_origins():
 def test_readme_quotes_the_committed_results():
     """No number in README.md differs from results/laptop."""
     assert readme.main(["--check"]) == 0
-
-
-def test_the_data_folder_may_be_a_variable_of_make(tmp_path):
-    """Given to make it decides the results folder as it does in the environment; a folder without real data is simulated."""
-    (tmp_path / "borg2019_usage.parquet").touch()
-    for folder, results in (
-        (tmp_path, "results/laptop"),
-        (tmp_path / "none", "results/laptop-simulated"),
-    ):
-        told = run_make("-p", "PROFILE=laptop", f"TST_DATA={folder}", "help")
-        assert f"RESULTS := {results}\n" in told and f"RAW := {folder}\n" in told
-
-
-@pytest.mark.skipif(
-    not Path(paths.ROOT / "results/smoke/artifacts/done/13-claims").exists(),
-    reason="run `make smoke` first",
-)
-def test_make_knows_what_is_done():
-    """After a run nothing is to do; a changed plot trains and generates nothing; a changed model trains."""
-    assert "tst.study.run_notebook" not in run_make("reproduce")
-    touched = run_make("-W", "tst/plots/base.py", "reproduce")
-    assert "tst.study.run_notebook 13-claims" in touched and not re.search(
-        r"tst\.run 0[1234]-", touched
-    )
-    assert "tst.study.run_notebook 02-train-tst" in run_make(
-        "-W", "tst/models/transformer/model.py", "reproduce"
-    )
-    assert "tst.study.run_notebook" not in run_make("-W", "README.md", "reproduce")

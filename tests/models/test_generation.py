@@ -5,7 +5,6 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
-import reference
 import torch
 from helpers import series_of
 
@@ -15,6 +14,7 @@ from tst.models.transformer import generation
 from tst.models.transformer.config import TSTConfig
 from tst.models.transformer.model import TST
 from tst.series import DataError
+from tst.study.benchmarks import reference
 
 
 def model(n_features=5, seed=3, context_length=23):

@@ -1,7 +1,6 @@
 """Laws of TST: the paper's size, causality, no influence of neighbours or padding, cache = no cache, reference = ours."""
 
 import pytest
-import reference
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
@@ -9,6 +8,7 @@ from tst.models.transformer.backbone import KVCache
 from tst.models.transformer.config import AUTHOR_WWT, PAPER, TSTConfig, training_flops
 from tst.models.transformer.model import TST
 from tst.models.transformer.packing import Packing
+from tst.study.benchmarks import reference
 from tst.training.objectives import masked_mse
 
 TINY = TSTConfig(n_features=5, d_model=14, n_head=2, n_layer=3, d_ff=11, context_length=17)

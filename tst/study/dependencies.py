@@ -1,21 +1,188 @@
-"""What a notebook depends on: `python -m tst.study.dependencies` prints, for make, a line a notebook.
+"""Make's rules of the study: `python -m tst.study.dependencies` prints them, from notebooks/pipeline.yml.
 
-`plots` is left out for 01 to 04, which others read: a changed plot splits, trains and generates nothing.
+A notebook depends on itself, on the modules that it and its programs import (tst.io.closure), on
+the small data files beside them, on the profile, on raw data, and on the notebooks that it reads.
+Only the standard library is used, so that any python3 can write the rules before the environment
+exists; hence the reader of a small part of YAML.
 """
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any, Literal
 
 from tst.io.closure import ROOT, closure, data_files, notebook_source
 
-WITHOUT_PLOTS = ("01", "02", "03", "04")
+NOTEBOOKS = ROOT / "notebooks"
 
 
-def main():
-    """Print one line a notebook."""
-    for path in sorted((ROOT / "notebooks").glob("*.ipynb")):
-        needed = closure(notebook_source(path))
-        if path.name.startswith(WITHOUT_PLOTS):
-            needed = {p for p in needed if ROOT / "tst/plots" not in p.parents}
-        needed |= data_files([path, *needed])
-        print(f"deps_{path.stem} :=", *(p.relative_to(ROOT) for p in [path, *sorted(needed)]))
+@dataclass(frozen=True, kw_only=True)
+class Notebook:
+    """What pipeline.yml says of a notebook; its comments say what each key means."""
+
+    name: str
+    datasets: list[str] | Literal["all"] = field(default_factory=list)
+    ablations: bool = False
+    reads: list[str] = field(default_factory=list)
+    after: list[str] = field(default_factory=list)
+    raw: bool = False
+    programs: list[str] = field(default_factory=list)
+    plots: bool = True
+    cores: Literal["one", "all"] = "one"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """One execution of a notebook: a target of make."""
+
+    notebook: Notebook
+    options: str = ""  # of tst.study.run_notebook
+    variant: str = ""  # data set or ablation
+    dataset: str = ""  # that it reads; empty where it reads all
+
+    @property
+    def name(self) -> str:
+        """Name of the target, and of the executed copy."""
+        return "-".join(filter(None, (self.notebook.name, self.variant)))
+
+
+def read_pipeline(text: str) -> dict[str, dict[str, Any]]:
+    """Return {section: {key: value}} of YAML that has nothing but nested keys, words and lists.
+
+    Lists stand in brackets; yes and no are truth values; # begins a comment.
+    """
+    text = re.sub(r"\[[^\]]*\]", lambda match: " ".join(match.group().split()), text)
+    root: dict[str, Any] = {}
+    open_levels: list[tuple[int, dict[str, Any]]] = [(-1, root)]  # indentation, mapping
+    for line in text.splitlines():
+        content = line.partition("#")[0].rstrip()
+        if not content:
+            continue
+        key, _, value = content.strip().partition(":")
+        indentation = len(content) - len(content.lstrip())
+        while open_levels[-1][0] >= indentation:
+            open_levels.pop()
+        mapping = open_levels[-1][1]
+        if value.strip():
+            mapping[key] = _value(value.strip())
+        else:
+            mapping[key] = {}
+            open_levels.append((indentation, mapping[key]))
+    return root
+
+
+def _value(text: str) -> str | bool | list[str]:
+    """Return a list in brackets, a truth value, or a word."""
+    if text.startswith("["):
+        return [item.strip() for item in text.strip("[]").split(",")]
+    return {"yes": True, "no": False}.get(text, text)
+
+
+def notebooks_of(pipeline: dict[str, dict[str, Any]]) -> list[Notebook]:
+    """Return the notebooks of pipeline.yml, in its order."""
+    known = {f.name for f in fields(Notebook)} - {"name"}
+    for name, settings in pipeline["notebooks"].items():
+        unknown = sorted(settings.keys() - known)
+        if unknown:
+            raise ValueError(f"pipeline.yml gives {name} the keys {unknown}; use {sorted(known)}.")
+    return [Notebook(name=name, **settings) for name, settings in pipeline["notebooks"].items()]
+
+
+def runs_of(notebook: Notebook, datasets: list[str]) -> list[Run]:
+    """Return the runs of a notebook: one a data set, one an ablation, or one."""
+    if notebook.ablations:
+        paths = sorted((NOTEBOOKS / "ablations").glob("*.yml"))
+        return [_ablation_run(notebook, path) for path in paths]
+    chosen = datasets if notebook.datasets == "all" else notebook.datasets
+    if not chosen:
+        return [Run(notebook=notebook)]
+    return [
+        Run(notebook=notebook, options=f"--dataset {name}", variant=name, dataset=name)
+        for name in chosen
+    ]
+
+
+def _ablation_run(notebook: Notebook, path: Path) -> Run:
+    """Return the run of a file of notebooks/ablations, on the data set that it names."""
+    match = re.search(r"^dataset: *(\w+)", path.read_text(), re.M)
+    if match is None:
+        raise ValueError(f"{path} names no data set: add a line `dataset: NAME`.")
+    option = f"--ablation {path.stem}"
+    return Run(notebook=notebook, options=option, variant=path.stem, dataset=match.group(1))
+
+
+def upstream(run: Run, names: list[str], runs: list[Run]) -> list[str]:
+    """Return the targets that names stand for: a run, or a notebook's on the same data set."""
+    targets: list[str] = []
+    for name in names:
+        exact = [other.name for other in runs if other.name == name]
+        family = [other for other in runs if other.notebook.name == name]
+        same = [other.name for other in family if run.dataset in ("", other.dataset)]
+        if not exact and not same:
+            raise ValueError(f"pipeline.yml: {run.name} waits for {name}, which does not run.")
+        targets += exact or same
+    return targets
+
+
+def code_files(notebook: Notebook) -> list[str]:
+    """Return the notebook and all files that decide what it gives, from the root."""
+    path = NOTEBOOKS / f"{notebook.name}.ipynb"
+    files = closure(notebook_source(path))
+    for package in notebook.programs:
+        for module in sorted(ROOT.joinpath(*package.split(".")).glob("*.py")):
+            files |= {module} | closure(module.read_text())
+    if not notebook.plots:
+        files = {file for file in files if ROOT / "tst/plots" not in file.parents}
+    files |= data_files([path, *files])
+    return [file.relative_to(ROOT).as_posix() for file in [path, *sorted(files)]]
+
+
+def rules(pipeline: dict[str, dict[str, Any]]) -> Iterator[str]:
+    """Yield the lines of the rules.
+
+    RAW, PRESENT, DONE, ENV, PROFILE, CORES, BENCH and RUN are variables of the Makefile.
+    """
+    notebooks = notebooks_of(pipeline)
+    runs: list[Run] = []
+    for dataset, files in pipeline["raw"].items():
+        present = f"$(filter {' '.join(files)},$(PRESENT))"
+        yield f"RAW_{dataset} := $(addprefix $(RAW)/,{present})"
+    for notebook in notebooks:
+        runs += runs_of(notebook, list(pipeline["raw"]))
+        yield f"CODE_{notebook.name} := {' '.join(code_files(notebook))}"
+    for run in runs:
+        yield from _rule(run, runs)
+
+
+def _rule(run: Run, runs: list[Run]) -> Iterator[str]:
+    """Yield the lines of one run: target, what it depends on, what comes first, its recipe."""
+    notebook = run.notebook
+    target = f"$(DONE)/{run.name}"
+    needed = [f"$(CODE_{notebook.name})", "notebooks/profiles/$(PROFILE).yml"]
+    needed += [f"$(DONE)/{name}" for name in upstream(run, notebook.reads, runs)]
+    before = ["$(ENV)"] + [f"$(DONE)/{name}" for name in upstream(run, notebook.after, runs)]
+    short_names = [run.name]
+    if notebook.raw:
+        needed.append(f"$(RAW_{run.dataset})")
+    if notebook.ablations:
+        needed.append(f"notebooks/ablations/{run.variant}.yml")
+        short_names.append(f"ablation-{run.variant}")
+        yield f"ABLATIONS += ablation-{run.variant}"
+    if notebook.cores == "all":
+        before.append("$(BENCH)")
+        yield f"{target}: private THREADS = $(CORES)"
+    yield f"NAMES += {run.name}"
+    yield f".PHONY: {' '.join(short_names)}"
+    yield f"{' '.join(short_names)}: {target}"
+    yield f"{target}: {' '.join(needed)} | {' '.join(before)}"
+    yield f"\t$(call RUN,{notebook.name},{run.options})"
+
+
+def main() -> None:
+    """Print the rules."""
+    for line in rules(read_pipeline((NOTEBOOKS / "pipeline.yml").read_text())):
+        print(line)
 
 
 if __name__ == "__main__":

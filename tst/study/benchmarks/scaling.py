@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import torch
-from common import CONFIG, emit, full, seconds
 
 from tst.data import simulated
 from tst.models import jobs as launch
@@ -20,6 +19,7 @@ from tst.models.transformer.config import TSTConfig
 from tst.models.transformer.generation import from_donors, generate
 from tst.models.transformer.model import TST
 from tst.series import Feature, from_list
+from tst.study.benchmarks.common import CONFIG, emit, full, seconds
 from tst.training.loop import TrainConfig
 
 

@@ -7,7 +7,8 @@ import tempfile
 import zlib
 from pathlib import Path
 
-from common import SIZE, emit, full, peak_mb, reference_trace, seconds
+from tst.study.benchmarks import reference_trace
+from tst.study.benchmarks.common import SIZE, emit, full, peak_mb, seconds
 
 N_TASKS, MEMORY_TASKS, MAX_TASKS = full(
     (15_000, 60_000, 20_000), (400, 400, 200)
@@ -70,7 +71,7 @@ def memory(folder):
     parts(folder, MEMORY_TASKS * 10, 10)
     peaks = {}
     for n in (2, 10):
-        command = [sys.executable, __file__, SIZE, str(folder), str(n)]
+        command = [sys.executable, "-m", "tst.study.benchmarks.trace", SIZE, str(folder), str(n)]
         done = subprocess.run(command, capture_output=True, text=True, check=True)
         peaks[n] = json.loads(done.stdout.splitlines()[-1])
     emit(

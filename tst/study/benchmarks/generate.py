@@ -1,9 +1,10 @@
 """Generation: a batch of 64 series through the cache against one series at a time with everything recomputed."""
 
 import torch
-from common import emit, full, model_for, reference, seconds
 
 from tst.models.transformer.generation import generate
+from tst.study.benchmarks import reference
+from tst.study.benchmarks.common import emit, full, model_for, seconds
 from tst.training.precision import fastest
 
 N_SERIES, N_STEPS = 64, full(550, 60)  # steps: the length of WWT

@@ -1,16 +1,12 @@
 """Generation against a GPT-2 of the same depth and width with its own cache (transformers, for this benchmark only)."""
 
 import sys
-from pathlib import Path
 
 import torch
-from common import CONFIG, emit, full, model_for, seconds
 
-sys.path.append(
-    str(Path(__file__).resolve().parents[2] / ".bench")
-)  # where `make bench` puts transformers
-
+from tst.io.paths import ROOT
 from tst.models.transformer.generation import generate
+from tst.study.benchmarks.common import CONFIG, emit, full, model_for, seconds
 from tst.training.precision import cast
 
 N_SERIES, N_STEPS = 64, full(550, 40)
@@ -44,6 +40,7 @@ def run(model, head, tail, seeds, precision, n_steps):
 
 def main():
     """Measure both in the same precision, one after the other; bfloat16, slow in their attention, over fewer steps."""
+    sys.path.append(str(ROOT / ".bench"))  # where `make bench` puts transformers
     try:
         import transformers
     except ImportError:

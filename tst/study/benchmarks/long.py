@@ -2,7 +2,7 @@
 
 Each point is measured in a process of its own: the rise of the resident size above model, gradients and optimiser, then
 the least wall time of a few more steps. All have the paper's dropout, on attention weights too. `materialised` is the
-literal recipe of tests/reference.py, which keeps T x T matrices; `patch:S` is full attention over tokens of S steps. The
+literal recipe of tst.study.benchmarks.reference, which keeps T x T matrices; `patch:S` is full attention over tokens of S steps. The
 points of a kind go from short to long; those that would exceed MAX_MB or MAX_SECONDS, if memory and time grew with the
 square of the length from the point before, are left out and said.
 
@@ -18,10 +18,11 @@ from pathlib import Path
 
 import torch
 import torch._dynamo  # noqa: F401  (else every process loads it with its optimiser)
-from common import CONFIG, _timed, emit, full, peak_mb, reference
 
 from tst.models.transformer.model import TST
 from tst.models.transformer.packing import Packing
+from tst.study.benchmarks import reference
+from tst.study.benchmarks.common import CONFIG, _timed, emit, full, peak_mb
 
 MODEL = replace(
     CONFIG, n_features=9, **full({"d_model": 256, "n_head": 8, "n_layer": 4, "d_ff": 256}, {})

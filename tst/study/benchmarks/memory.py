@@ -10,9 +10,10 @@ import subprocess
 import sys
 
 import torch
-from common import SIZE, emit, full, model_for, peak_mb, reference
 
 from tst.models.transformer.packing import Packing
+from tst.study.benchmarks import reference
+from tst.study.benchmarks.common import SIZE, emit, full, model_for, peak_mb
 
 N_STEPS = full(2500, 400)
 
@@ -44,7 +45,7 @@ def one(kind, n_steps):
 def measured(kind, n_steps):
     """Return the rise in a fresh process, MB."""
     environment = os.environ | {"MALLOC_MMAP_THRESHOLD_": "1000000"}
-    command = [sys.executable, __file__, SIZE, kind, str(n_steps)]
+    command = [sys.executable, "-m", "tst.study.benchmarks.memory", SIZE, kind, str(n_steps)]
     done = subprocess.run(command, capture_output=True, text=True, env=environment, check=True)
     return json.loads(done.stdout.splitlines()[-1])
 

@@ -9,13 +9,6 @@ from pathlib import Path
 
 import torch
 
-sys.path.insert(
-    0, str(Path(__file__).resolve().parents[1])
-)  # tests/, where the literal recipes stand
-
-import reference  # noqa: F401
-import reference_trace  # noqa: F401
-
 from tst.models.transformer.config import PAPER, TSTConfig
 from tst.models.transformer.model import TST
 

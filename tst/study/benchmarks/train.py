@@ -4,7 +4,6 @@ import shutil
 
 import numpy as np
 import torch
-from common import CONFIG, emit, full, matrix_rate, model_for, reference, seconds
 
 from tst.data import simulated
 from tst.models import batches as packed_batches
@@ -13,6 +12,8 @@ from tst.models.batches import PackedBatches
 from tst.models.jobs import packed_mse
 from tst.models.transformer.config import training_flops
 from tst.models.transformer.packing import Packing
+from tst.study.benchmarks import reference
+from tst.study.benchmarks.common import CONFIG, emit, full, matrix_rate, model_for, seconds
 from tst.training.precision import cast, fastest
 
 BATCH_SIZE = 64  # the paper's
