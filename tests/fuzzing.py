@@ -66,7 +66,9 @@ def sign(folder):
         facts = json.loads((folder / "model.json").read_text())
         facts.pop("sum", None)
         data = (folder / "model.safetensors").read_bytes()
-        (folder / "model.json").write_text(json.dumps(facts | {"sum": weights.checksum(facts, data)}))
+        (folder / "model.json").write_text(
+            json.dumps(facts | {"sum": weights.checksum(facts, data)})
+        )
     return folder
 
 

@@ -312,3 +312,11 @@ def train_tiny(folder, max_steps=12, stop_at=None, fingerprint="a", seed=0, **se
     )
     facts = {"id": fingerprint, "model": asdict(TINY_LOOP)}
     return loop.optimise(TST(TINY_LOOP), tiny_loss, source, config, folder, facts)
+
+
+def flag_lengths(flags, lengths):
+    """Return the length that the flags (n, 2) of each series tell: its first step with flag2 >= flag1, or all its rows."""
+    lengths = np.asarray(lengths)
+    step = np.arange(len(flags)) - np.repeat(np.cumsum(lengths) - lengths, lengths)
+    ends = np.where(flags[:, 1] >= flags[:, 0], step + 1, np.repeat(lengths, lengths))
+    return np.minimum.reduceat(ends, np.cumsum(lengths) - lengths)

@@ -18,13 +18,13 @@ from tst import plots
 from tst.data import simulated
 from tst.evaluation import fidelity
 from tst.io import paths
-from tst.models import jobs as launch
+from tst.models import jobs
+from tst.models.attributes import attribute_sizes
 from tst.models.doppelganger import model as dg
-from tst.models.scaling import Normaliser
-from tst.models.transformer import generation, sampling
-from tst.models.transformer.config import TSTConfig
-from tst.models.transformer.encoding import SeriesEncoder
-from tst.models.transformer.model import TST
+from tst.models.jobs import Job
+from tst.models.transformer import generative
+from tst.models.transformer.config import GenerativeConfig, TSTConfig
+from tst.models.transformer.model import SPEC as TST_SPEC
 from tst.plots import series as series_plots
 from tst.series import SeriesSet
 from tst.study import tables
@@ -40,12 +40,12 @@ MODULES = [
     "torch._dynamo",
     "tst.models.doppelganger.model",
     "tst.evaluation.fidelity",
-    "tst.models.transformer.generation",
+    "tst.models.transformer.model",
 ]
 MODULES += [
     "tst.models.jobs",
     "tst.plots.base",
-    "tst.models.transformer.sampling",
+    "tst.models.transformer.generative",
     "tst.study.tables",
     "tst.data.simulated.clusters",
 ]
@@ -61,29 +61,21 @@ def study(folder):
     ):
         part.save(data / name)
     train, test = SeriesSet.load(data / "train"), SeriesSet.load(data / "test")
-    scaling, settings = Normaliser.fit(train), TrainConfig(**SETTINGS)
-    configs = {
-        "tst": TSTConfig(train.n_features + 2, **SIZES),
-        "seedless": TSTConfig(train.n_features, **SIZES, dropout=0.1, head="mixture"),
-        "doppelganger": dg.DGConfig(
-            train.n_features,
-            dg.attribute_sizes(train),
-            20,
-            4,
-            n_units=8,
-            mlp_width=8,
-            critic_width=8,
-        ),
-    }
-    for kind, config in configs.items():
-        scaled = None if kind == "seedless" else scaling
-        launch.train(launch.job(data / "train", data / kind, config, settings, scaled, kind))
-    donors = train.take((train.lengths >= 2).nonzero()[0])
-    made = {"tst": generation.from_donors(TST.load(data / "tst"), donors, scaling, 20, "tst")}
-    made["seedless"] = sampling.sample(
-        TST.load(data / "seedless"), SeriesEncoder.load(data / "seedless"), 8, 0
+    settings = TrainConfig(**SETTINGS)
+    own = GenerativeConfig(n_features=train.n_features, **SIZES, dropout=0.1)
+    gan = dg.DGConfig(
+        train.n_features, attribute_sizes(train), 20, 4, n_units=8, mlp_width=8, critic_width=8
     )
-    made["doppelganger"] = dg.sample(dg.DoppelGANger.load(data / "doppelganger"), 8, 0)
+    configs = {
+        TST_SPEC: TSTConfig(n_features=train.n_features + 2, **SIZES),
+        generative.SPEC: own,
+        dg.SPEC: gan,
+    }
+    donors = train.take((train.lengths >= 2).nonzero()[0])
+    made = {}
+    for spec, config in configs.items():
+        jobs.train(Job.of(spec, data / "train", data / spec.key, config, settings))
+        made[spec.key] = spec.load(data / spec.key).sample(8, 0, real=donors)
     rows = []
     for model, series in made.items():
         series.save(data / "synthetic" / model)

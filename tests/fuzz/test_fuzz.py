@@ -32,7 +32,7 @@ from tst.models.doppelganger.model import DoppelGANger
 from tst.models.hmm import HMM
 from tst.models.scaling import Normaliser
 from tst.models.transformer.config import TSTConfig
-from tst.models.transformer.encoding import SeriesEncoder
+from tst.models.transformer.generative import GenerativeTST
 from tst.models.transformer.model import TST
 from tst.series import SeriesSet
 from tst.study import run_notebook
@@ -377,12 +377,11 @@ def models(tmp_path_factory):
     model, batches = build_gan(two_classes(), n_units=5, mlp_width=5, critic_width=6)
     model.save(folder / "dg")
     sizes = naive_gan.configure(1, (2, 3), 8, critic_width=6)
-    naive_gan.NaiveGAN(sizes, batches.schema).save(folder / "naive")
-    HMM(*(np.full(s, 0.5) for s in ((2,), (2, 2), (2, 5), (2, 5)))).save(folder / "hmm")
+    naive_gan.NaiveGAN(sizes, batches.encoder).save(folder / "naive")
+    HMM(2, 5, normaliser).save(folder / "hmm")
     own = Synthesiser(max_steps=2, d_model=8, n_layer=1).fit(user_table(12))
     own.save(folder / "own")
-    (folder / "schema").mkdir()
-    own.schema.save(folder / "schema")
+    own.model.save(folder / "generative")
     loads = {
         "tst": TST.load,
         "ar": AR.load,
@@ -390,11 +389,11 @@ def models(tmp_path_factory):
         "dg": DoppelGANger.load,
         "naive": naive_gan.NaiveGAN.load,
     }
-    loads |= {"hmm": HMM.load, "own": Synthesiser.load, "schema": SeriesEncoder.load}
+    loads |= {"hmm": HMM.load, "own": Synthesiser.load, "generative": GenerativeTST.load}
     return {kind: (load, written(folder / kind)) for kind, load in loads.items()}
 
 
-KINDS = ["tst", "ar", "rnn", "dg", "naive", "hmm", "own", "schema"]
+KINDS = ["tst", "ar", "rnn", "dg", "naive", "hmm", "own", "generative"]
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -7,9 +7,11 @@ import pytest
 
 from tst.data import simulated
 from tst.io import paths
-from tst.models import jobs as launch
+from tst.models import jobs
+from tst.models.attributes import attribute_sizes
 from tst.models.doppelganger import model as doppelganger
-from tst.models.scaling import Normaliser
+from tst.models.jobs import Job
+from tst.models.transformer import model
 from tst.models.transformer.config import TSTConfig
 from tst.series import SeriesSet
 from tst.study import run_notebook
@@ -63,13 +65,13 @@ def test_notebook_3_goes_on_where_every_seed_of_the_gans_diverges(artifacts):
 def test_notebook_14_gives_both_models_the_same_trials(artifacts):
     """Three rates each, the same share of the steps, all of them scored; the models of notebooks 2 and 3 stay as they are."""
     real = SeriesSet.load(artifacts / "train")
-    sizes = TSTConfig(real.n_features + 2, 8, 2, 1, 8, 0.0, 0.0, 12)
-    gan = doppelganger.DGConfig(real.n_features, doppelganger.attribute_sizes(real), 12, 3)
-    for kind, model, config in (("tst", "tst_paper", sizes), ("doppelganger", "doppelganger", gan)):
-        settings, folder = TrainConfig(max_steps=6, batch_size=8, learning_rate=1e-3), artifacts / f"{model}-seed0"
-        launch.train(
-            launch.job(artifacts / "train", folder, config, settings, Normaliser.fit(real), kind)
-        )
+    sizes = {"d_model": 8, "n_head": 2, "n_layer": 1, "d_ff": 8, "context_length": 12}
+    tst = TSTConfig(n_features=real.n_features + 2, dropout=0.0, attention_dropout=0.0, **sizes)
+    gan = doppelganger.DGConfig(real.n_features, attribute_sizes(real), 12, 3)
+    settings = TrainConfig(max_steps=6, batch_size=8, learning_rate=1e-3)
+    for spec, config in ((model.SPEC, tst), (doppelganger.SPEC, gan)):
+        folder = artifacts / f"{spec.key}-seed0"
+        jobs.train(Job.of(spec, artifacts / "train", folder, config, settings))
     before = {p: p.read_bytes() for p in artifacts.glob("*-seed0/*") if p.is_file()}
     run_notebook.run_named(
         "14-tuning", BASE["profile"], "gcut", artifacts.parent.parent / "14-tuning-gcut.ipynb"

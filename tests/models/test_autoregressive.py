@@ -6,11 +6,10 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from helpers import attributed_series, ragged_series, tiny_recurrent
+from helpers import attributed_series, flag_lengths, ragged_series, tiny_recurrent
 
 from tst.models import autoregressive
 from tst.models.autoregressive import AR, RNN, ARConfig, RNNConfig
-from tst.models.batches import flag_lengths
 from tst.models.scaling import Normaliser
 from tst.series import DataError
 from tst.training import loop
@@ -72,7 +71,7 @@ def test_ar_learns_a_linear_recursion(tmp_path):
     made = continuation(model, real, normaliser, 8)[..., 0]
     np.testing.assert_allclose(made, np.stack([x[1:9] for x in arrays]), atol=0.1)
     assert np.abs(made - np.stack([x[1:9] for x in arrays])).mean() < 0.02
-    sampled = autoregressive.sample(model, real, normaliser, 503, 29, 0)
+    sampled = model.sample(503, 0, real=real, max_steps=29)
     assert abs(sampled.lengths.mean() - real.lengths.mean()) < 1 and sampled.lengths.std() > 1
 
 
@@ -87,7 +86,7 @@ def test_rnn_learns_a_period(tmp_path):
     model = fitted(RNN, real, normaliser, tmp_path / "rnn", 800, 1e-2)
     made = continuation(model, real, normaliser, 8)[..., 0]
     np.testing.assert_allclose(made, np.stack(arrays)[:, 1:, 0], atol=0.12)
-    sampled = autoregressive.sample(model, real, normaliser, 53, 29, 0)
+    sampled = model.sample(53, 0, real=real, max_steps=29)
     assert abs(np.median(sampled.lengths) - 9) <= 1
     pairs = [(sampled[i][:, 0], phase[d]) for i, d in enumerate(sampled.attributes["domain"])]
     fits = [
@@ -136,7 +135,7 @@ def test_flags_and_cap_rule_the_length(kind, per_series):
     normaliser = Normaliser.fit(real, "sigmoid", per_series=per_series)
     model = untrained(kind, real, normaliser)
     for cap in (1, 7, 19):
-        made = autoregressive.sample(model, real, normaliser, 101, cap, 0)
+        made = model.sample(101, 0, real=real, max_steps=cap)
         assert len(made) == 101 and made.lengths.min() >= 1 and made.lengths.max() <= cap
         assert (
             made.values.min() >= real.values.min() - 1e-4
@@ -153,9 +152,9 @@ def test_batched_generation_equals_one_by_one(kind, monkeypatch):
     real = ragged_series()
     normaliser = Normaliser.fit(real)
     model = untrained(kind, real, normaliser)
-    whole = autoregressive.sample(model, real, normaliser, 41, 19, 3)
+    whole = model.sample(41, 3, real=real, max_steps=19)
     monkeypatch.setattr(autoregressive, "BATCH_SIZE", 1)
-    single = autoregressive.sample(model, real, normaliser, 41, 19, 3)
+    single = model.sample(41, 3, real=real, max_steps=19)
     assert len(set(whole.lengths)) > 2 and (whole.lengths == single.lengths).all()
     np.testing.assert_allclose(whole.values, single.values, atol=1e-4)
 
@@ -193,7 +192,7 @@ def test_attributes_keep_their_joint_shares(kind):
     """Rows of categorical attributes are drawn together: no unseen pair, shares within 5 standard errors."""
     real = ragged_series(n_series=90)
     normaliser = Normaliser.fit(real)
-    made = autoregressive.sample(untrained(kind, real, normaliser), real, normaliser, 5003, 2, 1)
+    made = untrained(kind, real, normaliser).sample(5003, 1, real=real, max_steps=2)
     assert list(made.attributes) == ["domain", "agent"]
     wanted = real.attributes[["domain", "agent"]].value_counts(normalize=True)
     found = made.attributes.value_counts(normalize=True)
@@ -208,14 +207,14 @@ def test_seeds_and_files(kind, tmp_path):
     real = ragged_series()
     normaliser = Normaliser.fit(real)
     model = untrained(kind, real, normaliser)
-    one = autoregressive.sample(model, real, normaliser, 13, 7, 2).sha256()
+    one = model.sample(13, 2, real=real, max_steps=7).sha256()
     torch.manual_seed(99)
-    assert autoregressive.sample(model, real, normaliser, 13, 7, 2).sha256() == one
-    assert autoregressive.sample(model, real, normaliser, 13, 7, 3).sha256() != one
+    assert model.sample(13, 2, real=real, max_steps=7).sha256() == one
+    assert model.sample(13, 3, real=real, max_steps=7).sha256() != one
     model.save(tmp_path / "model")
     loaded = kind.load(tmp_path / "model")
     assert loaded.config == model.config
-    assert autoregressive.sample(loaded, real, normaliser, 13, 7, 2).sha256() == one
+    assert loaded.sample(13, 2, real=real, max_steps=7).sha256() == one
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -227,7 +226,7 @@ def test_a_per_series_normaliser_draws_levels_with_attributes(kind):
         [np.full((5, 2), level[d]) + np.arange(5)[:, None] for d in flat.attributes["domain"]]
     )
     normaliser = Normaliser.fit(real, per_series=True)
-    made = autoregressive.sample(untrained(kind, real, normaliser), real, normaliser, 29, 7, 0)
+    made = untrained(kind, real, normaliser).sample(29, 0, real=real, max_steps=7)
     for i, domain in enumerate(made.attributes["domain"]):
         assert (made[i] >= level[domain] - 1e-3).all() and (
             made[i] <= level[domain] + 4 + 1e-3
@@ -241,6 +240,8 @@ def test_the_published_sizes():
         "attributes": (),
         "d_hidden": 200,
         "activation": "sigmoid",
+        "log": False,
+        "per_series": False,
         "n_layer": 4,
         "order": 3,
     }
@@ -257,14 +258,18 @@ def test_hostile_inputs_end_in_a_sentence(kind, tmp_path):
     model = untrained(kind, real, normaliser)
     for n, cap, seed in ((0, 7, 0), (3, 0, 0), (3, 7, -1), (2.5, 7, 0)):
         with pytest.raises(DataError, match="give a whole number"):
-            autoregressive.sample(model, real, normaliser, n, cap, seed)
+            model.sample(n, seed, real=real, max_steps=cap)
     wide = ragged_series(n_features=5)
     with pytest.raises(DataError, match="the model knows 3 measurements, 'toy' has 5"):
-        autoregressive.sample(model, wide, Normaliser.fit(wide), 3, 7, 0)
+        model.sample(3, 0, real=wide, max_steps=7)
+    model.scaling = Normaliser.fit(wide)
     with pytest.raises(DataError, match="the normaliser knows 5 measurements"):
-        autoregressive.sample(model, real, Normaliser.fit(wide), 3, 7, 0)
+        model.sample(3, 0, real=real)
+    model.scaling = Normaliser.fit(real, "tanh")
     with pytest.raises(DataError, match="bounds do not fit sigmoid"):
-        autoregressive.sample(model, real, Normaliser.fit(real, "tanh"), 3, 7, 0)
+        model.sample(3, 0, real=real)
+    with pytest.raises(DataError, match="give it as real="):
+        model.sample(3, 0)
     with pytest.raises(DataError, match=f"no {kind.key} model"):
         kind.load(tmp_path / "nowhere")
     other = RNN if kind is AR else AR
@@ -283,10 +288,10 @@ def test_hostile_attributes_and_settings():
     model = untrained(AR, real, normaliser)
     foreign = real.attributes.assign(domain=pd.Categorical(["xx"] * len(real)))
     with pytest.raises(DataError, match="the value 'xx', unknown to the model"):
-        autoregressive.sample(model, replace(real, attributes=foreign), normaliser, 3, 7, 0)
+        model.sample(3, 0, real=replace(real, attributes=foreign), max_steps=7)
     with pytest.raises(DataError, match="takes the attribute 'agent'"):
         bare = replace(real, attributes=real.attributes[["domain"]])
-        autoregressive.sample(model, bare, normaliser, 3, 7, 0)
+        model.sample(3, 0, real=bare, max_steps=7)
     with pytest.raises(DataError, match="label 'page' of 'toy' is not categorical"):
         autoregressive.attribute_levels(replace(real, label="page"))
     with pytest.raises(DataError, match="missing values"):
@@ -310,8 +315,8 @@ def test_series_of_one_step_without_attributes(kind):
     alone = attributed_series([np.full((1, 2), 3.0)] * 5, label=None, group="page")
     alone = replace(alone, attributes=alone.attributes[["page"]])
     normaliser = Normaliser.fit(alone)
-    made = autoregressive.sample(
-        kind.build(tiny_recurrent(kind, alone), alone, normaliser, 0), alone, normaliser, 7, 5, 0
+    made = kind.build(tiny_recurrent(kind, alone), alone, normaliser, 0).sample(
+        7, 0, real=alone, max_steps=5
     )
     assert (made.lengths == 1).all() and (made.values == 3.0).all()
     assert list(made.attributes) == [] and made.group is None

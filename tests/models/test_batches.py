@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from helpers import series_of
+from helpers import flag_lengths, series_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -61,14 +61,14 @@ def test_log_of_negative_values_is_refused():
 def test_flags_tell_the_lengths(lengths):
     """flag_lengths is the inverse of add_flags."""
     rows = packed_batches.add_flags(np.zeros((sum(lengths), 2)), lengths)
-    np.testing.assert_array_equal(packed_batches.flag_lengths(rows[:, 2:], lengths), lengths)
+    np.testing.assert_array_equal(flag_lengths(rows[:, 2:], lengths), lengths)
     assert (rows[:, 2] + rows[:, 3] == 1).all()
 
 
 def test_flags_that_never_end_tell_all_rows():
     """A series whose flags never cross keeps its length; the first crossing counts."""
     flags = np.array([[1, 0], [1, 0], [0, 1], [0.4, 0.5], [1, 0]])
-    np.testing.assert_array_equal(packed_batches.flag_lengths(flags, [2, 3]), [2, 1])
+    np.testing.assert_array_equal(flag_lengths(flags, [2, 3]), [2, 1])
 
 
 def test_windows_are_the_series_cut():

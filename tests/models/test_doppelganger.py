@@ -6,21 +6,15 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from helpers import SMALL_GAN, build_gan, two_classes
+from helpers import SMALL_GAN, build_gan, flag_lengths, two_classes
 from torch.nn import functional as F
 
-from tst.models import jobs as launch
-from tst.models.batches import flag_lengths
+from tst.models import jobs
+from tst.models.attributes import attribute_sizes
 from tst.models.doppelganger import model as doppelganger
-from tst.models.doppelganger.model import (
-    OBJECTIVES,
-    Critic,
-    DGBatches,
-    DGConfig,
-    DoppelGANger,
-    attribute_sizes,
-    sample,
-)
+from tst.models.doppelganger.batches import DGBatches
+from tst.models.doppelganger.model import OBJECTIVES, SPEC, Critic, DGConfig, DoppelGANger
+from tst.models.jobs import Job
 from tst.models.scaling import Normaliser
 from tst.series import DataError, Feature, from_list
 from tst.training import loop
@@ -99,8 +93,8 @@ def test_flags_tell_lengths():
         flag_lengths(flags.reshape(-1, 2).numpy(), np.full(6, T)), expected
     )
     assert [int(f.argmax()) + 1 for f in flags[..., 1]] == expected.tolist()
-    back = batches.schema.to_series(
-        *(t.numpy() for t in (batch.steps, batch.attributes, batch.spread))
+    back = batches.encoder.to_series(
+        *(t.numpy() for t in (batch.steps, batch.attributes, batch.spread)), "doppelganger"
     )
     np.testing.assert_array_equal(back.lengths, expected)
     np.testing.assert_allclose(back.values, real.head(7).values, rtol=1e-5)
@@ -132,8 +126,8 @@ def test_per_series_values_come_back(activation, log):
     batches = DGBatches(real, Normaliser.fit(real, activation, log, per_series=True), config, 4, 0)
     batch = batches.collate(torch.arange(4))
     assert batch.spread.shape == (4, 4)
-    back = batches.schema.to_series(
-        *(t.numpy() for t in (batch.steps, batch.attributes, batch.spread))
+    back = batches.encoder.to_series(
+        *(t.numpy() for t in (batch.steps, batch.attributes, batch.spread)), "doppelganger"
     )
     np.testing.assert_allclose(back.values, real.values, rtol=1e-4)
 
@@ -184,7 +178,7 @@ def test_it_learns_two_modes_and_their_shares(tmp_path):
     """Both classes appear in their shares, each with its own level and length."""
     real = two_classes(300)
     fit(tmp_path / "run", real, 1500, batch_size=50, learning_rate=2e-3)
-    synthetic = sample(DoppelGANger.load(tmp_path / "run"), 500, seed=0)
+    synthetic = DoppelGANger.load(tmp_path / "run").sample(500, 0)
     assert abs((synthetic.labels == "low").mean() - (real.labels == "low").mean()) < 0.15
     for kind, level, length in (("low", 2, 3), ("high", 8, 7)):
         part = synthetic.take(np.flatnonzero(synthetic.labels == kind))
@@ -237,26 +231,33 @@ def test_a_diverged_seed_of_dg_is_said_and_the_other_goes_on(tmp_path, capsys):
     config = DGConfig(1, attribute_sizes(real), 8, 2, **SMALL_GAN)
     settings = {"batch_size": 20, "grad_clip": 0, "betas": (0.5, 0.9)}
     bad, good = (
-        launch.job(tmp_path / "train", tmp_path / f"dg-seed{seed}", config,
-                   TrainConfig(max_steps=12, learning_rate=rate, seed=seed, **settings), Normaliser.fit(real), "doppelganger")
+        Job.of(
+            SPEC,
+            tmp_path / "train",
+            tmp_path / f"dg-seed{seed}",
+            config,
+            TrainConfig(max_steps=12, learning_rate=rate, seed=seed, **settings),
+        )
         for seed, rate in ((0, 1e30), (1, 1e-3))
-    )  # fmt: skip
-    history = launch.train_all([bad, good])
+    )
+    history = jobs.train_all([bad, good])
     said = [line for line in capsys.readouterr().out.splitlines() if "failed" in line]
     assert (
         len(said) == 1
         and "seed 0 failed: dg-seed0: the loss of the" in said[0]
         and said[0].endswith("start again.")
     )
-    assert list(history["seed"].unique()) == [1] and launch.done([bad, good]) == [good]
-    assert len(sample(DoppelGANger.load(good["folder"]), 9, seed=1)) == 9
+    assert list(history["seed"].unique()) == [1] and jobs.done([bad, good]) == [good]
+    assert len(DoppelGANger.load(good.folder).sample(9, 1)) == 9
 
 
 def test_given_attributes_come_back_exactly():
     """A conditional sample has the rows asked for, in their order; what the model does not know is left out."""
     real = two_classes()
     model, _ = build_gan(real, per_series=True, auxiliary=True)
-    synthetic = sample(model, real.attributes.iloc[::-1], seed=3, batch_size=7)
+    synthetic = model.sample(
+        len(real.attributes.iloc[::-1]), 3, attributes=real.attributes.iloc[::-1], batch_size=7
+    )
     expected = real.attributes.iloc[::-1].reset_index(drop=True)[["kind", "place"]]
     pd.testing.assert_frame_equal(synthetic.attributes, expected, check_categorical=False)
     assert (synthetic.model, synthetic.origin, synthetic.label) == (
@@ -270,11 +271,11 @@ def test_given_attributes_come_back_exactly():
 def test_same_seed_same_sample(tmp_path):
     """Also after saving and loading; another seed is another sample."""
     model, _ = build_gan(two_classes(), per_series=True, auxiliary=True)
-    first = sample(model, 30, seed=5)
+    first = model.sample(30, 5)
     model.save(tmp_path / "model")
     torch.manual_seed(99)
-    again = sample(DoppelGANger.load(tmp_path / "model"), 30, seed=5)
-    assert first.sha256() == again.sha256() != sample(model, 30, seed=6).sha256()
+    again = DoppelGANger.load(tmp_path / "model").sample(30, 5)
+    assert first.sha256() == again.sha256() != model.sample(30, 6).sha256()
 
 
 def test_wrong_attributes_are_named():
@@ -282,11 +283,15 @@ def test_wrong_attributes_are_named():
     model, _ = build_gan(two_classes())
     frame = two_classes().attributes.head(3)
     with pytest.raises(DataError, match="attribute 'place' is 'moon'.*known are x, y, z"):
-        sample(model, frame.assign(place=["x", "moon", "y"]), 0)
+        model.sample(
+            len(frame.assign(place=["x", "moon", "y"])),
+            0,
+            attributes=frame.assign(place=["x", "moon", "y"]),
+        )
     with pytest.raises(DataError, match="attribute 'place' is missing.*kind, place"):
-        sample(model, frame[["kind"]], 0)
+        model.sample(len(frame[["kind"]]), 0, attributes=frame[["kind"]])
     with pytest.raises(DataError, match="nothing to generate"):
-        sample(model, 0, 0)
+        model.sample(0, 0)
     gap = two_classes()
     gap.attributes.loc[2, "place"] = np.nan
     with pytest.raises(DataError, match="'place' of 'toy' has missing values"):
@@ -303,7 +308,9 @@ def test_a_lone_class_and_a_constant_feature_train(tmp_path, per_series):
     features = [*real.features, Feature("constant")]
     real = replace(real, values=values, features=features, attributes=attributes)
     fit(tmp_path / "run", real, 4, per_series=per_series)
-    synthetic = sample(DoppelGANger.load(tmp_path / "run"), attributes.iloc[:2], seed=0)
+    synthetic = DoppelGANger.load(tmp_path / "run").sample(
+        len(attributes.iloc[:2]), 0, attributes=attributes.iloc[:2]
+    )
     assert synthetic.labels.tolist() == ["only", "high"]
     assert np.isfinite(synthetic.values).all()
     if per_series:
@@ -314,7 +321,7 @@ def test_series_without_attributes(tmp_path):
     """Nothing to condition on: the features alone are learnt and sampled."""
     real = replace(two_classes(), label=None, attributes=two_classes().attributes[["id"]])
     fit(tmp_path / "run", real, 2)
-    assert len(sample(DoppelGANger.load(tmp_path / "run"), 9, seed=0, batch_size=4)) == 9
+    assert len(DoppelGANger.load(tmp_path / "run").sample(9, 0, batch_size=4)) == 9
 
 
 def test_wrong_settings_are_named():

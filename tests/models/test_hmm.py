@@ -1,13 +1,15 @@
 """Laws of the HMM baseline: it recovers a known chain, its flags decide the length, attributes are independent of it."""
 
+import json
 from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 from helpers import attributed_series, ragged_series
 
 from tst.models import hmm
-from tst.models.hmm import HMMConfig
+from tst.models.hmm import HMM, HMMConfig
 from tst.models.scaling import Normaliser
 from tst.series import DataError
 
@@ -29,15 +31,16 @@ def test_it_recovers_a_two_state_chain():
     """Means of the going-on states within 0.05, staying probability within 0.05; spread and lengths of the samples."""
     real = chain()
     normaliser = Normaliser.fit(real)
-    model = hmm.fit(real, normaliser, HMMConfig(n_states=4), 0)
-    going = model.means[:, -1] < 0.5
+    model = HMM.fit(HMMConfig(n_states=4), real, 0)
+    going = model.means.numpy()[:, -1] < 0.5
     assert going.sum() == 2, "two states go on, two end"
     _, loc, scale = normaliser.normalise(real)
-    means = loc[0] + scale[0] * model.means[going, :2]
+    means = loc[0] + scale[0] * model.means.numpy()[going, :2]
     np.testing.assert_allclose(means[means[:, 0].argsort()], [[1, 6], [4, 2]], atol=0.05)
-    stays = np.diagonal(model.transitions)[going] / model.transitions[going][:, going].sum(1)
+    transitions = model.transitions.numpy()
+    stays = np.diagonal(transitions)[going] / transitions[going][:, going].sum(1)
     np.testing.assert_allclose(stays, 0.9, atol=0.05)
-    made = hmm.sample(model, real, normaliser, 2003, 97, 0)
+    made = model.sample(2003, 0, real=real, max_steps=97)
     assert abs(made.lengths.mean() - real.lengths.mean()) < 0.15 * real.lengths.mean()
     np.testing.assert_allclose(made.values.mean(0), real.values.mean(0), atol=0.3)
     np.testing.assert_allclose(made.values.std(0), real.values.std(0), rtol=0.1)
@@ -47,11 +50,11 @@ def test_series_do_not_leak_into_each_other():
     """`lengths` is respected: the last record of a series tells nothing of the first of the next."""
     up = np.repeat([0.0, 9.0], 5)[:, None]
     real = attributed_series([up] * 20)
-    model = hmm.fit(real, Normaliser.fit(real), HMMConfig(n_states=3), 0)
+    model = HMM.fit(HMMConfig(n_states=3), real, 0)
     low, high = model.means[:, 0].argmin(), model.means[:, 0].argmax()
     assert model.start[low] > 0.99
     assert model.transitions[high, low] < 1e-3 or model.means[high, -1] > 0.5
-    made = hmm.sample(model, real, Normaliser.fit(real), 101, 50, 0)
+    made = model.sample(101, 0, real=real, max_steps=50)
     assert (np.array([made[i][0, 0] for i in range(101)]) < 3).all()
 
 
@@ -59,10 +62,9 @@ def test_series_do_not_leak_into_each_other():
 def test_flags_and_cap_rule_the_length(per_series):
     """Lengths lie in [1, cap], mixed; values stay in the bounds of the data, a constant feature at its value."""
     real = ragged_series()
-    normaliser = Normaliser.fit(real, "tanh", per_series=per_series)
-    model = hmm.fit(real, normaliser, SMALL, 0)
+    model = HMM.fit(replace(SMALL, activation="tanh", per_series=per_series), real, 0)
     for cap in (1, 7, 19):
-        made = hmm.sample(model, real, normaliser, 211, cap, 0)
+        made = model.sample(211, 0, real=real, max_steps=cap)
         assert len(made) == 211 and made.lengths.min() >= 1 and made.lengths.max() <= cap
     assert made.model == "hmm" and len(set(made.lengths)) > 4
     assert (made.values >= real.values.min(0) - 1e-3).all() and (
@@ -78,8 +80,7 @@ def test_attributes_keep_their_shares_and_say_nothing():
     real = attributed_series(
         [np.full((5, 2), level[d]) + np.arange(5)[:, None] for d in flat.attributes["domain"]]
     )
-    normaliser = Normaliser.fit(real, per_series=True)
-    made = hmm.sample(hmm.fit(real, normaliser, SMALL, 0), real, normaliser, 5003, 2, 1)
+    made = HMM.fit(replace(SMALL, per_series=True), real, 0).sample(5003, 1, real=real, max_steps=2)
     wanted = real.attributes[["domain", "agent"]].value_counts(normalize=True)
     found = made.attributes.value_counts(normalize=True)
     for pair, share in wanted[wanted > 0].items():
@@ -92,14 +93,13 @@ def test_attributes_keep_their_shares_and_say_nothing():
 def test_seeds_and_files(tmp_path):
     """The same seeds fit and draw the same, others others; a saved model draws the same."""
     real = ragged_series()
-    normaliser = Normaliser.fit(real)
-    model, again, other = (hmm.fit(real, normaliser, SMALL, seed) for seed in (1, 1, 2))
-    one = hmm.sample(model, real, normaliser, 13, 7, 2).sha256()
-    assert hmm.sample(again, real, normaliser, 13, 7, 2).sha256() == one
-    assert hmm.sample(model, real, normaliser, 13, 7, 3).sha256() != one
-    assert not np.array_equal(other.means, model.means)
+    model, again, other = (HMM.fit(SMALL, real, seed) for seed in (1, 1, 2))
+    one = model.sample(13, 2, real=real, max_steps=7).sha256()
+    assert again.sample(13, 2, real=real, max_steps=7).sha256() == one
+    assert model.sample(13, 3, real=real, max_steps=7).sha256() != one
+    assert not torch.equal(other.means, model.means)
     model.save(tmp_path / "model")
-    assert hmm.sample(hmm.HMM.load(tmp_path / "model"), real, normaliser, 13, 7, 2).sha256() == one
+    assert HMM.load(tmp_path / "model").sample(13, 2, real=real, max_steps=7).sha256() == one
 
 
 def test_the_training_set_is_thinned_by_whole_series():
@@ -120,40 +120,36 @@ def test_few_records_and_constant_data():
         [np.ones((1, 2)), np.ones((3, 2)) * 2],
     ):
         real = attributed_series(arrays, shares=(1, 1, 1))
-        normaliser = Normaliser.fit(real)
-        made = hmm.sample(hmm.fit(real, normaliser, HMMConfig(), 0), real, normaliser, 11, 5, 0)
+        made = HMM.fit(HMMConfig(), real, 0).sample(11, 0, real=real, max_steps=5)
         assert made.lengths.max() <= 5 and np.isfinite(made.values).all()
 
 
 def test_hostile_inputs_end_in_a_sentence(tmp_path):
     """What does not fit together is named."""
     real, wide = ragged_series(), ragged_series(n_features=5)
-    normaliser = Normaliser.fit(real)
-    model = hmm.fit(real, normaliser, SMALL, 0)
+    model = HMM.fit(SMALL, real, 0)
     with pytest.raises(DataError, match="give a whole number"):
-        hmm.sample(model, real, normaliser, 0, 7, 0)
+        model.sample(0, 0, real=real, max_steps=7)
     with pytest.raises(DataError, match="the model knows 3 measurements, 'toy' has 5"):
-        hmm.sample(model, wide, Normaliser.fit(wide), 3, 7, 0)
+        model.sample(3, 0, real=wide, max_steps=7)
+    model.scaling = Normaliser.fit(wide)
     with pytest.raises(DataError, match="the normaliser knows 5 measurements"):
-        hmm.fit(real, Normaliser.fit(wide), SMALL, 0)
+        model.sample(3, 0, real=real)
+    with pytest.raises(DataError, match="give it as real="):
+        model.sample(3, 0)
     with pytest.raises(DataError, match="n_states of the HMM is 0"):
         HMMConfig(n_states=0)
     with pytest.raises(DataError, match="one step to fit"):
-        hmm.fit(
-            attributed_series([np.ones((1, 2))]),
-            Normaliser.fit(attributed_series([np.ones((1, 2))])),
-            SMALL,
-            0,
-        )
+        HMM.fit(SMALL, attributed_series([np.ones((1, 2))]), 0)
     with pytest.raises(DataError, match="no hmm model"):
-        hmm.HMM.load(tmp_path)
-    (tmp_path / "hmm.npz").write_bytes(b"no arrays")
-    with pytest.raises(DataError, match="damaged"):
-        hmm.HMM.load(tmp_path)
-    np.savez(tmp_path / "hmm.npz", start=np.array([None]), allow_pickle=True)
-    with pytest.raises(DataError, match="damaged"):
-        hmm.HMM.load(tmp_path)
-    with pytest.raises(DataError, match="disagree in shape"):
-        replace(model, start=np.ones(3))
-    with pytest.raises(DataError, match="not a number"):
-        replace(model, means=model.means * np.nan)
+        HMM.load(tmp_path)
+    HMM.fit(SMALL, real, 0).save(tmp_path)
+    facts = json.loads((tmp_path / "model.json").read_text())
+    for wrong in ({"n_states": 0}, {"n_states": 10**9}, {"n_channels": 2}, {"n_states": "five"}):
+        (tmp_path / "model.json").write_text(json.dumps(facts | wrong))
+        with pytest.raises(DataError, match="no sound hmm model"):
+            HMM.load(tmp_path)
+    (tmp_path / "model.json").write_text(json.dumps(facts))
+    (tmp_path / "model.safetensors").write_bytes(b"no arrays")
+    with pytest.raises(DataError, match="no sound hmm model"):
+        HMM.load(tmp_path)

@@ -7,8 +7,10 @@ import pytest
 import torch
 from helpers import SMALL_GAN, two_classes
 
+from tst.models.attributes import attribute_sizes
 from tst.models.doppelganger import naive_gan
-from tst.models.doppelganger.model import OBJECTIVES, DGBatches, DGConfig, attribute_sizes
+from tst.models.doppelganger.batches import DGBatches
+from tst.models.doppelganger.model import OBJECTIVES, DGConfig
 from tst.models.doppelganger.naive_gan import NaiveGAN
 from tst.models.scaling import Normaliser
 from tst.series import DataError
@@ -21,7 +23,7 @@ def fit(folder, real, max_steps, learning_rate=1e-3):
     config = naive_gan.configure(real.n_features, attribute_sizes(real), 8, **SMALL_GAN)
     batches = DGBatches(real, Normaliser.fit(real), config, 50, 0)
     torch.manual_seed(0)
-    model = NaiveGAN(config, batches.schema)
+    model = NaiveGAN(config, batches.encoder)
     settings = TrainConfig(
         max_steps=max_steps, learning_rate=learning_rate, betas=(0.5, 0.9), grad_clip=0
     )
@@ -32,7 +34,7 @@ def fit(folder, real, max_steps, learning_rate=1e-3):
 def test_it_learns_two_modes_and_their_shares(tmp_path):
     """Both classes appear, each near its level and length; the set names its maker."""
     real = two_classes(300)
-    made = naive_gan.sample(fit(tmp_path / "run", real, 1500, 2e-3), 400, seed=0)
+    made = fit(tmp_path / "run", real, 1500, 2e-3).sample(400, 0)
     assert (
         made.model == "naive_gan"
         and abs((made.labels == "low").mean() - (real.labels == "low").mean()) < 0.2
@@ -47,9 +49,9 @@ def test_it_learns_two_modes_and_their_shares(tmp_path):
 def test_same_seed_same_sample_and_nothing_follows_the_end(tmp_path):
     """Also after saving and loading; after a series' end all is zero."""
     model = fit(tmp_path / "run", two_classes(), 3).eval()
-    first = naive_gan.sample(model, 30, seed=5)
-    again = naive_gan.sample(NaiveGAN.load(tmp_path / "run"), 30, seed=5)
-    assert first.sha256() == again.sha256() != naive_gan.sample(model, 30, seed=6).sha256()
+    first = model.sample(30, 5)
+    again = NaiveGAN.load(tmp_path / "run").sample(30, 5)
+    assert first.sha256() == again.sha256() != model.sample(30, 6).sha256()
     steps = model(50).steps
     observed = steps[..., -2:].sum(2) > 0.5
     lengths = observed.sum(1)
@@ -68,7 +70,7 @@ def test_each_player_moves_its_own_weights():
 def test_series_without_attributes(tmp_path):
     """Nothing but the series is made."""
     real = replace(two_classes(), label=None, attributes=two_classes().attributes[["id"]])
-    assert len(naive_gan.sample(fit(tmp_path / "run", real, 2), 9, seed=0)) == 9
+    assert len(fit(tmp_path / "run", real, 2).sample(9, 0)) == 9
 
 
 def test_what_it_cannot_do_is_said():
@@ -78,6 +80,6 @@ def test_what_it_cannot_do_is_said():
         with pytest.raises(ValueError, match="one roll, no per_series"):
             NaiveGAN(DGConfig(1, (2,), 8, **SMALL_GAN | wrong))
     config = naive_gan.configure(1, attribute_sizes(real), 8, **SMALL_GAN)
-    model = NaiveGAN(config, DGBatches(real, Normaliser.fit(real), config, 20, 0).schema)
+    model = NaiveGAN(config, DGBatches(real, Normaliser.fit(real), config, 20, 0).encoder)
     with pytest.raises(DataError, match="ask for a number of series"):
-        naive_gan.sample(model, real.attributes.head(3), 0)
+        model.sample(len(real.attributes.head(3)), 0, attributes=real.attributes.head(3))

@@ -1,13 +1,14 @@
 """Laws of the cards: their facts are the files' facts, and another training set is said."""
 
 import re
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 import pytest
 from helpers import TINY_TST, series_of, training_jobs
 
-from tst.models import jobs as launch
+from tst.models import jobs
 from tst.models.transformer.model import TST
 from tst.series import SeriesSet
 from tst.study.report import cards
@@ -19,7 +20,7 @@ def run(tmp_path_factory):
     folder = tmp_path_factory.mktemp("cards") / "tiny"
     data = folder / "artifacts" / "mine"
     for job, seed in zip(training_jobs(data, (0, 1)), (0, 1), strict=True):
-        launch.train(job | {"folder": str(data / f"tst_paper-seed{seed}")})
+        jobs.train(replace(job, folder=str(data / f"tst_paper-seed{seed}")))
     (data / "ar-seed0").mkdir()
     (data / "ar-seed0" / "fingerprint.json").write_text("{}")
     row = {

@@ -7,7 +7,7 @@ import torch
 from helpers import TINY_TST, training_jobs
 from torch.nn import functional as F
 
-from tst.models import jobs as launch
+from tst.models import jobs
 from tst.models.transformer.generation import generate
 from tst.models.transformer.model import TST
 from tst.training import precision
@@ -47,7 +47,7 @@ def test_an_unknown_precision_is_named():
 def test_auto_is_measured_once_and_kept(tmp_path, capsys):
     """The choice is written to the run's folder and said; the weights stay float32; either precision learns the same."""
     (auto,) = training_jobs(tmp_path / "a", precision="auto", max_steps=60)
-    history = launch.train(auto)
+    history = jobs.train(auto)
     found = json.loads((tmp_path / "a" / "seed0" / "precision.json").read_text())
     assert (
         found["precision"] in ("fp32", "bf16")
@@ -56,5 +56,5 @@ def test_auto_is_measured_once_and_kept(tmp_path, capsys):
     losses = {}
     for name in ("fp32", "bf16"):
         (one,) = training_jobs(tmp_path / name, precision=name, max_steps=60)
-        losses[name] = launch.train(one).loss.tail(10).mean()
+        losses[name] = jobs.train(one).loss.tail(10).mean()
     assert losses["bf16"] == pytest.approx(losses["fp32"], rel=0.05) == history.loss.tail(10).mean()

@@ -22,14 +22,6 @@ def add_flags(rows, lengths):
     return np.concatenate([rows, ~last[:, None], last[:, None]], axis=1).astype(np.float32)
 
 
-def flag_lengths(flags, lengths):
-    """Return the length that the flags (n, 2) of each series tell: its first step with flag2 >= flag1, or all its rows."""
-    lengths = np.asarray(lengths)
-    step = np.arange(len(flags)) - np.repeat(np.cumsum(lengths) - lengths, lengths)
-    ends = np.where(flags[:, 1] >= flags[:, 0], step + 1, np.repeat(lengths, lengths))
-    return np.minimum.reduceat(ends, np.cumsum(lengths) - lengths)
-
-
 def window_lengths(lengths, context_length):
     """Return the lengths of the non-overlapping windows that the series fall into, in order (the rows stay as they are)."""
     n_windows = -(-np.asarray(lengths) // context_length)

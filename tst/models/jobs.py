@@ -189,18 +189,22 @@ def _run_elsewhere(
     jobs: Sequence[Job], engine: Engine, n_processes: int, resources: dict[str, Any]
 ) -> None:
     """Run jobs in processes of their own, or as tasks of an engine, and wait for all."""
-    commands = [_command(job, n_processes) for job in jobs]
     if engine == "here":
-        for command in commands:
-            _run_command(command)
+        for job in jobs:
+            run_alone(job, n_processes)
         return
     import submitit  # only who uses an engine pays for it
 
     executor = submitit.AutoExecutor(Path(jobs[0].folder).parent / "engine", cluster=engine)
     executor.update_parameters(**({"timeout_min": 24 * 60} | resources))
-    tasks = [executor.submit(_run_command, command) for command in commands]
+    tasks = [executor.submit(_run_command, _command(job, n_processes)) for job in jobs]
     for task in tasks:
         task.result()
+
+
+def run_alone(job: Job, n_processes: int = 1) -> None:
+    """Run a job in processes of its own and wait for it."""
+    _run_command(_command(job, n_processes))
 
 
 def _command(job: Job, n_processes: int) -> list[str]:

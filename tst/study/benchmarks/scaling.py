@@ -10,14 +10,15 @@ import pandas as pd
 import torch
 
 from tst.data import simulated
-from tst.models import jobs as launch
+from tst.models import jobs
+from tst.models.attributes import attribute_sizes
 from tst.models.batches import PackedBatches
 from tst.models.doppelganger import model as doppelganger
-from tst.models.jobs import packed_mse
+from tst.models.jobs import Job
 from tst.models.scaling import Normaliser
 from tst.models.transformer.config import TSTConfig
-from tst.models.transformer.generation import from_donors, generate
-from tst.models.transformer.model import TST
+from tst.models.transformer.generation import generate
+from tst.models.transformer.model import SPEC, TST, packed_mse
 from tst.series import Feature, from_list
 from tst.study.benchmarks.common import CONFIG, emit, full, seconds
 from tst.training.loop import TrainConfig
@@ -69,7 +70,7 @@ def processes():
         interval="5min",
         attributes=nothing,
     )
-    model = TSTConfig(d_model=full(256, 16), n_head=4, n_layer=4, d_ff=full(256, 16))
+    config = TSTConfig(d_model=full(256, 16), n_head=4, n_layer=4, d_ff=full(256, 16))
     few, many = full((5, 25), (2, 6))
     with tempfile.TemporaryDirectory() as folder:
         real.save(Path(folder) / "train")
@@ -77,15 +78,10 @@ def processes():
             times = []
             for steps in (few, many):
                 settings = TrainConfig(max_steps=steps, batch_size=full(16, 4))
-                job = launch.job(
-                    Path(folder) / "train",
-                    Path(folder) / f"{n}-{steps}",
-                    model,
-                    settings,
-                    Normaliser.fit(real),
-                )
+                places = Path(folder) / "train", Path(folder) / f"{n}-{steps}"
+                job = Job.of(SPEC, *places, config, settings)
                 start = time.perf_counter()
-                launch._checked(launch._command(job, n))
+                jobs.run_alone(job, n)
                 times.append(time.perf_counter() - start)
             emit("train_seconds_by_processes", (times[1] - times[0]) / (many - few), x=n)
 
@@ -93,42 +89,33 @@ def processes():
 def models():
     """Useful steps a second in training, series a second in generation: TST and DG at the laptop's sizes, on GCUT's lengths."""
     real = simulated.gcut(full(2000, 100), seed=0)
-    normaliser, lengths = Normaliser.fit(real), np.minimum(real.lengths, 400)
+    lengths = np.minimum(real.lengths, 400)
     width = full(128, 16)
     tst = TSTConfig(d_model=width, n_head=4, n_layer=full(4, 1), d_ff=width, attention_dropout=0.0)
-    dg = doppelganger.DGConfig(9, doppelganger.attribute_sizes(real), max_steps=400, sample_len=8)
+    dg = doppelganger.DGConfig(9, attribute_sizes(real), max_steps=400, sample_len=8)
     few, many = full((5, 65), (2, 4))
     with tempfile.TemporaryDirectory() as folder:
         real.save(Path(folder) / "train")
-        for kind, config, batch_size in (("tst", tst, 64), ("doppelganger", dg, 100)):
+        for name, spec, config, batch_size in (
+            ("tst", SPEC, tst, 64),
+            ("doppelganger", doppelganger.SPEC, dg, 100),
+        ):
             times = []
             for steps in (1, few, many):  # the first warms up
-                settings = TrainConfig(
-                    max_steps=steps, batch_size=batch_size, learning_rate=1e-3
-                )
-                job = launch.job(
-                    Path(folder) / "train",
-                    Path(folder) / f"{kind}{steps}",
-                    config,
-                    settings,
-                    normaliser,
-                    kind,
-                )
+                settings = TrainConfig(max_steps=steps, batch_size=batch_size, learning_rate=1e-3)
+                places = Path(folder) / "train", Path(folder) / f"{name}{steps}"
+                job = Job.of(spec, *places, config, settings)
                 start = time.perf_counter()
-                launch.train(job)
+                jobs.train(job)
                 times.append(time.perf_counter() - start)
-            useful = (
-                min(batch_size, len(real)) * lengths.mean() * (many - few) / (times[2] - times[1])
-            )
-            emit(f"{kind}_useful_steps_per_second", useful, batch_size=batch_size)
+            n_useful = min(batch_size, len(real)) * lengths.mean()
+            rate = n_useful * (many - few) / (times[2] - times[1])
+            emit(f"{name}_useful_steps_per_second", rate, batch_size=batch_size)
         donors = real.take(np.flatnonzero(real.lengths >= 2))
+        untrained = TST(tst, Normaliser.fit(real)).eval()
         made = {
-            "tst": lambda: from_donors(
-                TST(tst).eval(), donors, normaliser, 400, "tst_paper", oracle=True
-            ),
-            "doppelganger": lambda: doppelganger.sample(
-                doppelganger.DoppelGANger.load(job["folder"]), len(donors), 0
-            ),
+            "tst": lambda: untrained.sample(len(donors), real=donors, max_steps=400, oracle=True),
+            "doppelganger": lambda: job.load().sample(len(donors), 0),
         }
         for kind, make in made.items():
             emit(f"{kind}_series_per_second", len(donors) / seconds(make, 1), n_series=len(donors))

@@ -9,8 +9,8 @@ from tst.data import simulated
 from tst.models import batches as packed_batches
 from tst.models import scaling
 from tst.models.batches import PackedBatches
-from tst.models.jobs import packed_mse
 from tst.models.transformer.config import training_flops
+from tst.models.transformer.model import packed_mse
 from tst.models.transformer.packing import Packing
 from tst.study.benchmarks import reference
 from tst.study.benchmarks.common import CONFIG, emit, full, matrix_rate, model_for, seconds
