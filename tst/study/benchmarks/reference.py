@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from tst.models.scaling import ACTIVATIONS
-from tst.models.transformer.model import sinusoids
+from tst.models.transformer.attention import sinusoids
 
 
 class ReferenceTST(nn.Module):
@@ -55,7 +55,7 @@ class ReferenceTST(nn.Module):
             "ff_out": "linear2",
             "ln_1": "norm1",
             "ln_2": "norm2",
-            "blocks.": "encoder.layers.",
+            "backbone.blocks.": "encoder.layers.",
         }
         state = {}
         for key, value in model.state_dict().items():

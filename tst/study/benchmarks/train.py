@@ -127,7 +127,7 @@ def compiled():
     model = model_for(window)
     step = stepper(model, packed_mse)
     plain = seconds(lambda: step(batch), 3)
-    for block in model.blocks:
+    for block in model.backbone.blocks:
         block.feed_forward = torch.compile(block.feed_forward, dynamic=True)
     first = seconds(lambda: step(batch), 1, warm=False)
     fast = seconds(lambda: step(batch), 3)
