@@ -1,4 +1,4 @@
-"""Laws of the training loop: it learns, a killed run resumes bit by bit, faults end in a sentence."""
+"""Laws of the training loop: it learns, a killed run resumes bit by bit, faults are told."""
 
 import io
 import json
