@@ -1,11 +1,10 @@
 """Laws of the choice of precision: the faster by a margin, recorded, and kept by the run."""
 
 import json
-import time
 
 import pytest
 import torch
-from helpers import TINY_TST, training_jobs
+from helpers import TINY_TST, StoppedClock, training_jobs
 from torch.nn import functional as F
 
 from tst.models import jobs
@@ -14,24 +13,12 @@ from tst.models.transformer.model import TST
 from tst.training import precision
 
 
-class Clock:
-    """A wall's clock that stands still but for what a test lets pass by."""
-
-    def __init__(self, monkeypatch):
-        self.now = 0.0
-        monkeypatch.setattr(time, "perf_counter", lambda: self.now)
-
-    def pass_by(self, seconds):
-        """Let some seconds pass."""
-        self.now += seconds
-
-
 @pytest.mark.parametrize(
     ("fp32", "bf16", "choice"), [(3.0, 1.0, "bf16"), (1.0, 3.0, "fp32"), (1.1, 1.0, "fp32")]
 )
 def test_the_faster_one_is_taken(monkeypatch, fp32, bf16, choice):
     """The run is told which precision it is in; a gain below the margin is not taken."""
-    clock = Clock(monkeypatch)
+    clock = StoppedClock(monkeypatch)
     seconds = {"fp32": fp32, "bf16": bf16}
     chosen, gain = precision.fastest(lambda name: clock.pass_by(seconds[name]))
     assert chosen == choice
@@ -40,7 +27,7 @@ def test_the_faster_one_is_taken(monkeypatch, fp32, bf16, choice):
 
 def test_the_least_seconds_count(monkeypatch):
     """What else ran on the machine slows some runs; the first of each precision warms up."""
-    clock = Clock(monkeypatch)
+    clock = StoppedClock(monkeypatch)
     fp32 = iter([9, 5, 4, 6])
     bf16 = iter([9, 2, 7, 8])
     durations = {"fp32": fp32, "bf16": bf16}

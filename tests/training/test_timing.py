@@ -1,30 +1,16 @@
 """Laws of timing: what counts and what does not, by a clock that the test moves."""
 
-import time
-
 import pytest
 import torch
+from helpers import StoppedClock
 
 from tst.training import timing
-
-
-class Clock:
-    """Both clocks, which stand still but for what a test lets pass by."""
-
-    def __init__(self, monkeypatch):
-        self.now = 0.0
-        for name in ("perf_counter", "process_time"):
-            monkeypatch.setattr(time, name, lambda: self.now)
-
-    def pass_by(self, seconds):
-        """Let some seconds pass."""
-        self.now += seconds
 
 
 @pytest.fixture
 def clock(monkeypatch):
     """Stop the clocks."""
-    return Clock(monkeypatch)
+    return StoppedClock(monkeypatch)
 
 
 LOSS_SECONDS = [7.0, 2.0, 3.0]
