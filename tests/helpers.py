@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+import time
 from dataclasses import asdict
 
 import numpy as np
@@ -27,7 +28,7 @@ from tst.models.transformer.packing import Packing
 from tst.series import Feature, from_list
 from tst.training import loop
 from tst.training.loop import TrainConfig
-from tst.training.objectives import masked_mse
+from tst.training.losses import masked_mse
 
 
 def attributed_series(arrays, shares=(5, 3, 1), group=None, **attributes):
@@ -320,3 +321,16 @@ def flag_lengths(flags, lengths):
     step = np.arange(len(flags)) - np.repeat(np.cumsum(lengths) - lengths, lengths)
     ends = np.where(flags[:, 1] >= flags[:, 0], step + 1, np.repeat(lengths, lengths))
     return np.minimum.reduceat(ends, np.cumsum(lengths) - lengths)
+
+
+class StoppedClock:
+    """Both of Python's clocks, which stand still but for what a test lets pass by."""
+
+    def __init__(self, monkeypatch):
+        self.now = 0.0
+        for name in ("perf_counter", "process_time"):
+            monkeypatch.setattr(time, name, lambda: self.now)
+
+    def pass_by(self, seconds):
+        """Let some seconds pass."""
+        self.now += seconds

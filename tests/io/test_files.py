@@ -73,7 +73,8 @@ def large(folder):
 
 def model(folder):
     """Save a model of some hundred thousand weights."""
-    TST(TSTConfig(3, 64, 2, 2, 64)).save(folder)
+    sizes = {"n_features": 3, "d_model": 64, "n_head": 2, "n_layer": 2, "d_ff": 64}
+    TST(TSTConfig(**sizes)).save(folder)
 
 
 @pytest.mark.parametrize("write", [large, model])

@@ -38,7 +38,8 @@ def own(tmp_path_factory):
 def test_a_changed_setting_is_told(plain, tmp_path):
     """One that no weight's shape depends on; and the files of two models, as a kill leaves them."""
     facts = json.loads((plain / "model.json").read_text())
-    (plain / "model.json").write_text(json.dumps(facts | {"n_head": 4}))
+    changed = facts | {"config": facts["config"] | {"n_head": 4}}
+    (plain / "model.json").write_text(json.dumps(changed))
     refused(TST.load, plain, "its two files were changed, or are two models'; train it again")
     (plain / "model.json").write_text(json.dumps(facts))
     TST(TST.load(plain).config).save(tmp_path / "other")
@@ -73,7 +74,8 @@ def refused(load, folder, words):
 def test_settings_that_the_weights_do_not_hold(plain, change, words):
     """Each is refused before memory is asked for."""
     facts = json.loads((plain / "model.json").read_text())
-    (plain / "model.json").write_text(json.dumps(facts | change))
+    facts["config"] |= change
+    (plain / "model.json").write_text(json.dumps(facts))
     refused(TST.load, sign(plain), words)
 
 
@@ -108,17 +110,17 @@ def set_in(tree, path, value):
 @pytest.mark.parametrize(
     ("path", "value", "words"),
     [
-        (("model", "patch"), 10**6, "the layout asks for more than the weights hold"),
-        (("model", "layout", "step", 0, 1), 10**9, "the layout asks for more|the weights have"),
+        (("config", "patch"), 10**6, "the layout asks for more than the weights hold"),
+        (("spec", "step", 0, 1), 10**9, "the layout asks for more|the weights have"),
         (
-            ("model", "layout", "attributes", 0, 1),
+            ("spec", "attributes", 0, 1),
             10**9,
             "the layout asks for more than the weights hold",
         ),
-        (("model", "layout", "edges", 0), [0.0] * 10**5, "no sound model at"),
-        (("schema", "longest"), 10**12, "would inflate to"),
-        (("schema", "loc"), [], "its parts do not fit each other"),
-        (("schema", "columns"), [[None]], "its parts do not fit each other"),
+        (("spec", "edges", 0), [0.0] * 10**5, "no sound model at"),
+        (("encoder", "longest"), 10**12, "would inflate to"),
+        (("encoder", "loc"), [], "its parts do not fit each other"),
+        (("encoder", "columns"), [[None]], "its parts do not fit each other"),
         (("table", "features"), [], "do not fit each other"),
         (("table", "clock", "step"), "x", "Clock has step = 'x', of the wrong type"),
         (("table", "id", "dtype"), "datetime64[ns, Nowhere]", "is damaged"),

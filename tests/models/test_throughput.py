@@ -1,6 +1,7 @@
 """Laws of the speed of training: real steps are counted, not padding; a measurement leaves nothing behind."""
 
 import itertools
+import time
 from dataclasses import replace
 
 import numpy as np
@@ -22,7 +23,7 @@ def test_a_rate_is_steps_over_time(tmp_path, capsys, monkeypatch):
     assert throughput.useful_steps_per_second(job, 3) > 0
     assert sorted(p.name for p in tmp_path.iterdir()) == before and capsys.readouterr().out == ""
     clock = itertools.count(step=0.25)
-    monkeypatch.setattr(throughput.time, "perf_counter", lambda: next(clock))
+    monkeypatch.setattr(time, "perf_counter", lambda: next(clock))
     monkeypatch.setattr(
         throughput,
         "optimise",

@@ -9,7 +9,7 @@ from tst.models.transformer.config import AUTHOR_WWT, PAPER, TSTConfig, training
 from tst.models.transformer.model import TST
 from tst.models.transformer.packing import Packing
 from tst.study.benchmarks import reference
-from tst.training.objectives import masked_mse
+from tst.training.losses import masked_mse
 
 TINY = TSTConfig(n_features=5, d_model=14, n_head=2, n_layer=3, d_ff=11, context_length=17)
 

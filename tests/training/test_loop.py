@@ -1,4 +1,4 @@
-"""Laws of the training loop: it learns, a killed run goes on bit by bit, and what can go wrong ends in a sentence."""
+"""Laws of the training loop: it learns, a killed run resumes bit by bit, faults are told."""
 
 import io
 import json
@@ -23,7 +23,7 @@ from tst.training.loop import TrainConfig
 
 
 def test_a_killed_run_goes_on_bit_by_bit(tmp_path):
-    """Broken off after a checkpoint and started again: the same losses and weights as an uninterrupted run."""
+    """Broken off after a checkpoint and started again: the same losses and weights as unbroken."""
     whole = train_tiny(tmp_path / "whole", warmup_steps=5)
     with pytest.raises(KeyboardInterrupt):
         train_tiny(tmp_path / "broken", stop_at=10, warmup_steps=5)
@@ -76,7 +76,7 @@ def test_a_diverged_loss_stops_with_a_sentence(tmp_path):
             return self
 
     config = TrainConfig(max_steps=3, learning_rate=1e-2)
-    with pytest.raises(loop.Diverged, match="step 0.*lower learning_rate"):
+    with pytest.raises(loop.Diverged, match=r"step 0.*lower learning_rate"):
         loop.optimise(
             Broken(1, 1),
             lambda m, b: m.weight.sum() * float("nan"),
@@ -91,15 +91,15 @@ def test_a_diverged_loss_stops_with_a_sentence(tmp_path):
 def test_the_rate_warms_up_and_falls():
     """Linear up to the whole rate, then along half a cosine to nothing; without decay it stays."""
     settings = TrainConfig(max_steps=100, warmup_steps=9, decay=True)
-    assert settings.rate(0) == pytest.approx(0.1) and settings.rate(50) == pytest.approx(0.5)
-    assert settings.rate(99) < 0.001 and all(
-        settings.rate(s) > settings.rate(s + 1) for s in range(20, 99)
-    )
+    assert settings.rate(0) == pytest.approx(0.1)
+    assert settings.rate(50) == pytest.approx(0.5)
+    assert settings.rate(99) < 0.001
+    assert all(settings.rate(step) > settings.rate(step + 1) for step in range(20, 99))
     assert TrainConfig(max_steps=100, warmup_steps=9).rate(99) == 1.0
 
 
 class Whole:
-    """Batches (step, rank, n_ranks) -> rows of a fixed table, each n_ranks-th from rank on, which record their size."""
+    """Batches of rows of a fixed table: each n_ranks-th row from rank on."""
 
     def __init__(self, n=8):
         self.rows = torch.randn(4, n, 3, generator=torch.Generator().manual_seed(0))
@@ -137,14 +137,12 @@ def line(folder, limit=8, loss=None, **settings):
 
 
 def test_a_batch_without_memory_is_worked_off_in_pieces(tmp_path, capsys):
-    """Halved until it fits, which is said once a halving; the curve and the weights are the whole batch's, to rounding."""
+    """Halved until it fits, and said; curve and weights are the whole batch's, to rounding."""
     whole = line(tmp_path / "whole")
     pieces = line(tmp_path / "pieces", limit=2)
-    said = capsys.readouterr().out
-    assert (
-        "no memory for the batch; going on with 2 pieces" in said
-        and said.count("with 4 pieces") == 1
-    )
+    output = capsys.readouterr().out
+    assert "no memory for the batch; going on with 2 pieces" in output
+    assert output.count("with 4 pieces") == 1
     np.testing.assert_allclose(pieces.loss, whole.loss, rtol=1e-5)
     for name in ("weight", "bias"):
         a, b = (
@@ -164,13 +162,15 @@ def test_memory_that_runs_out_for_real(tmp_path):
     program = (
         "import resource, sys, torch; sys.path[:0] = ['tests', 'tests/training']\n"
         "from test_loop import Line, TrainConfig, loop, nn\n"
-        "def loss(model, batch): return (batch.expand(1000, -1, -1).repeat(20, 1, 1) @ torch.ones(3, 400)).mean() "
-        "* 0 + model(batch).mean()\n"
+        "def loss(model, batch):\n"
+        "    large = batch.expand(1000, -1, -1).repeat(20, 1, 1) @ torch.ones(3, 400)\n"
+        "    return large.mean() * 0 + model(batch).mean()\n"
         "from test_loop import Whole; batches = Whole(64)\n"
         "loss(Line(), batches(0, 0, 64)).backward()\n"
         "used = int(open('/proc/self/statm').read().split()[0]) * resource.getpagesize()\n"
         "resource.setrlimit(resource.RLIMIT_AS, (used + 1_200_000_000,) * 2)\n"
-        "loop.optimise(Line(), loss, batches, TrainConfig(max_steps=2, batch_size=64), sys.argv[1], {})\n"
+        "config = TrainConfig(max_steps=2, batch_size=64)\n"
+        "loop.optimise(Line(), loss, batches, config, sys.argv[1], {})\n"
     )
     environment = os.environ | {"PYTHONPATH": str(paths.ROOT), "OMP_NUM_THREADS": "1"}
     done = subprocess.run(
@@ -187,7 +187,7 @@ def test_memory_that_runs_out_for_real(tmp_path):
 
 @pytest.mark.parametrize("poison", ["loss", "weights"])
 def test_divergence_keeps_the_last_good_checkpoint(tmp_path, poison):
-    """NaN at step 5, in the loss or only in the weights after it: the checkpoint of step 4 stays, all finite in it."""
+    """NaN at step 5, in the loss or in the weights after it: the checkpoint of step 4 stays."""
 
     def loss(model, batch):
         value, step = model(batch).square().mean(), loss.step
@@ -201,18 +201,19 @@ def test_divergence_keeps_the_last_good_checkpoint(tmp_path, poison):
         )
 
     loss.step = 0
-    with pytest.raises(loop.Diverged, match="step 5.*lower learning_rate"):
+    with pytest.raises(loop.Diverged, match=r"step 5.*lower learning_rate"):
         line(tmp_path / "run", loss=loss, max_steps=20)
     (kept,) = (tmp_path / "run").glob("step-*")
     assert kept.name == "step-00000004"
     assert all(w.isfinite().all() for w in load_file(kept / "model.safetensors").values())
     with pytest.raises(loop.Diverged):
         line(tmp_path / "run", max_steps=20)  # said again, not tried again
-    assert kept.exists() and not (tmp_path / "run" / "model.safetensors").exists()
+    assert kept.exists()
+    assert not (tmp_path / "run" / "model.safetensors").exists()
 
 
 def test_a_lost_gpu_is_named(tmp_path):
-    """CUDA's own error becomes a sentence with what to do; the checkpoint is there to go on from."""
+    """CUDA's own error becomes a sentence with what to do; the run goes on from its checkpoint."""
 
     def loss(model, batch):
         loss.step += 1
@@ -249,7 +250,7 @@ def stopped(folder):
     "name", ["model.safetensors", "optimizer.bin", "random_states_0.pkl", "loss.csv", "sums.json"]
 )
 def test_a_damaged_checkpoint_is_not_used(tmp_path, name, capsys):
-    """A flipped bit anywhere: said, left aside, and the run ends as one that was never broken off."""
+    """A flipped bit anywhere: said, left aside, and the run ends as an unbroken one."""
     path, whole = stopped(tmp_path / "run") / name, line(tmp_path / "whole")
     data = bytearray(path.read_bytes())
     data[len(data) // 2] ^= 1
@@ -272,13 +273,13 @@ class Bomb:
     "name", ["optimizer.bin", "random_states_0.pkl", "custom_checkpoint_0.pkl", "scheduler.bin"]
 )
 def test_a_hostile_checkpoint_runs_no_code(tmp_path, name):
-    """A stored object that would make a file, with sums to match: refused in a sentence or never read, and no file is made."""
+    """An object that makes a file when it is unpickled, with sums to match: it never is."""
     kept, canary = stopped(tmp_path / "run"), tmp_path / "canary"
     torch.save({"step": Bomb(canary)}, kept / name)
     (kept / checkpoints.SUMS).write_text(json.dumps(checkpoints.checksums(kept)))
     if name != "scheduler.bin":
         with pytest.raises(
-            ValueError, match="step-00000004 cannot be read .*delete .*run and run again"
+            ValueError, match=r"step-00000004 cannot be read .*delete .*run and run again"
         ):
             line(tmp_path / "run")
     else:
@@ -295,19 +296,20 @@ def test_a_full_disk_ends_training_with_a_sentence(tmp_path):
     try:
         with (
             redirect_stdout(io.StringIO()),
-            pytest.raises(files.WriteError, match="cannot write .*run the same"),
+            pytest.raises(files.WriteError, match=r"cannot write .*run the same"),
         ):
             line(tmp_path / "run")
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, old)
-    assert kept.exists() and not (tmp_path / "run" / "model.safetensors").exists()
+    assert kept.exists()
+    assert not (tmp_path / "run" / "model.safetensors").exists()
     pd.testing.assert_frame_equal(
         line(tmp_path / "run"), line(tmp_path / "whole"), check_exact=True
     )
 
 
 def test_players_move_on_the_same_batch(tmp_path):
-    """One batch a step, made once and handed to each player in turn, so that what the first leaves on it is not made again."""
+    """One batch a step, made once: what the first player leaves on it, the next one finds."""
     seen = []
 
     def player(name):
@@ -322,7 +324,5 @@ def test_players_move_on_the_same_batch(tmp_path):
     )
     assert [name for name, _ in seen] == ["critic", "generator"] * 3
     batches = [batch for _, batch in seen]
-    assert (
-        all(a is b for a, b in zip(batches[::2], batches[1::2], strict=True))
-        and batches[0] is not batches[2]
-    )
+    assert all(a is b for a, b in zip(batches[::2], batches[1::2], strict=True))
+    assert batches[0] is not batches[2]

@@ -22,7 +22,7 @@ from tst.models.batches import N_FLAGS, PackedBatches, add_flags, window_lengths
 from tst.models.scaling import ACTIVATIONS, BOUNDS, Normaliser
 from tst.series import DataError
 from tst.training.device import best_device
-from tst.training.objectives import masked_mse
+from tst.training.losses import masked_mse
 
 BATCH_SIZE = 4096  # series generated at a time
 

@@ -3,7 +3,7 @@
 A trained model is a folder: model.json (configuration, encoder, scaling) and model.safetensors, nothing else.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -11,11 +11,9 @@ from typing import Any, Protocol
 import torch
 
 from tst.series import SeriesSet
-from tst.training.loop import TrainConfig
-
-Loss = Callable[[torch.nn.Module, Any], torch.Tensor]
-# {name: (parameters of a model, loss)}: each step they move in this order, on the same batch.
-Objectives = Mapping[str, tuple[Callable[[torch.nn.Module], list[torch.nn.Parameter]], Loss]]
+from tst.training.batches import Batches, Loss
+from tst.training.config import TrainConfig
+from tst.training.objectives import Objectives
 
 
 class Generator(Protocol):
@@ -43,7 +41,7 @@ class Training:
 
     model: torch.nn.Module
     loss: Loss | Objectives
-    batches: Callable[[int, int, int], Any]  # (step, rank, n_ranks) -> batch with `to(device)`
+    batches: Batches
 
 
 @dataclass(frozen=True, kw_only=True)

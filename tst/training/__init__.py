@@ -1,1 +1,1 @@
-"""Training: the loop, its settings, checkpoints, precision, objectives, batches, device, timing."""
+"""Training: the loop and its settings, batches, objectives, losses, checkpoints, precision, timing."""

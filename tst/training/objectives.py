@@ -1,7 +1,7 @@
-"""What a training step minimises: the paper's loss, and objectives that move parts of a model.
+"""What moves in a training step: a whole model by one loss, or parts of it in turn.
 
-A single loss moves all parameters. A GAN has an objective each for its critic and its generator:
-each step they move one after another, on the same batch, each by its own loss and its own Adam.
+A GAN has an objective each for its critic and its generator: each step they move one after another,
+on the same batch, each by its own loss and its own Adam.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -14,27 +14,6 @@ from tst.training.config import TrainConfig
 SelectParameters = Callable[[torch.nn.Module], Iterable[torch.nn.Parameter]]
 # {name: (parameters that move, their loss)}, in the order in which they move.
 Objectives = Mapping[str, tuple[SelectParameters, Loss]]
-
-
-def masked_mse(
-    prediction: torch.Tensor, target: torch.Tensor, weight: torch.Tensor
-) -> torch.Tensor:
-    """Return the mean squared error of a packed batch, the loss of arXiv 2506.07312.
-
-    It is averaged over the features of a step, the steps of a series and the series of the batch.
-
-    Parameters
-    ----------
-    prediction, target
-        float, shape (n_rows, n_features): the steps of all series, one after another.
-    weight
-        float, shape (n_rows,): 1 / (steps of the row's series * series in the batch).
-
-    Returns
-    -------
-    float, a scalar.
-    """
-    return ((prediction - target).square().mean(1) * weight).sum()
 
 
 class Objective:

@@ -25,7 +25,7 @@ from tst.models.transformer.config import PAPER, TSTConfig
 from tst.models.transformer.packing import Packing
 from tst.series import SeriesSet
 from tst.training.loop import TrainConfig
-from tst.training.objectives import masked_mse
+from tst.training.losses import masked_mse
 
 
 class TST(nn.Module):
