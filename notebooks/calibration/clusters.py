@@ -119,7 +119,7 @@ def _same_event(table: pd.DataFrame, name: str) -> float:
 
 
 def usage(excerpt: pd.DataFrame, events: pd.DataFrame) -> dict[str, Any]:
-    """Return how the measurements of the 2011 usage excerpt relate to the requests and to each other.
+    """Return how the measurements of the 2011 usage excerpt relate to requests and each other.
 
     Mean and spread are of natural-log ratios: spread `between` jobs and `within` a job.
 

@@ -242,7 +242,7 @@ def _attribute(entry: dict[str, Any]) -> AttributeColumns:
 def _check_arrays(arrays: dict[str, np.ndarray], path: Path) -> None:
     """Raise DataError where an array holds no numbers, or the shapes do not fit each other."""
     for name, array in arrays.items():
-        if array.dtype.kind not in untrusted.NUMBERS:
+        if array.dtype.kind not in untrusted.NUMBER_KINDS:
             raise DataError(
                 f"{path}: {name} holds {array.dtype}, not numbers; prepare the data again."
             )

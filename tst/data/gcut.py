@@ -21,7 +21,7 @@ from tqdm import tqdm
 from tst.data import trace_parts
 from tst.data.trace_parts import FEATURES, KEYS, PROGRESS, Table
 from tst.errors import DataError
-from tst.series import Feature, SeriesSet
+from tst.series import Feature, SeriesSet, ceil_div
 
 FOLDER = "gcut"  # of the built set, in the data folder
 COUNTS_FILE = "gcut-counts.csv"  # what each filter stopped when the set was built
@@ -152,7 +152,7 @@ def _aggregate(
     ranges were.
     """
     n_rows = trace_parts.count_rows([*files["task_usage"], *files["task_events"]])
-    n_passes = max(1, -(-n_rows // ROWS_PER_PASS))
+    n_passes = max(1, ceil_div(n_rows, ROWS_PER_PASS))
     n_passes = min(n_passes, trace_parts.N_BUCKETS)
     edges = np.linspace(0, trace_parts.N_BUCKETS, n_passes + 1).astype(int)
     counts = dict.fromkeys(["all", *FILTERS, "kept", "sampled"], 0)

@@ -18,7 +18,7 @@ from tst.data.simulated.draws import (
     ragged_ar1,
 )
 from tst.data.simulated.statistics import calibration
-from tst.series import Feature, SeriesSet
+from tst.series import Feature, SeriesSet, offsets
 
 N_FEATURES = 9
 # Columns, in the order of the calibration's `features`.
@@ -94,7 +94,7 @@ def _collection(
     values[rank < collection["zero_share"]] = 0
     # Unchanged steps repeat the last one that changed; the first step of a series always changes.
     is_first = np.zeros(n_steps, dtype=bool)
-    is_first[np.cumsum(lengths) - lengths] = True
+    is_first[offsets(lengths)[:-1]] = True
     changes = is_first[:, None] | (rng.random(values.shape) >= unchanged_share)
     row = np.arange(n_steps)[:, None]
     last_change = np.maximum.accumulate(np.where(changes, row, 0), axis=0)

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from tst.errors import DataError
+from tst.series import offsets
 
 
 def check_size(size: int, name: str) -> None:
@@ -58,7 +59,7 @@ def ragged_ar1(
     """
     persistence = np.asarray(persistence)
     order = np.argsort(-lengths, kind="stable")
-    start = (np.cumsum(lengths) - lengths)[order]
+    start = offsets(lengths)[:-1][order]
     # Number of series that are longer than t steps.
     n_running = np.searchsorted(-lengths[order], -np.arange(lengths.max()), side="left")
     scale = np.sqrt(1 - persistence**2)

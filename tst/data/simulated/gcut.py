@@ -25,7 +25,7 @@ from tst.data.simulated.draws import (
 )
 from tst.data.simulated.statistics import calibration
 from tst.data.trace_parts import FEATURES
-from tst.series import Feature, SeriesSet
+from tst.series import Feature, SeriesSet, offsets
 from tst.vocabulary import CLASSES as CLASSES_BY_DATASET
 
 Calibrated = dict[str, Any]  # a part of calibration.json
@@ -215,7 +215,7 @@ def _usage(
         Steps of each series, shape (n_series,).
     """
     row = np.repeat(np.arange(len(lengths)), lengths)  # series of each step
-    step = np.arange(len(row)) - np.repeat(np.cumsum(lengths) - lengths, lengths)
+    step = np.arange(len(row)) - np.repeat(offsets(lengths)[:-1], lengths)
     n_steps = len(row)
     job = {name: jobs[name].to_numpy()[row] for name in jobs}
     usage = calibrated["usage"]
