@@ -34,7 +34,7 @@ ARRAYS_FILE = "data_train.npz"
 DESCRIPTION_FILES = ("columns.yml", "columns.json")
 # Number of dimensions of each: (N, T, F), (N, A), (N, T).
 ARRAYS = {"data_feature": 3, "data_attribute": 2, "data_gen_flag": 2}
-ONE_HOT_TOLERANCE = 1e-3
+ONE_HOT_TOLERANCE = 1e-3  # the zeros and ones are stored as floats
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -138,6 +138,7 @@ def read_series(folder: Path, description: Description) -> SeriesSet:
     is_observed = np.arange(n_steps) < lengths[:, None]  # (N, T)
     return SeriesSet(
         name=description.name,
+        # (sum of lengths, F): padding is left out
         values=_unscaled(arrays["data_feature"][is_observed], description.features),
         lengths=lengths,
         features=[Feature(column.name, unit=column.unit) for column in description.features],
@@ -166,6 +167,7 @@ def save(series: SeriesSet, folder: Path | str) -> None:
                 f"attribute '{column}' of '{series.name}' has missing values: give them a category "
                 "first."
             )
+    # One block an attribute, (N, width); the first, of no columns, serves sets without any.
     blocks = [np.zeros((len(series), 0), np.float32)]
     for column in categories:
         blocks.append(pd.get_dummies(series.attributes[column]).to_numpy(np.float32))
@@ -276,7 +278,7 @@ def _unscaled(values: np.ndarray, columns: tuple[FeatureColumn, ...]) -> np.ndar
     """Return values, shape (rows, F), with the scaled columns in their own units."""
     if all(column.minimum is None for column in columns):
         return values
-    values = values.astype(np.float64)
+    values = values.astype(np.float64)  # a float32 product of large bounds would round twice
     for index, column in enumerate(columns):
         if column.minimum is not None and column.maximum is not None:
             spread = column.maximum - column.minimum

@@ -66,6 +66,7 @@ def fetch(folder: Path, table: Table, parts: Sequence[int]) -> list[Path]:
     sums = checksums()
     registry = {name: f"sha256:{sums[name]}" for name in names}
     store = pooch.create(path=folder, base_url=BASE_URL, registry=registry, retry_if_failed=RETRIES)
+    # Its messages would stand between the progress bars.
     pooch.get_logger().setLevel("WARNING")
     downloader = pooch.HTTPDownloader(timeout=TIMEOUT, hooks={"response": _only_to_https})
     paths = []

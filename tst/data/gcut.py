@@ -3,7 +3,7 @@
 The nine measurements of `task_usage`, labelled with the end event of `task_events`, under the
 filters of DoppelGANger (IMC 2020, arXiv 1909.13403): tasks without end event, without measurements,
 with discontinuous measurements, or whose measurements do not meet the end event are left out and
-counted. Departures: the paper names the filters, `build` defines them and adds missing and negative
+counted. Departures: the paper names the filters, `judge` defines them and adds missing and negative
 measurements; the sample is drawn by a hash of the task, so that the order of reading does not
 matter. Memory is bounded: a range of tasks is judged at a time.
 """
@@ -81,21 +81,7 @@ def build(
 ) -> tuple[SeriesSet, pd.DataFrame]:
     """Return (SeriesSet, counts) of the tasks (job ID, task index) in the given parts.
 
-    A task is counted at the first filter that stops it:
-
-    - no end event: no EVICT, FAIL, FINISH or KILL within the trace, or a LOST after them;
-    - empty: no usage record, or no record with any measurement;
-    - missing: one of the 9 measurements of a record is absent, NaN or infinite;
-    - negative: a measurement is below 0, which no usage can be;
-    - discontinuous: a record, in the order of start times, starts more than MAX_GAP before or after
-      the end of the record before it (a gap, an overlap, a duplicate), or does not end after its
-      own start;
-    - mismatched end: the end event lies outside the last record by more than MAX_END_GAP (so do
-      records after the end), or the task ended more than once and not always in the same way.
-
-    A task that was rescheduled after an end event stays one series, under its last end event, if
-    its attempts follow one another without a gap and all ended alike; else it is discontinuous or
-    mismatched.
+    A task is counted at the first filter that stops it; `judge` says what each of them means.
 
     Parameters
     ----------
@@ -154,6 +140,7 @@ def _aggregate(
     n_rows = trace_parts.count_rows([*files["task_usage"], *files["task_events"]])
     n_passes = max(1, ceil_div(n_rows, ROWS_PER_PASS))
     n_passes = min(n_passes, trace_parts.N_BUCKETS)
+    # Each pass takes the tasks of a range of hash values, all rows of a task at a time.
     edges = np.linspace(0, trace_parts.N_BUCKETS, n_passes + 1).astype(int)
     counts = dict.fromkeys(["all", *FILTERS, "kept", "sampled"], 0)
     kept_passes: list[pl.DataFrame] = []
@@ -183,8 +170,31 @@ def _aggregate(
 
 
 def judge(records: pl.DataFrame, events: pl.DataFrame) -> pl.DataFrame:
-    """Return one row a task: KEYS, records, end_type, and the filter that stops it or "kept"."""
+    """Return one row a task: KEYS, records, end_type, and the filter that stops it or "kept".
+
+    The first of FILTERS that holds stops a task:
+
+    - no end event: no EVICT, FAIL, FINISH or KILL within the trace, or a LOST after them;
+    - empty: no usage record, or no record with any measurement;
+    - missing: one of the 9 measurements of a record is absent, NaN or infinite;
+    - negative: a measurement is below 0, which no usage can be;
+    - discontinuous: a record, in the order of start times, starts more than MAX_GAP before or after
+      the end of the record before it (a gap, an overlap, a duplicate), or does not end after its
+      own start;
+    - mismatched end: the end event lies outside the last record by more than MAX_END_GAP (so do
+      records after the end), or the task ended more than once and not always in the same way.
+
+    A task that was rescheduled after an end event stays one series, under its last end event, if
+    its attempts follow one another without a gap and all ended alike; else it is discontinuous or
+    mismatched.
+
+    Parameters
+    ----------
+    records, events
+        All rows of some tasks in task_usage and task_events.
+    """
     tasks = _ends(events).join(_record_facts(records), on=KEYS, how="full", coalesce=True)
+    # A task without events, or without records, has nulls in the columns of the other table.
     has_no_end = pl.col("end_type").is_null() | (pl.col("end_type") == LOST)
     meets_end = pl.col("end_time").is_between(
         pl.col("last_start") - MAX_END_GAP, pl.col("last_end") + MAX_END_GAP
@@ -212,6 +222,7 @@ def _ends(events: pl.DataFrame) -> pl.DataFrame:
 def _record_facts(records: pl.DataFrame) -> pl.DataFrame:
     """Return number, last start, last end and faults of a task's usage records."""
     is_absent = [~pl.col(name).is_finite().fill_null(False) for name in FEATURES]
+    # Sorted by task and start: the row above is the record before it, if it is of the same task.
     same_key = [pl.col(key) == pl.col(key).shift(1) for key in KEYS]
     follows = pl.all_horizontal(same_key).fill_null(False)
     is_gap = (pl.col("start") - pl.col("end").shift(1)).abs() > MAX_GAP

@@ -72,19 +72,13 @@ def contiguous_runs(
     table = table.sort_values([group, time], kind="stable").reset_index(drop=True)
     n_records = len(table)
     n_groups = table[group].nunique()
-    values = table[[feature.name for feature in features]].to_numpy()  # (records, features)
-    is_negative = (values < 0).any(0)
-    if is_negative.any():
-        column = features[int(np.argmax(is_negative))].name
-        raise DataError(
-            f"{path}: column '{column}' has negative usage; place the original file again."
-        )
-    is_missing = ~np.isfinite(values).all(1)
+    is_missing = _missing_records(table, features, path)
     table = table[~is_missing].reset_index(drop=True)
+    # A run begins with a group, and behind a gap; a record that was missing leaves one.
     same_group = (table[group] == table[group].shift()).to_numpy()
     is_gap = same_group & (table[time].diff() != step).to_numpy()
     table["run"] = np.cumsum(~same_group | is_gap) - 1
-    length = table.groupby("run")[time].transform("size")
+    length = table.groupby("run")[time].transform("size")  # of each record's run
     kept = table[length >= min_length]
     if kept.empty:
         raise DataError(
@@ -100,6 +94,18 @@ def contiguous_runs(
         "kept": n_kept,
     }
     return kept, pd.DataFrame(counts.items(), columns=["filter", "series"])
+
+
+def _missing_records(table: pd.DataFrame, features: Sequence[Feature], path: Path) -> np.ndarray:
+    """Return which records lack a measurement; raises DataError where one is negative."""
+    values = table[[feature.name for feature in features]].to_numpy()  # (records, features)
+    is_negative = (values < 0).any(0)
+    if is_negative.any():
+        column = features[int(np.argmax(is_negative))].name
+        raise DataError(
+            f"{path}: column '{column}' has negative usage; place the original file again."
+        )
+    return ~np.isfinite(values).all(1)
 
 
 def to_series(
@@ -142,6 +148,7 @@ def windows(series: SeriesSet, n_steps: int) -> SeriesSet:
             f"'{series.name}': no series has {n_steps} steps (the longest has {longest}); shorten "
             "the window."
         )
+    # What lies behind the last whole window of a series goes.
     is_kept = series.step_index < np.repeat(n_windows * n_steps, series.lengths)
     series_of_window = np.repeat(np.arange(len(series)), n_windows)
     return replace(

@@ -44,6 +44,7 @@ def load(data_dir: Path | str) -> tuple[SeriesSet, pd.DataFrame]:
     _check(description)
     series = doppelganger_npz.read_series(folder, description)
     attributes = series.attributes[list(ATTRIBUTES)].copy()
+    # No category: it tells the homes apart and is not modelled.
     attributes.insert(0, "home", np.arange(len(series)))
     series = replace(
         series,

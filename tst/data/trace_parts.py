@@ -183,6 +183,7 @@ def _convert(part: Path, table: Table, work_dir: Path) -> Path:
 
 def _schema(table: Table) -> dict[str, type[pl.DataType]]:
     """Return {column: type} of a table's file; what is not used stays text and is not parsed."""
+    # Text needs no parsing, so that only what is used is checked to be a number.
     types: dict[str, type[pl.DataType]] = dict.fromkeys(COLUMNS[table], pl.String)
     types |= dict.fromkeys(MANDATORY[table], pl.Int64)
     if table == "task_usage":

@@ -21,6 +21,7 @@ from tst.series import Feature, SeriesSet
 
 CSV_FILE = "train_1.csv"
 SUBSET_FILE = "wwt_pages.parquet"
+# Of the competition's file as it was published.
 CSV_BYTES = 278_011_802
 CSV_SHA256 = "55b82dfbc3d93518390292003f6c656f6577d552c05e27fbf5bcb1a5b59781d6"
 N_DAYS = 550
@@ -169,12 +170,7 @@ def _complete_pages(
     """
     pages = np.asarray(pages, dtype=object)
     parsed = parse_page(pages)
-    has_negative = (views < 0).any(1)
-    if has_negative.any():
-        page = pages[int(np.argmax(has_negative))]
-        raise DataError(
-            f"{path}: page '{page}' has negative views; remove it or place the file again."
-        )
+    _check_views(path, pages, views)
     is_complete = np.isfinite(views).all(1)
     n_complete = int(is_complete.sum())
     if n_complete == 0:
@@ -199,6 +195,16 @@ def _complete_pages(
         interval="1D",
     )
     return series, counts
+
+
+def _check_views(path: Path | str, pages: np.ndarray, views: np.ndarray) -> None:
+    """Raise DataError where a page has negative views."""
+    has_negative = (views < 0).any(1)  # False for NaN, a missing day
+    if has_negative.any():
+        page = pages[int(np.argmax(has_negative))]
+        raise DataError(
+            f"{path}: page '{page}' has negative views; remove it or place the file again."
+        )
 
 
 def _check_columns(path: Path, expected: Sequence[str], columns: Iterable[str]) -> None:

@@ -138,6 +138,7 @@ def _jobs(
     kinds: list[int] = []
     for k in range(len(CLASSES)):
         of_class = rng.permutation(np.flatnonzero(event == k))
+        # Jobs of random sizes, one after another, until all series of the class are in one.
         probability = rng.random(len(of_class) + 1)
         sizes = quantile(measured[k]["attempts_of_a_job_quantiles"], probability).astype(int)
         number = np.searchsorted(np.cumsum(sizes), np.arange(len(of_class)), side="right")
@@ -203,10 +204,8 @@ def _usage(
 
     Parameters
     ----------
-    rng
-        Random numbers are drawn from it in a fixed order.
-    calibrated
-        The part `gcut` of the calibration.
+    rng, calibrated
+        The generator, and the part `gcut` of the calibration.
     jobs
         The job of each series, one row a series.
     event
@@ -221,12 +220,12 @@ def _usage(
     usage = calibrated["usage"]
     ratio = usage["log_ratio"]
     noise = _noise(rng, calibrated["dynamics"], lengths)
-    effects = _event_effects(rng, calibrated["fitted"]["event_effects"], event, lengths, row, step)
-    cpu, cpu_peak, memory, cache_level = effects.T
+    fitted = calibrated["fitted"]
+    effects = _event_effects(rng, fitted["event_effects"], event, lengths, row, step)
+    cpu, cpu_peak, memory, cache_level = effects.T  # logs, of shape (sum of lengths,) each
     cpu += job["cpu_of_request"] + job["spread"] * noise[:, 0]
-    daily_amplitude = np.sqrt(2) * calibrated["dynamics"]["daily_sd"]
-    cpu += daily_amplitude * np.cos(2 * np.pi * (step / DAY + job["phase"]))
-    cpu = np.minimum(cpu, calibrated["fitted"]["log_cpu_limit"])
+    cpu += _daily_rhythm(calibrated["dynamics"], step, job["phase"])
+    cpu = np.minimum(cpu, fitted["log_cpu_limit"])
     peak_noise = ratio["max_cpu_of_cpu"]["within"] * noise[:, 1]
     above_mean = np.maximum(job["max_cpu_of_cpu"] + peak_noise + cpu_peak, 0)
     sampled_noise = np.exp(SAMPLED_CPU_SD * rng.standard_normal(n_steps))
@@ -237,6 +236,7 @@ def _usage(
     disk = np.exp(np.minimum(job["disk_of_request"] + disk_noise, 0))
 
     values = np.empty((n_steps, len(FEATURES)))
+    # Each measurement is a share of a request or of another measurement, as in the usage excerpt.
     values[:, 0] = job["cpu_request"] * np.exp(cpu)
     values[:, 1] = values[:, 0] * np.exp(above_mean)
     values[:, 2] = np.where(job["sampled"], values[:, 0] * sampled_noise, 0)
@@ -248,6 +248,12 @@ def _usage(
     values[:, 8] = np.where(job["disk"], job["disk_request"] * disk, 0)
     values[rng.random(n_steps) < usage["zero_records"]] = 0
     return np.minimum(values, usage["largest_record"]).astype(np.float32)
+
+
+def _daily_rhythm(dynamics: Calibrated, step: np.ndarray, phase: np.ndarray) -> np.ndarray:
+    """Return what the time of day adds to the log of CPU: a cosine of the measured deviation."""
+    amplitude = np.sqrt(2) * dynamics["daily_sd"]
+    return amplitude * np.cos(2 * np.pi * (step / DAY + phase))
 
 
 def _noise(rng: np.random.Generator, dynamics: Calibrated, lengths: np.ndarray) -> np.ndarray:

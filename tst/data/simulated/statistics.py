@@ -72,6 +72,7 @@ def statistics(series: SeriesSet) -> pd.DataFrame:
 
 def acf(values: np.ndarray, lag: int) -> np.ndarray:
     """Return the autocorrelation at `lag` along the last axis, 0 for a constant."""
+    # Lagged products over all squares: the estimate that tends to 0 for short series.
     centred = values - values.mean(-1, keepdims=True)
     total = (centred**2).sum(-1)
     covariance = (centred[..., lag:] * centred[..., :-lag]).sum(-1)
@@ -85,7 +86,7 @@ def step_statistics(values: np.ndarray) -> dict[str, float]:
         measured[f"share of zeros, {name}"] = (values[:, i] == 0).mean()
     for name, i in GCUT_MARGINS.items():
         positive = values[values[:, i] > 0, i]
-        median, tail = (np.nan, np.nan)
+        median = tail = np.nan
         if len(positive):
             median, tail = np.quantile(positive, [0.5, 0.99])
         measured[f"median, {name}"] = median
@@ -193,14 +194,14 @@ def instance_statistics(arrays: Sequence[np.ndarray], names: Sequence[str]) -> d
     """
     measured = {}
     for i, name in enumerate(names):
-        columns = [array[:, i].astype(float) for array in arrays]
+        columns = [array[:, i].astype(float) for array in arrays]  # (steps,) each
         autocorrelation = np.mean([acf(column, 1) for column in columns])
         measured[f"lag-1 autocorrelation, {name}"] = float(autocorrelation)
         zero_share = np.mean([(column == 0).mean() for column in columns])
         measured[f"share of zeros, {name}"] = float(zero_share)
         correlations = []
         for array in arrays:
-            pair = array[:, [0, i]].astype(float)
+            pair = array[:, [0, i]].astype(float)  # (steps, 2)
             if min(np.ptp(pair[:, 0]), np.ptp(pair[:, 1])) > 0:
                 correlations.append(np.corrcoef(pair.T)[0, 1])
         if i > 0 and correlations:
