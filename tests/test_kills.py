@@ -47,7 +47,7 @@ MODULES += [
     "tst.plots.base",
     "tst.models.transformer.generative",
     "tst.study.tables",
-    "tst.data.simulated.clusters",
+    "tst.data.simulated",
 ]
 
 

@@ -1,11 +1,11 @@
-"""Laws of the long tables: cut at gaps, grouped by instance, windows are slices, days are joined."""
+"""Laws of borg2019: cut at gaps, one record a slot, grouped by instance; mistakes are named."""
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from tst.data import borg2019, gcut2011, long
-from tst.series import DataError
+from tst.data import borg2019
+from tst.errors import DataError
 
 
 def table(starts_by_instance, value=1.0):
@@ -24,7 +24,7 @@ def load(frame, folder):
 
 
 def test_instances_are_cut_at_gaps(tmp_path):
-    """20 records, a gap, 15 records, a gap, 3 records: two runs kept, one dropped, shuffled rows or not."""
+    """Of runs of 20, 15 and 3 records two are kept and one dropped, shuffled rows or not."""
     starts = [*range(0, 6000, 300), *range(9000, 13500, 300), *range(20000, 20900, 300)]
     frame = table({"a": starts, "bb": range(0, 3900, 300)}).sample(frac=1, random_state=0)
     series, counts = load(frame, tmp_path)
@@ -32,7 +32,11 @@ def test_instances_are_cut_at_gaps(tmp_path):
     assert list(series.attributes["instance"]) == ["a", "a", "bb"]
     assert (series.label, series.group, series.origin) == ("collection", "instance", "subset")
     counts = counts.set_index("filter")["series"]
-    assert counts["gaps, cut"] == 2 and counts["runs below 12 records, dropped"] == 1 and counts["kept"] == 3
+    assert (
+        counts["gaps, cut"] == 2
+        and counts["runs below 12 records, dropped"] == 1
+        and counts["kept"] == 3
+    )
     np.testing.assert_array_equal(series[1][:, 0], np.arange(20, 35) + 1)
 
 
@@ -46,7 +50,10 @@ def test_a_missing_histogram_cuts_the_run(tmp_path):
 
 
 def test_restarts_within_a_slot(tmp_path):
-    """Of several records in a slot the one on the boundary counts, else the last; nothing is cut."""
+    """Of several records in a slot the one on the boundary counts, else the last.
+
+    Nothing is cut.
+    """
     frame = table({"a": [0, 10, 200, 310, 420, *range(600, 9000, 300)]})
     series, counts = load(frame, tmp_path)
     assert list(series.lengths) == [30]
@@ -66,37 +73,3 @@ def test_mistakes(tmp_path):
         load(table({"a": range(0, 9000, 300)}, value=-100), tmp_path)
     with pytest.raises(DataError, match="no run of 12 records"):
         load(table({"a": range(0, 900, 300)}), tmp_path)
-
-
-def test_windows_are_slices(tmp_path):
-    """Windows of 7: two of the series of 20, one of 13, attributes carried; too long a window is named."""
-    series, _ = load(table({"a": range(0, 6000, 300), "bb": range(0, 3900, 300)}), tmp_path)
-    cut = long.windows(series, 7)
-    assert list(cut.lengths) == [7, 7, 7] and list(cut.attributes["instance"]) == ["a", "a", "bb"]
-    np.testing.assert_array_equal(cut[1], series[0][7:14])
-    np.testing.assert_array_equal(cut[2], series[1][:7])
-    with pytest.raises(DataError, match="the longest has 20"):
-        long.windows(series, 21)
-
-
-def test_days_are_joined(tmp_path):
-    """Days 1, 2 and 4 of a job: a series of two days and one of one."""
-    days = [(j, d, s) for j, d in (("x", 1), ("x", 2), ("x", 4), ("y", 7)) for s in range(288)]
-    frame = pd.DataFrame(days, columns=["job", "day", "slot"]).assign(cpu_percent=1.0, memory_percent=2.0)
-    frame.to_parquet(tmp_path / gcut2011.FILE)
-    series, _ = gcut2011.load(tmp_path)
-    assert list(series.lengths) == [576, 288, 288] and list(series.attributes["job"]) == ["x", "x", "y"]
-
-
-def test_a_missing_slot_cuts_the_days(tmp_path):
-    """Two days that lack one slot of the second: the first day stays, what is below a day goes, both counted."""
-    frame = pd.DataFrame([("x", d, s) for d in (1, 2, 3) for s in range(288)], columns=["job", "day", "slot"])
-    frame = frame.assign(cpu_percent=np.arange(864.0), memory_percent=2.0)
-    frame.loc[700, "memory_percent"] = np.nan
-    frame.drop(index=300).to_parquet(tmp_path / gcut2011.FILE)
-    series, counts = gcut2011.load(tmp_path)
-    np.testing.assert_array_equal(series[0][:, 0], np.arange(300))
-    assert list(series.lengths) == [300, 399]
-    counts = counts.set_index("filter")["series"]
-    assert counts["gaps, cut"] == 2 and counts["records with a missing measurement, dropped"] == 1
-    assert counts["runs below 288 records, dropped"] == 1 and counts["kept"] == 2

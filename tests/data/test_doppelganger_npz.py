@@ -1,4 +1,7 @@
-"""Laws of DG's format: what is saved comes back; no pickle is opened; every damage is one sentence."""
+"""Laws of DG's format: what is saved comes back; no pickle is opened.
+
+Every damage is one sentence.
+"""
 
 import pickle
 import zipfile
@@ -8,17 +11,26 @@ import pandas as pd
 import pytest
 
 from tst.data import doppelganger_npz
+from tst.errors import DataError
 from tst.io import untrusted
-from tst.series import DataError, Feature, from_list
+from tst.series import Feature, from_list
 
 
 def make():
     """Return a small labelled set."""
     rng = np.random.default_rng(0)
     attributes = pd.DataFrame({"end": pd.Categorical(["b", "a", "b"], categories=["a", "b", "c"])})
-    fields = {"name": "toy", "origin": "simulated", "interval": "5min", "label": "end", "attributes": attributes}
+    fields = {
+        "name": "toy",
+        "origin": "simulated",
+        "interval": "5min",
+        "label": "end",
+        "attributes": attributes,
+    }
     return from_list(
-        [rng.uniform(size=(n, 2)) for n in (4, 1, 3)], features=[Feature("x"), Feature("y", unit="s")], **fields
+        [rng.uniform(size=(n, 2)) for n in (4, 1, 3)],
+        features=[Feature("x"), Feature("y", unit="s")],
+        **fields,
     )
 
 
@@ -41,7 +53,9 @@ def test_a_pickle_is_refused_unopened(tmp_path):
     doppelganger_npz.save(make(), tmp_path)
     (tmp_path / "columns.json").unlink()
     (tmp_path / "data_feature_output.pkl").write_bytes(pickle.dumps(Hostile()))
-    with pytest.raises(DataError, match="data_feature_output.pkl is a pickle, which may run any code"):
+    with pytest.raises(
+        DataError, match="data_feature_output.pkl is a pickle, which may run any code"
+    ):
         doppelganger_npz.load(tmp_path)
     assert not (tmp_path / "owned").exists()
 
@@ -62,7 +76,10 @@ def damage(folder, **arrays):
         ({"data_gen_flag": np.ones((3, 5))}, "do not fit"),
         ({"data_feature": np.ones((3, 4, 3))}, "3 columns, the description names 2"),
         ({"data_attribute": np.ones((3, 4))}, "4 columns, the description asks for 3"),
-        ({"data_attribute": np.array([[{}]] * 3, dtype=object)}, "holds object, neither numbers nor text"),
+        (
+            {"data_attribute": np.array([[{}]] * 3, dtype=object)},
+            "holds object, neither numbers nor text",
+        ),
         ({"data_feature": np.full((3, 4, 2), np.nan)}, "missing or infinite"),
         ({"data_feature": np.full((3, 4, 2), "x")}, "data_feature holds <U1, not numbers"),
         ({"data_gen_flag": np.ones(3)}, "do not fit"),
@@ -125,6 +142,11 @@ def test_flipped_bytes(tmp_path, seed):
         "features: [{name: x}, {name: y}]\nattributes: [{name: end, values: [a, a, b]}]",
         "features: [{name: x}, {name: y}]\nattributes: [{name: end, values: 3}]",
         "features: [{name: 1}, {name: y}]\nattributes: []",
+        "features: [{name: x, unit: [s]}, {name: y}]\nattributes: []",
+        "features: [{name: x, minimum: 0}, {name: y}]\nattributes: []",
+        "features: [{name: x, minimum: 2, maximum: 2}, {name: y}]\nattributes: []",
+        "features: [{name: x, minimum: 0, maximum: .inf}, {name: y}]\nattributes: []",
+        "features: [{name: x, minimum: 0, maximum: much}, {name: y}]\nattributes: []",
     ],
 )
 def test_a_bad_description(tmp_path, text):
@@ -140,10 +162,24 @@ def test_a_number_beside_a_category(tmp_path):
     doppelganger_npz.save(make(), tmp_path)
     with np.load(tmp_path / "data_train.npz") as archive:
         damage(tmp_path, data_attribute=np.c_[[7.0, 8.0, 9.0], archive["data_attribute"]])
-    described = "features: [{name: x}, {name: y}]\nattributes: [{name: size}, {name: end, values: [a, b, c]}]"
+    described = "features: [{name: x}, {name: y}]\n"
+    described += "attributes: [{name: size}, {name: end, values: [a, b, c]}]"
     (tmp_path / "columns.yml").write_text(described)
     attributes = doppelganger_npz.load(tmp_path).attributes
     assert list(attributes["size"]) == [7, 8, 9] and list(attributes["end"]) == ["b", "a", "b"]
+
+
+def test_a_scaled_feature_comes_back_in_its_unit(tmp_path):
+    """minimum + (maximum - minimum) * stored; a feature without them stays as stored."""
+    series = make()
+    doppelganger_npz.save(series, tmp_path)
+    described = "features: [{name: x, unit: B, minimum: -5, maximum: 1000}, {name: y}]\n"
+    described += "attributes: [{name: end, values: [a, b, c]}]"
+    (tmp_path / "columns.yml").write_text(described)
+    loaded = doppelganger_npz.load(tmp_path)
+    np.testing.assert_allclose(loaded.values[:, 0], -5 + 1005 * series.values[:, 0], rtol=1e-6)
+    np.testing.assert_array_equal(loaded.values[:, 1], series.values[:, 1])
+    assert loaded.features == (Feature("x", unit="B"), Feature("y"))
 
 
 def test_a_missing_category_is_not_saved(tmp_path):

@@ -1,4 +1,4 @@
-"""Laws of the download and of `python -m tst.data`: what arrives is what was published, or one sentence says why not."""
+"""Laws of the download and of `python -m tst.data`: what was published arrives, or a sentence."""
 
 import hashlib
 import http.server
@@ -7,17 +7,20 @@ import sys
 import threading
 
 import pytest
+import reference_trace
 from helpers import TRACE, needs_originals
 
 from tst.data import __main__ as command
-from tst.data import download, gcut
+from tst.data import download, gcut, trace_parts
+from tst.errors import DataError
 from tst.io import paths
-from tst.series import DataError
-from tst.study.benchmarks import reference_trace
 
 
 class Server(http.server.SimpleHTTPRequestHandler):
-    """Serves a folder on the loopback; `cut` names a file whose body ends early, `asked` what was asked for."""
+    """Serves a folder on the loopback.
+
+    `cut` names a file whose body ends early, `asked` what was asked for.
+    """
 
     def do_GET(self):
         self.server.asked.append(self.path.lstrip("/"))
@@ -34,7 +37,7 @@ class Server(http.server.SimpleHTTPRequestHandler):
 
 @pytest.fixture
 def server(tmp_path, monkeypatch):
-    """Three small parts of both tables behind a loopback address, with their true sums in place of the published."""
+    """Three small parts of both tables behind a loopback address, with their true sums."""
     origin = tmp_path / "origin"
     reference_trace.write_parts(origin, 60, 3)
     server = http.server.ThreadingHTTPServer(
@@ -58,10 +61,17 @@ def files_in(folder):
 
 
 def test_the_published_sums():
-    """Both tables have 500 parts with a SHA-256 each, all different; the trace is fetched by https only."""
+    """Both tables have 500 parts with a SHA-256 each, all different.
+
+    The trace is fetched by https only.
+    """
     sums = download.checksums()
-    assert set(sums) == {f"{table}/{gcut.part_name(i)}" for table in download.TABLES for i in range(500)}
-    assert len(set(sums.values())) == 1000 and all(len(bytes.fromhex(s)) == 32 for s in sums.values())
+    assert set(sums) == {
+        f"{table}/{trace_parts.part_name(i)}" for table in download.TABLES for i in range(500)
+    }
+    assert len(set(sums.values())) == 1000 and all(
+        len(bytes.fromhex(s)) == 32 for s in sums.values()
+    )
     assert download.BASE_URL == "https://storage.googleapis.com/clusterdata-2011-2/"
 
 
@@ -69,13 +79,19 @@ def test_the_published_sums():
 def test_the_sums_are_those_of_the_originals():
     """The original parts at hand have the sums that we ship."""
     for path in sorted((TRACE / "task_events").glob("part-?????-of-00500.csv.gz"))[:2]:
-        assert hashlib.sha256(path.read_bytes()).hexdigest() == download.checksums()[f"task_events/{path.name}"]
+        assert (
+            hashlib.sha256(path.read_bytes()).hexdigest()
+            == download.checksums()[f"task_events/{path.name}"]
+        )
 
 
 def test_fetch_brings_the_files_once(server, tmp_path):
-    """Parts arrive byte by byte, in the order asked; a second call asks for none; a damaged one is fetched anew."""
+    """Parts arrive byte by byte, in the order asked; a second call asks for none.
+
+    A damaged one is fetched anew.
+    """
     got = download.fetch(tmp_path / "raw", "task_usage", [2, 0])
-    assert [p.name for p in got] == [gcut.part_name(2), gcut.part_name(0)]
+    assert [p.name for p in got] == [trace_parts.part_name(2), trace_parts.part_name(0)]
     for path in got:
         assert path.read_bytes() == (server.origin / "task_usage" / path.name).read_bytes()
     assert download.fetch(tmp_path / "raw", "task_usage", [2, 0]) == got and len(server.asked) == 2
@@ -85,10 +101,15 @@ def test_fetch_brings_the_files_once(server, tmp_path):
     assert got[1].read_bytes() == (server.origin / "task_usage" / got[1].name).read_bytes()
 
 
-@pytest.mark.parametrize("fault", ["wrong sum", "shortened file", "connection cut", "not there", "no server"])
+@pytest.mark.parametrize(
+    "fault", ["wrong sum", "shortened file", "connection cut", "not there", "no server"]
+)
 def test_what_goes_wrong_is_said(fault, server, tmp_path, monkeypatch):
-    """One sentence with the address and the remedy; the good part before stays, nothing half-written is left."""
-    bad = f"task_events/{gcut.part_name(1)}"
+    """One sentence with the address and the remedy.
+
+    The good part before stays, nothing half-written is left.
+    """
+    bad = f"task_events/{trace_parts.part_name(1)}"
     message = "wrong SHA-256 sum; try again later"
     download.fetch(tmp_path / "raw", "task_events", [0])
     if fault == "wrong sum":
@@ -106,7 +127,7 @@ def test_what_goes_wrong_is_said(fault, server, tmp_path, monkeypatch):
     with pytest.raises(DataError, match=message) as caught:
         download.fetch(tmp_path / "raw", "task_events", [0, 1])
     assert bad in str(caught.value) and "\n" not in str(caught.value)
-    assert files_in(tmp_path / "raw") == [f"task_events/{gcut.part_name(0)}"]
+    assert files_in(tmp_path / "raw") == [f"task_events/{trace_parts.part_name(0)}"]
 
 
 @pytest.mark.parametrize(
@@ -125,31 +146,37 @@ def test_parts_that_do_not_exist(table, number, message, tmp_path):
 
 
 def test_the_command_downloads_and_builds(server, tmp_path, monkeypatch, capsys):
-    """--parts fetches both tables, builds and saves; --build gives the same set from what lies there, without a network."""
+    """--parts fetches both tables, builds and saves.
+
+    --build gives the same set from what lies there, without a network.
+    """
     monkeypatch.setenv("TST_DATA", str(tmp_path / "data"))
     assert command.main(["--parts", "0-2"]) == 0
     captured = capsys.readouterr()
-    series = gcut.load(tmp_path / "data")
+    series, _ = gcut.load(tmp_path / "data")
     counts = (tmp_path / "data" / "gcut-counts.csv").read_text().splitlines()
     assert series.origin == "subset" and captured.err == "" and "mismatched end" in captured.out
     assert counts[:2] == ["filter,tasks", "all,60"] and counts[-1] == f"sampled,{len(series)}"
     asked = len(server.asked)
     assert command.main(["--build"]) == 0 and len(server.asked) == asked == 6
-    assert gcut.load(tmp_path / "data").sha256() == series.sha256()
+    assert gcut.load(tmp_path / "data")[0].sha256() == series.sha256()
     assert [n for n in files_in(tmp_path / "data") if "gcut-work" not in n and "raw" not in n] == [
         "gcut-counts.csv",
-        *(f"gcut/{name}" for name in ("attributes.parquet", "lengths.npy", "meta.json", "values.npy")),
+        *(
+            f"gcut/{name}"
+            for name in ("attributes.parquet", "lengths.npy", "meta.json", "values.npy")
+        ),
     ]
 
 
 def remove_events(folder):
     """Remove one event part."""
-    (folder / "raw" / "task_events" / gcut.part_name(1)).unlink()
+    (folder / "raw" / "task_events" / trace_parts.part_name(1)).unlink()
 
 
 def damage(folder):
     """Cut a usage part short."""
-    path = folder / "raw" / "task_usage" / gcut.part_name(1)
+    path = folder / "raw" / "task_usage" / trace_parts.part_name(1)
     path.write_bytes(path.read_bytes()[:-9])
 
 
@@ -166,7 +193,9 @@ def damage(folder):
         (["--build"], damage, "cut short or damaged"),
     ],
 )
-def test_mistakes_get_one_sentence_and_exit_code_2(arguments, spoil, message, tmp_path, monkeypatch, capsys):
+def test_mistakes_get_one_sentence_and_exit_code_2(
+    arguments, spoil, message, tmp_path, monkeypatch, capsys
+):
     """A mistake ends with one line on stderr and exit code 2; no set and no counts are written."""
     monkeypatch.setenv("TST_DATA", str(tmp_path))
     reference_trace.write_parts(tmp_path / "raw", 60, 3)

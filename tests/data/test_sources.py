@@ -1,18 +1,17 @@
-"""Laws of the door: real where it is, simulated where not, forced when asked, sampled in shares, wrong names named."""
+"""Laws of the sources: real where it is, else simulated, sampled in shares; mistakes are named."""
 
-import subprocess
-import sys
+import re
 from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from tst import data
+from tst import data, vocabulary
 from tst.data import borg2019, gcut2011, simulated
-from tst.data.simulated import clusters
-from tst.io import paths
-from tst.series import DataError, Feature, from_list
+from tst.errors import DataError
+from tst.io import closure, paths
+from tst.series import Feature, from_list
 
 
 @pytest.fixture
@@ -41,7 +40,9 @@ def write_borg(folder):
 
 def test_unknown_names_are_named(folder):
     """Data set, source and a negative number: one sentence with what is known."""
-    with pytest.raises(DataError, match="unknown dataset 'mnist'; known are gcut, wwt, borg2019, gcut2011"):
+    with pytest.raises(
+        DataError, match="unknown dataset 'mnist'; known are gcut, wwt, borg2019, gcut2011, mba"
+    ):
         data.load("mnist")
     with pytest.raises(DataError, match="unknown source 'web'; use one of auto, real, simulated"):
         data.load("gcut", "web")
@@ -51,7 +52,13 @@ def test_unknown_names_are_named(folder):
 
 @pytest.mark.parametrize(
     ("dataset", "file"),
-    [("gcut", "make data"), ("wwt", "train_1.csv"), ("borg2019", borg2019.FILE), ("gcut2011", gcut2011.FILE)],
+    [
+        ("gcut", "make data"),
+        ("wwt", "train_1.csv"),
+        ("borg2019", borg2019.FILE),
+        ("gcut2011", gcut2011.FILE),
+        ("mba", "data_train.npz"),
+    ],
 )
 def test_what_is_not_there_is_named(folder, dataset, file):
     """Real data asked for and missing: the folder and the file stand in the sentence."""
@@ -60,7 +67,10 @@ def test_what_is_not_there_is_named(folder, dataset, file):
 
 
 def test_auto_takes_the_real_where_it_is(folder):
-    """With the table auto and real agree to the bit and simulated differs; without it auto is simulated."""
+    """With the table auto and real agree to the bit and simulated differs.
+
+    Without it auto is simulated.
+    """
     without, _ = data.load("borg2019", n_series=2)
     write_borg(folder)
     real, counts = data.load("borg2019")
@@ -83,9 +93,14 @@ def test_a_sample_is_counted_and_drawn_by_the_seed(folder):
 
 @pytest.mark.parametrize("n", [1, 2, 7, 50, 99])
 def test_a_sample_keeps_the_shares(n):
-    """Each class holds its share to within one series, a rare class included; no series is drawn twice."""
+    """Each class holds its share to within one series, a rare class included.
+
+    No series is drawn twice.
+    """
     series = labelled({"rare": 1, "common": 70, "other": 29})
-    sample, _ = data._subsample(series, pd.DataFrame({"filter": ["read"], "series": [100]}), n, seed=5)
+    sample, _ = data.subsample(
+        series, pd.DataFrame({"filter": ["read"], "series": [100]}), n, seed=5
+    )
     assert len(sample) == n == sample.attributes["id"].nunique()
     for kind, whole in series.attributes["kind"].value_counts().items():
         assert abs((sample.attributes["kind"] == kind).sum() - whole * n / 100) < 1
@@ -94,22 +109,29 @@ def test_a_sample_keeps_the_shares(n):
 def test_every_series_is_drawn_equally_often():
     """A uniform sample: over 400 seeds each of 12 series is drawn in half of the samples of six."""
     series, counts = labelled({"a": 5, "b": 7}), pd.DataFrame({"filter": ["read"], "series": [12]})
-    drawn = [data._subsample(series, counts, 6, seed)[0].attributes["id"] for seed in range(400)]
+    drawn = [data.subsample(series, counts, 6, seed)[0].attributes["id"] for seed in range(400)]
     frequency = np.bincount(np.concatenate(drawn), minlength=12) / 400
     assert abs(frequency - 0.5).max() < 0.125  # five standard errors
 
 
 @pytest.mark.parametrize("dataset", ["gcut", "wwt", "borg2019"])
 def test_simulated_sets_have_the_size_and_seed_asked_for(folder, dataset):
-    """n_series series (instances of borg2019), the same for the same seed; the origin says simulated."""
+    """n_series series (instances of borg2019), the same for the same seed.
+
+    The origin says simulated.
+    """
     series, counts = data.load(dataset, "simulated", n_series=9, seed=2)
     assert (len(series), series.origin, series.name) == (9, "simulated", dataset)
-    assert series.sha256() == getattr(clusters, dataset)(9, 2).sha256() != getattr(clusters, dataset)(9, 3).sha256()
+    assert (
+        series.sha256()
+        == data.SOURCES[dataset].simulate(9, 2).sha256()
+        != data.SOURCES[dataset].simulate(9, 3).sha256()
+    )
     assert counts["series"].iloc[-1] == 9
 
 
 def test_the_built_gcut_comes_with_its_counts(folder):
-    """Where the built set lies in the folder auto takes it, with the builder's counts or, without them, its size."""
+    """auto takes the built set, with the builder's counts or, without them, its size."""
     built = replace(simulated.gcut(20, 0), origin="subset")
     built.save(folder / "gcut")
     series, counts = data.load("gcut")
@@ -124,14 +146,22 @@ def test_the_built_gcut_comes_with_its_counts(folder):
         data.load("gcut")
 
 
-def test_no_simulator_for_the_job_days(folder):
-    """gcut2011 is real or nothing."""
-    with pytest.raises(DataError, match="gcut2011 has no simulator: put gcut2011_jobdays.parquet into"):
-        data.load("gcut2011", "simulated")
+@pytest.mark.parametrize("dataset", ["gcut2011", "mba"])
+@pytest.mark.parametrize("source", ["auto", "simulated"])
+def test_without_a_simulator_the_file_is_named(folder, dataset, source):
+    """gcut2011 and mba are real or nothing."""
+    hint = data.SOURCES[dataset].hint
+    with pytest.raises(DataError, match=f"{dataset} has no simulator: put {re.escape(hint)} into"):
+        data.load(dataset, source)
 
 
-def test_the_door_is_light():
-    """Importing tst.data brings in neither Polars nor torch nor a source."""
-    check = "import sys, tst.data; print(sorted({'polars', 'torch', 'tst.data.wwt', 'tst.data.simulated.clusters'} & {*sys.modules}))"
-    done = subprocess.run([sys.executable, "-c", check], capture_output=True, text=True, cwd=paths.ROOT)
-    assert done.stdout.strip() == "[]", done.stderr
+def test_every_source_is_a_data_set_of_the_study():
+    """Each key has a label for the reader."""
+    assert set(data.SOURCES) <= set(vocabulary.DATASETS)
+
+
+def test_a_notebook_depends_on_every_source():
+    """What calls `data.load` is run again where a reader or simulator changes."""
+    files = {path.stem for path in closure.closure("from tst import data")}
+    assert set(data.SOURCES) <= files
+    assert {"trace_parts", "doppelganger_npz", "long", "draws", "statistics"} <= files

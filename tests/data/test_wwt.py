@@ -1,4 +1,4 @@
-"""Laws of the WWT source: every page name is read back, incomplete pages are dropped and counted, mistakes are named."""
+"""Laws of WWT: page names are read back, incomplete pages dropped and counted, mistakes named."""
 
 import hashlib
 import itertools
@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tst.data import wwt
-from tst.series import DataError
+from tst.errors import DataError
 
 COMBINATIONS = list(itertools.product(wwt.DOMAINS, wwt.ACCESS, wwt.AGENTS))
 
@@ -19,7 +19,9 @@ def test_all_54_combinations_are_read():
     """9 domains x 3 access types x 2 agents."""
     parsed = wwt.parse_page([f"A_b_{'_'.join(c)}" for c in COMBINATIONS])
     assert len(COMBINATIONS) == 54 and set(parsed["title"]) == {"A_b"}
-    assert [tuple(r) for r in parsed[["domain", "access", "agent"]].astype(str).to_numpy()] == COMBINATIONS
+    assert [
+        tuple(r) for r in parsed[["domain", "access", "agent"]].astype(str).to_numpy()
+    ] == COMBINATIONS
 
 
 @settings(max_examples=200, deadline=None)
@@ -32,7 +34,9 @@ def test_any_title_is_kept(title, combination):
 
 def test_a_title_that_looks_like_a_suffix():
     """The last three parts count."""
-    parsed = wwt.parse_page(["x_en.wikipedia.org_desktop_spider_de.wikipedia.org_mobile-web_all-agents"])
+    parsed = wwt.parse_page(
+        ["x_en.wikipedia.org_desktop_spider_de.wikipedia.org_mobile-web_all-agents"]
+    )
     assert tuple(parsed.iloc[0].astype(str)) == (
         "x_en.wikipedia.org_desktop_spider",
         "de.wikipedia.org",
@@ -61,13 +65,18 @@ def test_an_unparsable_name_is_named(name):
 
 def write_csv(path, rows, columns=None):
     """Write rows of (page, values) in the competition's form."""
-    frame = pd.DataFrame([[page, *values] for page, values in rows], columns=["Page", *(columns or wwt.DAYS)])
+    frame = pd.DataFrame(
+        [[page, *values] for page, values in rows], columns=["Page", *(columns or wwt.DAYS)]
+    )
     frame.to_csv(path, index=False)
     return path
 
 
 def test_csv_known_answer(tmp_path):
-    """Three pages, one with a missing day: two series, counted; origin original; quotes and commas survive."""
+    """Three pages, one with a missing day: two series, counted; origin original.
+
+    Quotes and commas survive.
+    """
     full, gap = np.arange(550.0), np.where(np.arange(550) == 7, np.nan, 1.0)
     names = [f"{t}_fr.wikipedia.org_desktop_all-agents" for t in ('a "quoted", page', "b", "c")]
     path = write_csv(tmp_path / "train_1.csv", zip(names, (full, gap, full * 2), strict=True))
@@ -75,14 +84,20 @@ def test_csv_known_answer(tmp_path):
     assert (len(series), series.origin, series.name) == (2, "original", "wwt")
     np.testing.assert_array_equal(series[1][:, 0], full * 2)
     assert list(series.attributes["page"]) == [names[0], names[2]]
-    assert counts.set_index("filter")["series"].to_dict() == {"read": 3, "missing days, dropped": 1, "kept": 2}
+    assert counts.set_index("filter")["series"].to_dict() == {
+        "read": 3,
+        "missing days, dropped": 1,
+        "kept": 2,
+    }
 
 
 def test_csv_mistakes(tmp_path):
-    """Wrong size or checksum, missing column, text, negative views, no complete page: one sentence each."""
+    """Wrong file, missing column, text, negative views, no complete page: one sentence each."""
     page, ones = "x_en.wikipedia.org_desktop_spider", np.ones(550)
     good = write_csv(tmp_path / "train_1.csv", [(page, ones)])
-    with pytest.raises(DataError, match=r"has [\d,]+ bytes, the competition's train_1.csv 278,011,802: place the"):
+    with pytest.raises(
+        DataError, match=r"has [\d,]+ bytes, the competition's train_1.csv 278,011,802: place the"
+    ):
         wwt.load(tmp_path)
     with pytest.raises(DataError, match="wrong SHA-256 .* or remove it to use wwt_pages.parquet"):
         wwt.from_csv(good, "0" * 64)
@@ -118,7 +133,13 @@ def test_subset(tmp_path):
     """The parquet form: its columns must agree with the names; truncation and absence are named."""
     days = pd.DataFrame(np.ones((2, 550), np.float32), columns=wwt.DAYS)
     pages = [f"{t}_en.wikipedia.org_desktop_spider" for t in "ab"]
-    facts = {"page": pages, "domain": "en.wikipedia.org", "access": "desktop", "agent": "spider", "source": "s"}
+    facts = {
+        "page": pages,
+        "domain": "en.wikipedia.org",
+        "access": "desktop",
+        "agent": "spider",
+        "source": "s",
+    }
     table = pd.concat([pd.DataFrame(facts), days], axis=1)
     path = tmp_path / "wwt_pages.parquet"
     table.to_parquet(path)

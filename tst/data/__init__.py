@@ -1,37 +1,92 @@
-"""The door to all data: real where the data folder has it, else simulated; `load(dataset)` is what notebook 01 calls."""
+"""The study's data sets: real where the data folder has them, else simulated.
+
+`load(dataset)` is what the notebooks call. To add a data set, write one file with a `load` like
+those beside this one, and name it in `SOURCES`.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, get_args
 
 import numpy as np
 import pandas as pd
 
+from tst.data import borg2019, gcut, gcut2011, mba, simulated, wwt
+from tst.errors import DataError
 from tst.io import paths
-from tst.series import DataError
+from tst.series import SeriesSet
 
-SOURCES = ("auto", "real", "simulated")
-REAL = {
-    "gcut": "the built set `gcut/` (run make data PARTS=0-9)",
-    "wwt": "the competition's train_1.csv or wwt_pages.parquet",
-    "borg2019": "borg2019_usage.parquet",
-    "gcut2011": "gcut2011_jobdays.parquet",
+SourceKind = Literal["auto", "real", "simulated"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Source:
+    """Where the series of a data set come from.
+
+    Parameters
+    ----------
+    files
+        Files within the data folder, any one of which says that the real data are there.
+    hint
+        What a user has to put into the data folder, for an error message.
+    load
+        Reads the real data from the data folder; returns them, and how many series each filter
+        dropped.
+    simulate
+        Makes so many series from a seed; None where there is no simulator.
+    n_simulated
+        Series to simulate where no number is asked for.
+    """
+
+    files: tuple[str, ...]
+    hint: str
+    load: Callable[[Path], tuple[SeriesSet, pd.DataFrame]]
+    simulate: Callable[[int, int], SeriesSet] | None = None
+    n_simulated: int = 2000
+
+
+SOURCES = {
+    "gcut": Source(
+        files=(f"{gcut.FOLDER}/meta.json",),
+        hint="the built set `gcut/` (run make data PARTS=0-9)",
+        load=gcut.load,
+        simulate=simulated.gcut,
+    ),
+    "wwt": Source(
+        files=(wwt.CSV_FILE, wwt.SUBSET_FILE),
+        hint="the competition's train_1.csv or wwt_pages.parquet",
+        load=wwt.load,
+        simulate=simulated.wwt,
+    ),
+    "borg2019": Source(
+        files=(borg2019.FILE,),
+        hint=borg2019.FILE,
+        load=borg2019.load,
+        simulate=simulated.borg2019,
+        n_simulated=82,  # as many instances as the real table has
+    ),
+    "gcut2011": Source(files=(gcut2011.FILE,), hint=gcut2011.FILE, load=gcut2011.load),
+    "mba": Source(files=(mba.FILE,), hint=mba.HINT, load=mba.load),
 }
-N_SIMULATED = {
-    "gcut": 2000,
-    "wwt": 2000,
-    "borg2019": 82,
-}  # borg2019: as many instances as the real table has
 
 
-def load(dataset, source="auto", n_series=0, seed=0):
+def load(
+    dataset: str, source: SourceKind = "auto", n_series: int = 0, seed: int = 0
+) -> tuple[SeriesSet, pd.DataFrame]:
     """Return (SeriesSet, counts) of a data set.
 
     Parameters
     ----------
     dataset
-        gcut, wwt, borg2019 or gcut2011.
+        A key of SOURCES: gcut, wwt, borg2019, gcut2011 or mba.
     source
         auto: real where the data folder has it, else simulated. real, simulated: that or an error.
     n_series
-        Keep so many series, drawn by `seed` in the classes' shares; 0 = all. Simulated: so many are made; 0 = 2,000,
-        of borg2019 82.
+        Keep so many series, drawn by `seed` in the classes' shares; 0 = all. Simulated: so many are
+        made; 0 = 2,000, of borg2019 82.
+    seed
+        Of the draw, or of the simulator.
 
     Returns
     -------
@@ -42,71 +97,54 @@ def load(dataset, source="auto", n_series=0, seed=0):
     Raises
     ------
     DataError
-        Where a name is unknown, `n_series` is negative, or the data folder lacks what was asked for.
+        Where a name is unknown, `n_series` is negative, or the data folder lacks what was asked
+        for.
     """
-    if dataset not in REAL:
-        raise DataError(f"unknown dataset '{dataset}'; known are {', '.join(REAL)}.")
-    if source not in SOURCES:
-        raise DataError(f"unknown source '{source}'; use one of {', '.join(SOURCES)}.")
+    if dataset not in SOURCES:
+        raise DataError(f"unknown dataset '{dataset}'; known are {', '.join(SOURCES)}.")
+    kinds = get_args(SourceKind)
+    if source not in kinds:
+        raise DataError(f"unknown source '{source}'; use one of {', '.join(kinds)}.")
     if n_series < 0:
         raise DataError(f"n_series is {n_series}; give the number of series to keep, or 0 for all.")
-    if source == "simulated" or (source == "auto" and not _is_real(dataset)):
-        return _simulated(dataset, n_series, seed)
-    if not _is_real(dataset):
-        raise DataError(
-            f"no real {dataset} in {paths.data_dir()}: put {REAL[dataset]} there, or use source 'simulated'."
-        )
-    return _subsample(*_real(dataset), n_series, seed)
-
-
-def _is_real(dataset):
+    chosen = SOURCES[dataset]
     folder = paths.data_dir()
-    if dataset == "gcut":
-        from tst.data import gcut
-
-        return gcut.available(folder)
-    names = {"wwt": ("train_1.csv", "wwt_pages.parquet")}.get(dataset, (REAL[dataset],))
-    return any((folder / name).is_file() for name in names)
-
-
-def _real(dataset):
-    from tst.data import borg2019, gcut, gcut2011, wwt
-
-    sources = {"gcut": gcut, "wwt": wwt, "borg2019": borg2019, "gcut2011": gcut2011}
-    loaded = sources[dataset].load(paths.data_dir())
-    return (loaded, _gcut_counts(len(loaded))) if dataset == "gcut" else loaded
-
-
-def _gcut_counts(n_series):
-    """Return what the builder counted; where its file did not come along with the set, the size of the set."""
-    path = paths.data_dir() / "gcut-counts.csv"
-    if not path.is_file():
-        return pd.DataFrame({"filter": ["kept when the set was built"], "series": [n_series]})
-    counts = pd.read_csv(path)
-    if list(counts) != ["filter", "tasks"]:
+    is_real = any((folder / name).is_file() for name in chosen.files)
+    if source == "simulated" or (source == "auto" and not is_real):
+        return _simulate(dataset, n_series, seed)
+    if not is_real:
         raise DataError(
-            f"{path} is not what the builder writes: run make data again, or remove the file."
+            f"no real {dataset} in {folder}: put {chosen.hint} there, or use source 'simulated'."
         )
-    return counts.rename(columns={"tasks": "series"})
+    series, counts = chosen.load(folder)
+    return subsample(series, counts, n_series, seed)
 
 
-def _simulated(dataset, n_series, seed):
-    from tst.data.simulated import clusters
-
-    if dataset not in N_SIMULATED:
-        raise DataError(f"{dataset} has no simulator: put {REAL[dataset]} into {paths.data_dir()}.")
-    series = getattr(clusters, dataset)(n_series or N_SIMULATED[dataset], seed)
+def _simulate(dataset: str, n_series: int, seed: int) -> tuple[SeriesSet, pd.DataFrame]:
+    """Return simulated series, and a table that says how many there are."""
+    source = SOURCES[dataset]
+    if source.simulate is None:
+        raise DataError(f"{dataset} has no simulator: put {source.hint} into {paths.data_dir()}.")
+    series = source.simulate(n_series or source.n_simulated, seed)
     return series, pd.DataFrame({"filter": ["simulated"], "series": [len(series)]})
 
 
-def _subsample(series, counts, n_series, seed):
+def subsample(
+    series: SeriesSet, counts: pd.DataFrame, n_series: int, seed: int
+) -> tuple[SeriesSet, pd.DataFrame]:
+    """Return `n_series` random series, each class in its share, and the counts with this draw.
+
+    All are returned where `n_series` is 0, or at least as many as there are.
+    """
     if not 0 < n_series < len(series):
         return series, counts
     rng = np.random.default_rng(seed)
     order = rng.permutation(len(series))
     if series.label:
         order = order[np.argsort(series.labels[order], kind="stable")]
-    # Systematic sampling: every (N / n)-th of the classes one after another, so that each keeps its share to within one.
-    chosen = order[((np.arange(n_series) + rng.random()) * len(series) / n_series).astype(int)]
-    drawn = pd.DataFrame({"filter": ["drawn for this profile"], "series": [n_series]})
-    return series.take(np.sort(chosen)), pd.concat([counts, drawn], ignore_index=True)
+    # Systematic sampling: every (N / n)-th of the classes one after another, so that each keeps its
+    # share to within one.
+    position = (np.arange(n_series) + rng.random()) * len(series) / n_series
+    chosen = order[position.astype(int)]
+    draw = pd.DataFrame({"filter": ["drawn for this profile"], "series": [n_series]})
+    return series.take(np.sort(chosen)), pd.concat([counts, draw], ignore_index=True)

@@ -1,66 +1,78 @@
-"""Download and build GCUT: `python -m tst.data --parts 0-9`, or `--build` from the parts that lie in the data folder.
+"""Download and build GCUT: `python -m tst.data --parts 0-9`.
 
-Reads and writes under the data folder (TST_DATA): raw/task_usage and raw/task_events hold the original parts, gcut-work
-the converted ones, gcut the finished SeriesSet, gcut-counts.csv how many tasks each filter stopped.
+`--build` builds from the parts that lie in the data folder.
+
+Reads and writes under the data folder (TST_DATA): raw/task_usage and raw/task_events hold the
+original parts, gcut-work the converted ones, gcut the finished SeriesSet, gcut-counts.csv how many
+tasks each filter stopped.
 """
 
 import argparse
 import re
 import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NoReturn
 
 from tst.data import download, gcut
+from tst.data.trace_parts import N_PARTS, Table
+from tst.errors import DataError
 from tst.io import files
 from tst.io.paths import data_dir
-from tst.series import DataError
 
-PATTERN = "part-?????-of-00500.csv.gz"
+PART_PATTERN = "part-?????-of-00500.csv.gz"
+EXIT_MISTAKE = 2
+EXIT_INTERRUPTED = 130  # 128 + SIGINT, as shells have it
 
 
-def parse_parts(text):
+def parse_parts(text: str) -> range:
     """Return the part numbers that "0-9" or "7" names."""
     match = re.fullmatch(r"(\d+)(?:-(\d+))?", text.strip())
-    first, last = (int(match[1]), int(match[2] or match[1])) if match else (1, 0)
-    if not first <= last < gcut.N_PARTS:
-        raise DataError(
-            f"'{text}' names no parts; give a range from 0-{gcut.N_PARTS - 1}, e.g. --parts 0-9."
-        )
-    return range(first, last + 1)
+    if match:
+        first = int(match[1])
+        last = int(match[2] or match[1])
+        if first <= last < N_PARTS:
+            return range(first, last + 1)
+    raise DataError(
+        f"'{text}' names no parts; give a range from 0-{N_PARTS - 1}, e.g. --parts 0-9."
+    )
 
 
-def present_parts(raw):
-    """Return {table: paths} of the parts under `raw`; each usage part needs the event part of its number."""
-    found = {table: sorted((raw / table).glob(PATTERN)) for table in download.TABLES}
-    if not found["task_usage"]:
+def present_parts(raw: Path) -> dict[Table, list[Path]]:
+    """Return the paths of the parts under `raw`; each usage part needs the event part beside it."""
+    usage = sorted((raw / "task_usage").glob(PART_PATTERN))
+    events = sorted((raw / "task_events").glob(PART_PATTERN))
+    if not usage:
         raise DataError(
-            f"{raw / 'task_usage'} holds no {PATTERN}; download some with make data PARTS=0-9."
+            f"{raw / 'task_usage'} holds no {PART_PATTERN}; download some with make data PARTS=0-9."
         )
-    names = {path.name for path in found["task_events"]}
-    for path in found["task_usage"]:
-        if path.name not in names:
+    event_names = {path.name for path in events}
+    for path in usage:
+        if path.name not in event_names:
             raise DataError(
                 f"{raw / 'task_events' / path.name} is missing beside {path}; download both."
             )
-    return found
+    return {"task_usage": usage, "task_events": events}
 
 
-def build(folder, parts):
-    """Build from `parts` ({table: paths}) into `folder`/gcut and `folder`/gcut-counts.csv, and print the counts."""
+def build(folder: Path, parts: dict[Table, list[Path]]) -> None:
+    """Build GCUT from parts, save it and the counts in `folder`, and print the counts."""
     series, counts = gcut.build(parts["task_usage"], parts["task_events"], folder / "gcut-work")
-    series.save(folder / "gcut")
-    files.write_text(counts.to_csv(index=False), folder / "gcut-counts.csv")
+    series.save(folder / gcut.FOLDER)
+    files.write_text(counts.to_csv(index=False), folder / gcut.COUNTS_FILE)
     print(counts.to_string(index=False))
-    print(f"{series} in {folder / 'gcut'}")
+    print(f"{series} in {folder / gcut.FOLDER}")
 
 
 class Parser(argparse.ArgumentParser):
     """A parser whose errors are DataErrors: one sentence, no usage lines."""
 
-    def error(self, message):
+    def error(self, message: str) -> NoReturn:
         """Raise what argparse found wrong."""
         raise DataError(f"{message}; give --parts 0-9 or --build.")
 
 
-def run(arguments):
+def run(arguments: Sequence[str] | None) -> None:
     """Do what the command line asks."""
     parser = Parser(
         prog="python -m tst.data", description="Download and build GCUT from the original trace."
@@ -82,16 +94,16 @@ def run(arguments):
     build(folder, parts)
 
 
-def main(arguments=None):
-    """Run, and return the exit code: 2 with one sentence for a mistake of the user or a full or missing disk."""
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run, and return the exit code: 2 with one sentence for a user's mistake or a full disk."""
     try:
         run(arguments)
     except (DataError, OSError) as error:
         print(f"python -m tst.data: {error}", file=sys.stderr)
-        return 2
+        return EXIT_MISTAKE
     except KeyboardInterrupt:
         print("Interrupted; the same command goes on where it stopped.", file=sys.stderr)
-        return 130
+        return EXIT_INTERRUPTED
     return 0
 
 
