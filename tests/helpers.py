@@ -117,6 +117,36 @@ def labelled_series(n=120, seed=0, n_features=2, signal=1.0, model="real"):
     )
 
 
+def toy_series(arrays, **fields):
+    """Return a set of these (length, n_features) arrays, its features f0, f1, ...; `fields` of it."""
+    features = [Feature(f"f{j}") for j in range(np.shape(arrays[0])[1])]
+    base = {
+        "name": "toy",
+        "origin": "simulated",
+        "interval": "5min",
+        "features": features,
+        "attributes": pd.DataFrame(index=range(len(arrays))),
+    }
+    return from_list(arrays, **base | fields)
+
+
+def ar1_series(n=101, seed=0, phi=0.8, n_features=3, low=5, high=23, level=1.0, model="real"):
+    """Return ragged AR(1) series with levels of their own, a shock in all features and a class."""
+    rng = np.random.default_rng(seed)
+    kind = rng.integers(0, 2, n)
+    arrays = []
+    for k in kind:
+        shocks = rng.standard_normal((int(rng.integers(low, high)) + 3 * k, n_features))
+        shocks = 0.6 * shocks + 0.8 * shocks[:, :1]
+        x = np.zeros_like(shocks)
+        x[0] = shocks[0] / np.sqrt(1 - phi**2)
+        for t in range(1, len(x)):
+            x[t] = phi * x[t - 1] + shocks[t]
+        arrays.append(x + level * rng.standard_normal(n_features))
+    attributes = pd.DataFrame({"kind": pd.Categorical.from_codes(kind, ["a", "b"])})
+    return toy_series(arrays, attributes=attributes, label="kind", model=model)
+
+
 FOLDERS = (paths.data_dir(), paths.ROOT.parent / "shared" / "data")
 
 

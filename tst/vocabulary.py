@@ -46,7 +46,9 @@ MODELS = {
     "simulated": "simulated",
 }
 
-CLASSIFIERS = {
+Classifier = Literal["mlp", "naive_bayes", "logistic_regression", "decision_tree", "svm"]
+
+CLASSIFIERS: dict[Classifier, str] = {
     "mlp": "MLP",
     "naive_bayes": "naive Bayes",
     "logistic_regression": "logistic regression",
@@ -54,7 +56,9 @@ CLASSIFIERS = {
     "svm": "linear SVM",
 }
 
-REGRESSORS = {
+Regressor = Literal["linear", "kernel_ridge", "mlp_1", "mlp_5"]
+
+REGRESSORS: dict[Regressor, str] = {
     "linear": "linear",
     "kernel_ridge": "kernel ridge",
     "mlp_1": "MLP, 1 layer",

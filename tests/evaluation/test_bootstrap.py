@@ -1,12 +1,13 @@
-"""Laws of the intervals: they cover, they are antisymmetric, R2 is scikit-learn's, Holm is Holm's."""
+"""Laws of the intervals: they cover, swapping turns them round, scores are scikit-learn's."""
 
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import stats
 from sklearn.metrics import f1_score, r2_score
 
 from tst.evaluation import bootstrap
-from tst.study import comparisons
+from tst.evaluation.bootstrap import Resamples
 
 
 def hits(rng, n_seeds=3, n=150, right=0.7):
@@ -14,33 +15,73 @@ def hits(rng, n_seeds=3, n=150, right=0.7):
     return rng.uniform(size=(n_seeds, n)) < right
 
 
+def accuracy_gap(ours, other):
+    """Return the difference of two accuracies with resamples of their own."""
+    return bootstrap.paired_accuracy(ours, other, Resamples.draw(*ours.shape))
+
+
+def test_the_t_interval_is_scipys():
+    """Mean and interval of a sample; one value has no interval, none has no mean."""
+    values = [0.1, 0.4, 0.2, 0.7]
+    expected = stats.ttest_1samp(values, 0).confidence_interval(0.9)
+    mean, low, high = bootstrap.t_interval(values, 0.9)
+    assert mean == pytest.approx(0.35)
+    assert (low, high) == pytest.approx((expected.low, expected.high))
+    assert bootstrap.t_interval([0.3])[0] == 0.3
+    assert np.isnan(bootstrap.t_interval([0.3])[1:]).all()
+    assert np.isnan(bootstrap.t_interval([])).all()
+
+
+def test_the_t_interval_covers():
+    """About 95 of 100 intervals of five draws hold the mean of their law."""
+    rng = np.random.default_rng(0)
+    n_covering = 0
+    for _ in range(400):
+        _, low, high = bootstrap.t_interval(rng.normal(3, 2, 5))
+        n_covering += low <= 3 <= high
+    assert 0.92 <= n_covering / 400 <= 0.98
+
+
+def test_resamples_draw_as_many_seeds_and_rows_as_there_are():
+    """Shares that add to 1, of whole counts, repeat with their seed."""
+    resamples = Resamples.draw(3, 50, seed=1)
+    assert resamples.seeds.shape == (bootstrap.N_RESAMPLES, 3)
+    assert resamples.rows.shape == (bootstrap.N_RESAMPLES, 50)
+    for shares, n in ((resamples.seeds, 3), (resamples.rows, 50)):
+        np.testing.assert_allclose(shares.sum(1), 1)
+        np.testing.assert_allclose(shares * n, (shares * n).round(), atol=1e-9)
+    np.testing.assert_array_equal(resamples.rows, Resamples.draw(3, 50, seed=1).rows)
+
+
 def test_equal_models_differ_by_nothing():
     """The same predictions: 0, no width, p = 1."""
     same = hits(np.random.default_rng(0))
-    assert bootstrap.paired_accuracy(same, same) == (0, 0, 0, 1)
+    assert accuracy_gap(same, same) == (0, 0, 0, 1)
 
 
 def test_swapping_the_models_turns_the_sign():
     """Value and interval turn round, p stays."""
     rng = np.random.default_rng(1)
-    one, other = hits(rng), hits(rng, right=0.5)
-    value, low, high, p = bootstrap.paired_accuracy(one, other)
-    assert (
-        value == pytest.approx(one.mean() - other.mean())
-        and low < value < high
-        and low > 0
-        and p < 0.01
-    )
-    assert bootstrap.paired_accuracy(other, one) == pytest.approx((-value, -high, -low, p))
+    one = hits(rng)
+    other = hits(rng, right=0.5)
+    value, low, high, p = accuracy_gap(one, other)
+    assert value == pytest.approx(one.mean() - other.mean())
+    assert 0 < low < value < high
+    assert p < 0.01
+    assert accuracy_gap(other, one) == pytest.approx((-value, -high, -low, p))
 
 
 def test_the_interval_covers():
-    """Over 120 draws of two models that differ by .1 in truth, about 95 % of the intervals hold it."""
-    rng, held = np.random.default_rng(2), 0
+    """Of two models that differ by .1 in truth, about 95 % of the intervals hold it."""
+    rng = np.random.default_rng(2)
+    resamples = Resamples.draw(5, 200)
+    n_covering = 0
     for _ in range(120):
-        _, low, high, _ = bootstrap.paired_accuracy(hits(rng, 5, 200, 0.7), hits(rng, 5, 200, 0.6))
-        held += low <= 0.1 <= high
-    assert 0.88 <= held / 120 <= 1
+        ours = hits(rng, 5, 200, 0.7)
+        other = hits(rng, 5, 200, 0.6)
+        difference = bootstrap.paired_accuracy(ours, other, resamples)
+        n_covering += difference.low <= 0.1 <= difference.high
+    assert 0.88 <= n_covering / 120 <= 1
 
 
 def test_r2_is_that_of_scikit_learn():
@@ -48,84 +89,128 @@ def test_r2_is_that_of_scikit_learn():
     rng = np.random.default_rng(3)
     true = rng.normal(size=(80, 7)).cumsum(1)
     ours, other = (true + rng.normal(size=(3, 80, 7)) * scale for scale in (0.5, 0.9))
-    value, low, high, p = bootstrap.paired_r2(true, ours, other)
+    value, low, high, p = bootstrap.paired_r2(true, ours, other, Resamples.draw(3, 80))
     r2 = [np.mean([r2_score(true, forecast) for forecast in f]) for f in (ours, other)]
-    assert value == pytest.approx(r2[0] - r2[1]) and low < value < high and p < 0.01
+    assert value == pytest.approx(r2[0] - r2[1])
+    assert low < value < high
+    assert p < 0.01
 
 
 def test_f1_is_that_of_scikit_learn():
-    """The difference is the difference of the mean F1; swapped it turns its sign; a class never met is 0."""
+    """The difference of the mean F1; swapped it turns its sign; a class never met is 0."""
     rng = np.random.default_rng(4)
+    resamples = Resamples.draw(3, 300)
     true = rng.uniform(size=300) < 0.3
     ours, other = (
         np.where(rng.uniform(size=(3, 300)) < right, true, ~true) for right in (0.9, 0.6)
     )
-    value, low, high, p = bootstrap.paired_f1(true, ours, other)
+    value, low, high, p = bootstrap.paired_f1(true, ours, other, resamples)
     f1 = [np.mean([f1_score(true, named) for named in n]) for n in (ours, other)]
-    assert value == pytest.approx(f1[0] - f1[1]) and low < value < high and p < 0.01
-    assert bootstrap.paired_f1(true, other, ours) == pytest.approx((-value, -high, -low, p))
+    assert value == pytest.approx(f1[0] - f1[1])
+    assert low < value < high
+    assert p < 0.01
+    swapped = bootstrap.paired_f1(true, other, ours, resamples)
+    assert swapped == pytest.approx((-value, -high, -low, p))
     nothing = np.zeros((3, 300), bool)
-    assert bootstrap.paired_f1(nothing[0], nothing, nothing) == (0, 0, 0, 1)
+    assert bootstrap.paired_f1(nothing[0], nothing, nothing, resamples) == (0, 0, 0, 1)
 
 
 def test_the_limit_moves_p_alone():
     """A difference of .1 is far from 0 and from -.3, not from itself."""
     rng = np.random.default_rng(5)
-    one, other = hits(rng, n=2000), hits(rng, n=2000, right=0.6)
-    value, low, high, p = bootstrap.paired_accuracy(one, other)
-    assert p < 0.01
-    assert bootstrap.paired_accuracy(one, other, limit=value) == pytest.approx(
-        (value, low, high, 1), abs=0.1
-    )
-    assert bootstrap.paired_accuracy(one, other, limit=-0.3)[3] < 0.01
+    one = hits(rng, n=2000)
+    other = hits(rng, n=2000, right=0.6)
+    resamples = Resamples.draw(3, 2000)
+    difference = bootstrap.paired_accuracy(one, other, resamples)
+    assert difference.p < 0.01
+    at_value = bootstrap.paired_accuracy(one, other, resamples, limit=difference.value)
+    assert at_value[:3] == difference[:3]
+    assert at_value.p == pytest.approx(1, abs=0.1)
+    assert bootstrap.paired_accuracy(one, other, resamples, limit=-0.3).p < 0.01
 
 
-def test_every_comparison_that_can_be_made_is_made():
-    """Two models of the same seeds are compared at every share; a model that is not there, or a seed, is left out."""
+def comparison(ours, other, metric="accuracy", **place):
+    """Return a row of a plan."""
+    return {"claim": "C1", "ours": ours, "other": other, "metric": metric, "limit": 0} | place
+
+
+@pytest.fixture
+def predicted():
+    """Labels of two models at two shares by two classifiers, and of real series at share 0."""
     rng = np.random.default_rng(6)
-    true, classes = rng.choice(["a", "b"], 90), ["a", "b"]
-    plan = comparisons.classification_plan([0.0, 0.5], ["mlp", "svm"], 2)
-    guess = {s: np.where(rng.uniform(size=90) < 0.7, true, "a") for s in (0, 1, 2)}
-    predicted = {
-        (m, s, c): dict(guess)
-        for m in ("tst_paper", "doppelganger")
-        for s in (0.0, 0.5)
-        for c in ("mlp", "svm")
-    }
-    predicted["doppelganger", 0.0, "svm"].pop(1)
-    predicted["real", 0.0, "mlp"] = {s: true for s in (0, 1)}
-    frame = bootstrap.table(
-        bootstrap.bootstrap_classification(plan, predicted, true, classes), "claim"
-    )
-    assert frame.groupby("claim").size().to_dict() == {"C1": 4, "C2": 8}
-    places = frame.set_index(["model", "metric", "share", "classifier"])
-    assert places["n_seeds"]["tst_paper - doppelganger", "accuracy", 0.0, "svm"] == 2
-    assert (frame.query("claim == 'C1'")["value"].abs() < 1e-12).all() and (
-        frame["p_holm"] <= 1
-    ).all()
-    real = places.loc[("tst_paper - real", "f1_1", 0.5, "mlp")]
-    expected = np.mean([f1_score(true == "b", guess[s] == "b") for s in (0, 1)]) - 1
-    assert real["value"] == pytest.approx(expected) and real["n_seeds"] == 2
+    true = rng.choice(["a", "b"], 90)
+    guess = {seed: np.where(rng.uniform(size=90) < 0.7, true, "a") for seed in (0, 1, 2)}
+    labels = {}
+    for model in ("tst_paper", "doppelganger"):
+        for share in (0.0, 0.5):
+            labels |= {(model, share, c): dict(guess) for c in ("mlp", "svm")}
+    labels["doppelganger", 0.0, "svm"].pop(1)
+    labels["real", 0.0, "mlp"] = {seed: true for seed in (0, 1)}
+    return true, guess, labels
+
+
+def test_every_comparison_that_can_be_made_is_made(predicted):
+    """Models are paired by seed at each place; a model or a seed that is not there is left out."""
+    true, _, labels = predicted
+    plan = [
+        comparison("tst_paper", "doppelganger", share=share, classifier=classifier)
+        for share in (0.0, 0.5)
+        for classifier in ("mlp", "svm")
+    ]
+    plan.append(comparison("tst_paper", "seed_only", share=0.0, classifier="mlp"))
+    frame = pd.DataFrame(bootstrap.bootstrap_classification(plan, labels, true, ["a", "b"]))
+    assert (frame["model"] == "tst_paper - doppelganger").all()
+    n_seeds = frame.set_index(["share", "classifier"])["n_seeds"].to_dict()
+    assert n_seeds == {(0.0, "mlp"): 3, (0.0, "svm"): 2, (0.5, "mlp"): 3, (0.5, "svm"): 3}
+    assert (frame["value"].abs() < 1e-12).all()
+
+
+def test_real_series_stand_at_share_0_for_every_share(predicted):
+    """F1 of class b of TST + real against real alone, on the seeds both have."""
+    true, guess, labels = predicted
+    plan = [comparison("tst_paper", "real", "f1_1", share=0.5, classifier="mlp")]
+    (row,) = bootstrap.bootstrap_classification(plan, labels, true, ["a", "b"])
+    expected = np.mean([f1_score(true == "b", guess[seed] == "b") for seed in (0, 1)]) - 1
+    assert row["value"] == pytest.approx(expected)
+    assert (row["claim"], row["model"], row["n_seeds"]) == ("C1", "tst_paper - real", 2)
 
 
 def test_every_forecast_is_compared_with_its_pair():
-    """R2 of TST + real against real and DG + real, paired by seed; without DG one comparison is left."""
+    """R2 of TST + real against real, paired by seed; DG, which is not there, is left out."""
     rng = np.random.default_rng(7)
     true = rng.normal(size=(60, 5))
-    forecasts = {("real", "real", "mlp_1"): {0: true + 0.9, 1: true + 0.8, 2: true}}
-    forecasts["tst_paper", "synthetic+real", "mlp_1"] = {s: true + 0.1 for s in (0, 1)}
-    (row,) = bootstrap.bootstrap_regression(comparisons.regression_plan(["mlp_1"]), forecasts, true)
-    assert (row["claim"], row["model"], row["n_seeds"]) == ("C3", "tst_paper - real", 2)
+    forecasts = {
+        ("real", "real", "mlp_1"): {0: true + 0.9, 1: true + 0.8, 2: true},
+        ("tst_paper", "synthetic+real", "mlp_1"): {0: true + 0.1, 1: true + 0.1},
+    }
+    plan = [
+        comparison("tst_paper", other, "r2", train="synthetic+real", regressor="mlp_1")
+        for other in ("real", "doppelganger")
+    ]
+    (row,) = bootstrap.bootstrap_regression(plan, forecasts, true)
+    assert (row["model"], row["n_seeds"]) == ("tst_paper - real", 2)
     expected = np.mean([r2_score(true, true + 0.1) - r2_score(true, true + e) for e in (0.9, 0.8)])
-    assert row["value"] == pytest.approx(expected) and row["p"] < 0.01
+    assert row["value"] == pytest.approx(expected)
+    assert row["p"] < 0.01
+
+
+def test_the_limit_of_a_comparison_is_tested(predicted):
+    """Equal models differ by 0 for sure, and by more than -.3 for sure."""
+    true, _, labels = predicted
+    plan = [
+        comparison("tst_paper", "doppelganger", share=0.0, classifier="mlp") | {"limit": limit}
+        for limit in (0, -0.3)
+    ]
+    rows = bootstrap.bootstrap_classification(plan, labels, true, ["a", "b"])
+    assert rows[0]["p"] == 1
+    assert rows[1]["p"] < 0.01
 
 
 def test_holm_within_each_family():
     """The smallest of m is multiplied by m, and families do not touch."""
     rows = [
-        {"value": 0, "low": 0, "high": 0, "p": p, "family": f}
-        for f, p in (("a", 0.01), ("a", 0.04), ("b", 0.04))
+        {"value": 0, "low": 0, "high": 0, "p": p, "family": family}
+        for family, p in (("a", 0.01), ("a", 0.04), ("b", 0.04))
     ]
     frame = bootstrap.table(rows, "family")
     assert frame["p_holm"].tolist() == pytest.approx([0.02, 0.04, 0.04])
-    assert isinstance(frame, pd.DataFrame)

@@ -1,1 +1,1 @@
-"""Scores of a synthetic set: fidelity, learned scores, privacy, downstream tasks, and their intervals."""
+"""Scores of a synthetic set: fidelity, learned scores, privacy, downstream tasks, intervals."""

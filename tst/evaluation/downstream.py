@@ -1,13 +1,16 @@
-"""Downstream tasks: SeriesSets in, tidy rows out. Train on synthetic (TSTR), real (TRTR) or both; always test on real data.
+"""Downstream tasks (arXiv 2506.07312, section 5): SeriesSets in, tidy rows out. Train on synthetic
+(TSTR), on real (TRTR) or on both; always test on real data.
 
-Classification of the label (GCUT: how a task ended) from the flattened, zero-padded series with the paper's MLP (one hidden
-layer of 128 ReLU, Adam 1e-3, batch 256, 100 epochs) and DoppelGANger's other four classifiers (`tst.evaluation.classifiers`); regression
-of the last 50 days of WWT on the first 500. No column is left out, because the MLP's first weights
-depend on the width, and narrower inputs favour sets of short series (by .01 the seed-only control of claim C6).
-Departure: the regression MLPs stop on held-out R2.
+Classification of the label (GCUT: how a task ended) from the flattened, zero-padded series with the
+paper's MLP (one hidden layer of 128 ReLU, Adam 1e-3, batch 256, 100 epochs) and the other four
+classifiers of DoppelGANger (`tst.evaluation.classifiers`); regression of the last 50 days of WWT on
+the first 500. No column is left out, because the MLP's first weights depend on the width, and
+narrower inputs favour sets of short series (by .01 the seed-only control of claim C6). Departure:
+the regression MLPs stop on held-out R2.
 """
 
 import warnings
+from collections.abc import Callable, Collection, Sequence
 
 import numpy as np
 import pandas as pd
@@ -17,52 +20,81 @@ from sklearn.linear_model import LinearRegression
 from sklearn.metrics import accuracy_score, f1_score, r2_score
 from sklearn.neural_network import MLPRegressor
 
+from tst.errors import DataError
 from tst.evaluation import classifiers
-from tst.series import DataError, concat
+from tst.series import SeriesSet, concat
+from tst.vocabulary import CLASSIFIERS, REGRESSORS, Classifier, Regressor
 
-CLASSIFIERS = ("mlp", "naive_bayes", "logistic_regression", "decision_tree", "svm")
-REGRESSORS = ("linear", "kernel_ridge", "mlp_1", "mlp_5")
-MIN_SERIES = 10
-
-
-def classify(train, test, reference, classifier, seed, n_steps=400, epochs=100):
-    """Return the `scores` of the labels that `predict` gives; parameters and errors are predict's."""
-    return scores(
-        test, predict(train, test, reference, classifier, seed, n_steps, epochs), reference
-    )
+MIN_SERIES = 10  # long enough training series without which no regressor is trained
+LARGEST_LOG = 25  # forecasts are cut here before they become views again: 7e10 a day
 
 
-def scores(test, predicted, reference):
-    """Return a frame of metric, value: accuracy and f1_<k> for class k in the order of the reference's categories.
+def classify(
+    train: SeriesSet,
+    test: SeriesSet,
+    reference: SeriesSet,
+    classifier: Classifier,
+    seed: int,
+    n_steps: int = 400,
+    epochs: int = 100,
+) -> pd.DataFrame:
+    """Train a classifier, let it label the test set and score the labels.
 
-    A class that no prediction names scores 0.
+    Parameters and errors are those of `fit_classifier`, what is returned that of
+    `classification_scores`.
+    """
+    predict = fit_classifier(train, reference, classifier, seed, n_steps, epochs)
+    return classification_scores(test, predict(test), reference)
+
+
+def classification_scores(
+    test: SeriesSet, predicted: np.ndarray, reference: SeriesSet
+) -> pd.DataFrame:
+    """Return accuracy and the F1 of each class.
+
+    Parameters
+    ----------
+    test
+        Set with the true labels.
+    predicted
+        str, shape (n_test,).
+    reference
+        Real training set: its label's categories are the classes.
+
+    Returns
+    -------
+    pd.DataFrame
+        Columns metric, value: accuracy, and f1_<k> for class k of `class_names`; 0 where no
+        prediction names the class.
     """
     f1 = f1_score(
-        test.labels, predicted, labels=classes(reference), average=None, zero_division=0.0
+        test.labels, predicted, labels=class_names(reference), average=None, zero_division=0.0
     )
-    rows = [
-        ("accuracy", accuracy_score(test.labels, predicted)),
-        *((f"f1_{k}", v) for k, v in enumerate(f1)),
-    ]
+    rows = [("accuracy", accuracy_score(test.labels, predicted))]
+    rows += [(f"f1_{k}", value) for k, value in enumerate(f1)]
     return pd.DataFrame(rows, columns=["metric", "value"])
 
 
-def predict(train, test, reference, classifier, seed, n_steps=400, epochs=100):
-    """Return the labels that `fit` gives to the series of `test`, str, shape (n_test,)."""
-    return fit(train, reference, classifier, seed, n_steps, epochs)(test)
-
-
-def fit(train, reference, classifier, seed, n_steps=400, epochs=100):
-    """Train a classifier of the label; return a function from a SeriesSet to labels, str, shape (n_series,).
+def fit_classifier(
+    train: SeriesSet,
+    reference: SeriesSet,
+    classifier: Classifier,
+    seed: int,
+    n_steps: int = 400,
+    epochs: int = 100,
+) -> Callable[[SeriesSet], np.ndarray]:
+    """Train a classifier of the label; return a function from a set to labels, str, (n_series,).
 
     Parameters
     ----------
     train
-        `SeriesSet` to learn from: real, synthetic or both.
+        Set to learn from: real, synthetic or both.
     reference
-        Real training `SeriesSet`: its minimum and maximum scale all sets to [0, 1].
+        Real training set: its minimum and maximum scale all sets to [0, 1].
     classifier
-        One of `CLASSIFIERS`.
+        Key of the classifier.
+    seed
+        Of the classifier.
     n_steps
         Steps that a classifier sees; shorter series are padded with zeros, longer ones cut.
     epochs
@@ -71,36 +103,42 @@ def fit(train, reference, classifier, seed, n_steps=400, epochs=100):
     Raises
     ------
     DataError
-        Where the classifier is unknown, n_steps or epochs is below 1, a set has no label or one that `reference` lacks.
+        Where the classifier is unknown, n_steps or epochs is below 1, a set has no label or one
+        that `reference` lacks.
     """
-    _check_task(classifier, CLASSIFIERS, train)
+    _check_model(classifier, CLASSIFIERS)
+    if train.label is None:
+        raise DataError(
+            f"'{train.name}' has no label to classify; name one of {list(train.attributes)}."
+        )
     if n_steps < 1 or epochs < 1:
         raise DataError(
             f"classify: n_steps is {n_steps} and epochs {epochs}; both must be at least 1."
         )
-    low, high = reference.values.min(0), reference.values.max(0)
-    names, y = np.unique(_known(train, reference), return_inverse=True)
+    low = reference.values.min(0)
+    high = reference.values.max(0)
+    names, codes = np.unique(_known_labels(train, reference), return_inverse=True)
     if len(names) == 1:
-        return lambda series: np.full(len(_known(series, reference)), names[0])
-    decide = classifiers.fit(
-        classifier, classifiers.Ragged(train, low, high, n_steps), y, seed, epochs
-    )
+        return lambda series: np.full(len(_known_labels(series, reference)), names[0])
+    rows = classifiers.Ragged(train, low, high, n_steps)
+    fitted = classifiers.fit(classifier, rows, codes, seed, epochs)
 
-    def _labels(series):
-        _known(series, reference)
-        return names[decide(classifiers.Ragged(series, low, high, n_steps))]
+    def predict(series: SeriesSet) -> np.ndarray:
+        _known_labels(series, reference)
+        return names[fitted(classifiers.Ragged(series, low, high, n_steps))]
 
-    return _labels
+    return predict
 
 
-def classes(reference):
+def class_names(reference: SeriesSet) -> pd.Index:
     """Return the names of a set's classes, in the order of the metrics f1_0, f1_1, ..."""
     return reference.attributes[reference.label].astype("category").cat.categories.astype(str)
 
 
-def _known(series, reference):
-    """Return the labels of a set; raise DataError where one is not among the reference's classes."""
-    unknown, known = sorted({*series.labels} - {*classes(reference)}), list(classes(reference))
+def _known_labels(series: SeriesSet, reference: SeriesSet) -> np.ndarray:
+    """Return the labels of a set; raise DataError where one is no class of the reference."""
+    known = list(class_names(reference))
+    unknown = sorted({*series.labels} - {*known})
     if unknown:
         raise DataError(
             f"the label '{unknown[0]}' of '{series.name}' is not in the reference; it has {known}."
@@ -108,10 +146,18 @@ def _known(series, reference):
     return series.labels
 
 
-def mixes(synthetic, real, shares, seed):
-    """Return {share: training set}: the synthetic set plus that share of the real one, nested, in the classes' shares.
+def mixes(
+    synthetic: SeriesSet, real: SeriesSet, shares: Sequence[float], seed: int
+) -> dict[float, SeriesSet]:
+    """Return {share: training set}: the synthetic set plus that share of the real one.
 
-    Raises DataError where a share lies outside [0, 1].
+    The real series of a smaller share are among those of a larger one, and of each share the
+    classes have about theirs.
+
+    Raises
+    ------
+    DataError
+        Where a share lies outside [0, 1].
     """
     if not all(0 <= share <= 1 for share in shares):
         raise DataError(f"mixes: the shares are {list(shares)}; give numbers from 0 to 1.")
@@ -123,45 +169,93 @@ def mixes(synthetic, real, shares, seed):
     return sets
 
 
-def _stratified_order(labels, seed):
+def _stratified_order(labels: np.ndarray, seed: int) -> np.ndarray:
     """Return an order whose every beginning holds the classes in about their shares."""
-    place = np.empty(len(labels))
+    position = np.empty(len(labels))  # the members of each class, evenly over [0, 1]
     rng = np.random.default_rng(seed)
     for label in np.unique(labels):
-        mine = np.flatnonzero(labels == label)
-        place[mine] = (rng.permutation(len(mine)) + rng.random()) / len(mine)
-    return np.argsort(place, kind="stable")
+        members = np.flatnonzero(labels == label)
+        position[members] = (rng.permutation(len(members)) + rng.random()) / len(members)
+    return np.argsort(position, kind="stable")
 
 
-def regress(train, test, regressor, seed, context_length=500, prediction_length=50):
-    """Return the R2 of what `forecast` gives, and the training series that it dropped; parameters are forecast's.
+def regress(
+    train: SeriesSet,
+    test: SeriesSet,
+    regressor: Regressor,
+    seed: int,
+    context_length: int = 500,
+    prediction_length: int = 50,
+) -> pd.DataFrame:
+    """Train a regressor, let it forecast the test set and score the forecasts.
+
+    Parameters and errors are those of `forecast`.
 
     Returns
     -------
-    DataFrame
-        Columns metric, value: r2 (pinned: mean over the predicted days of scikit-learn's R2, log scale), r2_flat (all
-        days as one vector), r2_variance_weighted, r2_raw (views; mean over days), dropped (training series left out).
+    pd.DataFrame
+        Columns metric, value: those of `regression_scores`, and dropped, the number of training
+        series that were too short.
     """
     true, predicted = forecast(train, test, regressor, seed, context_length, prediction_length)
-    dropped = int((train.lengths < context_length + prediction_length).sum())
-    return pd.concat(
-        [r2(true, predicted), pd.DataFrame({"metric": ["dropped"], "value": [dropped]})],
-        ignore_index=True,
-    )
+    n_dropped = int((train.lengths < context_length + prediction_length).sum())
+    dropped = pd.DataFrame({"metric": ["dropped"], "value": [n_dropped]})
+    return pd.concat([regression_scores(true, predicted), dropped], ignore_index=True)
 
 
-def r2(true, predicted):
-    """Return a frame of metric, value: the four definitions of R2 that `regress` names."""
-    return pd.DataFrame(_r2_variants(true, predicted).items(), columns=["metric", "value"])
+def regression_scores(true: np.ndarray, predicted: np.ndarray) -> pd.DataFrame:
+    """Return four definitions of R2.
+
+    Parameters
+    ----------
+    true, predicted
+        float64, shape (n_series, n_days), log(1 + views).
+
+    Returns
+    -------
+    pd.DataFrame
+        Columns metric, value: r2 (the one that the claims use: mean over the days of
+        scikit-learn's), r2_flat (all days as one vector), r2_variance_weighted, r2_raw (of views;
+        mean over the days).
+    """
+    views = np.expm1(np.clip(predicted, 0, LARGEST_LOG))
+    variants = {
+        "r2": r2_score(true, predicted),
+        "r2_flat": r2_score(true.ravel(), predicted.ravel()),
+        "r2_variance_weighted": r2_score(true, predicted, multioutput="variance_weighted"),
+        "r2_raw": r2_score(np.expm1(true), views),
+    }
+    return pd.DataFrame(variants.items(), columns=["metric", "value"])
 
 
-def forecast(train, test, regressor, seed, context_length=500, prediction_length=50):
+def forecast(
+    train: SeriesSet,
+    test: SeriesSet,
+    regressor: Regressor,
+    seed: int,
+    context_length: int = 500,
+    prediction_length: int = 50,
+) -> tuple[np.ndarray, np.ndarray]:
     """Train a regressor of the last days on the first and forecast real series.
 
-    All counts are log(1 + views), divided by the largest of the real test set's context, so that ridge sees numbers of
-    order one: kernel ridge (alpha 1) and the MLPs depend on that, R2 does not. Values below 0 count as 0. Training series
-    shorter than both spans together are dropped and counted. The MLPs (Adam 1e-3, at most 200 epochs) stop when R2 on a
-    held-out tenth no longer rises; on the training loss, in [0, 1], they would stop after 20 epochs (mlp_1: .79, not .85).
+    All counts are log(1 + views), divided by the largest of the real test set's context, so that
+    ridge sees numbers of order one: kernel ridge (alpha 1) and the MLPs depend on that, R2 does
+    not. Values below 0 count as 0. The MLPs (Adam 1e-3, at most 200 epochs) stop when R2 on a
+    held-out tenth no longer rises; on the training loss, in [0, 1], they would stop after 20 epochs
+    (mlp_1: .79, not .85).
+
+    Parameters
+    ----------
+    train
+        Set of one feature; series shorter than both spans together are left out.
+    test
+        Real set of one feature, all series as long as both spans.
+    regressor
+        Key of the regressor.
+    seed
+        Of the MLPs.
+    context_length, prediction_length
+        Days that predict, and days predicted.
 
     Returns
     -------
@@ -171,47 +265,37 @@ def forecast(train, test, regressor, seed, context_length=500, prediction_length
     Raises
     ------
     DataError
-        Where the regressor is unknown, a set has several features, a test series is too short, or fewer than ten
-        training series are long enough.
+        Where the regressor is unknown, a set has several features, a test series is too short, or
+        fewer than ten training series are long enough.
     """
-    _check_task(regressor, REGRESSORS, None)
+    _check_model(regressor, REGRESSORS)
     n_steps = context_length + prediction_length
     _check_spans(train, test, n_steps)
-    kept = (
-        train.take(np.flatnonzero(train.lengths >= n_steps))
-        if (train.lengths >= n_steps).any()
-        else None
-    )
-    n_kept = 0 if kept is None else len(kept)
-    if n_kept < MIN_SERIES:
+    long_enough = np.flatnonzero(train.lengths >= n_steps)
+    if len(long_enough) < MIN_SERIES:
         raise DataError(
-            f"only {n_kept} of {len(train)} '{train.model}' series have {n_steps} steps; {MIN_SERIES} are needed."
+            f"only {len(long_enough)} of {len(train)} '{train.model}' series have {n_steps} steps; "
+            f"{MIN_SERIES} are needed."
         )
-    z, z_test = (
-        np.log1p(np.maximum(s.padded(n_steps)[0][:, :, 0], 0)).astype(np.float64)
-        for s in (kept, test)
-    )
+    z = _log_views(train.take(long_enough), n_steps)  # (n_train, n_steps)
+    z_test = _log_views(test, n_steps)
     scale = z_test[:, :context_length].max() or 1.0
-    with (
-        warnings.catch_warnings()
-    ):  # the MLPs keep their best epoch by held-out R2; 200 epochs are the cap
+    model = _regressor(regressor, seed, len(long_enough))
+    with warnings.catch_warnings():
+        # The MLPs keep their best epoch by held-out R2; 200 epochs are the cap.
         warnings.simplefilter("ignore", ConvergenceWarning)
-        fitted = _regressor(regressor, seed, n_kept).fit(
-            z[:, :context_length] / scale, z[:, context_length:] / scale
-        )
-    return z_test[:, context_length:], fitted.predict(z_test[:, :context_length] / scale) * scale
+        model.fit(z[:, :context_length] / scale, z[:, context_length:] / scale)
+    predicted = model.predict(z_test[:, :context_length] / scale) * scale
+    return z_test[:, context_length:], predicted
 
 
-def _r2_variants(true, predicted):
-    return {
-        "r2": r2_score(true, predicted),
-        "r2_flat": r2_score(true.ravel(), predicted.ravel()),
-        "r2_variance_weighted": r2_score(true, predicted, multioutput="variance_weighted"),
-        "r2_raw": r2_score(np.expm1(true), np.expm1(np.clip(predicted, 0, 25))),
-    }
+def _log_views(series: SeriesSet, n_steps: int) -> np.ndarray:
+    """Return log(1 + views) of the first steps, float64, (n_series, n_steps)."""
+    values, _ = series.padded(n_steps)  # (n_series, n_steps, 1)
+    return np.log1p(np.maximum(values[:, :, 0], 0)).astype(np.float64)
 
 
-def _check_spans(train, test, n_steps):
+def _check_spans(train: SeriesSet, test: SeriesSet, n_steps: int) -> None:
     for series in (train, test):
         if series.n_features != 1:
             raise DataError(
@@ -219,29 +303,26 @@ def _check_spans(train, test, n_steps):
             )
     if test.lengths.min() < n_steps:
         raise DataError(
-            f"a test series of '{test.name}' has {test.lengths.min()} steps, {n_steps} are needed; drop it."
+            f"a test series of '{test.name}' has {test.lengths.min()} steps, {n_steps} are needed; "
+            "drop it."
         )
 
 
-def _regressor(name, seed, n_train):
+def _regressor(
+    name: Regressor, seed: int, n_train: int
+) -> LinearRegression | KernelRidge | MLPRegressor:
     if name == "linear":
         return LinearRegression()
     if name == "kernel_ridge":
         return KernelRidge(kernel="linear")
-    hidden = (100,) if name == "mlp_1" else (200,) * 5
-    held_out = max(0.1, 2 / n_train)  # R2 needs two series
     return MLPRegressor(
-        hidden_layer_sizes=hidden,
+        hidden_layer_sizes=(100,) if name == "mlp_1" else (200,) * 5,
         random_state=seed,
         early_stopping=True,
-        validation_fraction=held_out,
+        validation_fraction=max(0.1, 2 / n_train),  # R2 needs two series
     )
 
 
-def _check_task(name, known, train):
+def _check_model(name: str, known: Collection[str]) -> None:
     if name not in known:
         raise DataError(f"unknown model '{name}'; known are {', '.join(known)}.")
-    if train is not None and train.label is None:
-        raise DataError(
-            f"'{train.name}' has no label to classify; name one of {list(train.attributes)}."
-        )

@@ -1,32 +1,39 @@
-"""Series as points: levels, a pinned embedding, ragged distances, nearest neighbours, a t-SNE picture.
+"""Series as points: ranks of values, a pinned embedding of series, and a t-SNE picture of it.
 
-Everything is fixed by the real set or by a constant, never by the generator. Levels (ranks in the real set) make heavy
-tails and units comparable. The embedder is ROCKET's (Dempster et al., arXiv 1910.13051): random convolutions, pooled by
-maximum and share of positive values, with weights pinned by EMBEDDER_SEED and no training; a series is embedded as if
-zeros surrounded it, so that no padding and no neighbour enters.
+All is fixed by the real set or by a constant, never by the generator. Ranks among the real values
+make heavy tails and different units comparable. The embedding is ROCKET's (Dempster et al.,
+arXiv 1910.13051): random dilated convolutions, pooled by their maximum and their share of positive
+values. We depart in two things: the weights are pinned by EMBEDDER_SEED, so that numbers of
+different runs compare, and zeros surround each series, so that no padding and no neighbour enters.
 """
 
+from collections.abc import Sequence
 from dataclasses import replace
-from functools import lru_cache
 
 import numpy as np
 import pandas as pd
 from sklearn.manifold import TSNE
 
+from tst.errors import DataError
 from tst.evaluation.ragged import check_features, subsample
-from tst.series import DataError
+from tst.series import SeriesSet
 
-EMBEDDER_SEED = 19101305
+EMBEDDER_SEED = 19101305  # from the number of ROCKET's paper; another gives another embedding
 
-N_TAPS, DILATIONS, KERNELS_A_DILATION = 7, (1, 2, 4, 8), 8
+N_TAPS = 7  # ROCKET draws 7, 9 or 11; many series here are shorter than 9 steps
+DILATIONS = (1, 2, 4, 8)  # a kernel spans 7 to 49 steps
+KERNELS_PER_DILATION = 8
 
-N_KNOTS = 201
+N_KNOTS = 201  # quantiles of the rank transform, every half per cent
+
+MIN_POINTS = 5  # series of all sets together below which t-SNE has no neighbours to keep
 
 
 class RankTransform:
-    """Map each feature to its rank among the real values: continuous, monotone, in [0, 1] within the real range.
+    """Map each feature to its rank among the real values.
 
-    Linear between 201 quantiles (tied ones joined at their mean level); beyond the range by log(1 + excess / range).
+    Continuous and monotone: linear between 201 quantiles (tied ones are joined at their mean rank)
+    and in [0, 1] within the real range; beyond it the rank grows by log(1 + excess / range).
 
     Parameters
     ----------
@@ -34,91 +41,133 @@ class RankTransform:
         `SeriesSet` whose values fix the map.
     """
 
-    def __init__(self, real):
+    def __init__(self, real: SeriesSet) -> None:
         self.real = real
         self.knots = [_knots(column.astype(np.float64)) for column in real.values.T]
 
-    def __call__(self, series):
-        """Return the set with levels for values; raises DataError where its features differ."""
+    def __call__(self, series: SeriesSet) -> SeriesSet:
+        """Return the set with ranks for values; raises DataError where its features differ."""
         check_features(self.real, series)
         columns = [
-            _level(x.astype(np.float64), *k)
-            for x, k in zip(series.values.T, self.knots, strict=True)
+            _ranks(x.astype(np.float64), quantiles, ranks)
+            for x, (quantiles, ranks) in zip(series.values.T, self.knots, strict=True)
         ]
         return replace(series, values=np.stack(columns, axis=1))
 
 
-@lru_cache(maxsize=4)
-def rank_transform_of(real):
-    """Return the `Levels` of a real set, made once."""
-    return RankTransform(real)
-
-
-def _knots(column):
+def _knots(column: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return (distinct quantiles, the mean rank of each) of the values of a feature."""
     grid = np.linspace(0, 1, N_KNOTS)
-    places, at = np.unique(np.quantile(column, grid), return_inverse=True)
-    return places, np.bincount(at, weights=grid) / np.bincount(at)
+    quantiles, index = np.unique(np.quantile(column, grid), return_inverse=True)
+    return quantiles, np.bincount(index, weights=grid) / np.bincount(index)
 
 
-def _level(x, places, ranks):
-    low, high = places[0], places[-1]
-    scale = high - low or abs(high) or 1.0
-    beyond = x - np.clip(x, low, high)
-    return np.interp(x, places, ranks) + np.sign(beyond) * np.log1p(np.abs(beyond) / scale)
+def _ranks(x: np.ndarray, quantiles: np.ndarray, ranks: np.ndarray) -> np.ndarray:
+    low = quantiles[0]
+    high = quantiles[-1]
+    scale = high - low or abs(high) or 1.0  # a constant feature has no range; one of zeros no size
+    excess = x - np.clip(x, low, high)
+    return np.interp(x, quantiles, ranks) + np.sign(excess) * np.log1p(np.abs(excess) / scale)
 
 
-@lru_cache(maxsize=8)
-def embed(series, levels):
-    """Return the pinned embedding, float64, shape (n_series, 64): share of positive values and maximum of 32 kernels.
+def embed(series: SeriesSet, rank_transform: RankTransform) -> np.ndarray:
+    """Return the pinned embedding of each series.
 
     Parameters
     ----------
-    levels
-        `Levels` of the real set.
+    series
+        Set of the features of the real set.
+    rank_transform
+        Of the real set.
+
+    Returns
+    -------
+    np.ndarray
+        float64, shape (n_series, 64): for each of four dilations the share of positive values of
+        eight kernels, then their maxima.
     """
-    x = levels(series).values - 0.5  # (rows, n_features), rows of all series one after another
-    step, rng = series.step_index, np.random.default_rng(EMBEDDER_SEED)
+    x = rank_transform(series).values - 0.5  # (sum of lengths, n_features), the middle rank at 0
+    step = series.step_index
+    rng = np.random.default_rng(EMBEDDER_SEED)
     pooled = [_pool(_convolve(x, step, dilation, rng), series) for dilation in DILATIONS]
     return np.concatenate(pooled, axis=1).astype(np.float64)
 
 
-def _convolve(x, step, dilation, rng):
-    """Return causal dilated convolutions of the rows, shape (rows, KERNELS_A_DILATION); before a series lie zeros."""
+def _convolve(
+    x: np.ndarray, step: np.ndarray, dilation: int, rng: np.random.Generator
+) -> np.ndarray:
+    """Return causal dilated convolutions of the rows; before the start of a series lie zeros.
+
+    Parameters
+    ----------
+    x
+        float32, shape (rows, n_features): the rows of all series one after another.
+    step
+        int, shape (rows,): step of each row within its series.
+    dilation
+        Steps between two taps.
+    rng
+        Draws weights and biases.
+
+    Returns
+    -------
+    np.ndarray
+        float32, shape (rows, KERNELS_PER_DILATION).
+    """
     n_features = x.shape[1]
-    weight = rng.standard_normal((N_TAPS, n_features, KERNELS_A_DILATION)) / np.sqrt(
-        N_TAPS * n_features
-    )
-    result = np.tile(0.2 * rng.standard_normal(KERNELS_A_DILATION), (len(x), 1)).astype(np.float32)
+    weight = rng.standard_normal((N_TAPS, n_features, KERNELS_PER_DILATION))
+    weight = weight / np.sqrt(N_TAPS * n_features)
+    bias = 0.2 * rng.standard_normal(KERNELS_PER_DILATION)  # a fifth of the values' own spread
+    result = np.tile(bias, (len(x), 1)).astype(np.float32)
     for tap in range(N_TAPS):
-        lag, past = tap * dilation, np.zeros_like(x)
+        lag = tap * dilation
+        past = np.zeros_like(x)
         past[lag:] = x[: max(len(x) - lag, 0)]
-        past[step < lag] = 0
+        past[step < lag] = 0  # these rows belong to the series before
         result += past @ weight[tap].astype(np.float32)
     return result
 
 
-def _pool(rows, series):
+def _pool(rows: np.ndarray, series: SeriesSet) -> np.ndarray:
+    """Return (share of positive values, maximum) of each column in each series, (n_series, 2 n)."""
     starts = series.offsets[:-1]
     positive = np.add.reduceat((rows > 0).astype(np.float32), starts) / series.lengths[:, None]
     return np.concatenate([positive, np.maximum.reduceat(rows, starts)], axis=1)
 
 
-def tsne(sets, seed, n_per_set=300):
-    """Return t-SNE coordinates of the embeddings of several sets, for a picture; the first, real set fixes the scale.
+def tsne(sets: Sequence[SeriesSet], seed: int, n_per_set: int = 300) -> pd.DataFrame:
+    """Return t-SNE coordinates of the embeddings of several sets, for a picture.
+
+    Parameters
+    ----------
+    sets
+        The first is real and fixes ranks and scale.
+    seed
+        Of the series drawn and of t-SNE.
+    n_per_set
+        Series of a set, at most.
 
     Returns
     -------
-    DataFrame
-        Columns model, x, y: at most `n_per_set` rows a set.
+    pd.DataFrame
+        Columns model, x, y: a row a series, in the order of the sets.
+
+    Raises
+    ------
+    DataError
+        Where the sets hold fewer than five series together.
     """
-    levels = rank_transform_of(sets[0])
-    parts = [subsample(s, n_per_set, seed) for s in sets]
-    points = [embed(s, levels) for s in parts]
-    if sum(map(len, points)) < 5:
+    rank_transform = RankTransform(sets[0])
+    parts = [subsample(series, n_per_set, seed) for series in sets]
+    embeddings = [embed(part, rank_transform) for part in parts]
+    points = np.concatenate(embeddings)  # (series of all sets, 64)
+    if len(points) < MIN_POINTS:
         raise DataError("t-SNE: the sets hold fewer than five series together; give larger sets.")
-    loc, scale = points[0].mean(0), points[0].std(0)
-    points = (np.concatenate(points) - loc) / np.where(scale > 1e-6, scale, 1.0)
-    perplexity = min(30.0, (len(points) - 1) / 3)
-    xy = TSNE(perplexity=perplexity, init="pca", random_state=seed, n_jobs=1).fit_transform(points)
-    models = np.repeat([s.model for s in parts], [len(s) for s in parts])
-    return pd.DataFrame({"model": models, "x": xy[:, 0], "y": xy[:, 1]})
+    loc = embeddings[0].mean(0)
+    scale = embeddings[0].std(0)
+    points = (points - loc) / np.where(scale > 1e-6, scale, 1.0)
+    perplexity = min(30.0, (len(points) - 1) / 3)  # scikit-learn's 30 asks for 91 points
+    projection = TSNE(perplexity=perplexity, init="pca", random_state=seed, n_jobs=1)
+    coordinates = projection.fit_transform(points)
+    models = np.repeat([part.model for part in parts], [len(part) for part in parts])
+    return pd.DataFrame({"model": models, "x": coordinates[:, 0], "y": coordinates[:, 1]})

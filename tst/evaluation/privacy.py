@@ -1,57 +1,64 @@
-"""Copying and privacy: how much of a synthetic set is the training set (weak point W1), and who was in it?
+"""Copying and privacy: how much of a synthetic set is the training set, and who was in it?
 
-Distances are those of `tst.evaluation.neighbours.nearest` (levels of the training set, the shorter series padded within its pair, an
-absent step counting as the whole range): ragged, without resampling, so that a copy is at exactly 0.
-Every number stands beside what an honest generator would show: the held-out series, or random membership.
+Steps by `tst.evaluation.neighbours.StepTree`, series by `tst.evaluation.neighbours.nearest`: ragged
+and without resampling, so that a copy is at exactly 0. Every number stands beside what an honest
+generator would show: the held-out series, or random membership. The attack on membership takes the
+distance to the nearest synthetic series as its score: GAN-Leaks' full black-box attack (Chen et al.
+2020).
 """
-
-from functools import lru_cache
 
 import numpy as np
 import pandas as pd
-from scipy.spatial import cKDTree
 from scipy.stats import rankdata
 
-from tst.evaluation.embedding import rank_transform_of
+from tst.errors import DataError
 from tst.evaluation.neighbours import nearest
 from tst.evaluation.ragged import check_features, subsample
-from tst.series import DataError
+from tst.evaluation.reference import Reference
+from tst.series import SeriesSet
 
 MAX_SERIES = 2000  # of each set: what the distances, quadratic in it, see
 N_PERMUTATIONS = 2000
-COPY = 1e-6  # distance of two series that are one, up to rounding
+COPY = 1e-6  # distance below which two series are one, up to rounding
+STEP_TOLERANCE = 1e-6  # relative difference below which two values are one; float32 keeps 6e-8
 
 
-def privacy(train, held_out, synthetic, seed):
+def privacy(
+    train: SeriesSet | Reference, held_out: SeriesSet, synthetic: SeriesSet, seed: int
+) -> pd.DataFrame:
     """Return the copying and membership metrics of a synthetic set.
 
     Parameters
     ----------
     train
-        Real `SeriesSet` that the generator saw.
+        Real set that the generator saw, or its `Reference` where several sets are judged.
     held_out
-        Real `SeriesSet` that it did not see; of both, equal numbers are compared, at most MAX_SERIES.
+        Real set that it did not see; of both, equal numbers are compared, at most MAX_SERIES.
     synthetic
         What it made.
+    seed
+        Of the series drawn and of the permutations.
 
     Returns
     -------
-    DataFrame
-        Columns metric, value: copied_step_share and copied_step_floor (the same of the held-out set),
-        copied_series_share, nn_distance_ratio (1 for an honest generator, 0 for a copy), membership_auc (0.5 for an
-        honest generator) with membership_low and membership_high, the 95 % interval of random membership.
+    pd.DataFrame
+        Columns metric, value: copied_step_share and copied_step_floor (the same of the held-out
+        set), copied_series_share, nn_distance_ratio (1 for an honest generator, 0 for a copy),
+        membership_auc (0.5 for an honest generator) with membership_low and membership_high, the
+        95 % interval of random membership.
 
     Raises
     ------
     DataError
         Where features differ or a set has fewer than two series.
     """
-    auc, low, high = membership_auc(train, held_out, synthetic, seed)
+    reference = Reference.of(train)
+    auc, low, high = membership_auc(reference, held_out, synthetic, seed)
     rows = {
-        "copied_step_share": copied_step_share(train, synthetic),
-        "copied_step_floor": _floor(train, held_out),
-        "copied_series_share": copied_series_share(train, synthetic, seed),
-        "nn_distance_ratio": nn_distance_ratio(train, held_out, synthetic, seed),
+        "copied_step_share": copied_step_share(reference, synthetic),
+        "copied_step_floor": copied_step_share(reference, held_out),
+        "copied_series_share": copied_series_share(reference, synthetic, seed),
+        "nn_distance_ratio": nn_distance_ratio(reference, held_out, synthetic, seed),
         "membership_auc": auc,
         "membership_low": low,
         "membership_high": high,
@@ -59,88 +66,92 @@ def privacy(train, held_out, synthetic, seed):
     return pd.DataFrame(rows.items(), columns=["metric", "value"])
 
 
-def copied_step_share(train, synthetic, tolerance=1e-6):
-    """Return the share of the synthetic steps that equal some training step in all features at once.
+def copied_step_share(
+    train: SeriesSet | Reference, synthetic: SeriesSet, tolerance: float = STEP_TOLERANCE
+) -> float:
+    """Return the share of the synthetic steps that equal some training step in all features.
 
-    Equal means within `tolerance`, relative to the value; below the feature's smallest training value other than 0,
-    relative to that. A tree over the distinct training steps finds them, in n log n.
+    Equal means within `tolerance`, relative to the value; below the feature's smallest training
+    value other than 0, relative to that.
     """
-    check_features(train, synthetic)
-    tree, unit = _steps(train)
-    rows, counts = np.unique(synthetic.values, axis=0, return_counts=True)
-    distance, _ = tree.query(np.arcsinh(rows / unit), p=np.inf, distance_upper_bound=tolerance)
-    return float(counts[np.isfinite(distance)].sum() / counts.sum())
+    reference = Reference.of(train)
+    check_features(reference.real, synthetic)
+    return reference.copied_share(synthetic, tolerance)
 
 
-@lru_cache(maxsize=4)
-def _floor(train, held_out):
-    return copied_step_share(train, held_out)
+def copied_series_share(train: SeriesSet | Reference, synthetic: SeriesSet, seed: int) -> float:
+    """Return the share of (at most MAX_SERIES) synthetic series that are a training series.
 
-
-@lru_cache(maxsize=2)
-def _steps(train):
-    """Return (tree of the distinct steps of a training set, the unit of each feature)."""
-    size = np.abs(train.values.astype(np.float64))
-    unit = np.min(np.where(size > 0, size, np.inf), axis=0)
-    unit = np.where(np.isfinite(unit), unit, 1.0)
-    rows = np.arcsinh(np.unique(train.values, axis=0) / unit)
-    return cKDTree(rows, balanced_tree=False, compact_nodes=False), unit
-
-
-def copied_series_share(train, synthetic, seed):
-    """Return the share of (at most MAX_SERIES) synthetic series at distance 0, up to rounding, from any training series.
-
-    Where many a real series has one step and a common value, compare with the share of the held-out set.
+    Where many a real series has one step and a common value, compare with the share of the
+    held-out set.
     """
-    check_features(train, synthetic)
-    _, distance = nearest(subsample(synthetic, MAX_SERIES, seed), train, rank_transform_of(train))
+    reference = Reference.of(train)
+    check_features(reference.real, synthetic)
+    drawn = subsample(synthetic, MAX_SERIES, seed)
+    _, distance = nearest(drawn, reference.real, reference.rank_transform)
     return float((distance < COPY).mean())
 
 
-def nn_distance_ratio(train, held_out, synthetic, seed):
-    """Return the median ratio of a synthetic series' distance to the nearest training and to the nearest held-out series.
+def nn_distance_ratio(
+    train: SeriesSet | Reference, held_out: SeriesSet, synthetic: SeriesSet, seed: int
+) -> float:
+    """Return the median of the distance to the nearest training over that to the nearest held-out.
 
-    Training and held-out series are equally many; 0 over 0 is 1.
+    Of the synthetic series, to equally many training and held-out ones; 0 over 0 is 1.
     """
-    train, held_out, synthetic = _equal(train, held_out, synthetic, seed)
-    levels = rank_transform_of(train)
-    return _median_ratio(*(nearest(synthetic, s, levels)[1][:, 0] for s in (train, held_out)))
-
-
-def _median_ratio(to_train, to_held_out):
-    ratio = np.where(to_train > 0, np.inf, 1.0)  # where the held-out distance is 0
-    ratio = np.divide(to_train, to_held_out, out=ratio, where=to_held_out > 0)
+    reference = Reference.of(train)
+    members, others, made = _draw(reference.real, held_out, synthetic, seed)
+    to_members = _nearest_distance(made, members, reference)
+    to_others = _nearest_distance(made, others, reference)
+    ratio = np.where(to_members > 0, np.inf, 1.0)  # where the held-out distance is 0
+    ratio = np.divide(to_members, to_others, out=ratio, where=to_others > 0)
     return float(np.median(ratio))
 
 
-def membership_auc(train, held_out, synthetic, seed):
-    """Return (auc, low, high) of an attacker who takes real series near to a synthetic one for members.
+def membership_auc(
+    train: SeriesSet | Reference, held_out: SeriesSet, synthetic: SeriesSet, seed: int
+) -> tuple[float, float, float]:
+    """Return (auc, low, high) of an attacker who takes real series near to a synthetic one for
+    members of the training set.
 
-    The score is minus the distance to the nearest synthetic series, of equally many members and non-members; low and high
-    bound 95 % of the areas under random membership (N_PERMUTATIONS permutations).
+    The score is minus the distance to the nearest synthetic series, of equally many members and
+    non-members; low and high bound 95 % of the areas under random membership (N_PERMUTATIONS
+    permutations).
     """
-    train, held_out, synthetic = _equal(train, held_out, synthetic, seed)
-    levels = rank_transform_of(train)
-    distance = [nearest(s, synthetic, levels)[1][:, 0] for s in (train, held_out)]
-    ranks, n = rankdata(-np.concatenate(distance)), len(train)  # ties get their mean rank
+    reference = Reference.of(train)
+    members, others, made = _draw(reference.real, held_out, synthetic, seed)
+    distance = [_nearest_distance(real, made, reference) for real in (members, others)]
+    ranks = rankdata(-np.concatenate(distance))  # ties get their mean rank
+    n = len(members)
     rng = np.random.default_rng(seed)
-    sums = [ranks[:n].sum(), *(rng.permutation(ranks)[:n].sum() for _ in range(N_PERMUTATIONS))]
-    areas = (np.array(sums) - n * (n + 1) / 2) / n**2
+    sums = [ranks[:n].sum()]
+    for _ in range(N_PERMUTATIONS):
+        sums.append(rng.permutation(ranks)[:n].sum())
+    areas = (np.array(sums) - n * (n + 1) / 2) / n**2  # Mann and Whitney's U over its largest value
     low, high = np.quantile(areas[1:], [0.025, 0.975])
     return float(areas[0]), float(low), float(high)
 
 
-def _equal(train, held_out, synthetic, seed):
-    """Return equally many training and held-out series and at most MAX_SERIES synthetic ones, drawn with the seed."""
+def _nearest_distance(
+    queries: SeriesSet, references: SeriesSet, reference: Reference
+) -> np.ndarray:
+    """Return the distance of each query to its nearest reference series, (n_queries,)."""
+    _, distance = nearest(queries, references, reference.rank_transform)
+    return distance[:, 0]
+
+
+def _draw(
+    train: SeriesSet, held_out: SeriesSet, synthetic: SeriesSet, seed: int
+) -> tuple[SeriesSet, SeriesSet, SeriesSet]:
+    """Return equally many training and held-out series and at most MAX_SERIES synthetic ones."""
     check_features(train, held_out)
     check_features(train, synthetic)
     n = min(len(train), len(held_out), MAX_SERIES)
     if n < 2:
         raise DataError(
-            f"privacy: '{train.name}' has {len(train)} training and {len(held_out)} held-out series; give two."
+            f"privacy: '{train.name}' has {len(train)} training and {len(held_out)} held-out "
+            "series; give two."
         )
-    return (
-        subsample(train, n, seed),
-        subsample(held_out, n, seed),
-        subsample(synthetic, MAX_SERIES, seed),
-    )
+    members = subsample(train, n, seed)
+    others = subsample(held_out, n, seed)
+    return members, others, subsample(synthetic, MAX_SERIES, seed)

@@ -1,0 +1,65 @@
+"""Laws of the learned scores: a known law is learned, Gaussians have a known distance."""
+
+import numpy as np
+import pytest
+from helpers import ar1_series, toy_series
+
+from tst.errors import DataError
+from tst.evaluation import fidelity, learned_scores
+from tst.evaluation.reference import Reference
+
+
+def test_predictive_score_knows_a_law():
+    """A line goes on: after training on lines the error is nearly 0, after noise it is not."""
+    rng = np.random.default_rng(0)
+    arrays = []
+    for _ in range(31):
+        line = rng.uniform() + rng.choice([-1, 1]) * np.arange(11.0) / 20
+        arrays.append(line[:, None])
+    lines = toy_series(arrays)
+    good = learned_scores.predictive_score(lines, lines, 0)
+    bad = learned_scores.predictive_score(lines, fidelity.noise(lines, 0), 0)
+    assert good < 0.04
+    assert bad > 0.25
+    assert learned_scores.predictive_score(lines, lines.head(1), 0) == pytest.approx(0.25, abs=0.06)
+    assert np.isnan(learned_scores.predictive_score(lines.head(1), lines, 0))
+
+
+def test_frechet_of_gaussians():
+    """Of points shifted by d it is |d|**2; of points scaled by 2, the trace of the covariance."""
+    points = np.random.default_rng(0).standard_normal((101, 5))
+    scaled = 2 * points - points.mean(0)
+    assert learned_scores.frechet(points, points) == pytest.approx(0, abs=1e-6)
+    assert learned_scores.frechet(points, points + np.arange(5)) == pytest.approx(30)
+    assert learned_scores.frechet(points, scaled) == pytest.approx(np.trace(np.cov(points.T)))
+
+
+def test_series_that_are_all_the_same_cannot_be_told_apart():
+    """The score is 0, without a classifier."""
+    same = toy_series([np.ones((3, 1))] * 12)
+    assert learned_scores.discriminative_score(same, same, 0) == 0
+
+
+@pytest.mark.parametrize(
+    "score",
+    [
+        learned_scores.discriminative_score,
+        learned_scores.predictive_score,
+        learned_scores.context_fid,
+    ],
+)
+def test_a_reference_gives_what_the_set_gives(score, monkeypatch):
+    """Also a second time, with another seed and another set, and where series are drawn."""
+    monkeypatch.setattr(learned_scores, "MAX_SERIES", 23)
+    real = ar1_series(61)
+    reference = Reference(real)
+    for seed, n in ((0, 41), (0, 17), (1, 41), (0, 41)):
+        other = ar1_series(n, seed=3)
+        assert score(reference, other, seed) == score(real, other, seed)
+
+
+def test_sets_that_are_too_small_are_refused():
+    """The sentence names the smaller set."""
+    real = ar1_series(61)
+    with pytest.raises(DataError, match="has 3 series; the learned scores need 10 in each set"):
+        learned_scores.context_fid(real, real.take([0, 1, 2]), 0)
