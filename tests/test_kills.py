@@ -25,7 +25,7 @@ from tst.models.transformer import generation, sampling
 from tst.models.transformer.config import TSTConfig
 from tst.models.transformer.encoding import SeriesEncoder
 from tst.models.transformer.model import TST
-from tst.plots import series as series_plots
+from tst.plots import series_plots
 from tst.series import SeriesSet
 from tst.study import tables
 from tst.training.loop import TrainConfig

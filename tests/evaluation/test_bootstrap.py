@@ -6,7 +6,7 @@ import pytest
 from sklearn.metrics import f1_score, r2_score
 
 from tst.evaluation import bootstrap
-from tst.study import comparisons
+from tst.study import checks
 
 
 def hits(rng, n_seeds=3, n=150, right=0.7):
@@ -84,7 +84,12 @@ def test_every_comparison_that_can_be_made_is_made():
     """Two models of the same seeds are compared at every share; a model that is not there, or a seed, is left out."""
     rng = np.random.default_rng(6)
     true, classes = rng.choice(["a", "b"], 90), ["a", "b"]
-    plan = comparisons.classification_plan([0.0, 0.5], ["mlp", "svm"], 2)
+    grid = {
+        "metric": ["accuracy", "f1_0", "f1_1"],
+        "share": [0.0, 0.5],
+        "classifier": ["mlp", "svm"],
+    }
+    plan = checks.bootstrap_plan("06-classification", "gcut", grid)
     guess = {s: np.where(rng.uniform(size=90) < 0.7, true, "a") for s in (0, 1, 2)}
     predicted = {
         (m, s, c): dict(guess)
@@ -114,7 +119,9 @@ def test_every_forecast_is_compared_with_its_pair():
     true = rng.normal(size=(60, 5))
     forecasts = {("real", "real", "mlp_1"): {0: true + 0.9, 1: true + 0.8, 2: true}}
     forecasts["tst_paper", "synthetic+real", "mlp_1"] = {s: true + 0.1 for s in (0, 1)}
-    (row,) = bootstrap.bootstrap_regression(comparisons.regression_plan(["mlp_1"]), forecasts, true)
+    grid = {"metric": ["r2"], "regressor": ["mlp_1"]}
+    plan = checks.bootstrap_plan("07-regression", "wwt", grid)
+    (row,) = bootstrap.bootstrap_regression(plan, forecasts, true)
     assert (row["claim"], row["model"], row["n_seeds"]) == ("C3", "tst_paper - real", 2)
     expected = np.mean([r2_score(true, true + 0.1) - r2_score(true, true + e) for e in (0.9, 0.8)])
     assert row["value"] == pytest.approx(expected) and row["p"] < 0.01
