@@ -1,4 +1,4 @@
-"""Laws of the figures: something is drawn, axes are named, what is drawn is what was given, alt text is required."""
+"""Laws of the figures: axes are named, what is drawn is what was given, alt text is required."""
 
 import subprocess
 import sys
@@ -111,7 +111,7 @@ FIGURES = {
 
 @pytest.mark.parametrize("name", FIGURES)
 def test_every_figure_is_drawn_and_named(name, tmp_path):
-    """Each panel holds ink, each figure an x label, the file is opaque white at the edge and not too large."""
+    """Each panel holds ink, each figure an x label; the file is opaque white and not too large."""
     fig = FIGURES[name]()
     panels = [ax for ax in fig.axes if ax.get_label() != "<colorbar>"]
     panels = panels[:1] if name == "claims" else panels
@@ -354,7 +354,7 @@ def test_autocorrelation_and_embedding_draw_what_is_given():
 
 
 def ablated():
-    """Return rows of an ablation: two settings, three seeds, R2 of two regressors, an error, a ratio."""
+    """Return rows of an ablation: two settings, three seeds, R2 twice, an error, a ratio."""
     rows = [
         {"setting": k, "seed": s, "metric": m, "value": v + 0.01 * s + shift, "regressor": r}
         for k, shift in (("point", 0.0), ("mixture", 0.1))
@@ -370,7 +370,7 @@ def ablated():
 
 
 def test_ablation_draws_each_setting_and_names_the_best():
-    """A panel a metric, a row a setting, a point a seed (regressors averaged); more, less and nearer to 1 are told apart."""
+    """A panel a metric, a row a setting, a point a seed; more, less and near 1 are told apart."""
     fig = ablation_plots.ablation(ablated(), ["point", "mixture"])
     assert [ax.get_title("left") for ax in fig.axes] == [
         "r2 (more)",
@@ -393,7 +393,7 @@ def test_ablation_draws_each_setting_and_names_the_best():
 
 
 def test_lengths_by_class_draws_shares_of_each_class():
-    """A panel a class, a line a model that has the class; the share at the shortest length is all."""
+    """A panel a class, a line a model that has the class; all are as long as the shortest."""
     frame = pd.DataFrame(
         [
             {"model": m, "label": k, "length": n}
@@ -407,7 +407,7 @@ def test_lengths_by_class_draws_shares_of_each_class():
 
 
 def test_samples_stand_below_real_series():
-    """Two rows, the values as given; on a log axis each plus one; the likelihood is a running mean."""
+    """Two rows, the values as given, on a log axis plus one; the likelihood is a running mean."""
     fig = series_plots.real_above_samples(
         [np.arange(5.0)] * 3, [np.arange(7.0)] * 4, "views", "1/day", log=True
     )
