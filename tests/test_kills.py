@@ -25,7 +25,7 @@ from tst.models.jobs import Job
 from tst.models.transformer import generative
 from tst.models.transformer.config import GenerativeConfig, TSTConfig
 from tst.models.transformer.model import SPEC as TST_SPEC
-from tst.plots import series as series_plots
+from tst.plots import series_plots
 from tst.series import SeriesSet
 from tst.study import tables
 from tst.training.loop import TrainConfig

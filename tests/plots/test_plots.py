@@ -1,4 +1,4 @@
-"""Laws of the figures: something is drawn, axes are named, what is drawn is what was given, alt text is required."""
+"""Laws of the figures: axes are named, what is drawn is what was given, alt text is required."""
 
 import subprocess
 import sys
@@ -10,14 +10,18 @@ import pytest
 from PIL import Image
 
 from tst import plots
-from tst.plots import ablations as ablation_plots
-from tst.plots import base as plots_base
-from tst.plots import costs as cost_plots
-from tst.plots import distances as distance_plots
-from tst.plots import series as series_plots
-from tst.plots import task_scores, training_curves
-from tst.plots import verdicts as verdict_plots
-from tst.study import claims
+from tst.plots import (
+    ablation_plots,
+    base,
+    cost_plots,
+    distance_plots,
+    series_plots,
+    task_scores,
+    training_curves,
+    verdict_plots,
+)
+from tst.study import claims, lookup
+from tst.vocabulary import METRICS, MODELS, VERDICTS
 
 matplotlib.use("Agg")
 NAMES = ["cpu_rate", "memory_usage"]
@@ -107,7 +111,7 @@ FIGURES = {
 
 @pytest.mark.parametrize("name", FIGURES)
 def test_every_figure_is_drawn_and_named(name, tmp_path):
-    """Each panel holds ink, each figure an x label, the file is opaque white at the edge and not too large."""
+    """Each panel holds ink, each figure an x label; the file is opaque white and not too large."""
     fig = FIGURES[name]()
     panels = [ax for ax in fig.axes if ax.get_label() != "<colorbar>"]
     panels = panels[:1] if name == "claims" else panels
@@ -164,10 +168,10 @@ def test_alt_text_is_required(alt, tmp_path):
 def test_a_notebook_gets_the_alt_text(tmp_path, monkeypatch):
     """Inside IPython the figure is shown once, with its alt text; outside nothing is shown."""
     shown = []
-    monkeypatch.setattr(plots_base, "display", lambda fig, metadata: shown.append(metadata))
+    monkeypatch.setattr(base, "display", lambda fig, metadata: shown.append(metadata))
     plots.save(series_plots.lengths({"real": [1, 2]}), tmp_path / "a", "Two lengths")
     assert shown == []
-    monkeypatch.setattr(plots_base, "get_ipython", lambda: "a shell")
+    monkeypatch.setattr(base, "get_ipython", lambda: "a shell")
     plots.save(series_plots.lengths({"real": [1, 2]}), tmp_path / "a", "Two lengths")
     assert shown == [{"image/png": {"alt": "Two lengths"}}] and not matplotlib.pyplot.get_fignums()
 
@@ -193,9 +197,9 @@ def test_lengths_are_the_share_at_least_as_long():
 
 def test_intervals_are_those_of_the_claims():
     """Figures and verdicts share one interval; one seed has none."""
-    mean, half = plots_base.mean_interval([0.1, 0.4, 0.2])
-    assert (mean, mean - half, mean + half) == pytest.approx(claims.interval([0.1, 0.4, 0.2]))
-    assert np.isnan(plots_base.mean_interval([0.1])[1])
+    mean, half = base.mean_and_half_width([0.1, 0.4, 0.2])
+    assert (mean, mean - half, mean + half) == pytest.approx(lookup.interval([0.1, 0.4, 0.2]))
+    assert np.isnan(base.mean_and_half_width([0.1])[1])
 
 
 def test_the_paper_s_numbers_are_drawn_where_they_belong():
@@ -236,14 +240,36 @@ def test_claims_without_any_result_is_still_a_figure(tmp_path):
 def test_models_are_told_apart():
     """No two models share colour and marker, and the fixed colours are fixed."""
     looks = [
-        look[1:] for key, look in plots_base.MODELS.items() if key not in ("published", "simulated")
+        look for key, look in base.COLOUR_MARKER.items() if key not in ("published", "simulated")
     ]
     assert len(set(looks)) == len(looks)
-    assert [plots_base.MODELS[k][1] for k in ("real", "tst_paper", "doppelganger")] == [
-        "#444444",
-        "#0072B2",
-        "#E69F00",
-    ]
+    colours = [base.model_style(key).colour for key in ("real", "tst_paper", "doppelganger")]
+    assert colours == ["#444444", "#0072B2", "#E69F00"]
+
+
+def test_what_is_drawn_has_a_word():
+    """A model with a colour has a label, a panel of an ablation a direction, a verdict a colour."""
+    assert set(base.COLOUR_MARKER) <= set(MODELS)
+    assert set(ablation_plots.SHOWN) <= set(METRICS)
+    assert set(verdict_plots.COLOURS) == set(VERDICTS)
+
+
+def test_an_unknown_model_is_drawn_under_its_key_in_a_free_colour():
+    """A model of a reader's own needs no entry anywhere."""
+    assert base.model_style("my_model", 1) == base.ModelStyle("my model", base.PURPLE, "o")
+
+
+def test_equal_values_have_an_interval_of_no_width():
+    """Seeds that agree are certain, not unknown."""
+    assert base.mean_and_half_width([0.5, 0.5, 0.5]) == (0.5, 0)
+
+
+def test_curves_of_many_seeds_are_drawn():
+    """Ten runs fade, none vanishes or asks for a negative opacity."""
+    frame = pd.concat([LOSS.query("seed == 0").assign(seed=s) for s in range(10)])
+    for draw in (training_curves.nll, training_curves.loss_curve):
+        opacities = [line.get_alpha() for line in draw(frame).axes[0].lines]
+        assert len(opacities) == 10 and min(opacities) > 0
 
 
 def test_importing_opens_no_window():
@@ -328,7 +354,7 @@ def test_autocorrelation_and_embedding_draw_what_is_given():
 
 
 def ablated():
-    """Return rows of an ablation: two settings, three seeds, R2 of two regressors, an error, a ratio."""
+    """Return rows of an ablation: two settings, three seeds, R2 twice, an error, a ratio."""
     rows = [
         {"setting": k, "seed": s, "metric": m, "value": v + 0.01 * s + shift, "regressor": r}
         for k, shift in (("point", 0.0), ("mixture", 0.1))
@@ -344,7 +370,7 @@ def ablated():
 
 
 def test_ablation_draws_each_setting_and_names_the_best():
-    """A panel a metric, a row a setting, a point a seed (regressors averaged); more, less and nearer to 1 are told apart."""
+    """A panel a metric, a row a setting, a point a seed; more, less and near 1 are told apart."""
     fig = ablation_plots.ablation(ablated(), ["point", "mixture"])
     assert [ax.get_title("left") for ax in fig.axes] == [
         "r2 (more)",
@@ -367,7 +393,7 @@ def test_ablation_draws_each_setting_and_names_the_best():
 
 
 def test_lengths_by_class_draws_shares_of_each_class():
-    """A panel a class, a line a model that has the class; the share at the shortest length is all."""
+    """A panel a class, a line a model that has the class; all are as long as the shortest."""
     frame = pd.DataFrame(
         [
             {"model": m, "label": k, "length": n}
@@ -381,7 +407,7 @@ def test_lengths_by_class_draws_shares_of_each_class():
 
 
 def test_samples_stand_below_real_series():
-    """Two rows, the values as given; on a log axis each plus one; the likelihood is a running mean."""
+    """Two rows, the values as given, on a log axis plus one; the likelihood is a running mean."""
     fig = series_plots.real_above_samples(
         [np.arange(5.0)] * 3, [np.arange(7.0)] * 4, "views", "1/day", log=True
     )

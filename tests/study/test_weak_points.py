@@ -1,4 +1,4 @@
-"""Laws of the weak points: each decided by its rule, bounds of accuracy by brute force, what is missing is named."""
+"""Laws of the weak points: each decided by its rule, what is missing is named."""
 
 import numpy as np
 import pandas as pd
@@ -9,7 +9,7 @@ from tst.study import weak_points
 
 
 def test_accuracy_lies_within_the_bounds_of_its_f1():
-    """For random predictions the accuracy that F1 allows contains the true one; the truth alone allows 1."""
+    """The accuracy that F1 allows contains that of random predictions; the truth allows 1 alone."""
     rng = np.random.default_rng(0)
     for _ in range(30):
         truth, guess = rng.choice(4, 400, p=[0.1, 0.3, 0.5, 0.1]), rng.choice(4, 400)
