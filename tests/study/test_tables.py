@@ -1,4 +1,4 @@
-"""Laws of the tables: a write is idempotent, its order leaves no trace, nothing is mixed or lost."""
+"""Laws of the tables: a write is idempotent, order leaves no trace, nothing is mixed or lost."""
 
 import json
 import multiprocessing
@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tst.errors import DataError
-from tst.io import closure, paths
+from tst.io import paths
 from tst.study import tables
 
 GCUT = SimpleNamespace(name="gcut", origin="simulated")
@@ -249,18 +249,21 @@ def test_show_is_compact():
 
 
 @pytest.fixture
-def project(tmp_path, monkeypatch):
+def project(tmp_path):
     """A project of two notebooks, of which the first imports a module and reads its constants."""
-    monkeypatch.setattr(closure, "ROOT", tmp_path)
     write_notebook(tmp_path, "05-a", "from tst import score")
     write_notebook(tmp_path, "06-b", "import math")
     (tmp_path / "tst").mkdir()
     (tmp_path / "tst" / "score.py").write_text("LIMITS = 'limits.csv'")
     (tmp_path / "tst" / "limits.csv").write_text("1")
     (tmp_path / "tst" / "plot.py").write_text("1")
+    return tmp_path
+
+
+def version(project, name):
+    """Return the code version of a table as a new process would."""
     tables.code_version.cache_clear()
-    yield tmp_path
-    tables.code_version.cache_clear()
+    return tables.code_version(name, project)
 
 
 def write_notebook(project, name, code):
@@ -274,25 +277,22 @@ def write_notebook(project, name, code):
 @pytest.mark.parametrize("path", ["tst/score.py", "tst/limits.csv"])
 def test_the_code_version_follows_what_the_notebook_imports(project, path):
     """A changed module or constant changes the tables of its notebook, and no others."""
-    before = tables.code_version("05-scores"), tables.code_version("06-scores")
+    before = version(project, "05-scores"), version(project, "06-scores")
     (project / path).write_text("LIMITS = 'limits.csv'  # 2")
-    tables.code_version.cache_clear()
-    assert tables.code_version("05-scores") != before[0]
-    assert tables.code_version("06-scores") == before[1]
+    assert version(project, "05-scores") != before[0]
+    assert version(project, "06-scores") == before[1]
 
 
 def test_the_code_version_follows_the_cells(project):
     """A changed cell counts, a module that the notebook does not import does not."""
-    before = tables.code_version("05-scores")
+    before = version(project, "05-scores")
     (project / "tst" / "plot.py").write_text("2")
-    tables.code_version.cache_clear()
-    assert tables.code_version("05-scores") == before
+    assert version(project, "05-scores") == before
     write_notebook(project, "05-a", "from tst import score  # 2")
-    tables.code_version.cache_clear()
-    assert tables.code_version("05-scores") != before
+    assert version(project, "05-scores") != before
 
 
 def test_two_tables_of_a_notebook_have_one_code_version(project):
     """The notebook is found by the number; a table that none writes has no version."""
-    assert tables.code_version("05-scores") == tables.code_version("05-differences")
-    assert tables.code_version("07-scores") == tables.code_version("scores") == ""
+    assert version(project, "05-scores") == version(project, "05-differences")
+    assert version(project, "07-scores") == version(project, "scores") == ""

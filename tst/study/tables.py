@@ -103,21 +103,21 @@ def _short(value: float) -> str:
 
 
 @functools.cache
-def code_version(name: str) -> str:
+def code_version(name: str, root: Path = closure.ROOT) -> str:
     """Return 10 hex digits of the code that writes a table: its notebook and all that it imports.
 
     The notebook is the one whose number the table's name begins with (`13-weak-points`: notebook
     13). Where there is none, the code is unknown and the version is empty.
     """
     number = name.split("-")[0]
-    notebooks = sorted((closure.ROOT / "notebooks").glob(f"{number}-*.ipynb"))
+    notebooks = sorted((root / "notebooks").glob(f"{number}-*.ipynb"))
     if not number.isdigit() or not notebooks:
         return ""
     source = closure.notebook_source(notebooks[0])
-    modules = closure.closure(source)
+    modules = closure.closure(source, root)
     deciding = modules | closure.data_files(modules)
     digest = hashlib.sha256(source.encode())
-    digest.update(closure.fingerprint(deciding).encode())
+    digest.update(closure.fingerprint(deciding, root).encode())
     return digest.hexdigest()[:10]
 
 
