@@ -97,6 +97,16 @@ def test_the_model_card_repeats_the_run(run):
     assert cells(text, "1")[:2] == ["12", f"{loss.iloc[-1]:.4g}"]
     assert cells(text, "05-fidelity") == ["acf_error", "0.5", "0.25", "0.75", "2"]
     assert cells(text, "that training set lies beside it unchanged") == ["yes"]
+    assert cells(text, "kind") == ["tst_paper"]
+
+
+def test_the_model_card_says_how_each_feature_is_scaled(run):
+    """Minimum and range of the training set, as the model keeps them."""
+    real = SeriesSet.load(run / "artifacts" / "mine" / "train")
+    text = (cards.write(run)[1]).read_text()
+    minimum, maximum = real.values[:, 0].min(), real.values[:, 0].max()
+    expected = f"{minimum:.4g}, {maximum - minimum:.4g}"
+    assert cells(text, f"{real.feature_names[0]}: minimum, range") == [expected]
 
 
 def test_another_training_set_is_said(run, tmp_path):

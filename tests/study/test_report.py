@@ -1,4 +1,4 @@
-"""Laws of the site: it says what the tables say, is whole without a network, and reads on a phone (a real Chromium looks)."""
+"""Laws of the site: it says what the tables say, needs no network, and reads on a phone."""
 
 import json
 import re
@@ -142,7 +142,10 @@ def notebook(folder, *outputs, number=2):
     code = nbformat.v4.new_code_cell(
         "# NBVAL_CHECK_OUTPUT\nprint(x)", outputs=made, execution_count=1
     )
-    links = "[us](../results/mine/02-a.ipynb) [other](../results/laptop/02-a.ipynb) [web](https://x.org) [gone](no.ipynb)"
+    links = (
+        "[us](../results/mine/02-a.ipynb) [other](../results/laptop/02-a.ipynb) "
+        "[web](https://x.org) [gone](no.ipynb)"
+    )
     head = nbformat.v4.new_markdown_cell(f"# {number}. Does it <b> work?\n\n{links}\n\n## Verdict")
     path = folder / "mine" / "02-a.ipynb"
     path.parent.mkdir(exist_ok=True)
@@ -151,9 +154,9 @@ def notebook(folder, *outputs, number=2):
 
 
 def test_a_folder_with_one_notebook_and_no_tables(tmp_path):
-    """Any results folder gives a site; progress bars are left out, a printed tag is text, foreign links lose theirs."""
+    """Unfinished bars are left out, a printed tag is text, links without a page become text."""
     path = notebook(
-        tmp_path, "a:  4%|4  | 1/9 [x]\ra: 100%|###| 9/9\n", "TST <wins> *not reproduced*.\n"
+        tmp_path, "a:  4%|4  | 1/9 [x]\ra: 100%|###| 9/9 [x]\n", "TST <wins> *not reproduced*.\n"
     )
     built = pages_of.build(path.parent)
     page, seen = (built / "02-a.html").read_text(), Seen(built / "02-a.html")
@@ -166,8 +169,33 @@ def test_a_folder_with_one_notebook_and_no_tables(tmp_path):
     assert "No claim has been judged" in (built / "index.html").read_text()
 
 
+def test_a_standalone_page_needs_no_other_file(tmp_path):
+    """Figures and style stand in it; there is no link to pages that are not there."""
+    path = notebook(tmp_path, "x\n")
+    book = nbformat.read(path, 4)
+    png = nbformat.v4.new_output("display_data", data={"image/png": "iVBORw0KGgo="})
+    book.cells[-1].outputs.append(png)
+    nbformat.write(book, path)
+    page = tmp_path / "page.html"
+    page.write_text(pages_of.standalone_page(path))
+    seen = Seen(page)
+    assert seen.sources == ["data:,", "data:image/png;base64,iVBORw0KGgo="]
+    assert seen.links == ["#Verdict", "https://x.org", "#Verdict"]
+    assert "<style>" in page.read_text()
+
+
+def test_a_notebook_without_a_title_is_said(tmp_path):
+    """The sentence names the file and what its first cell must hold."""
+    path = notebook(tmp_path, "x\n")
+    book = nbformat.read(path, 4)
+    book.cells[0].source = "## Verdict"
+    nbformat.write(book, path)
+    with pytest.raises(DataError, match=r"02-a.ipynb has no title `# NUMBER. QUESTION`"):
+        pages_of.build(path.parent)
+
+
 def test_an_old_site_gives_way_whole(tmp_path):
-    """What an earlier run left is gone; a folder without notebooks ends in a sentence and keeps what it has."""
+    """What an earlier run left is gone; a folder without notebooks keeps the site that it has."""
     path = notebook(tmp_path, "x\n")
     (pages_of.build(path.parent) / "old.html").write_text("old")
     assert not (pages_of.build(path.parent) / "old.html").exists()
@@ -182,7 +210,7 @@ def test_an_old_site_gives_way_whole(tmp_path):
     Browser.find() is None, reason="no Chromium here: on Debian `apt-get install chromium`"
 )
 def test_in_a_real_browser(site):
-    """At the width of a phone and of a desk: nothing complains, nothing is fetched, nothing widens the page."""
+    """On a phone and on a desk: nothing complains, is fetched from a server, or widens the page."""
     with Browser() as browser:
         for name, width in [(name, width) for name in PAGES for width in WIDTHS]:
             browser.open(site / f"{name}.html", width)
@@ -197,7 +225,7 @@ def test_in_a_real_browser(site):
     Browser.find() is None, reason="no Chromium here: on Debian `apt-get install chromium`"
 )
 def test_the_browser_check_can_fail(tmp_path):
-    """A page that is too wide, lacks a picture and throws is found out: the check above is not vacuous."""
+    """A page that is too wide, lacks a picture and throws is found out."""
     page = tmp_path / "bad.html"
     page.write_text(
         "<div style='width:2000px'>x</div><img src='gone.png'><script>throw Error('no')</script>"

@@ -1,4 +1,4 @@
-"""Laws of the runner: parameters reach the notebook, a failure leaves no result, a mistake is one sentence."""
+"""Laws of the runner: parameters arrive, a failure leaves no result, a mistake is one sentence."""
 
 import nbformat
 import pytest
@@ -36,7 +36,7 @@ def profile(house, text):
 
 
 def test_parameters_reach_the_notebook(house):
-    """The profile's value is used; the copy shows progress as a terminal would; nothing else is left."""
+    """The profile's value is used; progress stands as a terminal shows it; nothing else is left."""
     profile(house, "01-a: {all: {number: 3}}")
     out = house / "results" / "01-a.ipynb"
     run_notebook.run_named("01-a", "tiny", "", out)
@@ -45,7 +45,7 @@ def test_parameters_reach_the_notebook(house):
 
 
 def test_a_failure_is_kept_aside_and_the_old_result_stays(house):
-    """A failed run ends in one sentence and exit; the earlier executed copy is untouched; the failed one has its own name."""
+    """It ends in one sentence; the failed copy has a name of its own."""
     profile(house, "01-a: {all: {number: 3}}")
     out = house / "results" / "01-a.ipynb"
     run_notebook.run_named("01-a", "tiny", "", out)
@@ -70,8 +70,11 @@ def test_mistakes_are_sentences(house):
 
 
 def test_a_stream_in_pieces_is_one():
-    """Progress that arrived in pieces ends as its last line; a warning about widgets and empty streams go, the rest stays."""
-    warning = "/x/.venv/tqdm/auto.py:21: TqdmWarning: IProgress not found. Please update.\n  from .autonotebook import tqdm\n"
+    """Progress in pieces ends as its last state; widget warnings and empty streams go."""
+    warning = (
+        "/x/.venv/tqdm/auto.py:21: TqdmWarning: IProgress not found. Please update.\n"
+        "  from .autonotebook import tqdm\n"
+    )
     pieces = [
         ("stderr", warning),
         ("stdout", "/tmp/ipykernel_7/42.py:4: a\n"),
@@ -88,6 +91,44 @@ def test_a_stream_in_pieces_is_one():
     assert second.data["text/plain"] == "figure"
 
 
+@pytest.mark.parametrize(
+    ("printed", "kept"),
+    [
+        ("a:  34%|###4   | 41/120 [00:10<00:19, 4.08step/s]\n", None),
+        ("a:   0%|       | 0/9 [x]a:  34%|###4   | 3/9 [x]a: 100%|#######| 9/9 [x] \nb\n", "b\n"),
+        ("a: 100%|#######| 120/120 [00:29<00:00, 4.08step/s]\n", ...),
+        ("a:  34%|###4   | 41/120 [00:10]seed 1 failed: the loss is no number.\n", ...),
+        ("a rise of 34%\n", ...),
+    ],
+)
+def test_only_unfinished_bars_are_dropped(printed, kept):
+    """A bar below 100 % is no result; a finished one says how long it took, and text stays."""
+    output = nbformat.v4.new_output("stream", text=printed)
+    cell = nbformat.v4.new_code_cell("x", outputs=[output])
+    outputs = run_notebook.tidy(nbformat.v4.new_notebook(cells=[cell])).cells[0].outputs
+    expected = {None: [], ...: [printed]}.get(kept, [kept])
+    assert [o.text for o in outputs] == expected
+
+
+@pytest.mark.parametrize(
+    ("number", "code", "stdout", "stderr"),
+    [
+        (3, 0, "wrote results/smoke/01-a.ipynb", []),
+        (7, 1, "", ["01-a: AssertionError: too large"]),
+    ],
+)
+def test_the_command_exits_with_a_sentence(house, capsys, number, code, stdout, stderr):
+    """0 and the path of the executed copy, or 1 and one line on stderr."""
+    (house / "notebooks" / "profiles" / "smoke.yml").write_text(
+        f"01-a: {{all: {{number: {number}}}}}"
+    )
+    assert run_notebook.main(["01-a", "--profile", "smoke"]) == code
+    printed = capsys.readouterr()
+    assert stdout in printed.out
+    lines = [line for line in printed.err.splitlines() if line.startswith("01-a: ")]
+    assert [line.split(" (the notebook")[0] for line in lines] == stderr
+
+
 def body(house, source):
     """Give the notebook of the house another body."""
     path = house / "notebooks" / "01-a.ipynb"
@@ -102,7 +143,7 @@ def test_a_killed_kernel_is_a_sentence_and_no_result(house):
     body(house, "import os\nprint('so far')\nos.kill(os.getpid(), 9)")
     out = house / "results" / "01-a.ipynb"
     with pytest.raises(
-        DataError, match="01-a: its kernel was killed.*memory.*run the same command again"
+        DataError, match=r"01-a: its kernel was killed.*memory.*run the same command again"
     ):
         run_notebook.run_named("01-a", "tiny", "", out)
     assert not out.exists()
@@ -110,7 +151,7 @@ def test_a_killed_kernel_is_a_sentence_and_no_result(house):
 
 
 def test_a_log_keeps_the_lines_with_their_time(house):
-    """What cells print stands in the log, of overwritten progress the last state; a second run starts it anew."""
+    """What cells print, of progress the last state; a second run starts the log anew."""
     profile(house, "01-a: {all: {number: 3}}")
     out = house / "results" / "01-a.ipynb"
     for _ in range(2):
@@ -140,6 +181,6 @@ def test_results_that_cannot_be_written(house):
     (house / "results").write_text("a file")
     with pytest.raises(
         files.WriteError,
-        match="01-a: cannot write .*: a part of this path is a file.*run the same command again",
+        match=r"01-a: cannot write .*: a part of this path is a file.*run the same command again",
     ):
         run_notebook.run_named("01-a", "tiny", "", house / "results" / "smoke" / "01-a.ipynb")

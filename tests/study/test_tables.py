@@ -1,4 +1,4 @@
-"""Laws of the tables: a write is idempotent, its order leaves no trace, nothing is mixed or lost."""
+"""Laws of the tables: a write is idempotent, order leaves no trace, nothing is mixed or lost."""
 
 import json
 import multiprocessing
@@ -248,51 +248,53 @@ def test_show_is_compact():
     assert {"dataset", "origin"} <= set(shown)
 
 
-@pytest.fixture
-def project(tmp_path, monkeypatch):
-    """A project of two notebooks, of which the first imports a module and reads its constants."""
-    monkeypatch.setattr(closure, "ROOT", tmp_path)
-    write_notebook(tmp_path, "05-a", "from tst import score")
-    write_notebook(tmp_path, "06-b", "import math")
-    (tmp_path / "tst").mkdir()
-    (tmp_path / "tst" / "score.py").write_text("LIMITS = 'limits.csv'")
-    (tmp_path / "tst" / "limits.csv").write_text("1")
-    (tmp_path / "tst" / "plot.py").write_text("1")
-    tables.code_version.cache_clear()
-    yield tmp_path
-    tables.code_version.cache_clear()
+def write_notebook(path, code, text="# 5. Why?"):
+    """Write a notebook of one cell of text and one of code."""
+    cells = [
+        {"cell_type": "markdown", "source": [text]},
+        {"cell_type": "code", "source": [code]},
+    ]
+    path.write_text(json.dumps({"cells": cells}))
 
 
-def write_notebook(project, name, code):
-    """Write a notebook of one code cell."""
-    cell = {"cell_type": "code", "source": [code]}
-    path = project / "notebooks" / f"{name}.ipynb"
-    path.parent.mkdir(exist_ok=True)
-    path.write_text(json.dumps({"cells": [cell]}))
+def test_the_version_of_code_follows_cells_and_modules(tmp_path):
+    """A changed cell, module or module's name is another version; a changed text is not."""
+    notebook, module, other = (tmp_path / name for name in ("05-a.ipynb", "a.py", "b.py"))
+    write_notebook(notebook, "x = 1")
+    module.write_text("1")
+    other.write_text("1")
+    versions = [tables.version_of(notebook, [module], tmp_path)]
+    versions.append(tables.version_of(notebook, [other], tmp_path))
+    module.write_text("2")
+    versions.append(tables.version_of(notebook, [module], tmp_path))
+    write_notebook(notebook, "x = 2")
+    versions.append(tables.version_of(notebook, [module], tmp_path))
+    assert len(set(versions)) == 4
+    write_notebook(notebook, "x = 2", "# 5. Why not?")
+    assert tables.version_of(notebook, [module], tmp_path) == versions[-1]
 
 
-@pytest.mark.parametrize("path", ["tst/score.py", "tst/limits.csv"])
-def test_the_code_version_follows_what_the_notebook_imports(project, path):
-    """A changed module or constant changes the tables of its notebook, and no others."""
-    before = tables.code_version("05-scores"), tables.code_version("06-scores")
-    (project / path).write_text("LIMITS = 'limits.csv'  # 2")
-    tables.code_version.cache_clear()
-    assert tables.code_version("05-scores") != before[0]
-    assert tables.code_version("06-scores") == before[1]
+@pytest.mark.parametrize(
+    ("table", "needed", "not_needed"),
+    [
+        ("01-data", "tst/data/simulated/clusters.py", "tst/plots/base.py"),
+        ("13-weak-points", "tst/study/weak_points.csv", "tst/study/report/site.py"),
+        ("12-cost", "tst/study/benchmarks/train.py", "tst/table/table.py"),
+    ],
+)
+def test_a_table_has_the_version_of_what_make_builds_it_from(
+    table, needed, not_needed, monkeypatch
+):
+    """Its notebook is found by the number, also where it has several tables."""
+    monkeypatch.setattr(tables, "version_of", lambda notebook, modules: (notebook, modules))
+    notebook, modules = tables.code_version.__wrapped__(table)
+    names = [path.relative_to(closure.ROOT).as_posix() for path in modules]
+    assert notebook.name.split("-")[0] == table.split("-")[0]
+    assert needed in names
+    assert not_needed not in names
 
 
-def test_the_code_version_follows_the_cells(project):
-    """A changed cell counts, a module that the notebook does not import does not."""
-    before = tables.code_version("05-scores")
-    (project / "tst" / "plot.py").write_text("2")
-    tables.code_version.cache_clear()
-    assert tables.code_version("05-scores") == before
-    write_notebook(project, "05-a", "from tst import score  # 2")
-    tables.code_version.cache_clear()
-    assert tables.code_version("05-scores") != before
-
-
-def test_two_tables_of_a_notebook_have_one_code_version(project):
-    """The notebook is found by the number; a table that none writes has no version."""
-    assert tables.code_version("05-scores") == tables.code_version("05-differences")
-    assert tables.code_version("07-scores") == tables.code_version("scores") == ""
+@pytest.mark.parametrize("table", ["x", "99-x", "x-01"])
+def test_a_table_of_no_notebook_has_no_version(table):
+    """Which code made it is unknown."""
+    assert tables.code_version(table) == ""

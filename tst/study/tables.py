@@ -13,7 +13,7 @@ import hashlib
 import io
 import numbers
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +22,7 @@ import pandas as pd
 from tst.errors import DataError
 from tst.io import closure, files, paths
 from tst.series import SeriesSet
+from tst.study import dependencies
 from tst.vocabulary import ORIGINS
 
 FIRST = ("dataset", "origin", "profile", "model", "metric", "seed", "value")
@@ -104,20 +105,27 @@ def _short(value: float) -> str:
 
 @functools.cache
 def code_version(name: str) -> str:
-    """Return 10 hex digits of the code that writes a table: its notebook and all that it imports.
+    """Return 10 hex digits of the code that writes a table: what its notebook depends on for make.
 
     The notebook is the one whose number the table's name begins with (`13-weak-points`: notebook
     13). Where there is none, the code is unknown and the version is empty.
     """
-    number = name.split("-")[0]
-    notebooks = sorted((closure.ROOT / "notebooks").glob(f"{number}-*.ipynb"))
-    if not number.isdigit() or not notebooks:
+    pipeline = closure.ROOT / "notebooks" / "pipeline.yml"
+    if not pipeline.is_file():
         return ""
-    source = closure.notebook_source(notebooks[0])
-    modules = closure.closure(source)
-    deciding = modules | closure.data_files(modules)
-    digest = hashlib.sha256(source.encode())
-    digest.update(closure.fingerprint(deciding).encode())
+    number = name.split("-")[0]
+    settings = dependencies.read_pipeline(pipeline.read_text(encoding="utf-8"))
+    for notebook in dependencies.notebooks_of(settings):
+        if notebook.name.split("-")[0] == number:
+            path, *modules = [closure.ROOT / file for file in dependencies.code_files(notebook)]
+            return version_of(path, modules)
+    return ""
+
+
+def version_of(notebook: Path, modules: Iterable[Path], root: Path = closure.ROOT) -> str:
+    """Return 10 hex digits of the code cells of a notebook and of the files that they need."""
+    digest = hashlib.sha256(closure.notebook_source(notebook).encode())
+    digest.update(closure.fingerprint(modules, root).encode())
     return digest.hexdigest()[:10]
 
 

@@ -130,7 +130,7 @@ def model_card(
     checksum = real.sha256()
     is_unchanged = all(fingerprint["data"] == checksum for fingerprint in fingerprints)
     facts = [
-        ("kind", first["kind"]),
+        ("kind", first["model"]),
         ("trained on", f"{real.name}, {real.origin}: {len(real):,} series"),
         (
             "that training set lies beside it unchanged",
@@ -155,7 +155,7 @@ def model_card(
             _seed_rows(runs, fingerprints),
         ),
         "## Architecture",
-        table(["setting", "value"], first["model"].items()),
+        table(["setting", "value"], first["config"].items()),
         "## Training",
         table(["setting", "value"], training.items()),
         "## Scaling",
@@ -235,8 +235,9 @@ def _n_parameters(run: Path) -> int:
 
 def _scaling_rows(run: Path, feature_names: Sequence[str]) -> list[Row]:
     """Return the normaliser's settings, and the minimum and range of each feature it scales."""
-    path = run / "normaliser.json"
-    settings = json.loads(path.read_text()) if path.is_file() else {}
+    facts = json.loads((run / "model.json").read_text())
+    encoder = facts.get("encoder") or {}
+    settings = facts.get("scaling") or encoder.get("normaliser") or {}
     loc = settings.pop("loc", ())
     scale = settings.pop("scale", ())
     rows: list[Row] = list(settings.items())
