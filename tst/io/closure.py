@@ -36,14 +36,24 @@ def imported(source: str, is_package: bool = False, root: Path = ROOT) -> set[Pa
         Folder that holds the package.
     """
     files: set[Path] = set()
+    for module, name in _import_names(source, is_package):
+        if name:
+            files |= _files_behind(module, name, root)
+        else:
+            files |= _file_of(module, root)
+    return files
+
+
+@lru_cache(maxsize=None)  # every notebook imports the same modules: each is parsed once
+def _import_names(source: str, is_package: bool) -> tuple[tuple[str, str], ...]:
+    """Return (module, name) of `from module import name`, (module, "") of `import module`."""
+    names = []
     for node in _executed(ast.parse(source), is_package):
         if isinstance(node, ast.ImportFrom):
-            for alias in node.names:
-                files |= _files_behind(node.module or "", alias.name, root)
+            names += [(node.module or "", alias.name) for alias in node.names]
         elif isinstance(node, ast.Import):
-            for alias in node.names:
-                files |= _file_of(alias.name, root)
-    return files
+            names += [(alias.name, "") for alias in node.names]
+    return tuple(names)
 
 
 def _executed(node: ast.AST, is_package: bool) -> Iterator[ast.AST]:
