@@ -12,7 +12,7 @@ import warnings
 from collections.abc import Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Self
+from typing import Self, cast
 
 import numpy as np
 import pandas as pd
@@ -25,11 +25,13 @@ from tst.models import jobs
 from tst.models.base import Training
 from tst.models.jobs import Job
 from tst.models.transformer import sampling
+from tst.models.transformer.batches import TokenBatches
 from tst.models.transformer.config import GenerativeConfig
 from tst.models.transformer.encoding import SeriesEncoder
 from tst.models.transformer.generative import SPEC, GenerativeTST
 from tst.series import SeriesSet
 from tst.table.table import Roles, Table
+from tst.training.batches import Loss
 from tst.training.loop import TrainConfig
 from tst.training.timing import step_seconds
 
@@ -214,7 +216,8 @@ class Synthesiser:
         settings = TrainConfig(max_steps=1, batch_size=self.batch_size, seed=self.seed)
         training = SPEC.prepare(config, series, settings)
         seconds = _seconds_a_step(training)
-        passes = max(MIN_STEPS, N_EPOCHS * training.batches.steps_per_epoch)
+        steps_per_epoch = cast(TokenBatches, training.batches).steps_per_epoch
+        passes = max(MIN_STEPS, N_EPOCHS * steps_per_epoch)
         n_steps = int(np.clip(60 * self.minutes / seconds, 1, min(passes, MAX_STEPS)))
         minutes = n_steps * seconds / 60
         print(
@@ -305,7 +308,8 @@ class Synthesiser:
 
 def _seconds_a_step(training: Training) -> float:
     """Return the seconds that a training step takes on this machine undisturbed."""
-    model, loss, batches = training.model, training.loss, training.batches
+    model, batches = training.model, training.batches
+    loss = cast(Loss, training.loss)  # one, not a GAN's objectives
     step_seconds(model, loss, batches, n_steps=1)  # not counted: it allocates memory
     seconds = step_seconds(model, loss, batches, n_steps=TIMED, count_batches=True)
     mean = sum(seconds) / TIMED / torch.get_num_threads()

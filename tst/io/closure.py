@@ -10,7 +10,7 @@ import hashlib
 import json
 import re
 from collections.abc import Iterable, Iterator
-from functools import lru_cache
+from functools import cache, lru_cache
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -44,7 +44,7 @@ def imported(source: str, is_package: bool = False, root: Path = ROOT) -> set[Pa
     return files
 
 
-@lru_cache(maxsize=None)  # every notebook imports the same modules: each is parsed once
+@cache  # every notebook imports the same modules: each is parsed once
 def _import_names(source: str, is_package: bool) -> tuple[tuple[str, str], ...]:
     """Return (module, name) of `from module import name`, (module, "") of `import module`."""
     names = []
