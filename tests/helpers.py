@@ -11,8 +11,7 @@ import pytest
 import torch
 
 from tst.io import paths
-from tst.models import autoregressive
-from tst.models.attributes import attribute_sizes
+from tst.models.attributes import attribute_categories, attribute_sizes
 from tst.models.autoregressive import AR
 from tst.models.batches import PackedBatches
 from tst.models.doppelganger.batches import DGBatches
@@ -67,7 +66,9 @@ def ragged_series(seed=0, n_series=31, n_features=3, longest=13):
 def tiny_recurrent(kind, real, **sizes):
     """Return a configuration of distinct primes."""
     sizes = ({"d_hidden": 17, "n_layer": 2} if kind is AR else {"d_hidden": 17}) | sizes
-    return kind.Config(real.n_features + 2, autoregressive.attribute_levels(real), **sizes)
+    return kind.Config(
+        n_features=real.n_features + 2, attributes=attribute_categories(real), **sizes
+    )
 
 
 SMALL_GAN = {"n_units": 24, "mlp_width": 24, "critic_width": 48}

@@ -9,6 +9,7 @@ import torch
 from helpers import attributed_series, flag_lengths, ragged_series, tiny_recurrent
 
 from tst.models import autoregressive
+from tst.models.attributes import attribute_categories
 from tst.models.autoregressive import AR, RNN, ARConfig, RNNConfig
 from tst.models.scaling import Normaliser
 from tst.series import DataError
@@ -36,7 +37,7 @@ def fitted(kind, real, normaliser, folder, max_steps, learning_rate, **sizes):
     )
     model = kind.build(config, real, normaliser, settings.seed)
     loop.optimise(
-        model, autoregressive.next_record_mse, batches, settings, folder, {"model": asdict(config)}
+        model, autoregressive.next_step_mse, batches, settings, folder, {"model": asdict(config)}
     )
     return kind.load(folder)
 
@@ -235,7 +236,7 @@ def test_a_per_series_normaliser_draws_levels_with_attributes(kind):
 
 def test_the_published_sizes():
     """DoppelGANger's AR has order 3 and four layers of 200, its RNN one LSTM of 100."""
-    assert asdict(ARConfig(11)) | {"attributes": ()} == {
+    assert asdict(ARConfig(n_features=11)) | {"attributes": ()} == {
         "n_features": 11,
         "attributes": (),
         "d_hidden": 200,
@@ -245,9 +246,16 @@ def test_the_published_sizes():
         "n_layer": 4,
         "order": 3,
     }
-    linear = [tuple(m.weight.shape) for m in AR(ARConfig(11)).f if isinstance(m, torch.nn.Linear)]
+    linear = [
+        tuple(m.weight.shape)
+        for m in AR(ARConfig(n_features=11)).f
+        if isinstance(m, torch.nn.Linear)
+    ]
     assert linear == [(200, 33), (200, 200), (200, 200), (200, 200), (11, 200)]
-    assert RNN(RNNConfig(11)).lstm.hidden_size == 100 and RNN(RNNConfig(11)).lstm.num_layers == 1
+    assert (
+        RNN(RNNConfig(n_features=11)).lstm.hidden_size == 100
+        and RNN(RNNConfig(n_features=11)).lstm.num_layers == 1
+    )
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -293,17 +301,17 @@ def test_hostile_attributes_and_settings():
         bare = replace(real, attributes=real.attributes[["domain"]])
         model.sample(3, 0, real=bare, max_steps=7)
     with pytest.raises(DataError, match="label 'page' of 'toy' is not categorical"):
-        autoregressive.attribute_levels(replace(real, label="page"))
+        attribute_categories(replace(real, label="page"))
     with pytest.raises(DataError, match="missing values"):
         holes = real.attributes.assign(
             agent=real.attributes["agent"].where(np.arange(len(real)) > 0)
         )
-        autoregressive.attribute_levels(replace(real, attributes=holes))
+        attribute_categories(replace(real, attributes=holes))
     for settings, why in (({"order": 0}, "order is 0"), ({"activation": "relu"}, "sigmoid, tanh")):
         with pytest.raises(DataError, match=why):
-            ARConfig(5, **settings)
+            ARConfig(n_features=5, **settings)
     with pytest.raises(DataError, match="n_features is 2"):
-        RNNConfig(2)
+        RNNConfig(n_features=2)
     alone = attributed_series([np.ones((1, 2))] * 3)
     with pytest.raises(DataError, match="nothing to predict"):
         autoregressive.batches(alone, Normaliser.fit(alone), tiny_recurrent(AR, alone), 400, 5, 0)

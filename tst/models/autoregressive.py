@@ -1,13 +1,16 @@
 """Baselines AR and RNN of DoppelGANger (Lin et al., IMC 2020, arXiv 1909.13403, section 5, "baselines").
 
-AR: a perceptron from the attributes and the last p records (zeros before the first) to the next; RNN: an LSTM over records
+AR: a perceptron from the attributes and the last p steps (zeros before the first) to the next; RNN: an LSTM over steps
 and attributes, by teacher forcing. As there, attributes are drawn from their empirical joint distribution and the first
-record from a Gaussian fitted to first records; the rest is deterministic. Where the paper is silent: flags and stop as
+step from a Gaussian fitted to first steps; the rest is deterministic. Where the paper is silent: flags and stop as
 TST's; the Gaussian is joint, independent of the attributes, clipped to the data's bounds, its flags rounded; under a
 per-series normaliser, loc and scale come from the training series that gave the attributes.
 """
 
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import pandas as pd
@@ -15,33 +18,39 @@ import torch
 from torch import nn
 from torch.nn.utils.rnn import pack_sequence, pad_packed_sequence
 
+from tst.errors import DataError, translate_errors
 from tst.io import weights
 from tst.io.untrusted import from_mapping
+from tst.models.attributes import attribute_columns, joined
 from tst.models.base import ModelSpec, Training
-from tst.models.batches import N_FLAGS, PackedBatches, add_flags, window_lengths
-from tst.models.scaling import ACTIVATIONS, BOUNDS, Normaliser
-from tst.series import DataError
+from tst.models.batches import N_FLAGS, Batch, PackedBatches, add_flags, window_lengths
+from tst.models.scaling import ACTIVATIONS, BOUNDS, Activation, Normaliser
+from tst.series import SeriesSet
+from tst.training.config import TrainConfig
 from tst.training.device import best_device
 from tst.training.losses import masked_mse
 
 BATCH_SIZE = 4096  # series generated at a time
+LARGEST = 1000  # layers, steps back and units; a damaged file must not ask for any number
+Categories = tuple[tuple[str, tuple[str, ...]], ...]  # ((attribute, (category, ...)), ...)
+State = tuple[torch.Tensor, ...]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class RNNConfig:
     """Sizes of RNN; DoppelGANger's is one LSTM of 100 units."""
 
     n_features: int  # measurements and 2 generation flags
-    attributes: tuple = ()  # `attribute_levels` of the training set: what is fed at every step, one-hot
+    # `attribute_categories` of the training set: what is fed at every step, one-hot.
+    attributes: Categories = ()
     d_hidden: int = 100
-    activation: str = "sigmoid"  # sigmoid for data in [0, 1], tanh for data in [-1, 1]
+    activation: Activation = "sigmoid"  # sigmoid for data in [0, 1], tanh for data in [-1, 1]
     log: bool = False  # scale log(1 + value)
     per_series: bool = False  # scale each series by its own minimum and maximum
 
-    def __post_init__(self):
-        object.__setattr__(
-            self, "attributes", tuple((name, tuple(levels)) for name, levels in self.attributes)
-        )
+    def __post_init__(self) -> None:
+        attributes = tuple((name, tuple(known)) for name, known in self.attributes)
+        object.__setattr__(self, "attributes", attributes)
         if self.activation not in ACTIVATIONS:
             raise DataError(
                 f"activation is '{self.activation}'; use one of {', '.join(ACTIVATIONS)}."
@@ -50,17 +59,15 @@ class RNNConfig:
             raise DataError(
                 f"n_features is {self.n_features}; count the measurements and {N_FLAGS} flags."
             )
-        for name in {"d_hidden", "n_layer", "order"} & set(asdict(self)):
-            if getattr(self, name) < 1:
-                raise DataError(f"{name} is {getattr(self, name)}; give at least 1.")
+        _check_size("d_hidden", self.d_hidden)
 
     @property
-    def n_inputs(self):
-        """Width of a row: the record and the attributes, one-hot."""
-        return self.n_features + sum(len(levels) for _, levels in self.attributes)
+    def n_inputs(self) -> int:
+        """Width of a row: the step and the attributes, one-hot."""
+        return self.n_features + sum(len(known) for _, known in self.attributes)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class ARConfig(RNNConfig):
     """Sizes of AR; DoppelGANger's: order p = 3, four hidden layers of 200."""
 
@@ -68,46 +75,107 @@ class ARConfig(RNNConfig):
     n_layer: int = 4
     order: int = 3
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        _check_size("n_layer", self.n_layer)
+        _check_size("order", self.order)
+
+
+def _check_size(name: str, value: int) -> None:
+    if value < 1:
+        raise DataError(f"{name} is {value}; give at least 1.")
+    if value > LARGEST:
+        raise DataError(f"{name} is {value}; give at most {LARGEST}.")
+
 
 class Autoregressive(nn.Module):
-    """What AR and RNN share: the Gaussian of the first record, and the way to a file and back."""
+    """What AR and RNN share: the Gaussian of the first step, sampling, the way to a folder and back.
 
-    def __init__(self, config, scaling=None):
+    Parameters
+    ----------
+    config
+        Sizes.
+    scaling
+        How the training set was scaled; needed to sample, not to train.
+    """
+
+    Config: ClassVar[type[RNNConfig]]
+    key: ClassVar[str]
+
+    def __init__(self, config: Any, scaling: Normaliser | None = None) -> None:
         super().__init__()
-        self.config, self.scaling = config, scaling
+        self.config = config
+        self.scaling = scaling
+        self.first_mean: torch.Tensor
+        self.first_root: torch.Tensor
         self.register_buffer("first_mean", torch.zeros(config.n_features))
         self.register_buffer("first_root", torch.zeros(config.n_features, config.n_features))
 
+    def forward(self, x: torch.Tensor, lengths: Sequence[int]) -> torch.Tensor:
+        """Predict the next step of every row.
+
+        Parameters
+        ----------
+        x
+            float, shape (rows, n_inputs): the series of a batch one after another, longest first, steps and attributes.
+        lengths
+            Rows of each series.
+
+        Returns
+        -------
+        float, shape (rows, n_features).
+        """
+        raise NotImplementedError
+
+    def start(self, batch_size: int) -> State:
+        """Return the state before the first step of `batch_size` series; series are its second dimension."""
+        raise NotImplementedError
+
+    def step(
+        self, x: torch.Tensor, attributes: torch.Tensor, state: State
+    ) -> tuple[torch.Tensor, State]:
+        """Take one more step x (B, n_features), attributes (B, n_attributes); return (next step, state)."""
+        raise NotImplementedError
+
     @classmethod
-    def build(cls, config, real, normaliser, seed):
-        """Return an untrained model whose first record has the mean and covariance of the training set's."""
+    def build(cls, config: RNNConfig, real: SeriesSet, scaling: Normaliser, seed: int) -> Self:
+        """Return an untrained model whose first step has the mean and covariance of the training set's."""
         torch.manual_seed(seed)
-        model = cls(config, normaliser)
-        first = rows_of(real, normaliser, config)[real.offsets[:-1], : config.n_features].astype(
-            np.float64
-        )
+        model = cls(config, scaling)
+        rows = rows_of(real, scaling, config)
+        first = rows[real.offsets[:-1], : config.n_features].astype(np.float64)
         variances, directions = np.linalg.eigh(np.cov(first.T, bias=True))
+        root = directions * np.sqrt(np.maximum(variances, 0.0))
         model.first_mean[:] = torch.from_numpy(first.mean(0))
-        model.first_root[:] = torch.from_numpy(directions * np.sqrt(np.maximum(variances, 0.0)))
+        model.first_root[:] = torch.from_numpy(root)
         return model
 
-    def first(self, noise):
-        """Return first records (B, n_features) of standard normal noise of that shape: clipped, flags rounded."""
-        x = (self.first_mean + noise @ self.first_root.T).clamp(*BOUNDS[self.config.activation])
+    def first(self, noise: torch.Tensor) -> torch.Tensor:
+        """Return first steps (B, n_features) of standard normal noise of that shape: clipped, flags rounded."""
+        low, high = BOUNDS[self.config.activation]
+        x = (self.first_mean + noise @ self.first_root.T).clamp(low, high)
         ends = x[:, -1] >= x[:, -2]
-        return torch.cat([x[:, :-N_FLAGS], torch.stack([~ends, ends], dim=1).to(x.dtype)], dim=1)
+        flags = torch.stack([~ends, ends], dim=1).to(x.dtype)  # (B, 2)
+        return torch.cat([x[:, :-N_FLAGS], flags], dim=1)
 
-    def bounded(self, x, dtype):
+    def bounded(self, x: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
         """Return an output layer's x within the bounds of the training data."""
         return ACTIVATIONS[self.config.activation](x.to(dtype))
 
-    def sample(self, n_series, seed=0, *, real=None, max_steps=None):
+    def sample(
+        self,
+        n_series: int,
+        seed: int = 0,
+        *,
+        real: SeriesSet | None = None,
+        max_steps: int | None = None,
+    ) -> SeriesSet:
         """Return `n_series` synthetic series.
 
         Parameters
         ----------
         seed
-            Of the one generator that draws attributes and first records.
+            Of the one generator that draws attributes and first steps.
         real
             The training set, which gives the attributes and, under a per-series normaliser, loc and scale.
         max_steps
@@ -115,256 +183,261 @@ class Autoregressive(nn.Module):
         """
         if real is None or self.scaling is None:
             raise DataError(f"{self.key} draws attributes from the training set; give it as real=.")
-        max_steps = int(real.lengths.max()) if max_steps is None else max_steps
-        check_request(n_series, max_steps, seed)
+        cap = int(real.lengths.max()) if max_steps is None else max_steps
+        check_request(n_series, cap, seed)
         check_fit(real, self.scaling, self.config.n_features, self.config.activation)
         generator = torch.Generator().manual_seed(seed)
         drawn = torch.randint(len(real), (n_series,), generator=generator).numpy()
         noise = torch.randn(n_series, self.config.n_features, generator=generator)
-        attributes = torch.from_numpy(one_hot(real.attributes.iloc[drawn], self.config.attributes))
+        rows = one_hot_rows(real.attributes.iloc[drawn], self.config.attributes)
+        attributes = torch.from_numpy(rows)
         self.to(best_device()).eval()
-        pairs = zip(noise.split(BATCH_SIZE), attributes.split(BATCH_SIZE), strict=True)
-        parts = [_decode(self, *pair, max_steps) for pair in pairs]
-        values, lengths = map(np.concatenate, zip(*parts, strict=True))
+        parts = [
+            _decode(self, *part, cap)
+            for part in zip(noise.split(BATCH_SIZE), attributes.split(BATCH_SIZE), strict=True)
+        ]
+        values = np.concatenate([steps for steps, _ in parts])
+        lengths = np.concatenate([n for _, n in parts])
         return assemble(real, drawn, drawn, values, lengths, self.scaling, self.key)
 
-    def save(self, folder):
+    def save(self, folder: Path | str) -> None:
         """Write model.json, then model.safetensors, to a folder."""
         scaling = None if self.scaling is None else self.scaling.to_dict()
-        weights.save(folder, {"config": asdict(self.config), "scaling": scaling}, self.state_dict())
+        facts = {"config": asdict(self.config), "scaling": scaling}
+        weights.save(folder, facts, self.state_dict())
 
     @classmethod
-    def load(cls, folder):
+    def load(cls, folder: Path | str) -> Self:
         """Read what `save` wrote, in evaluation mode; raises DataError where it is missing, damaged or another model's."""
-        return weights.load(folder, cls._plan, f"{cls.key} model")
-
-    @classmethod
-    def _plan(cls, facts, held):
-        config = from_mapping(cls.Config, facts["config"])
-        scaling = facts["scaling"] and from_mapping(Normaliser, facts["scaling"])
-        held.check("n_layer", getattr(config, "n_layer", 0), len(held.shapes))
-        return lambda: cls(config, scaling)
+        what = f"{cls.key} model"
+        facts, state = weights.read(folder, what)
+        with translate_errors(f"no sound {what} at {folder}", weights.AGAIN):
+            config = from_mapping(cls.Config, facts["config"])
+            scaling = facts["scaling"] and from_mapping(Normaliser, facts["scaling"])
+        return weights.load_into(lambda: cls(config, scaling), state, folder, what)
 
 
 class AR(Autoregressive):
     """R_t = f(attributes, R_t-1, ..., R_t-p), f a perceptron."""
 
-    Config, key = ARConfig, "ar"
+    Config = ARConfig
+    key = "ar"
 
-    def __init__(self, config, scaling=None):
+    def __init__(self, config: ARConfig, scaling: Normaliser | None = None) -> None:
         super().__init__(config, scaling)
         n_attributes = config.n_inputs - config.n_features
-        widths = [config.order * config.n_features + n_attributes] + [
-            config.d_hidden
-        ] * config.n_layer
-        hidden = [
-            layer
-            for a, b in zip(widths, widths[1:], strict=False)
-            for layer in (nn.Linear(a, b), nn.ReLU())
-        ]
-        self.f = nn.Sequential(*hidden, nn.Linear(widths[-1], config.n_features))
+        n_inputs = config.order * config.n_features + n_attributes
+        widths = [n_inputs] + [config.d_hidden] * config.n_layer
+        layers: list[nn.Module] = []
+        for width, next_width in zip(widths, widths[1:], strict=False):
+            layers += [nn.Linear(width, next_width), nn.ReLU()]
+        self.f = nn.Sequential(*layers, nn.Linear(widths[-1], config.n_features))
 
-    def forward(self, x, lengths):
-        """Predict the next record of every row.
-
-        Parameters
-        ----------
-        x
-            float, shape (rows, n_inputs): the series of a batch one after another, records and attributes.
-        lengths
-            int sequence (B,): rows of each series.
-
-        Returns
-        -------
-        float, shape (rows, n_features).
-        """
+    def forward(self, x: torch.Tensor, lengths: Sequence[int]) -> torch.Tensor:
+        """Predict the next step of every row; see `Autoregressive.forward`."""
         n = torch.tensor(lengths, device=x.device)
         row = torch.arange(len(x), device=x.device)
-        position = row - (n.cumsum(0) - n).repeat_interleave(n)
-        records, attributes = x[:, : self.config.n_features], x[:, self.config.n_features :]
+        position = row - (n.cumsum(0) - n).repeat_interleave(n)  # within its series
+        steps = x[:, : self.config.n_features]
+        attributes = x[:, self.config.n_features :]
         lags = [
-            records[(row - k).clamp(min=0)] * (position >= k)[:, None]
+            steps[(row - k).clamp(min=0)] * (position >= k)[:, None]
             for k in range(self.config.order)
         ]
         return self.bounded(self.f(torch.cat([*lags, attributes], dim=1)), x.dtype)
 
-    def start(self, batch_size):
-        """Return the state before the first record: a history (p, B, n_features) of zeros, newest first."""
+    def start(self, batch_size: int) -> State:
+        """Return a history (p, B, n_features) of zeros, newest first."""
         return (self.first_mean.new_zeros(self.config.order, batch_size, self.config.n_features),)
 
-    def step(self, x, attributes, state):
-        """Take one more record x (B, n_features); return (next record, state)."""
-        history = torch.cat([x[None], state[0][:-1]])
-        return self.bounded(self.f(torch.cat([*history, attributes], dim=1)), x.dtype), (history,)
+    def step(
+        self, x: torch.Tensor, attributes: torch.Tensor, state: State
+    ) -> tuple[torch.Tensor, State]:
+        """Take one more step x (B, n_features); return (next step, state)."""
+        history = torch.cat([x[None], state[0][:-1]])  # (p, B, n_features)
+        output = self.f(torch.cat([*history, attributes], dim=1))
+        return self.bounded(output, x.dtype), (history,)
 
 
 class RNN(Autoregressive):
-    """One LSTM over records and attributes, a linear layer to the next record."""
+    """One LSTM over steps and attributes, a linear layer to the next step."""
 
-    Config, key = RNNConfig, "rnn"
+    Config = RNNConfig
+    key = "rnn"
 
-    def __init__(self, config, scaling=None):
+    def __init__(self, config: RNNConfig, scaling: Normaliser | None = None) -> None:
         super().__init__(config, scaling)
         self.lstm = nn.LSTM(config.n_inputs, config.d_hidden, batch_first=True)
         self.output = nn.Linear(config.d_hidden, config.n_features)
 
-    def forward(self, x, lengths):
-        """Predict the next record of every row; as `AR.forward`, the series longest first."""
-        hidden, n = pad_packed_sequence(
-            self.lstm(pack_sequence(x.split(list(lengths))))[0], batch_first=True
-        )
+    def forward(self, x: torch.Tensor, lengths: Sequence[int]) -> torch.Tensor:
+        """Predict the next step of every row; see `Autoregressive.forward`."""
+        packed = pack_sequence(x.split(list(lengths)))
+        hidden, n = pad_packed_sequence(self.lstm(packed)[0], batch_first=True)  # (B, T, d_hidden)
         observed = torch.arange(hidden.shape[1]) < n[:, None]  # (B, T)
         return self.bounded(self.output(hidden[observed.to(x.device)]), x.dtype)
 
-    def start(self, batch_size):
-        """Return the state before the first record: hidden and cell (1, B, d_hidden), zero."""
-        return tuple(self.first_mean.new_zeros(2, 1, batch_size, self.config.d_hidden))
+    def start(self, batch_size: int) -> State:
+        """Return hidden and cell (1, B, d_hidden), zero."""
+        hidden, cell = self.first_mean.new_zeros(2, 1, batch_size, self.config.d_hidden)
+        return hidden, cell
 
-    def step(self, x, attributes, state):
-        """Take one more record x (B, n_features); return (next record, state)."""
+    def step(
+        self, x: torch.Tensor, attributes: torch.Tensor, state: State
+    ) -> tuple[torch.Tensor, State]:
+        """Take one more step x (B, n_features); return (next step, state)."""
         hidden, state = self.lstm(torch.cat([x, attributes], dim=1)[:, None], state)
         return self.bounded(self.output(hidden[:, 0]), x.dtype), state
 
 
-def next_record_mse(model, batch):
+def next_step_mse(model: Autoregressive, batch: Batch) -> torch.Tensor:
     """Return the masked squared error of a packed batch: TST's loss, the attributes are given and not predicted."""
     prediction = model(batch.inputs, batch.lengths)
     return masked_mse(prediction, batch.targets[:, : prediction.shape[1]], batch.weight)
 
 
-def batches(real, normaliser, config, context_length, batch_size, seed):
+def batches(
+    real: SeriesSet,
+    scaling: Normaliser,
+    config: RNNConfig,
+    context_length: int,
+    batch_size: int,
+    seed: int,
+) -> PackedBatches:
     """Return the `PackedBatches` of a training set, in the non-overlapping windows that TST is trained on."""
     windows = window_lengths(real.lengths, context_length)
-    return PackedBatches(rows_of(real, normaliser, config), windows, batch_size, seed)
+    return PackedBatches(rows_of(real, scaling, config), windows, batch_size, seed)
 
 
-def rows_of(real, normaliser, config):
-    """Return float32 (rows, n_inputs): normalised records, flags, and the attributes repeated at every step."""
-    check_fit(real, normaliser, config.n_features, config.activation)
-    records = add_flags(normaliser.normalise(real)[0], real.lengths)
-    return np.concatenate(
-        [records, one_hot(real.attributes, config.attributes)[real.series_index]], axis=1
-    )
+def rows_of(real: SeriesSet, scaling: Normaliser, config: RNNConfig) -> np.ndarray:
+    """Return float32 (rows, n_inputs): scaled measurements, flags, and the attributes repeated at every step."""
+    check_fit(real, scaling, config.n_features, config.activation)
+    steps = add_flags(scaling.normalise(real)[0], real.lengths)
+    attributes = one_hot_rows(real.attributes, config.attributes)
+    return np.concatenate([steps, attributes[real.series_index]], axis=1)
 
 
-def attribute_columns(series):
-    """Return the names of the attributes that describe a series: the categorical ones, but for the group of a split."""
-    categorical = [
-        c for c, t in series.attributes.dtypes.items() if isinstance(t, pd.CategoricalDtype)
-    ]
-    if series.label is not None and series.label not in categorical:
-        raise DataError(
-            f"the label '{series.label}' of '{series.name}' is not categorical; convert it to a category."
-        )
-    columns = [c for c in categorical if c != series.group or c == series.label]
-    for column in columns:
-        if series.attributes[column].isna().any():
-            raise DataError(
-                f"attribute '{column}' of '{series.name}' has missing values; give them a category first."
-            )
-    return columns
-
-
-def attribute_levels(series):
-    """Return ((name, (category, ...)), ...) of a set's attributes, those that occur, sorted."""
-    return tuple(
-        (c, tuple(sorted(series.attributes[c].astype(str).unique())))
-        for c in attribute_columns(series)
-    )
-
-
-def one_hot(frame, attributes):
-    """Return float32 (n_series, sum of the numbers of categories); `attributes` as `attribute_levels` returns it."""
-    blocks = [np.zeros((len(frame), 0), np.float32)]
-    for name, levels in attributes:
+def one_hot_rows(frame: pd.DataFrame, attributes: Categories) -> np.ndarray:
+    """Return float32 (n_series, sum of category counts); `attributes` as `attribute_categories` returns it."""
+    blocks = []
+    for name, known in attributes:
         if name not in frame:
             raise DataError(
                 f"the model takes the attribute '{name}', the set has {list(frame)}; add it."
             )
         values = frame[name].astype(str).to_numpy()
-        unknown = sorted(set(values) - set(levels), key=str)
+        unknown = sorted(set(values) - set(known), key=str)
         if unknown:
             raise DataError(
                 f"attribute '{name}' has the value '{unknown[0]}', unknown to the model; train with it."
             )
-        blocks.append((values[:, None] == np.array(levels)).astype(np.float32))
-    return np.concatenate(blocks, axis=1)
+        blocks.append((values[:, None] == np.array(known)).astype(np.float32))
+    return joined(blocks, len(frame))
 
 
 @torch.no_grad()
-def _decode(model, noise, attributes, max_steps):
-    """Return records (rows, n_features) of the series one after another, and their lengths (B,)."""
+def _decode(
+    model: Autoregressive, noise: torch.Tensor, attributes: torch.Tensor, max_steps: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return steps (rows, n_features) of the series one after another, and their lengths (B,)."""
     device = model.first_mean.device
-    attributes, alive = attributes.to(device), torch.arange(len(noise), device=device)
-    x, state, records = model.first(noise.to(device)), model.start(len(noise)), []
+    attributes = attributes.to(device)
+    alive = torch.arange(len(noise), device=device)
+    x = model.first(noise.to(device))
+    state = model.start(len(noise))
+    steps = []
     for _ in range(max_steps):
-        records.append((alive.cpu().numpy(), x.cpu().numpy()))
+        steps.append((alive.cpu().numpy(), x.cpu().numpy()))
         going = (x[:, -1] < x[:, -2]).nonzero().flatten()
         if len(going) == 0:
             break
-        alive, x, attributes = alive[going], x[going], attributes[going]
+        alive = alive[going]
+        attributes = attributes[going]
         state = tuple(part[:, going] for part in state)
-        x, state = model.step(x, attributes, state)
-    return in_series_order(records)
+        x, state = model.step(x[going], attributes, state)
+    return in_series_order(steps)
 
 
-def in_series_order(records):
-    """Return (rows, lengths) of a list, one entry a step, of (number of the series, its record) of those still going."""
-    series, rows = (np.concatenate(part) for part in zip(*records, strict=True))
+def in_series_order(
+    steps: Sequence[tuple[np.ndarray, np.ndarray]],
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return (rows, lengths) of a list, one entry a step, of (numbers of the series still going, their steps)."""
+    series = np.concatenate([numbers for numbers, _ in steps])
+    rows = np.concatenate([values for _, values in steps])
     return rows[np.argsort(series, kind="stable")], np.bincount(series)
 
 
-def assemble(real_train, drawn, levels, values, lengths, normaliser, key):
-    """Return normalised records (rows, n_features + 2) as a SeriesSet.
+def assemble(
+    real: SeriesSet,
+    attributes_of: np.ndarray,
+    scale_of: np.ndarray,
+    values: np.ndarray,
+    lengths: np.ndarray,
+    scaling: Normaliser,
+    key: str,
+) -> SeriesSet:
+    """Return scaled steps as a SeriesSet.
 
-    `drawn` and `levels`, int (n,), are the training series that give each its attributes, and its loc and scale.
+    Parameters
+    ----------
+    real
+        The training set.
+    attributes_of, scale_of
+        int, shape (n,): the training series that give each synthetic one its attributes, and its loc and scale.
+    values
+        float, shape (rows, n_features + 2).
+    key
+        Name of the generator.
     """
-    columns = attribute_columns(real_train)
-    scaled, loc, scale = normaliser.normalise(real_train)
-    top = np.maximum.reduceat(scaled, real_train.offsets[:-1])
-    scale = scale * (
-        (top if normaliser.per_series else top.max(0)) > normaliser.low
-    )  # a constant stays one
+    columns = attribute_columns(real)
+    scaled, loc, scale = scaling.normalise(real)
+    highest = np.maximum.reduceat(scaled, real.offsets[:-1])  # (n_series, n_features)
+    if not scaling.per_series:
+        highest = highest.max(0)
+    scale = scale * (highest > scaling.low)  # a constant stays one
+    group = real.group if real.group in columns else None
     return replace(
-        real_train,
-        values=normaliser.inverse(values[:, :-N_FLAGS], lengths, loc[levels], scale[levels]),
+        real,
+        values=scaling.inverse(values[:, :-N_FLAGS], lengths, loc[scale_of], scale[scale_of]),
         lengths=lengths,
-        attributes=real_train.attributes.iloc[drawn][columns],
-        group=real_train.group if real_train.group in columns else None,
+        attributes=real.attributes.iloc[attributes_of][columns],
+        group=group,
         model=key,
     )
 
 
-def check_request(n, max_steps, seed):
+def check_request(n_series: object, max_steps: object, seed: object) -> None:
     """Raise DataError unless there is something to draw."""
-    for name, value, low in (("n", n, 1), ("max_steps", max_steps, 1), ("seed", seed, 0)):
+    for name, value, low in (("n", n_series, 1), ("max_steps", max_steps, 1), ("seed", seed, 0)):
         if not isinstance(value, int | np.integer) or value < low:
             raise DataError(f"{name} is {value!r}; give a whole number of at least {low}.")
 
 
-def check_fit(real, normaliser, n_features, activation=None):
+def check_fit(
+    real: SeriesSet, scaling: Normaliser, n_features: int, activation: str | None = None
+) -> None:
     """Raise DataError unless a model of n_features (flags included), the normaliser and the set belong together."""
-    known = real.n_features if normaliser.per_series else len(normaliser.loc)
-    for what, number in (("model", n_features - N_FLAGS), ("normaliser", known)):
+    n_scaled = real.n_features if scaling.per_series else len(scaling.loc)
+    for what, number in (("model", n_features - N_FLAGS), ("normaliser", n_scaled)):
         if number != real.n_features:
             raise DataError(
                 f"the {what} knows {number} measurements, '{real.name}' has {real.n_features}; refit it."
             )
-    if activation and (normaliser.low, normaliser.high) != BOUNDS[activation]:
+    if activation and (scaling.low, scaling.high) != BOUNDS[activation]:
         raise DataError(
             f"the normaliser's bounds do not fit {activation}; fit it with that activation."
         )
 
 
-def _prepare(kind):
-    def _prepared(config, real, settings):
+def _prepare(kind: type[Autoregressive]) -> Callable[[Any, SeriesSet, TrainConfig], Training]:
+    def prepare(config: RNNConfig, real: SeriesSet, settings: TrainConfig) -> Training:
         scaling = Normaliser.fit(real, config.activation, config.log, config.per_series)
         longest = int(real.lengths.max())
         data = batches(real, scaling, config, longest, settings.batch_size, settings.seed)
         model = kind.build(config, real, scaling, settings.seed)
-        return Training(model=model, loss=next_record_mse, batches=data)
+        return Training(model=model, loss=next_step_mse, batches=data)
 
-    return _prepared
+    return prepare
 
 
 AR_SPEC = ModelSpec(key="ar", config=ARConfig, prepare=_prepare(AR), load=AR.load)

@@ -1,30 +1,37 @@
-"""From series to what a model eats, and back: normalisers, generation flags, packed batches.
+"""Packed batches of windows for models that predict the next step, and the two generation flags of a step.
 
-Min-max scaling to [0, 1] (for sigmoid) or [-1, 1] (for tanh), over the training set or within each series, after log1p
-where levels span orders of magnitude (WWT); DoppelGANger's two generation flags (arXiv 1909.13403, section 4.1.1).
-Batches are random, as in the paper; padding is avoided by packing (`tst.models.transformer.model.Packing`), not by sorting the data.
+Flags as in DoppelGANger (arXiv 1909.13403, section 4.1.1). Batches are random, as in the paper; padding is avoided by
+packing (`tst.models.transformer.packing`), not by sorting the data.
 """
 
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 import torch
 
-from tst.series import DataError
+from tst.errors import DataError
+from tst.series import ceil_div, offsets
+from tst.training.batches import EpochOrder
 
 N_FLAGS = 2
 
 
-def add_flags(rows, lengths):
-    """Append the two generation flags to rows (n, C): (1, 0) while a series goes on, (0, 1) at its last step."""
+def add_flags(rows: np.ndarray, lengths: np.ndarray) -> np.ndarray:
+    """Append the two generation flags to rows (n, C): (1, 0) while a series goes on, (0, 1) at its last step.
+
+    Returns
+    -------
+    float32, shape (n, C + 2).
+    """
     last = np.zeros(len(rows), dtype=bool)
     last[np.cumsum(lengths) - 1] = True
     return np.concatenate([rows, ~last[:, None], last[:, None]], axis=1).astype(np.float32)
 
 
-def window_lengths(lengths, context_length):
-    """Return the lengths of the non-overlapping windows that the series fall into, in order (the rows stay as they are)."""
-    n_windows = -(-np.asarray(lengths) // context_length)
+def window_lengths(lengths: np.ndarray, context_length: int) -> np.ndarray:
+    """Return the lengths of the non-overlapping windows that series fall into, in order; the rows stay as they are."""
+    n_windows = ceil_div(np.asarray(lengths), context_length)
     windows = np.full(n_windows.sum(), context_length)
     windows[np.cumsum(n_windows) - 1] = lengths - (n_windows - 1) * context_length
     return windows
@@ -32,23 +39,33 @@ def window_lengths(lengths, context_length):
 
 @dataclass(frozen=True)
 class Batch:
-    """A packed batch, longest series first: inputs, targets (rows, C), weight (rows,), lengths (B,) of its series."""
+    """A packed batch, longest series first.
+
+    Parameters
+    ----------
+    inputs, targets
+        float32, shape (rows, C): steps and the step after each.
+    weight
+        float32, shape (rows,): 1 / (steps of the row's series * series in the whole batch).
+    lengths
+        Rows of each of the B series.
+    """
 
     inputs: torch.Tensor
     targets: torch.Tensor
     weight: torch.Tensor
-    lengths: tuple
+    lengths: tuple[int, ...]
 
-    def to(self, device):
+    def to(self, device: torch.device | str) -> Self:
         """Return the batch on a device."""
-        return Batch(
-            *(t.to(device, non_blocking=True) for t in (self.inputs, self.targets, self.weight)),
-            self.lengths,
-        )
+        tensors = [
+            t.to(device, non_blocking=True) for t in (self.inputs, self.targets, self.weight)
+        ]
+        return type(self)(*tensors, self.lengths)
 
 
 class PackedBatches:
-    """Random batches of windows, each a function of the step alone, so that a run resumes without a loader's state.
+    """Random batches of windows, each a function of the step alone.
 
     Parameters
     ----------
@@ -58,43 +75,39 @@ class PackedBatches:
         int, shape (n_windows,): rows of each window; windows of one row have nothing to predict and are left out.
     batch_size
         Windows a batch, over all processes. Each epoch is a new permutation; what does not fill a batch is left out.
+    seed
+        Of the permutations.
     """
 
-    def __init__(self, rows, lengths, batch_size, seed):
+    def __init__(self, rows: np.ndarray, lengths: np.ndarray, batch_size: int, seed: int) -> None:
         lengths = np.asarray(lengths, dtype=np.int64)
-        starts = np.cumsum(lengths) - lengths
+        starts = offsets(lengths)[:-1]
         self.rows = torch.from_numpy(np.ascontiguousarray(rows, dtype=np.float32))
-        self.starts, self.lengths = starts[lengths > 1], lengths[lengths > 1]
+        self.starts = starts[lengths > 1]
+        self.lengths = lengths[lengths > 1]
         if len(self.lengths) == 0:
             raise DataError(
                 "no series has two steps: there is nothing to predict; give longer series."
             )
-        self.batch_size = min(batch_size, len(self.lengths))
-        self.steps_per_epoch = len(self.lengths) // self.batch_size
-        self.seed = seed
+        self.order = EpochOrder(len(self.lengths), batch_size, seed)
+        self.batch_size = self.order.batch_size
+        self.steps_per_epoch = self.order.steps_per_epoch
 
-    def __call__(self, step, rank=0, n_ranks=1):
+    def __call__(self, step: int, rank: int = 0, n_ranks: int = 1) -> Batch:
         """Return batch `step`; with several processes, this one's share, weighted so that the mean over ranks is the loss."""
-        epoch, position = divmod(step, self.steps_per_epoch)
-        order = self._epoch(epoch)
-        chosen = order[position * self.batch_size : (position + 1) * self.batch_size]
-        chosen = chosen[np.argsort(-self.lengths[chosen], kind="stable")][rank::n_ranks]
-        return self.collate(chosen, n_ranks / self.batch_size)
+        windows = self.order.chosen(step)
+        longest_first = windows[np.argsort(-self.lengths[windows], kind="stable")]
+        return self.collate(longest_first[rank::n_ranks], n_ranks / self.batch_size)
 
-    def _epoch(self, epoch):
-        if getattr(self, "_cached", (None,))[0] != epoch:
-            self._cached = (
-                epoch,
-                np.random.default_rng([self.seed, epoch]).permutation(len(self.lengths)),
-            )
-        return self._cached[1]
-
-    def collate(self, chosen, series_weight):
-        """Return the `Batch` of the windows `chosen`, longest first."""
-        n_targets = self.lengths[chosen] - 1
-        first = np.repeat(self.starts[chosen] - np.cumsum(n_targets) + n_targets, n_targets)
+    def collate(self, windows: np.ndarray, series_weight: float) -> Batch:
+        """Return the `Batch` of some windows, int (B,), longest first; each weighs `series_weight` in all."""
+        n_targets = self.lengths[windows] - 1
+        first = np.repeat(self.starts[windows] - offsets(n_targets)[:-1], n_targets)
         index = torch.from_numpy(first + np.arange(n_targets.sum()))
-        weight = torch.from_numpy(
-            np.repeat(series_weight / n_targets, n_targets).astype(np.float32)
+        weight = np.repeat(series_weight / n_targets, n_targets).astype(np.float32)
+        return Batch(
+            self.rows[index],
+            self.rows[index + 1],
+            torch.from_numpy(weight),
+            tuple(n_targets.tolist()),
         )
-        return Batch(self.rows[index], self.rows[index + 1], weight, tuple(n_targets.tolist()))

@@ -8,32 +8,28 @@ their own, independent of the attributes too; a large training set is thinned to
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 import torch
 from hmmlearn.hmm import GaussianHMM
 from torch import nn
 
-from tst.errors import DataError
+from tst.errors import DataError, translate_errors
 from tst.io import weights
 from tst.io.untrusted import from_mapping
-from tst.models.autoregressive import (
-    assemble,
-    attribute_columns,
-    check_fit,
-    check_request,
-    in_series_order,
-)
+from tst.models.attributes import attribute_columns
+from tst.models.autoregressive import assemble, check_fit, check_request, in_series_order
 from tst.models.batches import add_flags
-from tst.models.scaling import Normaliser
+from tst.models.scaling import Activation, Normaliser
 from tst.series import SeriesSet
 
 # Of every transition and mean: nothing follows the state of the last record, and an empty state has no mean.
 PSEUDO_COUNT = 1e-6
+LARGEST = 10_000  # states and channels; a damaged file must not ask for any number
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class HMMConfig:
     """Settings of the fit.
 
@@ -58,9 +54,9 @@ class HMMConfig:
     tol: float = 1e-4
     log: bool = False
     per_series: bool = False
-    activation: str = "sigmoid"
+    activation: Activation = "sigmoid"
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         for name in ("n_states", "max_rows", "n_iter", "tol"):
             value = getattr(self, name)
             if not value > 0:
@@ -164,44 +160,61 @@ class HMM(nn.Module):
     @classmethod
     def load(cls, folder: Path | str) -> Self:
         """Read what `save` wrote; raises DataError where it is missing or damaged."""
-        return weights.load(folder, cls._plan, "hmm model")
-
-    @classmethod
-    def _plan(cls, facts: dict[str, Any], held: weights.Held) -> Any:
-        scaling = facts["scaling"] and from_mapping(Normaliser, facts["scaling"])
-        n_states, n_channels = facts["n_states"], facts["n_channels"]
-        for name, value in (("n_states", n_states), ("n_channels", n_channels)):
-            if type(value) is not int or value < 1:
-                raise DataError(f"{name} of the HMM is {str(value)[:40]}; give at least 1.")
-            held.check(name, value, held.n_numbers)
-        return lambda: cls(n_states, n_channels, scaling)
+        what = "hmm model"
+        facts, state = weights.read(folder, what)
+        with translate_errors(f"no sound {what} at {folder}", weights.AGAIN):
+            sizes = from_mapping(_Sizes, facts)
+        return weights.load_into(
+            lambda: cls(sizes.n_states, sizes.n_channels, sizes.scaling), state, folder, what
+        )
 
 
-def _thin(lengths, max_rows, rng):
+@dataclass(frozen=True, kw_only=True)
+class _Sizes:
+    """What model.json says of an HMM."""
+
+    n_states: int
+    n_channels: int
+    scaling: Normaliser | None
+
+    def __post_init__(self) -> None:
+        for name in ("n_states", "n_channels"):
+            value = getattr(self, name)
+            if not 1 <= value <= LARGEST:
+                raise DataError(f"{name} of the HMM is {value}; give 1 to {LARGEST}.")
+
+
+def _thin(lengths: np.ndarray, max_rows: int, rng: np.random.Generator) -> np.ndarray:
     """Return the numbers of series, in order, drawn until the next would pass `max_rows`; at least one."""
     order = rng.permutation(len(lengths))
-    return np.sort(order[: max(1, int((lengths[order].cumsum() <= max_rows).sum()))])
+    n_fitting = int((lengths[order].cumsum() <= max_rows).sum())
+    return np.sort(order[: max(1, n_fitting)])
 
 
-def _walk(model, n, max_steps, rng):
-    """Return records (rows, C) of n series one after another, and their lengths (n,)."""
-    start, transitions = model.start.numpy(), model.transitions.numpy()
-    means, deviations, records = model.means.numpy(), np.sqrt(model.variances.numpy()), []
-    alive, state = np.arange(n), _draw(np.tile(start, (n, 1)), rng)
+def _walk(
+    model: HMM, n_series: int, max_steps: int, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return steps (rows, C) of the series one after another, and their lengths (n_series,)."""
+    transitions = model.transitions.numpy()
+    means = model.means.numpy()
+    deviations = np.sqrt(model.variances.numpy())
+    alive = np.arange(n_series)
+    state = _draw(np.tile(model.start.numpy(), (n_series, 1)), rng)
+    steps = []
     for _ in range(max_steps):
-        x = means[state] + deviations[state] * rng.standard_normal(
-            (len(state), deviations.shape[1])
-        )
-        records.append((alive, x.astype(np.float32)))
+        noise = rng.standard_normal((len(state), model.n_channels))
+        x = means[state] + deviations[state] * noise
+        steps.append((alive, x.astype(np.float32)))
         going = x[:, -1] < x[:, -2]
-        alive, state = alive[going], state[going]
+        alive = alive[going]
         if len(alive) == 0:
             break
-        state = _draw(transitions[state], rng)
-    return in_series_order(records)
+        state = _draw(transitions[state[going]], rng)
+    return in_series_order(steps)
 
 
-def _draw(probabilities, rng):
-    """Return one state a row of probabilities (B, K)."""
+def _draw(probabilities: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Return one state for each row of probabilities (B, K), by the inverse of their sums."""
     total = probabilities.cumsum(1)
-    return (rng.random((len(total), 1)) * total[:, -1:] >= total).sum(1)
+    threshold = rng.random((len(total), 1)) * total[:, -1:]
+    return (threshold >= total).sum(1)

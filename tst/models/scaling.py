@@ -1,13 +1,21 @@
-"""TODO"""
+"""Min-max scaling of measurements to the bounds of an output activation, and its exact inverse.
+
+To [0, 1] for sigmoid or [-1, 1] for tanh, over the training set or within each series, after log1p where levels span
+orders of magnitude (page views). The paper names neither the scaling nor its bounds; the author's notebooks do.
+"""
 
 from dataclasses import asdict, dataclass
+from typing import Any, Literal, Self
 
 import numpy as np
 import torch
 
-from tst.series import DataError
+from tst.errors import DataError
+from tst.series import SeriesSet
 
-BOUNDS = {"sigmoid": (0.0, 1.0), "tanh": (-1.0, 1.0)}
+Activation = Literal["sigmoid", "tanh"]
+ACTIVATIONS = {"sigmoid": torch.sigmoid, "tanh": torch.tanh}
+BOUNDS = {"sigmoid": (0.0, 1.0), "tanh": (-1.0, 1.0)}  # of each activation's values
 
 
 @dataclass(frozen=True)
@@ -30,67 +38,84 @@ class Normaliser:
     high: float = 1.0
     log: bool = False
     per_series: bool = False
-    loc: tuple = ()
-    scale: tuple = ()
+    loc: tuple[float, ...] = ()
+    scale: tuple[float, ...] = ()
 
     @classmethod
-    def fit(cls, series, activation="sigmoid", log=False, per_series=False):
+    def fit(
+        cls,
+        series: SeriesSet,
+        activation: Activation = "sigmoid",
+        log: bool = False,
+        per_series: bool = False,
+    ) -> Self:
         """Return the normaliser of a training set, for a model with this output activation."""
         low, high = BOUNDS[activation]
-        empty = cls(low, high, log, per_series)
         if per_series:
-            return empty
-        values = empty._forward(series)
+            return cls(low, high, log, per_series)
+        values = _transformed(series, log)
         loc = values.min(0)
-        return cls(
-            low,
-            high,
-            log,
-            per_series,
-            tuple(loc.tolist()),
-            tuple(_range(loc, values.max(0)).tolist()),
-        )
+        scale = _range(loc, values.max(0))
+        return cls(low, high, log, per_series, tuple(loc.tolist()), tuple(scale.tolist()))
 
-    def normalise(self, series):
-        """Return (scaled, loc, scale): float32 (rows, n_features) and float64 (n_series, n_features) twice.
+    def normalise(self, series: SeriesSet) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Return (scaled, loc, scale) of a set; a constant feature gets scale 1 and stands at `low`.
 
-        A constant feature gets scale 1 and stands at `low`.
+        Returns
+        -------
+        scaled
+            float32, shape (rows, n_features).
+        loc, scale
+            float64, shape (n_series, n_features): what each series was scaled by.
         """
-        values = self._forward(series)
+        values = _transformed(series, self.log)
         if self.per_series:
             loc = np.minimum.reduceat(values, series.offsets[:-1])
             scale = _range(loc, np.maximum.reduceat(values, series.offsets[:-1]))
         else:
-            loc, scale = (
-                np.tile(getattr(self, name), (len(series), 1)) for name in ("loc", "scale")
-            )
+            loc = np.tile(self.loc, (len(series), 1))
+            scale = np.tile(self.scale, (len(series), 1))
         unit = (values - loc[series.series_index]) / scale[series.series_index]
         return (self.low + (self.high - self.low) * unit).astype(np.float32), loc, scale
 
-    def inverse(self, scaled, lengths, loc, scale):
-        """Return the values (rows, n_features) in data units; loc and scale as `normalise` returned them."""
+    def inverse(
+        self, scaled: np.ndarray, lengths: np.ndarray, loc: np.ndarray, scale: np.ndarray
+    ) -> np.ndarray:
+        """Return the values in data units of scaled ones; loc and scale as `normalise` returned them.
+
+        Parameters
+        ----------
+        scaled
+            float, shape (rows, n_features): series one after another.
+        lengths
+            int, shape (n_series,).
+
+        Returns
+        -------
+        float32, shape (rows, n_features).
+        """
         rows = np.repeat(np.arange(len(lengths)), lengths)
         unit = (np.asarray(scaled, np.float64) - self.low) / (self.high - self.low)
         values = loc[rows] + scale[rows] * unit
-        return (np.maximum(np.expm1(values), 0.0) if self.log else values).astype(np.float32)
+        if self.log:
+            values = np.maximum(np.expm1(values), 0.0)
+        return values.astype(np.float32)
 
-    def _forward(self, series):
-        values = series.values.astype(np.float64)
-        if not self.log:
-            return values
-        if (values < 0).any():
-            raise DataError(
-                f"series set '{series.name}' has negative values; a log normaliser needs values >= 0."
-            )
-        return np.log1p(values)
-
-    def to_dict(self):
-        """Return a mapping that JSON can hold; `Normaliser(**mapping)` is the inverse."""
+    def to_dict(self) -> dict[str, Any]:
+        """Return a mapping that JSON can hold."""
         return asdict(self)
 
 
-def _range(low, high):
+def _transformed(series: SeriesSet, log: bool) -> np.ndarray:
+    values = series.values.astype(np.float64)
+    if not log:
+        return values
+    if (values < 0).any():
+        raise DataError(
+            f"series set '{series.name}' has negative values; a log normaliser needs values >= 0."
+        )
+    return np.log1p(values)
+
+
+def _range(low: np.ndarray, high: np.ndarray) -> np.ndarray:
     return np.where(high > low, high - low, 1.0)
-
-
-ACTIVATIONS = {"sigmoid": torch.sigmoid, "tanh": torch.tanh}
