@@ -7,13 +7,13 @@ import sys
 import threading
 
 import pytest
-import reference_trace
 from helpers import TRACE, needs_originals
 
 from tst.data import __main__ as command
 from tst.data import download, gcut, trace_parts
 from tst.errors import DataError
 from tst.io import paths
+from tst.study.benchmarks import reference_trace
 
 
 class Server(http.server.SimpleHTTPRequestHandler):

@@ -6,13 +6,13 @@ import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
-import reference_trace
 from helpers import TRACE, needs_originals
-from reference_trace import CASES, FIVE, event, records, write
 from scipy.stats import kstest
 
 from tst.data import gcut, trace_parts
 from tst.errors import DataError
+from tst.study.benchmarks import reference_trace
+from tst.study.benchmarks.reference_trace import CASES, FIVE, event, records, write
 
 S = 1_000_000  # microseconds in a second
 EXCERPT = bool(TRACE and list((TRACE / "task_usage").glob("*.excerpt.csv.gz")))
