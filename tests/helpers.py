@@ -1,5 +1,6 @@
 """Makers that several tests share: series, tables, tiny models, jobs, and a dry run of make."""
 
+import io
 import os
 import subprocess
 import time
@@ -10,6 +11,7 @@ import pandas as pd
 import pytest
 import torch
 
+from tst.errors import DataError
 from tst.io import paths
 from tst.models.attributes import attribute_categories, attribute_sizes
 from tst.models.autoregressive import AR
@@ -25,6 +27,7 @@ from tst.models.transformer.encoding import SeriesEncoder
 from tst.models.transformer.model import SPEC, TST
 from tst.models.transformer.packing import Packing
 from tst.series import Feature, from_list
+from tst.table.table import Table
 from tst.training import loop
 from tst.training.loop import TrainConfig
 from tst.training.losses import masked_mse
@@ -297,24 +300,44 @@ def user_table(n_series=24, seed=0):
     """Return a table with one column of each kind."""
     rng = np.random.default_rng(seed)
     lengths = rng.integers(3, 9, n_series)
-    at, n = np.repeat(np.arange(n_series), lengths), lengths.sum()
-    step = np.arange(n) - np.repeat(np.cumsum(lengths) - lengths, lengths)
-    frame = pd.DataFrame(
-        {"cpu": np.round(rng.random(n), 3), "host": np.char.add("h", (100 + at).astype(str))}
-    )
-    frame["when"] = (pd.Timestamp("2024-02-28 23:00") + pd.to_timedelta(step * 15, "min")).strftime(
-        "%Y-%m-%d %H:%M"
-    )
-    frame["threads"], frame["up"] = rng.integers(0, 9, n), rng.random(n) > 0.5
-    frame["state"], frame["exact"] = rng.choice(["a", "b", "c"], n), rng.normal(size=n)
-    frame["memory"] = np.where(rng.random(n) < 0.2, np.nan, np.round(rng.random(n), 2))
-    frame["counter"] = 5_000_000_000 + rng.integers(0, 99, n)
-    frame["status"], frame["size"] = (
-        rng.choice(["FAIL", "OK"], n_series)[at],
-        rng.random(n_series)[at],
-    )
-    frame["owner"], frame["version"] = np.char.add("name", at.astype(str)), 3
+    n_rows = lengths.sum()
+    series = np.repeat(np.arange(n_series), lengths)  # (n_rows,)
+    step = np.arange(n_rows) - np.repeat(np.cumsum(lengths) - lengths, lengths)  # (n_rows,)
+    times = pd.Timestamp("2024-02-28 23:00") + pd.to_timedelta(step * 15, "min")
+    frame = pd.DataFrame({"cpu": np.round(rng.random(n_rows), 3)})
+    frame["host"] = np.char.add("h", (100 + series).astype(str))
+    frame["when"] = times.strftime("%Y-%m-%d %H:%M")
+    frame["threads"] = rng.integers(0, 9, n_rows)
+    frame["up"] = rng.random(n_rows) > 0.5
+    frame["state"] = rng.choice(["a", "b", "c"], n_rows)
+    frame["exact"] = rng.normal(size=n_rows)
+    is_missing = rng.random(n_rows) < 0.2
+    frame["memory"] = np.where(is_missing, np.nan, np.round(rng.random(n_rows), 2))
+    frame["counter"] = 5_000_000_000 + rng.integers(0, 99, n_rows)
+    frame["status"] = rng.choice(["FAIL", "OK"], n_series)[series]
+    frame["size"] = rng.random(n_series)[series]
+    frame["owner"] = np.char.add("name", series.astype(str))
+    frame["version"] = 3
     return frame
+
+
+def table_error(source, roles=None):
+    """Return the sentence that fitting a user's table ends in."""
+    with pytest.raises(DataError) as caught:
+        Table.fit(source, roles)
+    sentence = str(caught.value)
+    assert "\n" not in sentence and len(sentence) < 300
+    return sentence
+
+
+def problem_text(table):
+    """Return the problems of a user's table as one text."""
+    return " | ".join(f"{column}: {text} ({n_rows})" for column, text, n_rows in table.problems)
+
+
+def read_back(frame):
+    """Return what pandas reads from the CSV of a table."""
+    return pd.read_csv(io.StringIO(frame.to_csv(index=False)))
 
 
 TINY_LOOP = TSTConfig(

@@ -92,7 +92,9 @@ def _seconds(column: pd.Series, unit: str) -> np.ndarray:
 
 
 def from_seconds(x: np.ndarray, missing: np.ndarray, dtype: object, epoch: Epoch) -> pd.Series:
-    """Return dates or durations of a dtype from seconds, to the millisecond: inverts `to_numbers`.
+    """Return dates or durations of a dtype from seconds: inverts `to_numbers`.
+
+    Milliseconds are kept; `ColumnCodec` codes whole seconds.
 
     Parameters
     ----------

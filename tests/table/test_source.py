@@ -1,0 +1,90 @@
+"""Laws of reading a user's table: what is no plain table is one sentence."""
+
+from datetime import date, timedelta
+from decimal import Decimal
+
+import numpy as np
+import pandas as pd
+import pytest
+from helpers import read_back, table_error, user_table
+
+from tst.table.source import read
+from tst.table.table import Table
+
+
+def test_an_empty_file(tmp_path):
+    """No bytes, a heading alone, no file, no table: each a sentence."""
+    path = tmp_path / "own.csv"
+    assert "no table at" in table_error(path)
+    for text in ("", "host,when,cpu\n"):
+        path.write_text(text)
+        sentence = "own.csv is empty: give a table with a heading and rows."
+        assert table_error(path) == sentence
+    (tmp_path / "own.parquet").write_text("no parquet")
+    assert "cannot read own.parquet" in table_error(tmp_path / "own.parquet")
+
+
+def test_a_row_longer_than_the_heading(tmp_path):
+    """pandas would take the first column for an index and shift all values by one name."""
+    heading, *lines = read_back(user_table()).to_csv(index=False).splitlines()
+    path = tmp_path / "t.csv"
+    path.write_text("\n".join([heading, *(f"{line},9" for line in lines)]))
+    assert "t.csv has rows with more values than the heading has names" in table_error(path)
+
+
+def test_a_name_twice_in_a_csv(tmp_path):
+    """pandas would rename the second, and the synthetic table would have a column of its own."""
+    (tmp_path / "t.csv").write_text("id,t,x,x\na,1,2,3\n")
+    sentence = "t.csv has two columns named 'x': rename one."
+    assert table_error(tmp_path / "t.csv") == sentence
+
+
+@pytest.mark.parametrize("name", ["t.csv", "t.csv.gz", "t.parquet"])
+def test_every_format_holds_the_same_table(tmp_path, name):
+    """A file is read as the DataFrame that was written to it."""
+    frame = user_table()
+    path = tmp_path / name
+    if name.endswith("parquet"):
+        frame.to_parquet(path)
+    else:
+        frame.to_csv(path, index=False)
+    pd.testing.assert_frame_equal(read(path), read(frame), check_dtype=False)
+
+
+def test_an_index_with_a_name_is_a_column(tmp_path):
+    """As Parquet keeps it; one without a name is not."""
+    frame = user_table()
+    path = tmp_path / "t.parquet"
+    frame.set_index("host").to_parquet(path)
+    assert list(read(path)) == ["host", *frame.columns.drop("host")]
+    _, indexed = Table.fit(path)
+    _, plain = Table.fit(frame)
+    assert indexed.lengths.tolist() == plain.lengths.tolist()
+
+
+def test_values_that_are_no_plain_ones():
+    """Lists, intervals, periods, bytes, complex numbers and categories of dates are named."""
+    frame = user_table()
+    n_rows = len(frame)
+    dates = pd.to_datetime(["2024-01-01", "2024-01-02"] * n_rows)[:n_rows]
+    for values in (
+        [[1]] * n_rows,
+        pd.interval_range(0, n_rows),
+        pd.period_range("2024", periods=n_rows),
+        [b"x"] * n_rows,
+        pd.Categorical(dates),
+    ):
+        sentence = table_error(frame.assign(cpu=pd.Series(values)))
+        assert "column 'cpu' holds values of type" in sentence
+    assert "holds values of type complex" in table_error(frame.assign(cpu=1j))
+
+
+def test_days_and_decimals_are_taken():
+    """Days are dates, decimals are numbers."""
+    frame = user_table()
+    steps = frame.groupby("host").cumcount()
+    days = [date(2024, 1, 1) + timedelta(int(step)) for step in steps]
+    quarters = [Decimal(k) / 4 for k in range(len(frame))]
+    table, series = Table.fit(frame.assign(when=pd.Series(days), cpu=quarters))
+    assert table.to_frame(series)["when"].dtype.kind == "M"
+    np.testing.assert_array_equal(series.values[:, 0] * 4 % 1, 0)

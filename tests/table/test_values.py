@@ -1,0 +1,79 @@
+"""Laws of the values of a column: numbers within float32, digits, gaps, codes for missing."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from helpers import table_error, user_table
+
+from tst.table import values
+
+
+@pytest.mark.parametrize("value", [1e308, -np.inf])
+def test_numbers_beyond_float32(value):
+    """Value, row and remedy."""
+    frame = user_table()
+    frame.loc[4, "exact"] = value
+    assert f"column 'exact' holds {value:g} in row 5, beyond 1e+30" in table_error(frame)
+
+
+def test_text_in_a_number_column():
+    """Value, row and remedy."""
+    frame = user_table().astype({"cpu": object})
+    frame.loc[7, "cpu"] = "n.a."
+    sentence = table_error(frame)
+    assert "column 'cpu' holds 'n.a.' in row 8, most others are numbers" in sentence
+
+
+def test_a_column_with_broken_lines_in_its_name():
+    """The sentence stays one line."""
+    frame = user_table().rename(columns={"cpu": "a\nb"})
+    frame.loc[3, "a\nb"] = np.inf
+    assert "column 'a b' holds inf in row 4" in table_error(frame)
+
+
+def test_gaps_are_filled_from_the_same_series():
+    """From the last number before, else the next, else the median of all."""
+    nan = np.nan
+    x = np.array([nan, 1.0, nan, nan, 4.0, nan, nan, 9.0])
+    starts = np.array([0, 0, 0, 0, 4, 5, 5, 7])  # the third series has no number
+    filled = values.fill_gaps(x, starts)
+    np.testing.assert_array_equal(filled, [1, 1, 1, 1, 4, 4, 4, 9])
+
+
+@pytest.mark.parametrize(
+    ("x", "n_decimals"),
+    [
+        ([1, 20, 3], 0),
+        ([0.5, 1.25], 2),
+        ([0.001, 0.0], 3),
+        ([1 / 3], None),
+        ([123456.7], 1),  # seven digits are all that float32 keeps
+        ([1234567.8], None),
+    ],
+)
+def test_decimals(x, n_decimals):
+    """As many as the value with most of them has; None where float32 cannot tell them."""
+    assert values.count_decimals(np.array(x, float)) == n_decimals
+
+
+def test_numbers_that_only_look_like_codes():
+    """Zeros under counts, a floor, two values, a rare outlier: numbers like any other."""
+    rng = np.random.default_rng(0)
+    zeros = np.where(rng.random(2000) < 0.3, 0.0, rng.random(2000) * 9 + 1)
+    floor = np.maximum(rng.normal(size=2000), -1.0)
+    outlier = np.r_[rng.random(1995), [-999.0] * 5]
+    for x in (zeros, floor, outlier, rng.integers(0, 2, 2000) * 7.0):
+        assert values.find_missing_code(x) is None
+    skewed = np.r_[np.exp(3 * rng.normal(size=1900)), [-1.0] * 100]
+    assert values.find_missing_code(skewed) == -1
+
+
+def test_dates_and_durations_are_seconds():
+    """Since 1970 in UTC; None is NaN."""
+    dates = pd.Series(pd.to_datetime(["1970-01-01 01:00", None])).dt.tz_localize("Europe/Paris")
+    x, epoch = values.to_numbers(dates)
+    assert epoch == "datetime"
+    np.testing.assert_array_equal(x, [0, np.nan])
+    x, epoch = values.to_numbers(pd.Series(pd.to_timedelta(["1h", None])))
+    assert epoch == "timedelta"
+    np.testing.assert_array_equal(x, [3600, np.nan])
