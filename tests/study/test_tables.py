@@ -277,7 +277,7 @@ def test_the_version_of_code_follows_cells_and_modules(tmp_path):
 @pytest.mark.parametrize(
     ("table", "needed", "not_needed"),
     [
-        ("01-data", "tst/data/simulated/clusters.py", "tst/plots/base.py"),
+        ("01-data", "tst/series.py", "tst/plots/base.py"),
         ("13-weak-points", "tst/study/weak_points.csv", "tst/study/report/site.py"),
         ("12-cost", "tst/study/benchmarks/train.py", "tst/table/table.py"),
     ],

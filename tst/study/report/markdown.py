@@ -25,10 +25,10 @@ def cell(value: object) -> str:
     if isinstance(value, list | tuple):
         return ", ".join(map(cell, value)) or "none"
     if isinstance(value, int | float | np.number) and not isinstance(value, bool):
-        number = float(value)
+        as_float = float(value)
         # above 1e15 not every whole number is a float
-        is_whole = number.is_integer() and abs(number) < 1e15
-        return f"{int(number):,}" if is_whole else f"{number:.4g}"
+        is_whole = as_float.is_integer() and abs(as_float) < 1e15
+        return f"{int(as_float):,}" if is_whole else f"{as_float:.4g}"
     return str(value).replace("|", "\\|").replace("\n", " ")
 
 

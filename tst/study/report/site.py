@@ -107,6 +107,7 @@ def _fill(folder: Path, site: Path, stems: Sequence[str]) -> None:
     }
 
     def render(template: str, stem: str, **values: Any) -> None:
+        """Write one page from its template."""
         text = environment.get_template(f"{template}.html.j2").render(here=stem, **values)
         (site / f"{stem}.html").write_text(text, encoding="utf-8")
 
@@ -204,6 +205,7 @@ def _relinked(source: str, folder: str, stems: Sequence[str]) -> str:
     """
 
     def link(match: re.Match) -> str:
+        """Return what stands in the place of a link."""
         text, target = match.groups()
         if re.match(r"https?:|#", target):
             return match.group()
