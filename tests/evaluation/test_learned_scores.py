@@ -25,6 +25,17 @@ def test_predictive_score_knows_a_law():
     assert np.isnan(learned_scores.predictive_score(lines.head(1), lines, 0))
 
 
+def test_the_predictor_sees_four_steps():
+    """Of a cycle of four random steps it knows the next one, of a cycle of five it does not."""
+    rng = np.random.default_rng(0)
+    errors = []
+    for period in (4, 5):
+        arrays = [np.tile(rng.uniform(size=period), 3)[:, None] for _ in range(300)]
+        cycles = toy_series([a[period:] for a in arrays])
+        errors.append(learned_scores.predictive_score(cycles, cycles, 0))
+    assert errors[0] < 0.7 * errors[1]
+
+
 def test_frechet_of_gaussians():
     """Of points shifted by d it is |d|**2; of points scaled by 2, the trace of the covariance."""
     points = np.random.default_rng(0).standard_normal((101, 5))

@@ -40,6 +40,15 @@ def test_lengths_by_hand():
     assert (same.query("metric != 'length_mode_share'")["value"] == 0).all()
 
 
+def test_the_modes_are_the_three_most_common_real_lengths():
+    """Of synthetic series half have one of them; the fourth and rarer lengths are none."""
+    real = ones((1, 1, 1, 1, 2, 2, 2, 3, 3, 4))
+    frame = lengths.length_table(real, ones((1, 3, 4, 5)))
+    value = frame.set_index("metric")["value"]
+    assert value["length_mode_share"] == 0.5
+    assert value["length_mode_error"] == pytest.approx(0.4)
+
+
 def test_the_length_floor_holds_two_draws_of_one_law():
     """About 95 of 100 pairs of draws stay within it; another law does not."""
     rng = np.random.default_rng(0)

@@ -68,6 +68,14 @@ def test_membership_auc_is_sklearns(sets):
     assert privacy.membership_auc(train, held_out, synthetic, 0)[0] == pytest.approx(area)
 
 
+def test_membership_is_judged_by_the_95_per_cent_of_random_members(sets):
+    """The interval is that of Mann and Whitney's U: 1.96 standard deviations about a half."""
+    _, low, high = privacy.membership_auc(*sets, 0)
+    n = len(sets[0])
+    half = 1.96 * np.sqrt((2 * n + 1) / 12) / n
+    assert (low, high) == pytest.approx((0.5 - half, 0.5 + half), abs=0.1 * half)
+
+
 def test_a_half_copy_lies_between(sets):
     """Copies of half of the training set: half of the members are found at once."""
     train, held_out, _ = sets
@@ -78,7 +86,7 @@ def test_a_half_copy_lies_between(sets):
 def test_copied_steps_by_hand():
     """A step counts where all features agree to 1e-6 of the value; zeros equal zeros."""
     train = toy_series([np.array([[0, 5e-3], [100, 7], [100, 9]])])
-    steps = np.array([[0, 5e-3], [100.00005, 7], [100, 9.001], [100, 5e-3], [0, 0]])
+    steps = np.array([[0, 5e-3], [100.00005, 7], [100, 9.00005], [100, 5e-3], [0, 0]])
     assert privacy.copied_step_share(train, toy_series([steps])) == pytest.approx(2 / 5)
     assert privacy.copied_step_share(train, train) == 1
 

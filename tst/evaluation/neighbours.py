@@ -93,10 +93,10 @@ def _nearest(
     a, seen_a = queries.padded(n_steps)  # (Q, T, n_features), (Q, T)
     b, seen_b = cut.padded(n_steps)  # (R, T, n_features), (R, T)
     n_features = a.shape[2]
-    cross = a.reshape(len(a), -1) @ b.reshape(len(b), -1).T  # (Q, R)
-    squares_a = (a**2).sum(2) @ seen_b.T.astype(np.float32)  # over the steps that both have
-    squares_b = seen_a.astype(np.float32) @ (b**2).sum(2).T
-    total = squares_a + squares_b - 2 * cross
+    # (Q, R): |a|^2 + |b|^2 - 2 ab over the steps that both have, in place
+    total = (a**2).sum(2) @ seen_b.T.astype(np.float32)
+    total += seen_a.astype(np.float32) @ (b**2).sum(2).T
+    total -= 2 * (a.reshape(len(a), -1) @ b.reshape(len(b), -1).T)
     missing = np.abs(queries.lengths[:, None] - lengths)  # (Q, R) steps that only one has
     longer = np.maximum(queries.lengths[:, None], lengths)
     fast = (np.maximum(total, 0) / n_features + missing) / longer
