@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 
 from tst.errors import DataError
-from tst.study import checks, claims, lookup, weak_points
+from tst.study import checks, claims, evidence, lookup, weak_points
 from tst.vocabulary import CLASSIFIERS, METRICS, MODELS, REGRESSORS
 
 SHARES = [0.0, 0.01, 0.05, 0.1, 0.2, 0.5, 1.0]
@@ -21,9 +21,9 @@ GRIDS = {
 @pytest.mark.parametrize(
     ("path", "columns"),
     [
-        (claims.HERE / "claims.csv", ["claim", "text", "against"]),
+        (claims.PATH, ["claim", "text", "against"]),
         (
-            claims.HERE / "paper.csv",
+            evidence.PAPER,
             ["source", "claim", "dataset", "model", "train", "share", "classifier", "regressor"]
             + ["metric", "value"],
         ),
