@@ -1,65 +1,74 @@
-"""Generation: a batch of 64 series through the cache against one series at a time with everything recomputed."""
+"""Generation: a batch of 64 series through the cache, against one at a time with all recomputed."""
+
+import sys
+from functools import partial
 
 import torch
 
 from tst.models.transformer.generation import generate
 from tst.study.benchmarks import reference
-from tst.study.benchmarks.common import emit, full, model_for, seconds
+from tst.study.benchmarks.common import Size, emit, model_for, never_end, read_size, seconds
 from tst.training.precision import fastest
 
-N_SERIES, N_STEPS = 64, full(550, 60)  # steps: the length of WWT
+N_SERIES = 64
+PRECISIONS = ("fp32", "bf16")
 
 
-def main():
-    """Measure; the literal loop makes one of the 64 series, which all cost the same, and is counted 64 times."""
-    model = model_for(N_STEPS).eval()
-    with torch.no_grad():
-        model.output.bias[-2:] = torch.tensor([9.0, -9.0])  # no series ends before the cap
+def main(size: Size) -> None:
+    """Measure, and compare with the bound that memory and matrix products set."""
+    n_steps = size.pick(550, 60)  # the length of WWT
+    model = never_end(model_for(size, n_steps).eval())
     seeds = torch.rand(N_SERIES, 2, model.config.n_features)
     literal = reference.ReferenceTST.like(model)
-    reference_seconds = N_SERIES * seconds(
-        lambda: reference.generate(literal, seeds[0], N_STEPS), 1, warm=False
-    )
+
+    # The literal loop makes one of the 64 series, which all cost the same.
+    one = seconds(lambda: reference.generate(literal, seeds[0], n_steps), 1, warm=False)
+    reference_seconds = N_SERIES * one
     ours = {
-        p: seconds(lambda p=p: generate(model, seeds, N_STEPS, p), 1, warm=False)
-        for p in ("fp32", "bf16")
+        p: seconds(partial(generate, model, seeds, n_steps, p), 1, warm=False) for p in PRECISIONS
     }
     precision, _ = fastest(lambda p: generate(model, seeds, 10, p))
-    detail = {
-        "seconds": ours[precision],
-        "reference_seconds": reference_seconds,
-        "precision": precision,
-    }
     emit(
         "generate_speedup",
         reference_seconds / ours[precision],
         series_per_second=N_SERIES / ours[precision],
-        **detail,
+        seconds=ours[precision],
+        reference_seconds=reference_seconds,
+        precision=precision,
     )
     emit(
         "generate_speedup_fp32",
         reference_seconds / ours["fp32"],
         series_per_second=N_SERIES / ours["fp32"],
     )
-    read = (
-        2 * model.config.n_layer * model.config.d_model * 4 * N_SERIES * N_STEPS * (N_STEPS + 1) / 2
-    )  # bytes of the cache
-    big = torch.ones(full(100_000_000, 1_000_000))
-    rate = big.numel() * 4 / seconds(big.sum, 3)
-    weights = sum(p.numel() for p in model.parameters())
-    a, w = (
-        torch.randn(N_SERIES, 512, dtype=torch.bfloat16),
-        torch.randn(512, 512, dtype=torch.bfloat16),
-    )
-    linear = 2 * N_SERIES * 512 * 512 / seconds(lambda: a @ w, 50)
-    bound = read / rate + 2 * weights * N_SERIES * N_STEPS / linear
+
+    # At step t each series reads t keys and t values of 4-byte numbers in every layer.
+    n_read = N_SERIES * n_steps * (n_steps + 1) / 2
+    cache_bytes = 2 * model.config.n_layer * model.config.d_model * 4 * n_read
+    memory_rate = bytes_per_second(size)
+    n_weights = sum(p.numel() for p in model.parameters())
+    products = 2 * n_weights * N_SERIES * n_steps
+    bound = cache_bytes / memory_rate + products / linear_rate()
     emit(
         "generate_speedup_bound",
         reference_seconds / bound,
-        memory_gb_per_second=rate / 1e9,
-        cache_gb_read=read / 1e9,
+        memory_gb_per_second=memory_rate / 1e9,
+        cache_gb_read=cache_bytes / 1e9,
     )
 
 
+def bytes_per_second(size: Size) -> float:
+    """Return how fast memory is read: the sum of a large array."""
+    big = torch.ones(size.pick(100_000_000, 1_000_000))
+    return big.numel() * 4 / seconds(big.sum, 3)
+
+
+def linear_rate() -> float:
+    """Return the rate of a linear layer of width 512 on the batch in bf16, FLOP/s."""
+    a = torch.randn(N_SERIES, 512, dtype=torch.bfloat16)
+    w = torch.randn(512, 512, dtype=torch.bfloat16)
+    return 2 * N_SERIES * 512 * 512 / seconds(lambda: a @ w, 50)
+
+
 if __name__ == "__main__":
-    main()
+    main(read_size(sys.argv[1:]))

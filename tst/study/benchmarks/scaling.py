@@ -1,9 +1,12 @@
-"""How cost grows: with length, width, series in a batch, processes. One figure a point; rates, not ratios."""
+"""How cost grows: with length, width, series in a batch, processes; rates, not ratios."""
 
+import sys
 import tempfile
-import time
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -12,6 +15,7 @@ import torch
 from tst.data import simulated
 from tst.models import jobs
 from tst.models.attributes import attribute_sizes
+from tst.models.base import ModelSpec
 from tst.models.batches import PackedBatches
 from tst.models.doppelganger import model as doppelganger
 from tst.models.jobs import Job
@@ -19,12 +23,15 @@ from tst.models.scaling import Normaliser
 from tst.models.transformer.config import TSTConfig
 from tst.models.transformer.generation import generate
 from tst.models.transformer.model import SPEC, TST, packed_mse
-from tst.series import Feature, from_list
-from tst.study.benchmarks.common import CONFIG, emit, full, seconds
+from tst.series import Feature, SeriesSet, from_list
+from tst.study.benchmarks.common import Size, emit, never_end, read_size, seconds
 from tst.training.loop import TrainConfig
+from tst.training.timing import wall_seconds
+
+CAP = 400  # steps a series, that of the paper's window
 
 
-def second_a_step(config, n_series, length):
+def step_seconds(config: TSTConfig, n_series: int, length: int) -> float:
     """Return seconds of forward and backward on equal series."""
     rows = np.random.default_rng(0).random((n_series * length, config.n_features), np.float32)
     batch = PackedBatches(rows, [length] * n_series, n_series, 0)(0)
@@ -32,97 +39,112 @@ def second_a_step(config, n_series, length):
     return seconds(lambda: packed_mse(model, batch).backward(), 2)
 
 
-def training():
+def training(size: Size) -> None:
     """Training cost against length, width and series."""
-    for n in full((100, 200, 400, 800, 1600, 3200), (50, 100)):
-        emit("train_seconds_by_length", second_a_step(CONFIG, 1, n), x=n)
-    for n in full((1, 4, 16, 64), (1, 4)):
-        emit("train_seconds_by_series", second_a_step(CONFIG, n, full(100, 20)), x=n)
-    for width in full((64, 128, 256, 512), (16, 32)):
-        config = replace(CONFIG, d_model=width, d_ff=width)
-        emit("train_seconds_by_width", second_a_step(config, 4, full(400, 40)), x=width)
+    for n in size.pick((100, 200, 400, 800, 1600, 3200), (50, 100)):
+        emit("train_seconds_by_length", step_seconds(size.config, 1, n), x=n)
+    for n in size.pick((1, 4, 16, 64), (1, 4)):
+        emit("train_seconds_by_series", step_seconds(size.config, n, size.pick(100, 20)), x=n)
+    for width in size.pick((64, 128, 256, 512), (16, 32)):
+        config = replace(size.config, d_model=width, d_ff=width)
+        emit("train_seconds_by_width", step_seconds(config, 4, size.pick(400, 40)), x=width)
 
 
-def generation():
+def generation(size: Size) -> None:
     """Generation cost against the series in a batch."""
-    model = TST(replace(CONFIG, context_length=full(200, 20))).eval()
-    with torch.no_grad():
-        model.output.bias[-2:] = torch.tensor([9.0, -9.0])
-    for n in full((1, 4, 16, 64, 256), (1, 4)):
-        seeds = torch.rand(n, 2, CONFIG.n_features)
-        emit(
-            "generate_seconds_by_series",
-            seconds(lambda s=seeds: generate(model, s, full(200, 20)), 1),
-            x=n,
-        )
+    n_steps = size.pick(200, 20)
+    model = never_end(TST(replace(size.config, context_length=n_steps)).eval())
+    for n in size.pick((1, 4, 16, 64, 256), (1, 4)):
+        seeds = torch.rand(n, 2, size.config.n_features)
+        cost = seconds(partial(generate, model, seeds, n_steps), 1)
+        emit("generate_seconds_by_series", cost, x=n)
 
 
-def processes():
-    """Seconds a step of the same global batch on 1 and 2 processes; the start is taken out by the difference of two runs."""
+def noise(n_steps: int) -> SeriesSet:
+    """Return 32 series of nine features of noise."""
     rng = np.random.default_rng(0)
-    arrays = [rng.random((full(200, 20), 9), np.float32) for _ in range(32)]
-    nothing = pd.DataFrame(index=range(32))
-    real = from_list(
-        arrays,
+    return from_list(
+        [rng.random((n_steps, 9), np.float32) for _ in range(32)],
         name="noise",
         features=[Feature(f"f{i}") for i in range(9)],
         origin="simulated",
         interval="5min",
-        attributes=nothing,
+        attributes=pd.DataFrame(index=range(32)),
     )
-    config = TSTConfig(d_model=full(256, 16), n_head=4, n_layer=4, d_ff=full(256, 16))
-    few, many = full((5, 25), (2, 6))
+
+
+def processes(size: Size) -> None:
+    """Seconds a step of the same global batch on 1 and 2 processes.
+
+    Their start is taken out by the difference of two runs.
+    """
+    width = size.pick(256, 16)
+    config = TSTConfig(d_model=width, n_head=4, n_layer=4, d_ff=width)
+    few = size.pick(5, 2)
+    many = size.pick(25, 6)
     with tempfile.TemporaryDirectory() as folder:
-        real.save(Path(folder) / "train")
+        data = Path(folder) / "train"
+        noise(size.pick(200, 20)).save(data)
         for n in (1, 2):
             times = []
             for steps in (few, many):
-                settings = TrainConfig(max_steps=steps, batch_size=full(16, 4))
-                places = Path(folder) / "train", Path(folder) / f"{n}-{steps}"
-                job = Job.of(SPEC, *places, config, settings)
-                start = time.perf_counter()
-                jobs.run_alone(job, n)
-                times.append(time.perf_counter() - start)
+                settings = TrainConfig(max_steps=steps, batch_size=size.pick(16, 4))
+                job = Job.of(SPEC, data, Path(folder) / f"{n}-{steps}", config, settings)
+                times.append(wall_seconds(partial(jobs.run_alone, job, n)))
             emit("train_seconds_by_processes", (times[1] - times[0]) / (many - few), x=n)
 
 
-def models():
-    """Useful steps a second in training, series a second in generation: TST and DG at the laptop's sizes, on GCUT's lengths."""
-    real = simulated.gcut(full(2000, 100), seed=0)
-    lengths = np.minimum(real.lengths, 400)
-    width = full(128, 16)
-    tst = TSTConfig(d_model=width, n_head=4, n_layer=full(4, 1), d_ff=width, attention_dropout=0.0)
-    dg = doppelganger.DGConfig(9, attribute_sizes(real), max_steps=400, sample_len=8)
-    few, many = full((5, 65), (2, 4))
+def models(size: Size) -> None:
+    """Useful steps a second in training, series a second in generation, on GCUT's lengths.
+
+    TST and DG have the sizes of the profile laptop.
+    """
+    real = simulated.gcut(size.pick(2000, 100), seed=0)
+    width = size.pick(128, 16)
+    n_layer = size.pick(4, 1)
+    tst = TSTConfig(d_model=width, n_head=4, n_layer=n_layer, d_ff=width, attention_dropout=0.0)
+    dg = doppelganger.DGConfig(9, attribute_sizes(real), max_steps=CAP, sample_len=8)
+    donors = real.take(np.flatnonzero(real.lengths >= 2))
     with tempfile.TemporaryDirectory() as folder:
-        real.save(Path(folder) / "train")
-        for name, spec, config, batch_size in (
-            ("tst", SPEC, tst, 64),
-            ("doppelganger", doppelganger.SPEC, dg, 100),
-        ):
-            times = []
-            for steps in (1, few, many):  # the first warms up
-                settings = TrainConfig(max_steps=steps, batch_size=batch_size, learning_rate=1e-3)
-                places = Path(folder) / "train", Path(folder) / f"{name}{steps}"
-                job = Job.of(spec, *places, config, settings)
-                start = time.perf_counter()
-                jobs.train(job)
-                times.append(time.perf_counter() - start)
-            n_useful = min(batch_size, len(real)) * lengths.mean()
-            rate = n_useful * (many - few) / (times[2] - times[1])
-            emit(f"{name}_useful_steps_per_second", rate, batch_size=batch_size)
-        donors = real.take(np.flatnonzero(real.lengths >= 2))
+        data = Path(folder) / "train"
+        real.save(data)
+        train_rate(size, real, SPEC, data, tst, 64)
+        job = train_rate(size, real, doppelganger.SPEC, data, dg, 100)
         untrained = TST(tst, Normaliser.fit(real)).eval()
-        made = {
-            "tst": lambda: untrained.sample(len(donors), real=donors, max_steps=400, oracle=True),
+        samples: dict[str, Callable[[], SeriesSet]] = {
+            "tst": partial(untrained.sample, len(donors), real=donors, max_steps=CAP, oracle=True),
             "doppelganger": lambda: job.load().sample(len(donors), 0),
         }
-        for kind, make in made.items():
-            emit(f"{kind}_series_per_second", len(donors) / seconds(make, 1), n_series=len(donors))
+        for name, sample in samples.items():
+            rate = len(donors) / seconds(sample, 1)
+            emit(f"{name}_series_per_second", rate, n_series=len(donors))
+
+
+def train_rate(
+    size: Size, real: SeriesSet, spec: ModelSpec, data: Path, config: Any, batch_size: int
+) -> Job:
+    """Train for a few and for many steps; print the useful steps a second, return the last job."""
+    name = "tst" if spec is SPEC else spec.key
+    few = size.pick(5, 2)
+    many = size.pick(65, 4)
+    times = []
+    for steps in (1, few, many):  # the first warms up
+        settings = TrainConfig(max_steps=steps, batch_size=batch_size, learning_rate=1e-3)
+        job = Job.of(spec, data, data.parent / f"{name}{steps}", config, settings)
+        times.append(wall_seconds(partial(jobs.train, job)))
+    n_useful = min(batch_size, len(real)) * np.minimum(real.lengths, CAP).mean()
+    rate = n_useful * (many - few) / (times[2] - times[1])
+    emit(f"{name}_useful_steps_per_second", rate, batch_size=batch_size)
+    return job
+
+
+def main(size: Size) -> None:
+    """Measure all."""
+    training(size)
+    generation(size)
+    processes(size)
+    models(size)
 
 
 if __name__ == "__main__":
-    training()
-    generation()
-    processes()
-    models()
+    main(read_size(sys.argv[1:]))
