@@ -1,9 +1,12 @@
 """Laws of TST: the paper's size, causality, no influence of neighbours or padding, cache = no cache, reference = ours."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
+from tst.io.untrusted import from_mapping
 from tst.models.transformer.backbone import KVCache
 from tst.models.transformer.config import AUTHOR_WWT, PAPER, TSTConfig, training_flops
 from tst.models.transformer.model import TST
@@ -17,7 +20,7 @@ TINY = TSTConfig(n_features=5, d_model=14, n_head=2, n_layer=3, d_ff=11, context
 def tiny(seed=0, **changes):
     """Return a tiny model in float64, in evaluation mode."""
     torch.manual_seed(seed)
-    return TST(TSTConfig.from_dict(TINY.__dict__ | changes)).double().eval()
+    return TST(replace(TINY, **changes)).double().eval()
 
 
 def packed(lengths, seed=1, n_features=5):
@@ -44,7 +47,7 @@ def test_the_author_variant_for_wwt():
 def test_an_unknown_setting_is_named():
     """A typo in a setting raises and lists what is known."""
     with pytest.raises(ValueError, match="d_modle.*known are"):
-        TSTConfig.from_dict({"d_modle": 3})
+        from_mapping(TSTConfig, {"d_modle": 3})
     with pytest.raises(ValueError, match="sigmoid, tanh"):
         TSTConfig(head="relu")
     with pytest.raises(ValueError, match="multiple of n_head"):
