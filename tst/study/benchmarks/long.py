@@ -19,6 +19,7 @@ from pathlib import Path
 import torch
 import torch._dynamo  # noqa: F401  (else every process loads it with its optimiser)
 
+from tst.models.transformer.config import attention_fields
 from tst.models.transformer.model import TST
 from tst.models.transformer.packing import Packing
 from tst.study.benchmarks import reference
@@ -44,9 +45,9 @@ def one(kind, n_steps):
     torch.manual_seed(0)
     name, _, number = kind.partition(":")
     S = int(number) if name == "patch" else 1
-    attention = kind if name in ("sliding", "probsparse") else "full"
+    attention = attention_fields(kind if name in ("sliding", "probsparse") else "full")
     n = n_steps // S  # tokens
-    config = replace(MODEL, context_length=n, n_features=S * MODEL.n_features, attention=attention)
+    config = replace(MODEL, context_length=n, n_features=S * MODEL.n_features, **attention)
     model = TST(config).train()
     if name == "materialised":
         model = reference.ReferenceTST.like(model)
