@@ -22,8 +22,9 @@ from tst.models.jobs import Job
 from tst.models.scaling import Normaliser
 from tst.models.transformer import encoding
 from tst.models.transformer.batches import TokenBatches
-from tst.models.transformer.config import TSTConfig
+from tst.models.transformer.config import GenerativeConfig, TSTConfig
 from tst.models.transformer.encoding import SeriesEncoder
+from tst.models.transformer.generative import GenerativeTST
 from tst.models.transformer.model import SPEC, TST
 from tst.models.transformer.packing import Packing
 from tst.series import Feature, from_list
@@ -243,30 +244,33 @@ def mixed_series(lengths=(3, 1, 8, 5, 2, 13), seed=0, fixed=False):
     return from_list(arrays, name="toy", **facts)
 
 
-def encoded_batches(series, patch=1, size=4, options=None, context_length=40, **settings):
-    """Return (schema, layout, batches)."""
-    schema = SeriesEncoder.fit(series, options.attributes if options else True)
-    layout = encoding.token_spec(schema, series, options.stop if options else "stop")
-    config = TSTConfig(patch=patch, context_length=context_length, **settings)
-    return (
-        schema,
-        layout,
-        TokenBatches(series, schema, layout, config, size, seed=0, options=options),
+def encoded_batches(series, patch=1, size=4, context_length=40, **settings):
+    """Return (encoder, token spec, batches) of a set, for a `GenerativeConfig` of these settings."""
+    config = GenerativeConfig(
+        n_features=series.n_features, patch=patch, context_length=context_length, **settings
     )
+    encoder = SeriesEncoder.fit(series, config.attributes)
+    spec = encoding.token_spec(encoder, series, config.stop)
+    return encoder, spec, TokenBatches(series, encoder, spec, config, size, seed=0)
 
 
-def tiny_generative(layout, seed=0, **settings):
-    """Return a tiny model for a layout."""
+TINY_SIZES = {
+    "d_model": 16,
+    "n_head": 2,
+    "n_layer": 2,
+    "d_ff": 16,
+    "dropout": 0.0,
+    "attention_dropout": 0.0,
+    "context_length": 40,
+}
+
+
+def tiny_generative(spec, encoder=None, seed=0, **settings):
+    """Return a tiny `GenerativeTST` for a token spec."""
     torch.manual_seed(seed)
-    sizes = {
-        "d_model": 16,
-        "n_head": 2,
-        "n_layer": 2,
-        "d_ff": 16,
-        "dropout": 0.0,
-        "attention_dropout": 0.0,
-    }
-    return TST(TSTConfig(**(sizes | {"context_length": 40, "head": "mixture"} | settings)), layout)
+    n_features = sum(v.kind in ("continuous", "categorical") for v in spec.step)
+    config = GenerativeConfig(**(TINY_SIZES | {"n_features": n_features} | settings))
+    return GenerativeTST(config, spec, encoder)
 
 
 def distinct_series(lengths=(3, 1, 5, 2), n_features=2, seed=0, **fields):

@@ -189,7 +189,7 @@ class Synthesiser:
         )
         if longest <= context:
             return whole
-        return replace(whole, attention=f"sliding:{N_TOKENS}", positions="rope")
+        return replace(whole, attention="sliding", window=N_TOKENS, positions="rope")
 
     def _job(self, series: SeriesSet, folder: Path) -> Job:
         config = self.config(series)
@@ -272,13 +272,13 @@ class Synthesiser:
         """Raise DataError unless model, encoder and table speak of the same measurements and attributes."""
         model, table = self._fitted()
         encoder = self._encoder()
-        n_categories = [part.n_categories for part in encoder.parts]
+        n_categories = [feature.n_categories for feature in encoder.feature_encoders]
         step = list(n_categories)
         if not encoder.fixed_length:
             step.append(0)  # the end of the series
         attributes = [len(known) for known in encoder.categories.values()]
         if encoder.per_series:
-            attributes += [0] * (2 * len(n_categories))  # level and spread of each measurement
+            attributes += [0] * (2 * len(n_categories))  # loc and scale of each measurement
         fits = (
             [v.n_categories for v in model.spec.step] == step
             and [v.n_categories for v in model.spec.attributes] == attributes

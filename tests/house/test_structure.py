@@ -16,7 +16,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from tst.io import closure, paths
-from tst.models.transformer.config import GenerativeConfig
+from tst.models.transformer.config import GenerativeConfig, attention_fields
 from tst.study import run_notebook
 from tst.study.report import readme
 
@@ -161,6 +161,7 @@ def test_ablations_are_known(path):
     for change in [ablation.get("base", {}), *ablation["settings"].values()]:
         assert set(change) <= known
         fields = {k: v for k, v in change.items() if k not in ("start", "lengths")}
+        fields |= attention_fields(fields.get("attention", "full"))
         GenerativeConfig(n_features=1, **fields)
 
 

@@ -1,5 +1,7 @@
 """Laws of sampling without a seed: no real value, the model's own likelihood, the same seed the same series."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -8,7 +10,7 @@ from helpers import encoded_batches, mixed_series, tiny_generative
 
 from tst.models.transformer import encoding, sampling
 from tst.models.transformer.backbone import KVCache
-from tst.models.transformer.batches import Options, TokenBatches, token_nll
+from tst.models.transformer.batches import TokenBatches, token_nll
 from tst.models.transformer.encoding import SeriesEncoder
 from tst.models.transformer.heads import encode
 from tst.models.transformer.packing import Packing
@@ -36,28 +38,28 @@ def test_cached_steps_equal_the_whole(settings):
     recent, n = batch.recent.double(), batch.lengths[0]
     conditions = encode(layout.attributes, batch.attributes.value, batch.attributes.repeat).double()
     with torch.no_grad():
-        whole = tiny._hidden(
+        whole = tiny.backbone(
             tiny.embed(recent, batch.is_start, conditions.expand(n, -1)), Packing([n])
         )
         cache = KVCache(tiny.config, 1, n, torch.float64)
         for t in range(n):
-            h = tiny.advance(
+            h = tiny.backbone.decode(
                 tiny.embed(recent[t : t + 1], batch.is_start[t : t + 1], conditions), cache
             )
             torch.testing.assert_close(h[0], whole[t], rtol=0, atol=1e-10)
 
 
 def trained(series, n_steps=150, patch=1, **settings):
-    """Return (model, schema) after a few steps."""
-    schema, layout, made = encoded_batches(series, patch, size=64, **settings)
-    tiny = tiny_generative(layout, patch=patch)
+    """Return a model after a few steps."""
+    encoder, spec, made = encoded_batches(series, patch, size=64, **settings)
+    tiny = tiny_generative(spec, encoder, patch=patch, **settings)
     optimizer = torch.optim.Adam(tiny.parameters(), lr=1e-2)
     for step in range(n_steps):
         optimizer.zero_grad()
         token_nll(tiny, made(step)).backward()
         torch.nn.utils.clip_grad_norm_(tiny.parameters(), 1.0)
         optimizer.step()
-    return tiny.eval(), schema
+    return tiny.eval()
 
 
 def varied(n=240, seed=3):
@@ -78,7 +80,7 @@ def varied(n=240, seed=3):
 def test_it_learns_lengths_classes_and_levels():
     """Shares, lengths in each class and means come back; no measurement of the real set stands in the synthetic one."""
     real = varied()
-    made = sampling.sample(*trained(real), 600, seed=1)
+    made = sampling.sample(trained(real), 600, seed=1)
     assert made.model == "tst" and made.origin == "simulated" and made.feature_names == ["x", "y"]
     share, wanted = (np.mean(s.labels == "b") for s in (made, real))
     assert abs(share - wanted) < 0.1
@@ -92,21 +94,21 @@ def test_it_learns_lengths_classes_and_levels():
 def test_only_the_seed_decides():
     """The same seed gives the same bytes, another one others; the number of series is as asked."""
     real = varied(40)
-    tiny, schema = trained(real, 5)
-    one, again, other = (sampling.sample(tiny, schema, 17, seed) for seed in (0, 0, 1))
+    tiny = trained(real, 5)
+    one, again, other = (sampling.sample(tiny, 17, seed) for seed in (0, 0, 1))
     assert len(one) == 17 and one.sha256() == again.sha256() != other.sha256()
 
 
 def test_what_is_given_is_kept():
     """Attributes and lengths that are given stand in the result; a prefix of real steps too; what is unknown is named."""
     real = varied(40)
-    tiny, schema = trained(real, 5)
+    tiny = trained(real, 5)
     wanted = pd.DataFrame({"kind": ["b", "a", "b"]})
-    made = sampling.sample(tiny, schema, 3, attributes=wanted, lengths=np.array([4, 1, 7]))
+    made = sampling.sample(tiny, 3, attributes=wanted, lengths=np.array([4, 1, 7]))
     assert list(made.labels) == ["b", "a", "b"] and list(made.lengths) == [4, 1, 7]
     donors = real.head(2)
     prefix = donors.values.reshape(len(donors), 2, 2)
-    made = sampling.sample(tiny, schema, len(donors), donors=real, prefix=prefix, max_steps=9)
+    made = sampling.sample(tiny, len(donors), donors=real, prefix=prefix, max_steps=9)
     kept = made.lengths >= 2
     starts = made.offsets[:-1][kept]
     np.testing.assert_allclose(
@@ -117,15 +119,15 @@ def test_what_is_given_is_kept():
     )
     assert list(made.labels) == list(donors.labels)
     with pytest.raises(DataError, match="attribute 'kind' is 'z'; the model knows a, b"):
-        sampling.sample(tiny, schema, 1, attributes=pd.DataFrame({"kind": ["z"]}))
+        sampling.sample(tiny, 1, attributes=pd.DataFrame({"kind": ["z"]}))
 
 
 @pytest.mark.parametrize("patch", [1, 7])
 def test_series_of_one_length_keep_it(patch):
     """Where all training series have one length, so have all samples, whatever the patch."""
     real = mixed_series(fixed=True)
-    tiny, schema = trained(real, 3, patch)
-    made = sampling.sample(tiny, schema, 5)
+    tiny = trained(real, 3, patch)
+    made = sampling.sample(tiny, 5)
     assert list(made.lengths) == [20] * 5 and made.attributes["kind"].isin(list("abc")).all()
     assert (
         set(made.values[:, 2]) <= {0, 1, 2}
@@ -137,14 +139,12 @@ def test_series_of_one_length_keep_it(patch):
 def test_log_likelihood_is_the_sum_of_its_numbers(patch):
     """Of each series, in batches of any size; and the training loss is its mean, attributes aside."""
     real = mixed_series(lengths=(3, 1, 8, 5, 2, 13))
-    tiny, schema = trained(real, 5, patch)
-    found = sampling.log_likelihood(tiny, schema, real, batch_size=4)
-    alone = [sampling.log_likelihood(tiny, schema, real.take([i]), 1)[0] for i in range(len(real))]
+    tiny = trained(real, 5, patch)
+    found = sampling.log_likelihood(tiny, real, batch_size=4)
+    alone = [sampling.log_likelihood(tiny, real.take([i]), 1)[0] for i in range(len(real))]
     np.testing.assert_allclose(found, alone, rtol=1e-4)
-    layout = tiny.layout
-    made = TokenBatches(
-        real, schema, layout, tiny.config, 6, seed=0, options=Options(stop_weight=1.0)
-    )
+    config = replace(tiny.config, stop_weight=1.0)
+    made = TokenBatches(real, tiny.encoder, tiny.spec, config, 6, seed=0)
     batch = made(0)
     with torch.no_grad():
         attributes = (tiny(batch, Packing(batch.lengths))[1] * batch.attribute_weight).sum()
@@ -157,8 +157,8 @@ def test_log_likelihood_is_the_sum_of_its_numbers(patch):
 def test_flags_stop_without_chance_and_no_attributes_leave_none():
     """The paper's flags as an ablation; without attributes the set has none, and no label."""
     real = varied(60)
-    tiny, schema = trained(real, 5, options=Options(stop="flags", attributes=False))
-    made = sampling.sample(tiny, schema, 4, max_steps=6)
+    tiny = trained(real, 5, stop="flags", attributes=False)
+    made = sampling.sample(tiny, 4, max_steps=6)
     assert (
         made.attributes.shape == (4, 0)
         and made.label is None

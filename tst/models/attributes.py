@@ -4,13 +4,64 @@ Modelled are the categorical attributes; the group of a split (an instance, a jo
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Self
 
 import numpy as np
 import pandas as pd
 
 from tst.errors import DataError
-from tst.series import SeriesSet
+from tst.series import Feature, SeriesSet
+
+
+@dataclass(frozen=True, kw_only=True)
+class SeriesFacts:
+    """What a generated set takes over from the training set, as `SeriesSet` holds it."""
+
+    name: str
+    origin: str
+    interval: str
+    label: str | None
+    features: tuple[Feature, ...]
+
+    @classmethod
+    def of(cls, series: SeriesSet) -> Self:
+        """Return the facts of a training set."""
+        return cls(
+            name=series.name,
+            origin=series.origin,
+            interval=series.interval,
+            label=series.label,
+            features=tuple(series.features),
+        )
+
+    def to_series(
+        self, values: np.ndarray, lengths: np.ndarray, attributes: pd.DataFrame, model: str
+    ) -> SeriesSet:
+        """Return the generated set; its label is None where that attribute was not generated.
+
+        Parameters
+        ----------
+        values
+            float, (sum of lengths, n_features), in data units.
+        lengths
+            int, (n_series,).
+        attributes
+            One row a series.
+        model
+            Key of the generator.
+        """
+        return SeriesSet(
+            name=self.name,
+            values=values,
+            lengths=lengths,
+            features=self.features,
+            attributes=attributes,
+            origin=self.origin,
+            interval=self.interval,
+            model=model,
+            label=self.label if self.label in attributes.columns else None,
+        )
 
 
 def known_categories(series: SeriesSet) -> dict[str, list[Any]]:

@@ -12,7 +12,7 @@ import torch
 from accelerate import Accelerator
 
 Batches = Callable[[int, int, int], Any]  # (step, rank, n_ranks) -> batch with `to(device)`
-Loss = Callable[[torch.nn.Module, Any], torch.Tensor]  # (model, batch) -> scalar
+Loss = Callable[[Any, Any], torch.Tensor]  # (model, batch) -> scalar
 
 
 class EpochOrder:

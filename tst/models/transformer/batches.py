@@ -1,17 +1,24 @@
-"""Packed batches of tokens for TST with a layout: what each token must predict, and what it sees of the one before."""
+"""Packed batches of tokens for GenerativeTST: what each token must predict, and what it sees.
 
+A token is a patch of steps. Each predicts all of its numbers from the tokens before it; the first
+of a series follows a learned start token.
+"""
+
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 
 from tst.models.batches import window_lengths
-from tst.models.transformer.encoding import attribute_target, repeats
-from tst.models.transformer.heads import BIG, Target, encode
-from tst.models.transformer.packing import Packing
+from tst.models.transformer.config import GenerativeConfig
+from tst.models.transformer.encoding import SeriesEncoder, attribute_target, exact_repeats
+from tst.models.transformer.variables import BIG, Target, TokenSpec, encode
+from tst.series import SeriesSet, ceil_div, offsets
+from tst.training.batches import EpochOrder
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class TokenBatch:
     """A packed batch of windows, longest first, in tokens of S steps of D numbers.
 
@@ -21,11 +28,15 @@ class TokenBatch:
         float, (rows, n_recent): encoding of the token before; zero for the first of a series.
     is_start
         bool, (rows,): the first token of a series, which follows the start token.
-    target, weight
-        `Target` (rows, S * D), and float of that shape: where a number is observed 1 / steps of the whole batch (an end
+    target
+        `Target` (rows, S * D).
+    weight
+        float, (rows, S * D): where a number is observed 1 / steps of the whole batch (an end
         `stop_weight` times that), else 0.
-    attributes, attribute_weight
-        `Target` (B, n_attributes) of each window's series, and float (B, 1): one over the windows of the whole batch.
+    attributes
+        `Target` (B, n_attributes) of each window's series.
+    attribute_weight
+        float, (B, 1): 1 / windows of the whole batch.
     series
         int64, (rows,): window of each row.
     lengths
@@ -39,178 +50,228 @@ class TokenBatch:
     attributes: Target
     attribute_weight: torch.Tensor
     series: torch.Tensor
-    lengths: tuple
+    lengths: tuple[int, ...]
 
-    def to(self, device):
-        """Return the batch on a device."""
-
-        def _move(x):
-            return x.map(_move) if isinstance(x, Target) else x.to(device, non_blocking=True)
-
-        names = (
-            "recent",
-            "is_start",
-            "target",
-            "weight",
-            "attributes",
-            "attribute_weight",
-            "series",
+    def map(self, function: Callable[[torch.Tensor], torch.Tensor]) -> "TokenBatch":
+        """Return the batch with a function applied to each tensor."""
+        return TokenBatch(
+            recent=function(self.recent),
+            is_start=function(self.is_start),
+            target=self.target.map(function),
+            weight=function(self.weight),
+            attributes=self.attributes.map(function),
+            attribute_weight=function(self.attribute_weight),
+            series=function(self.series),
+            lengths=self.lengths,
         )
-        return replace(self, **{k: _move(getattr(self, k)) for k in names})
+
+    def to(self, device: torch.device | str) -> "TokenBatch":
+        """Return the batch on a device."""
+        return self.map(lambda tensor: tensor.to(device, non_blocking=True))
 
 
 class TokenBatches:
-    """Random batches of windows of a set, each a function of the step alone (as `preprocess.PackedBatches`).
+    """Random batches of windows of a set, each a function of the step alone.
 
-    A window is a whole series where context_length allows, else a part of one: the first part follows the start token, a
-    later one the real token before it.
+    A window is a whole series where context_length allows, else a part of one: the first part
+    follows the start token, a later one the real token before it.
 
     Parameters
     ----------
-    series, encoder, spec
-        `SeriesSet` and what `tst.models.transformer.encoding` made of the training set.
+    series
+        Series of one or more tokens.
+    encoder, spec
+        What `tst.models.transformer.encoding` made of the training set.
     config
-        `GenerativeConfig`: steps a token (patch), steps a window (context_length).
+        Steps a token (patch), steps a window (context_length), weights, noise and padding.
     batch_size
         Windows a batch, over all processes; at most those there are.
+    seed
+        Of the order and of the noise.
     """
 
-    def __init__(self, series, encoder, spec, config, batch_size, seed):
+    def __init__(
+        self,
+        series: SeriesSet,
+        encoder: SeriesEncoder,
+        spec: TokenSpec,
+        config: GenerativeConfig,
+        batch_size: int,
+        seed: int,
+    ) -> None:
         self.config = config
-        self.seed, self.patch, patch = seed, config.patch, config.patch
-        self.n_tokens = max(1, config.context_length // patch)  # a window
-        self.continuous = torch.cat([torch.tensor([d.kind == "continuous", False])[: d.width] if d.kind == "continuous"
-                                     else torch.zeros(d.width, dtype=torch.bool) for d in spec.step * patch])  # fmt: skip
-        self.target, self.observed = tokens(series, encoder, spec, patch)
-        ends = torch.tensor([d.kind == "stop" for d in spec.step * patch])
-        self.emphasis = torch.where(ends, self.config.stop_weight, 1.0)  # (patch * D,)
-        self.encoded = encode(spec.step * patch, self.target.value, self.target.repeat)
-        n_tokens = -(-series.lengths // patch)
-        self.lengths = window_lengths(n_tokens, self.n_tokens)
-        self.starts = np.cumsum(self.lengths) - self.lengths
-        first = np.zeros(len(self.encoded), dtype=bool)
-        first[np.cumsum(n_tokens) - n_tokens] = True
-        self.first = torch.from_numpy(first)
-        self.owner = np.repeat(np.arange(len(series)), n_tokens)[self.starts]
+        self.seed = seed
+        variables = spec.step * config.patch
+        self.n_window = max(1, config.context_length // config.patch)  # tokens of a window
+        self.target, self.observed = tokens(series, encoder, spec, config.patch)
+        self.encoded = encode(variables, self.target.value, self.target.repeat)
+        is_end = torch.tensor([variable.kind == "stop" for variable in variables])
+        self.emphasis = torch.where(is_end, config.stop_weight, 1.0)  # (S * D,)
+        # Which channels of the encoding are values of measurements (noise is added to these).
+        is_value: list[bool] = []
+        for variable in variables:
+            channels = [False] * variable.width
+            if variable.kind == "continuous":
+                channels[0] = True
+            is_value += channels
+        self.is_value = torch.tensor(is_value, dtype=torch.bool)  # (n_recent,)
+        n_tokens = ceil_div(series.lengths, config.patch)
+        self.lengths = window_lengths(n_tokens, self.n_window)
+        self.starts = offsets(self.lengths)[:-1]
+        is_first = np.zeros(len(self.encoded), dtype=bool)
+        is_first[offsets(n_tokens)[:-1]] = True
+        self.is_first = torch.from_numpy(is_first)  # of its series, (n_tokens,)
+        series_of_token = np.repeat(np.arange(len(series)), n_tokens)
+        self.series_of_window = series_of_token[self.starts]
         self.attributes = attribute_target(encoder, series)
-        self.batch_size = min(batch_size, len(self.lengths))
-        self.steps_per_epoch = len(self.lengths) // self.batch_size
+        self.order = EpochOrder(len(self.lengths), batch_size, seed)
 
-    def __call__(self, step, rank=0, n_ranks=1):
-        """Return batch `step`; with several processes, this one's share, weighted so that the mean over ranks is the loss."""
-        epoch, position = divmod(step, self.steps_per_epoch)
-        if getattr(self, "_order", (None,))[0] != epoch:
-            self._order = (
-                epoch,
-                np.random.default_rng([self.seed, epoch]).permutation(len(self.lengths)),
-            )
-        chosen = self._order[1][position * self.batch_size : (position + 1) * self.batch_size]
-        chosen = chosen[np.argsort(-self.lengths[chosen], kind="stable")]
-        n_numbers = float(self.observed[self._rows(chosen)].sum())
+    @property
+    def steps_per_epoch(self) -> int:
+        """Batches a pass over the set."""
+        return self.order.steps_per_epoch
+
+    def __call__(self, step: int, rank: int = 0, n_ranks: int = 1) -> TokenBatch:
+        """Return batch `step`.
+
+        With several processes it is this one's share, weighted so that the mean over ranks is the
+        loss.
+        """
+        windows = self.order.chosen(step)
+        windows = windows[np.argsort(-self.lengths[windows], kind="stable")]
+        n_numbers = float(self.observed[self._rows(windows)].sum())
         if not self.config.mask_loss:
-            n_numbers = float(len(chosen) * self.n_tokens * self.observed.shape[1])
-        step_weight = n_ranks * self._n_dims() / n_numbers
-        batch = self.collate(
-            chosen[rank::n_ranks], step_weight * self.emphasis, n_ranks / self.batch_size
-        )
-        batch = self._filled(batch, step_weight) if self.config.padded else batch
-        return self._noisy(batch, step, rank) if self.config.noise else batch
+            n_numbers = float(len(windows) * self.n_window * self.observed.shape[1])
+        n_variables = self.observed.shape[1] // self.config.patch  # of a step
+        step_weight = n_ranks * n_variables / n_numbers
+        series_weight = n_ranks / self.order.batch_size
+        batch = self.collate(windows[rank::n_ranks], step_weight * self.emphasis, series_weight)
+        if self.config.padded:
+            batch = self._filled(batch, step_weight)
+        if self.config.noise:
+            batch = self._noisy(batch, step, rank)
+        return batch
 
-    def _n_dims(self):
-        return self.observed.shape[1] // self.patch
+    def _rows(self, windows: np.ndarray) -> torch.Tensor:
+        """Return the tokens of some windows, one window after another, int64 (rows,)."""
+        n = self.lengths[windows]
+        first = np.repeat(self.starts[windows] - offsets(n)[:-1], n)
+        return torch.from_numpy(first + np.arange(n.sum()))
 
-    def _rows(self, chosen):
-        n = self.lengths[chosen]
-        return torch.from_numpy(
-            np.repeat(self.starts[chosen] - np.cumsum(n) + n, n) + np.arange(n.sum())
-        )
+    def collate(
+        self, windows: np.ndarray, step_weight: torch.Tensor | float, series_weight: float
+    ) -> TokenBatch:
+        """Return the batch of some windows, longest first.
 
-    def collate(self, chosen, step_weight, series_weight):
-        """Return the `RecordBatch` of the windows `chosen`, longest first; weights are those of a step's numbers and a series."""
-        rows, n = self._rows(chosen), self.lengths[chosen]
-        is_start = self.first[rows]
-        recent = torch.where(
-            is_start[:, None], torch.zeros(()), self.encoded[(rows - 1).clamp(min=0)]
-        )
+        Parameters
+        ----------
+        windows
+            int64, (B,).
+        step_weight
+            Weight of an observed number, or of each, (S * D,).
+        series_weight
+            Weight of a window's attributes.
+        """
+        rows = self._rows(windows)
+        n = self.lengths[windows]
+        is_start = self.is_first[rows]
+        before = self.encoded[(rows - 1).clamp(min=0)]
+        series = torch.from_numpy(self.series_of_window[windows])
         return TokenBatch(
-            recent,
-            is_start,
-            self.target.map(lambda t: t[rows]),
-            self.observed[rows] * step_weight,
-            self.attributes.map(lambda t: t[torch.from_numpy(self.owner[chosen])]),
-            torch.full((len(chosen), 1), series_weight),
-            torch.from_numpy(np.repeat(np.arange(len(chosen)), n)),
-            tuple(n.tolist()),
+            recent=torch.where(is_start[:, None], torch.zeros(()), before),
+            is_start=is_start,
+            target=self.target.map(lambda tensor: tensor[rows]),
+            weight=self.observed[rows] * step_weight,
+            attributes=self.attributes.map(lambda tensor: tensor[series]),
+            attribute_weight=torch.full((len(windows), 1), series_weight),
+            series=torch.from_numpy(np.repeat(np.arange(len(windows)), n)),
+            lengths=tuple(n.tolist()),
         )
 
-    def _filled(self, batch, step_weight):
-        """Return the batch with every window filled to its full length with zeros; they weigh nothing, or as data do."""
-        B, T = len(batch.lengths), self.n_tokens
-        place = (
-            (torch.arange(T) < torch.tensor(batch.lengths)[:, None]).flatten().nonzero().flatten()
+    def _filled(self, batch: TokenBatch, step_weight: float) -> TokenBatch:
+        """Return the batch with every window filled to its full length with zeros.
+
+        The filling weighs nothing, or, without `mask_loss`, as data do.
+        """
+        B = len(batch.lengths)
+        T = self.n_window
+        is_observed = torch.arange(T) < torch.tensor(batch.lengths)[:, None]  # (B, T)
+        index = is_observed.flatten().nonzero().flatten()
+
+        def _fill(x: torch.Tensor) -> torch.Tensor:
+            return x.new_zeros(B * T, *x.shape[1:]).index_copy(0, index, x)
+
+        if self.config.mask_loss:
+            weight = _fill(batch.weight)
+        else:
+            weight = (step_weight * self.emphasis).expand(B * T, -1)
+        return replace(
+            batch,
+            recent=_fill(batch.recent),
+            is_start=_fill(batch.is_start),
+            target=batch.target.map(_fill),
+            weight=weight,
+            series=torch.arange(B).repeat_interleave(T),
+            lengths=(T,) * B,
         )
 
-        def _fill(x):
-            return x.new_zeros(B * T, *x.shape[1:]).index_copy(0, place, x)
-
-        weight = (
-            _fill(batch.weight)
-            if self.config.mask_loss
-            else (step_weight * self.emphasis).expand(B * T, -1)
-        )
-        series = torch.arange(B).repeat_interleave(T)
-        filled = {
-            "recent": _fill(batch.recent),
-            "is_start": _fill(batch.is_start),
-            "target": batch.target.map(_fill),
-        }
-        return replace(batch, **filled, weight=weight, series=series, lengths=(T,) * B)
-
-    def _noisy(self, batch, step, rank):
-        """Return the batch with noise on what the model sees of measurements; what it must predict stays."""
-        generator = torch.Generator().manual_seed(
-            int(
-                np.random.SeedSequence([self.seed, step, rank]).generate_state(1, np.uint64)[0] >> 1
-            )
-        )
+    def _noisy(self, batch: TokenBatch, step: int, rank: int) -> TokenBatch:
+        """Return the batch with noise on what the model sees of measurements; targets stay."""
+        sequence = np.random.SeedSequence([self.seed, step, rank])
+        seed = int(sequence.generate_state(1, np.uint64)[0] >> 1)  # torch takes 63 bits
+        generator = torch.Generator().manual_seed(seed)
         noise = torch.randn(batch.recent.shape, generator=generator) * self.config.noise
-        seen = self.continuous & ~batch.is_start[:, None]
-        return replace(batch, recent=batch.recent + noise * seen)
+        is_seen = self.is_value & ~batch.is_start[:, None]
+        return replace(batch, recent=batch.recent + noise * is_seen)
 
 
-def token_nll(model, batch):
-    """Return the loss: minus log p, summed over the numbers of a step, averaged over steps, plus that of the attributes."""
-    steps, attributes = model(batch, Packing(batch.lengths, device=batch.recent.device))
-    loss = -(steps * batch.weight).sum()
-    return loss - (attributes * batch.attribute_weight).sum() if attributes.shape[1] else loss
+def tokens(
+    series: SeriesSet, encoder: SeriesEncoder, spec: TokenSpec, patch: int
+) -> tuple[Target, torch.Tensor]:
+    """Return a set in tokens of `patch` steps, series after series.
 
+    The last token of a series is filled with zeros behind its end; where lengths vary, each step's
+    last number says whether it ends the series.
 
-def tokens(series, encoder, spec, patch):
-    """Return (Target (n_tokens, patch * D), observed, float of that shape) of a set, series after series.
-
-    The last token of a series is filled with zeros behind its end; where lengths vary, each step's last number says
-    whether it ends the series.
+    Returns
+    -------
+    target
+        `Target` (n_tokens, patch * D).
+    observed
+        float32, of that shape: 1 where a number is one of the series, 0 where it fills a token.
     """
-    centre, spread = encoder.levels(series)
     rows = series.series_index
-    z, D = encoder.scaled(series, centre, spread), len(spec.step)
-    bounds = [
-        c.edges(x) if not c.n_categories else (x, x)
-        for c, x in zip(encoder.parts, series.values.T, strict=True)
-    ]
-    lower, upper = (np.stack([b[i] for b in bounds], axis=1) for i in (0, 1))
-    lower, upper = ((np.clip((y - centre[rows]) / spread[rows], -BIG, BIG)) for y in (lower, upper))
-    repeat = repeats(series) & np.array([d.repeats for d in spec.step[: series.n_features]])
+    loc, scale = encoder.series_loc_scale(series)
+    z = encoder.scaled(series, loc, scale)
+    lowers = []
+    uppers = []
+    for feature, x in zip(encoder.feature_encoders, series.values.T, strict=True):
+        feature_lower, feature_upper = feature.mass_interval(x)
+        lowers.append(feature_lower)
+        uppers.append(feature_upper)
+    lower = np.clip((np.stack(lowers, axis=1) - loc[rows]) / scale[rows], -BIG, BIG)
+    upper = np.clip((np.stack(uppers, axis=1) - loc[rows]) / scale[rows], -BIG, BIG)
+    has_gate = np.array([variable.repeats for variable in spec.step[: series.n_features]])
+    repeat = exact_repeats(series) & has_gate
     if not encoder.fixed_length:
-        last = series.step_index == series.lengths[rows] - 1
-        z, lower, upper, repeat = (np.column_stack([a, last]) for a in (z, lower, upper, repeat))
-    n_tokens = -(-series.lengths // patch)
-    place = (np.cumsum(n_tokens) - n_tokens)[rows] * patch + series.step_index
+        is_last = series.step_index == series.lengths[rows] - 1
+        z = np.column_stack([z, is_last])
+        lower = np.column_stack([lower, is_last])
+        upper = np.column_stack([upper, is_last])
+        repeat = np.column_stack([repeat, is_last])
+    D = len(spec.step)
+    n_tokens = ceil_div(series.lengths, patch)
+    index = offsets(n_tokens)[:-1][rows] * patch + series.step_index  # of each row among all steps
 
-    def _laid_out(a, kind):
-        out = np.zeros((n_tokens.sum() * patch, D), dtype=kind)
-        out[place] = a
-        return torch.from_numpy(out.reshape(-1, patch * D))
+    def _laid_out(rows_of_steps: np.ndarray, dtype: type) -> torch.Tensor:
+        steps = np.zeros((n_tokens.sum() * patch, D), dtype=dtype)
+        steps[index] = rows_of_steps
+        return torch.from_numpy(steps.reshape(-1, patch * D))
 
-    arrays = [_laid_out(a, np.float32) for a in (z, lower, upper)] + [_laid_out(repeat, bool)]
-    return Target(*arrays), _laid_out(np.ones((len(rows), D)), np.float32)
+    target = Target(
+        value=_laid_out(z, np.float32),
+        lower=_laid_out(lower, np.float32),
+        upper=_laid_out(upper, np.float32),
+        repeat=_laid_out(repeat, bool),
+    )
+    return target, _laid_out(np.ones((len(rows), D)), np.float32)

@@ -1,95 +1,137 @@
-"""Generation: cached decoding in batches, each series stopping by its own flags or at a cap.
+"""The paper's way to generate: continue the first two real steps of a donor series.
 
-The paper's recipe: start from 2 real steps of a donor series, feed back the model's own output, stop when
-flag2 >= flag1 (author's notebooks). A series therefore has at least 3 steps, even where its donor ended at 2.
-Imports preprocess and series as well as the model, because the way back into a SeriesSet is part of generating.
+The model's own output is fed back until flag2 >= flag1 (as in the author's notebooks of arXiv
+2506.07312) or a cap is reached; a series therefore has at least 3 steps, even where its donor ended
+at 2. We decode in batches with a cache, which gives the same series (tested).
 """
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 
+from tst.errors import DataError
 from tst.models.batches import N_FLAGS, add_flags
+from tst.models.scaling import Normaliser
 from tst.models.transformer.backbone import KVCache
-from tst.series import DataError
+from tst.series import SeriesSet
 from tst.training.device import best_device
 from tst.training.precision import cast, check, fastest
 
-N_SEED_STEPS = 2
-CACHE_BYTES = 2**30
+if TYPE_CHECKING:
+    from tst.models.transformer.model import TST
+
+N_CONDITIONING = 2  # real steps that a series begins with
+CACHE_BYTES = 2**30  # of keys and values; series that need more are generated in parts
+N_TRIAL_STEPS = 8  # on which the faster precision is measured
 
 
-@torch.no_grad()  # not inference_mode, in which autocast would convert the weights again at each step
-def generate(model, seeds, max_steps, precision="fp32", stop_at=None):
-    """Continue each seed until its flags say that it ends.
+@torch.no_grad()  # not inference_mode, in which autocast would convert the weights at each step
+def generate(
+    model: "TST",
+    conditioning: torch.Tensor,
+    max_steps: int,
+    precision: str = "fp32",
+    stop_at: torch.Tensor | None = None,
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Continue each series until its flags say that it ends.
 
     Parameters
     ----------
     model
-        `TST` in evaluation mode; its last two outputs are the generation flags.
-    seeds
-        float, shape (B, T, n_features + 2): normalised first steps with flags, T >= 1.
+        In evaluation mode; its last two outputs are the generation flags.
+    conditioning
+        float, (B, T, n_features + 2): scaled first steps with flags, T >= 1.
     max_steps
-        Longest series, seed included; at most the model's context_length.
+        Longest series, conditioning included; at most the model's context_length.
     precision
-        Of the matrix products: fp32, or bf16 (a model in float32 only). Cache and attention stay in the seeds' type.
+        Of the matrix products: fp32, or bf16 (a model in float32 only). Cache and attention stay
+        in the type of `conditioning`.
     stop_at
-        int64, shape (B,), each more than T: lengths that are given instead of read from the flags.
+        int64, (B,), each more than T: lengths that are given instead of read from the flags.
 
     Returns
     -------
     values
-        float, shape (B, max_steps, n_features + 2): seed and continuation; zero after the end.
+        float, (B, max_steps, n_features + 2): conditioning and continuation; zero after the end.
     lengths
-        int64, shape (B,).
+        int64, (B,).
     """
-    B, T, C = seeds.shape
+    B, T, C = conditioning.shape
     if not T <= max_steps <= model.config.context_length:
         raise ValueError(
             f"max_steps is {max_steps}; it must lie between {T} and {model.config.context_length}."
         )
-    values = seeds.new_zeros(B, max_steps, C)
-    values[:, :T] = seeds
-    lengths = torch.full((B,), max_steps, dtype=torch.int64, device=seeds.device)
-    with cast(precision, seeds.device):
+    values = conditioning.new_zeros(B, max_steps, C)
+    values[:, :T] = conditioning
+    lengths = torch.full((B,), max_steps, dtype=torch.int64, device=conditioning.device)
+    with cast(precision, conditioning.device):
         _decode(model, values, lengths, T, stop_at)
     return values, lengths
 
 
-def _decode(model, values, lengths, T, stop_at):
-    """Fill `values` (B, max_steps, C) from step T on, and `lengths` where a series ends before the cap."""
+def _decode(
+    model: "TST",
+    values: torch.Tensor,
+    lengths: torch.Tensor,
+    T: int,
+    stop_at: torch.Tensor | None,
+) -> None:
+    """Fill `values` from step T on, and `lengths` where a series ends before the cap.
+
+    Parameters
+    ----------
+    values
+        float, (B, max_steps, C), written in place.
+    lengths
+        int64, (B,), written in place.
+    """
     B, max_steps, _ = values.shape
     cache = KVCache(model.config, B, max_steps, values.dtype, values.device)
-    alive = torch.arange(
-        B, device=values.device
-    )  # rows of `values` that the rows of the cache stand for
+    alive = torch.arange(B, device=values.device)  # which rows of `values` the cache's rows are
     x = model.prefill(values[:, :T], cache)
     for t in range(T, max_steps):
         values[alive, t] = x
-        ended = x[:, -1] >= x[:, -2] if stop_at is None else stop_at[alive] == t + 1
-        if ended.any():
-            lengths[alive[ended]] = t + 1
-            going = (~ended).nonzero().flatten()
+        if stop_at is None:
+            flag_1 = x[:, -2]
+            flag_2 = x[:, -1]
+            is_over = flag_2 >= flag_1
+        else:
+            is_over = stop_at[alive] == t + 1
+        if is_over.any():
+            lengths[alive[is_over]] = t + 1
+            going = (~is_over).nonzero().flatten()
             if len(going) == 0:
                 break
-            alive, x = alive[going], x[going]
+            alive = alive[going]
+            x = x[going]
             cache.keep(going)
         if t + 1 < max_steps:
             x = model.decode(x, cache)
 
 
-def from_donors(model, donors, normaliser, max_steps, key, precision="fp32", oracle=False):
-    """Return one synthetic series for each donor: its first two steps, attributes and (per-series) scale, then the model.
+def from_donors(
+    model: "TST",
+    donors: SeriesSet,
+    scaling: Normaliser,
+    max_steps: int,
+    key: str,
+    precision: str = "fp32",
+    oracle: bool = False,
+) -> SeriesSet:
+    """Return one synthetic series for each donor.
+
+    The donor gives its first two steps, its attributes and (per-series) scale, the model the rest.
 
     Parameters
     ----------
     model
-        `TST` in evaluation mode with n_features + 2 channels; moved to the GPU where there is one.
+        In evaluation mode, with n_features + 2 channels; moved to the GPU where there is one.
     donors
-        Real `SeriesSet`, each series >= 2 steps.
-    normaliser
-        The one the model was trained with.
+        Real series of 2 steps or more.
+    scaling
+        The one that the model was trained with.
     max_steps
         Cap of the length.
     key
@@ -97,53 +139,74 @@ def from_donors(model, donors, normaliser, max_steps, key, precision="fp32", ora
     precision
         fp32, bf16, or auto: the faster of the two, measured on the first steps.
     oracle
-        Stop each series at its donor's true length (at least 3, at most max_steps) instead of by its flags.
+        Stop each series at its donor's true length (at least 3, at most max_steps) instead of by
+        its flags.
+
+    Raises
+    ------
+    DataError
+        Where a donor has fewer than 2 steps.
     """
     check(precision)
-    short = int((donors.lengths < N_SEED_STEPS).sum())
-    if short:
+    n_short = int((donors.lengths < N_CONDITIONING).sum())
+    if n_short:
         raise DataError(
-            f"{short} of the {len(donors)} donor series of '{donors.name}' have fewer than {N_SEED_STEPS} steps; "
-            "leave them out: the recipe starts from 2 real steps."
+            f"{n_short} of the {len(donors)} donor series of '{donors.name}' have fewer than "
+            f"{N_CONDITIONING} steps; leave them out: the recipe starts from 2 real steps."
         )
     device = best_device()
-    scaled, loc, scale = normaliser.normalise(donors)
+    scaled, loc, scale = scaling.normalise(donors)
     rows = torch.from_numpy(add_flags(scaled, donors.lengths))
     first = torch.from_numpy(donors.offsets[:-1])
-    seeds = torch.stack([rows[first + step] for step in range(N_SEED_STEPS)], dim=1).to(device)
-    stop_at = (
-        torch.from_numpy(donors.lengths).clamp(N_SEED_STEPS + 1, max_steps).to(device)
-        if oracle
-        else None
+    conditioning = torch.stack([rows[first + step] for step in range(N_CONDITIONING)], dim=1)
+    stop_at = None
+    if oracle:
+        stop_at = torch.from_numpy(donors.lengths).clamp(N_CONDITIONING + 1, max_steps).to(device)
+    values, lengths = _in_batches(
+        model.to(device), conditioning.to(device), max_steps, precision, stop_at
     )
-    values, lengths = _in_batches(model.to(device), seeds, max_steps, precision, stop_at)
-    observed = torch.arange(max_steps) < lengths[:, None]
+    observed = torch.arange(max_steps) < lengths[:, None]  # (B, max_steps)
     flat = values[observed][:, :-N_FLAGS].numpy()
-    lengths = lengths.numpy()
     return replace(
-        donors, values=normaliser.inverse(flat, lengths, loc, scale), lengths=lengths, model=key
+        donors,
+        values=scaling.inverse(flat, lengths.numpy(), loc, scale),
+        lengths=lengths.numpy(),
+        model=key,
     )
 
 
-def _in_batches(model, seeds, max_steps, precision, stop_at):
-    """Generate in batches whose cache fits CACHE_BYTES; return values and lengths on the CPU."""
+def _in_batches(
+    model: "TST",
+    conditioning: torch.Tensor,
+    max_steps: int,
+    precision: str,
+    stop_at: torch.Tensor | None,
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return what `generate` does, on the CPU, in parts whose cache fits into CACHE_BYTES."""
     config = model.config
-    per_series = 2 * config.n_layer * config.d_model * max_steps * seeds.element_size()
-    size = max(1, CACHE_BYTES // per_series)
-    batches = seeds.split(size)
-    ends = [None] * len(batches) if stop_at is None else stop_at.split(size)
+    series_bytes = 2 * config.n_layer * config.d_model * max_steps * conditioning.element_size()
+    size = max(1, CACHE_BYTES // series_bytes)
     if precision == "auto":
-        steps = min(max_steps, seeds.shape[1] + 8)
-        precision, gain = fastest(lambda p: generate(model, batches[0], steps, p), seeds.device)
+        trial = conditioning[:size]
+        n_steps = min(max_steps, conditioning.shape[1] + N_TRIAL_STEPS)
+        precision, gain = fastest(
+            lambda choice: generate(model, trial, n_steps, choice), conditioning.device
+        )
         print(f"bf16 runs {gain:.2f} times as fast as fp32 on this machine; taking {precision}.")
-    parts = [
-        generate(model, part, max_steps, precision, end)
-        for part, end in zip(batches, ends, strict=True)
-    ]
-    values, lengths = (torch.cat(column).cpu() for column in zip(*parts, strict=True))
-    return values, lengths
+    values = []
+    lengths = []
+    for first in range(0, len(conditioning), size):
+        part = slice(first, first + size)
+        part_stop_at = None if stop_at is None else stop_at[part]
+        part_values, part_lengths = generate(
+            model, conditioning[part], max_steps, precision, part_stop_at
+        )
+        values.append(part_values)
+        lengths.append(part_lengths)
+    return torch.cat(values).cpu(), torch.cat(lengths).cpu()
 
 
-def copied_share(synthetic, n_seed_steps=N_SEED_STEPS):
-    """Return the share of a set's steps that are real seed steps (weak point W1)."""
-    return float(np.minimum(synthetic.lengths, n_seed_steps).sum() / synthetic.lengths.sum())
+def copied_share(synthetic: SeriesSet, n_conditioning: int = N_CONDITIONING) -> float:
+    """Return the share of a set's steps that are real conditioning steps (weak point W1)."""
+    n_copied = np.minimum(synthetic.lengths, n_conditioning).sum()
+    return float(n_copied / synthetic.lengths.sum())

@@ -1,10 +1,10 @@
 """GenerativeTST: series without a real step, from the same backbone as TST.
 
-Attributes are drawn first, then steps from a learned start token; each number of a step has an exact likelihood given
-all before it (`tst.models.transformer.heads`), a hazard ends the series, and a token may hold several steps (patch).
+Attributes are drawn first, then steps from a learned start token; each number of a step has an
+exact likelihood given all before it (`tst.models.transformer.heads`), a hazard ends the series, and
+a token may hold several steps (patch).
 """
 
-from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Self
@@ -14,22 +14,28 @@ import pandas as pd
 import torch
 from torch import nn
 
+from tst.errors import translate_errors
 from tst.io import weights
 from tst.io.untrusted import from_mapping
 from tst.models.base import ModelSpec, Training
 from tst.models.transformer import sampling
 from tst.models.transformer.backbone import Backbone
-from tst.models.transformer.batches import TokenBatch, TokenBatches, token_nll
-from tst.models.transformer.config import POINT_HEADS, GenerativeConfig
+from tst.models.transformer.batches import TokenBatch, TokenBatches
+from tst.models.transformer.config import POINT_HEADS, GenerativeConfig, Head
 from tst.models.transformer.encoding import SeriesEncoder, token_spec
-from tst.models.transformer.heads import ChainHead, TokenSpec, encode
+from tst.models.transformer.heads import ChainHead
 from tst.models.transformer.packing import Packing
+from tst.models.transformer.variables import TokenSpec, encode
 from tst.series import SeriesSet
-from tst.training.loop import TrainConfig
+from tst.training.config import TrainConfig
+
+START_SCALE = 0.02  # standard deviation of the start token before training, as GPT-2's embeddings
+# Variables of a token; far above what heads can learn, it bounds what a damaged model.json asks.
+MAX_VARIABLES = 8_192
 
 
 class GenerativeTST(nn.Module):
-    """Our generator: a chain of exact conditional distributions over attributes, then over the numbers of each token.
+    """Our generator: exact conditional distributions over attributes, then over a token's numbers.
 
     Parameters
     ----------
@@ -50,51 +56,84 @@ class GenerativeTST(nn.Module):
         self.config = config
         self.spec = spec
         self.encoder = encoder
-        patch = config.patch
+        n_variables = max(config.patch * len(spec.step), len(spec.attributes))
+        if n_variables > MAX_VARIABLES:
+            raise ValueError(
+                f"a token has {n_variables:,} numbers; give at most {MAX_VARIABLES:,}."
+            )
         self.input = nn.Linear(self.n_recent, config.d_model)
         self.backbone = Backbone(config)
-        self.start = nn.Parameter(torch.randn(config.d_model) * 0.02)
+        self.start = nn.Parameter(torch.randn(config.d_model) * START_SCALE)
         self.head = ChainHead(
-            spec.step * patch,
-            config.d_model,
-            self.n_recent,
-            config.head,
-            spec.edges * patch,
-            len(spec.step),
+            variables=spec.step * config.patch,
+            n_context=config.d_model,
+            n_recent=self.n_recent,
+            head=config.head,
+            bin_edges=spec.bin_edges * config.patch,
+            period=len(spec.step),
         )
-        n_conditions = sum(v.width for v in spec.attributes)
+        n_conditions = sum(variable.width for variable in spec.attributes)
         if n_conditions:
             self.conditions = nn.Linear(n_conditions, config.d_model, bias=False)
-            kind = "mixture" if config.head in POINT_HEADS else config.head
-            n_attributes = len(spec.attributes)
+            # A point cannot be drawn: attributes have a distribution under every head.
+            attribute_head: Head = "mixture" if config.head in POINT_HEADS else config.head
             self.attribute_head = ChainHead(
-                spec.attributes, 1, 0, kind, spec.attribute_edges, n_attributes
+                variables=spec.attributes,
+                n_context=1,
+                n_recent=0,
+                head=attribute_head,
+                bin_edges=spec.attribute_bin_edges,
+                period=len(spec.attributes),
             )
 
     @property
     def n_recent(self) -> int:
         """Width of the encoding of a token, which the model reads before it draws the next."""
-        return self.config.patch * sum(v.width for v in self.spec.step)
+        return self.config.patch * sum(variable.width for variable in self.spec.step)
 
     def embed(
         self, recent: torch.Tensor, is_start: torch.Tensor, conditions: torch.Tensor
     ) -> torch.Tensor:
-        """Return token embeddings (rows, d_model) of the encoded token before each (rows, n_recent), or of the start."""
+        """Return token embeddings.
+
+        Parameters
+        ----------
+        recent
+            float, (rows, n_recent): encoding of the token before.
+        is_start
+            bool, (rows,): where no token stands before, but the start of the series.
+        conditions
+            float, (rows, n_conditions): encoded attributes.
+
+        Returns
+        -------
+        float, (rows, d_model).
+        """
         start = self.start.to(recent.dtype)
         x = torch.where(is_start[:, None], start, self.input(recent).to(recent.dtype))
-        return x + self.conditions(conditions) if self.spec.attributes else x
+        if not self.spec.attributes:
+            return x
+        return x + self.conditions(conditions)
 
     def forward(self, batch: TokenBatch, packing: Packing) -> tuple[torch.Tensor, torch.Tensor]:
-        """Return log p of every number of every token, (rows, patch * D), and of every attribute, (B, n_attributes)."""
+        """Return log p of every number.
+
+        Returns
+        -------
+        numbers
+            float, (rows, patch * D): of the tokens.
+        attributes
+            float, (B, n_attributes): of each window's series.
+        """
         attributes = batch.attributes
         conditions = encode(self.spec.attributes, attributes.value, attributes.repeat)
         embedded = self.embed(batch.recent, batch.is_start, conditions[batch.series])
         h = self.backbone(embedded, packing).to(batch.recent.dtype)
-        log_probs = self.head.log_prob(h, batch.recent, batch.target)
+        numbers = self.head.log_prob(h, batch.recent, batch.target)
         if not self.spec.attributes:
-            return log_probs, attributes.value
+            return numbers, attributes.value
         ones = attributes.value.new_ones(len(attributes.value), 1)
-        return log_probs, self.attribute_head.log_prob(ones, ones[:, :0], attributes)
+        return numbers, self.attribute_head.log_prob(ones, ones[:, :0], attributes)
 
     def sample(
         self,
@@ -108,7 +147,7 @@ class GenerativeTST(nn.Module):
         donors: SeriesSet | None = None,
         prefix: np.ndarray | None = None,
     ) -> SeriesSet:
-        """Return `n_series` synthetic series; `real` is ignored, the rest as in `sampling.sample`."""
+        """Return `n_series` synthetic series as `sampling.sample` does; `real` is ignored."""
         return sampling.sample(
             self,
             n_series,
@@ -125,24 +164,41 @@ class GenerativeTST(nn.Module):
         weights.save(folder, self.facts(), self.state_dict())
 
     def facts(self) -> dict[str, Any]:
-        """Return what `plan` builds the model from, as JSON holds it."""
+        """Return what `load` builds the model from, as JSON holds it."""
         encoder = None if self.encoder is None else asdict(self.encoder)
         return {"config": asdict(self.config), "spec": self.spec.to_dict(), "encoder": encoder}
 
     @classmethod
     def load(cls, folder: Path | str) -> Self:
-        """Read what `save` wrote, in evaluation mode; raises DataError where it is missing, damaged or another's."""
-        return weights.load(folder, cls.plan)
+        """Return what `save` wrote, in evaluation mode.
 
-    @classmethod
-    def plan(cls, facts: Mapping[str, Any], held: weights.Held) -> Any:
-        """Return a function that builds the model of model.json; `held` says what the weights can hold."""
-        config = from_mapping(GenerativeConfig, facts["config"])
-        spec = TokenSpec.from_dict(facts["spec"])
-        encoder = facts["encoder"] and SeriesEncoder.from_dict(facts["encoder"])
-        held.check("n_layer", 12 * config.n_layer, len(held.shapes))  # a block has 12 tensors
-        held.check("the layout", spec.n_weights(config.patch), held.n_numbers)
-        return lambda: cls(config, spec, encoder)
+        Raises
+        ------
+        DataError
+            Where a file is missing or damaged, or is another model's.
+        """
+        facts, state = weights.read(folder)
+        with translate_errors(f"no sound model at {folder}", weights.AGAIN):
+            config = from_mapping(GenerativeConfig, facts["config"])
+            spec = TokenSpec.from_dict(facts["spec"])
+            encoder = None
+            if facts["encoder"] is not None:
+                encoder = SeriesEncoder.from_dict(facts["encoder"])
+        return weights.load_into(lambda: cls(config, spec, encoder), state, folder)
+
+
+def token_nll(model: GenerativeTST, batch: TokenBatch) -> torch.Tensor:
+    """Return the loss of a batch.
+
+    It is minus log p, summed over the numbers of a step, averaged over steps, plus that of the
+    attributes, averaged over windows.
+    """
+    packing = Packing(batch.lengths, device=batch.recent.device)
+    numbers, attributes = model(batch, packing)
+    loss = -(numbers * batch.weight).sum()
+    if attributes.shape[1] == 0:
+        return loss
+    return loss - (attributes * batch.attribute_weight).sum()
 
 
 def prepare(config: GenerativeConfig, real: SeriesSet, settings: TrainConfig) -> Training:

@@ -1,119 +1,39 @@
-"""Output heads with a distribution: each number of a step given the past and the numbers of that step before it.
+"""Output head with a distribution: each number of a token given the past and those before it.
 
-The paper's head is a point, the mean of what may come next (MSE); its output cannot be random. Here a step is a chain of
-dimensions (its measurements one after another, then whether the series ends there), and each gets an exact conditional
-likelihood: continuous ones a mixture of logistics or quantised bins, categorical ones a softmax, the end a hazard. Atoms
-are masses, not densities: a value at a bound or a whole number carries the probability of an interval (censored
-mixtures; Salimans et al., PixelCNN++, 2017), an exact repeat of the step before has a gate of its own. One masked layer
-computes all dimensions at once in training (as MADE, Germain et al., 2015); sampling goes through them in order.
+The paper's head is a point, the mean of what may come next; its output cannot be random. Here a
+token is a chain of variables, and each has an exact conditional likelihood
+(`tst.models.transformer.distributions`). An exact repeat of the step before has a gate, a
+probability of its own. One masked layer computes all variables at once in training (as MADE,
+Germain et al., 2015); sampling goes through them in order.
 """
 
 import math
-from dataclasses import astuple, dataclass
+from collections.abc import Sequence
+from typing import get_args
 
 import torch
 from torch import nn
 from torch.nn import functional as F
 
-from tst.io.untrusted import from_mapping
+from tst.models.transformer.config import POINT_HEADS, Head
+from tst.models.transformer.distributions import (
+    Categorical,
+    ContinuousDistribution,
+    DiscreteDistribution,
+    Flags,
+    Hazard,
+    LogisticMixture,
+    Point,
+    QuantileBins,
+)
+from tst.models.transformer.positions import at_least_float32
+from tst.models.transformer.variables import Target, Variable, encode
 
-POINTS = {"sigmoid": (torch.sigmoid, 0.0, 1.0), "tanh": (torch.tanh, -1.0, 1.0)}
-HEADS = (*POINTS, "mixture", "quantised")
-DIM, PARTS = ("kind", "n_categories", "repeats"), ("step", "attributes")
-N_COMPONENTS = 5
-N_HIDDEN = 32  # hidden units a dimension
-LOG_SCALES = -7.0, 4.0
-BIG = 1e6  # stands for infinity in scaled units: sums with it stay finite in float32
-
-
-@dataclass(frozen=True)
-class Variable:
-    """One number of a step: its kind, the levels of a categorical one, whether exact repeats have a gate."""
-
-    kind: str = "continuous"  # or categorical, stop (a hazard), flags (the paper's two, by MSE, no randomness)
-    n_categories: int = 0
-    repeats: bool = False
-
-    @property
-    def width(self):
-        """Numbers that encode it for later dimensions and for the model's input."""
-        return {"continuous": 2, "categorical": self.n_categories}.get(self.kind, 0)
-
-
-@dataclass(frozen=True)
-class TokenSpec:
-    """What a step and a series' attributes consist of, and the ranges that points and bins need.
-
-    Parameters
-    ----------
-    step, attributes
-        `Dim`s of one step (a `stop` last, where lengths vary) and of the attributes, which may be none.
-    edges
-        Edges of the bins of each step dimension, increasing; only their first and last matter to points.
-    attribute_edges
-        The same of the attributes.
-    """
-
-    step: tuple
-    attributes: tuple = ()
-    edges: tuple = ()
-    attribute_edges: tuple = ()
-
-    @classmethod
-    def from_dict(cls, mapping):
-        """Return the layout of a mapping that JSON held; `to_dict` is the inverse."""
-        step, attributes = (
-            tuple(from_mapping(Variable, dict(zip(DIM, d, strict=True))) for d in mapping[k])
-            for k in PARTS
-        )
-        return cls(
-            step, attributes, *(tuple(map(tuple, mapping[k])) for k in ("edges", "attribute_edges"))
-        )
-
-    def n_weights(self, patch):
-        """Return the least number of weights that heads of this layout have: more than what they loop over."""
-        most = 0
-        for dims, edges, S in (
-            (self.step, self.edges, patch),
-            (self.attributes, self.attribute_edges, 1),
-        ):
-            width, n_edges = sum(abs(d.width) for d in dims), max(map(len, edges), default=0)
-            most = max(most, S * len(dims) * N_HIDDEN * max(S * width, 1), S * len(dims) * n_edges)
-        return most
-
-    def to_dict(self):
-        """Return a mapping that JSON can hold."""
-        dims = {k: [astuple(d) for d in getattr(self, k)] for k in PARTS}
-        return dims | {k: [list(e) for e in getattr(self, k)] for k in ("edges", "attribute_edges")}
-
-
-@dataclass
-class Target:
-    """Numbers whose likelihood is asked: each float (rows, D) but `repeat`, bool (rows, D).
-
-    `value` is a scaled number, a category's code, or 1 where a series ends. A continuous value has probability mass on
-    [lower, upper] where these differ, and a density where they are equal.
-    """
-
-    value: torch.Tensor
-    lower: torch.Tensor
-    upper: torch.Tensor
-    repeat: torch.Tensor
-
-    def map(self, function):
-        """Return the target with a function applied to each tensor."""
-        return Target(*(function(t) for t in (self.value, self.lower, self.upper, self.repeat)))
-
-
-def encode(dims, value, repeat):
-    """Return what stands for the numbers of a row, (rows, sum of widths): value and repeat, one-hot, nothing for an end."""
-    parts = [value.new_zeros(len(value), 0)]
-    for d, dim in enumerate(dims):
-        if dim.kind == "continuous":
-            parts.append(torch.stack([value[:, d], repeat[:, d].to(value.dtype)], dim=1))
-        elif dim.kind == "categorical":
-            parts.append(F.one_hot(value[:, d].long(), dim.n_categories).to(value.dtype))
-    return torch.cat(parts, dim=1)
+N_COMPONENTS = 5  # of a mixture
+N_HIDDEN = 32  # hidden units a variable
+FIRST_GATE = -2.0  # logit of an end or a repeat before training: one step in eight
+FIRST_LOG_SCALE = -1.0  # of a mixture's components before training
+FIRST_SPREAD = 0.5  # of their locations, both ways
 
 
 class ChainHead(nn.Module):
@@ -121,238 +41,257 @@ class ChainHead(nn.Module):
 
     Parameters
     ----------
-    dims
-        The numbers in order (for patches, those of all steps of a patch).
+    variables
+        The numbers in order (of a patch: those of all its steps).
     n_context
         Width of the model's output.
     n_recent
-        Width of the encoding of the row before, which reaches locations by a linear path of its own; it must end with
-        the encoding of one step of `period` dimensions, or be 0.
+        Width of the encoding of the token before, which reaches locations by a linear path of its
+        own; it must end with the encoding of one step of `period` variables, or be 0.
     head
-        One of `HEADS`.
-    edges
+        Distribution of the continuous ones.
+    bin_edges
         Increasing bin edges of each number, (D, n_bins + 1).
     period
-        Dimensions a step: number d repeats number d - period.
+        Variables a step: number d repeats number d - period.
     """
 
-    def __init__(self, dims, n_context, n_recent, head, edges, period):
+    before: torch.Tensor
+    bin_edges: torch.Tensor
+    gated: torch.Tensor
+    numbers: torch.Tensor
+
+    def __init__(
+        self,
+        variables: Sequence[Variable],
+        n_context: int,
+        n_recent: int,
+        head: Head,
+        bin_edges: Sequence[Sequence[float]],
+        period: int,
+    ) -> None:
         super().__init__()
-        if head not in HEADS:
-            raise ValueError(f"head is '{head}'; use one of {', '.join(HEADS)}.")
-        self.dims, self.head, self.period, self.n_recent = tuple(dims), head, period, n_recent
-        D, self.ends = len(dims), [sum(d.width for d in dims[: i + 1]) for i in range(len(dims))]
+        if head not in get_args(Head):
+            raise ValueError(f"head is '{head}'; use one of {', '.join(get_args(Head))}.")
+        self.variables = tuple(variables)
+        self.head = head
+        self.is_point = head in POINT_HEADS
+        self.n_recent = n_recent
+        self.period = period
+        D = len(self.variables)
+        # Where the encoding of each variable begins and ends in that of all.
+        widths = [variable.width for variable in self.variables]
+        self.ends = [sum(widths[: d + 1]) for d in range(D)]
+        self.starts = [end - width for end, width in zip(self.ends, widths, strict=True)]
         E = self.ends[-1]
-        self.register_buffer(
-            "edges",
-            torch.tensor(edges, dtype=torch.get_default_dtype()).view(D, -1),
-            persistent=False,
-        )
-        self.n_value = {"mixture": 3 * N_COMPONENTS, "quantised": self.edges.shape[1] - 1}.get(
-            head, 1
-        )
-        self.n_out = 1 + max(
-            [self.n_value, *(d.n_categories for d in dims)]
-        )  # first a gate: repeat, end
-        before = torch.tensor(
-            [[self.ends[d] - dims[d].width > e for d in range(D)] for e in range(E)]
-        ).view(E, D)
-        if head in POINTS:
-            before &= False  # the paper's head: every number from the past alone
-        numbers = [d for d, dim in enumerate(dims) if dim.kind == "continuous"]
+        edges = torch.tensor(bin_edges, dtype=torch.get_default_dtype()).view(D, -1)
+        self.register_buffer("bin_edges", edges, persistent=False)
+        self.register_buffer("before", self._sees_before(E), persistent=False)
+        numbers = [d for d, v in enumerate(self.variables) if v.kind == "continuous"]
         self.register_buffer("numbers", torch.tensor(numbers, dtype=torch.int64), persistent=False)
-        self.register_buffer("gated", torch.tensor([d.repeats for d in dims]), persistent=False)
-        self.register_buffer(
-            "before", before.to(torch.get_default_dtype()), persistent=False
-        )  # (E, D)
+        gated = torch.tensor([variable.repeats for variable in self.variables])
+        self.register_buffer("gated", gated, persistent=False)
+        # Of each variable's outputs the first is a gate (it repeats; the series ends), the others
+        # describe its value.
+        most_categories = max(variable.n_categories for variable in self.variables)
+        self.n_out = 1 + max(self._n_parameters(), most_categories)
         self.context = nn.Linear(n_context + n_recent, D * N_HIDDEN)
-        self.chain = nn.Parameter(torch.randn(E, D, N_HIDDEN) * (0.5 / math.sqrt(max(E, 1))))
-        self.out = nn.Parameter(torch.randn(D, N_HIDDEN, self.n_out) * (0.5 / math.sqrt(N_HIDDEN)))
+        chain_scale = 0.5 / math.sqrt(max(E, 1))
+        self.chain = nn.Parameter(torch.randn(E, D, N_HIDDEN) * chain_scale)
+        out_scale = 0.5 / math.sqrt(N_HIDDEN)
+        self.out = nn.Parameter(torch.randn(D, N_HIDDEN, self.n_out) * out_scale)
         self.bias = nn.Parameter(self._first_bias())
         self.skip = nn.Parameter(self._first_skip(E))
 
-    def _first_bias(self):
-        bias = torch.zeros(len(self.dims), self.n_out)
-        bias[:, 0] = -2.0  # repeats, ends
+    def _n_parameters(self) -> int:
+        """Return how many outputs describe a continuous number, the gate aside."""
         if self.head == "mixture":
-            bias[:, 1 + N_COMPONENTS : 1 + 2 * N_COMPONENTS] = torch.linspace(
-                -0.5, 0.5, N_COMPONENTS
-            )
-            bias[:, 1 + 2 * N_COMPONENTS : 1 + 3 * N_COMPONENTS] = -1.0
+            return 3 * N_COMPONENTS
+        if self.head == "quantised":
+            return self.bin_edges.shape[1] - 1
+        return 1
+
+    def _sees_before(self, E: int) -> torch.Tensor:
+        """Return which of the E encoding channels each variable may see, 0 or 1, (E, D)."""
+        dtype = torch.get_default_dtype()
+        if self.is_point:  # the paper's head: every number from the past alone
+            return torch.zeros(E, len(self.variables), dtype=dtype)
+        channel = torch.arange(E)[:, None]
+        return (channel < torch.tensor(self.starts)).to(dtype)
+
+    def _first_bias(self) -> torch.Tensor:
+        """Return the biases before training, (D, n_out)."""
+        bias = torch.zeros(len(self.variables), self.n_out)
+        bias[:, 0] = FIRST_GATE
+        if self.head == "mixture":
+            mixture = bias[:, 1 : 1 + 3 * N_COMPONENTS]
+            _, locations, log_scales = mixture.chunk(3, dim=1)
+            locations[:] = torch.linspace(-FIRST_SPREAD, FIRST_SPREAD, N_COMPONENTS)
+            log_scales[:] = FIRST_LOG_SCALE
         return bias
 
-    def _first_skip(self, E):
-        """Return the linear path's start, (n_recent + E, D): each number where the same one of the step before stood."""
-        skip = torch.zeros(self.n_recent + E, len(self.dims))
-        for d, dim in enumerate(self.dims if self.n_recent else ()):
-            if dim.kind == "continuous" and d < self.period:
-                skip[self.n_recent - self.ends[self.period - 1] + self.ends[d] - dim.width, d] = 1.0
-            elif dim.kind == "continuous":
-                skip[self.n_recent + self.ends[d - self.period] - dim.width, d] = 1.0
+    def _first_skip(self, E: int) -> torch.Tensor:
+        """Return the linear path before training, (n_recent + E, D).
+
+        It puts each continuous number where the same one of the step before stood.
+        """
+        skip = torch.zeros(self.n_recent + E, len(self.variables))
+        if not self.n_recent:
+            return skip
+        last_step = self.n_recent - self.ends[self.period - 1]  # in the encoding of the past
+        for d, variable in enumerate(self.variables):
+            if variable.kind != "continuous":
+                continue
+            if d < self.period:
+                skip[last_step + self.starts[d], d] = 1.0
+            else:
+                skip[self.n_recent + self.starts[d - self.period], d] = 1.0
         return skip
 
-    def _base(self, recent, encoded):
-        """Return the linear part of the locations, (rows, D)."""
-        return recent @ self.skip[: self.n_recent] + encoded @ (
-            self.skip[self.n_recent :] * self.before
-        )
+    def outputs(
+        self, context: torch.Tensor, recent: torch.Tensor, encoded: torch.Tensor
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return what describes the distribution of every variable, all at once.
 
-    def parameters_of(self, context, recent, encoded):
-        """Return (numbers that describe each dimension's distribution (rows, D, n_out), locations (rows, D))."""
-        D = len(self.dims)
+        Parameters
+        ----------
+        context, recent
+            float, (rows, n_context) and (rows, n_recent).
+        encoded
+            float, (rows, E): encoding of the numbers themselves; each sees those before it only.
+
+        Returns
+        -------
+        out
+            float, (rows, D, n_out): gate, then parameters.
+        base
+            float, (rows, D): linear part of the locations.
+        """
+        D = len(self.variables)
         hidden = self.context(torch.cat([context, recent], dim=1))
-        masked = (self.chain * self.before[:, :, None]).flatten(1)
-        hidden = F.relu(hidden + encoded @ masked).view(-1, D, N_HIDDEN)
+        chain = (self.chain * self.before[:, :, None]).flatten(1)  # (E, D * N_HIDDEN)
+        hidden = F.relu(hidden + encoded @ chain).view(-1, D, N_HIDDEN)
         out = torch.einsum("rdh,dho->rdo", hidden, self.out) + self.bias
-        return out, self._base(recent, encoded)
+        from_past = recent @ self.skip[: self.n_recent]
+        from_chain = encoded @ (self.skip[self.n_recent :] * self.before)
+        return out, from_past + from_chain
 
-    def log_prob(self, context, recent, target):
-        """Return log p of each number, (rows, D); for a point head minus the squared error, in units of its range."""
-        encoded = encode(self.dims, target.value, target.repeat)
-        out, base = (_full(x) for x in self.parameters_of(context, recent, encoded))
-        columns = [out.new_zeros(len(out))] * len(self.dims)
-        for d, dim in enumerate(self.dims):
-            if dim.kind == "stop":
-                columns[d] = -F.softplus(
-                    torch.where(target.value[:, d] > 0, -out[:, d, 0], out[:, d, 0])
-                )
-            elif dim.kind == "flags":
-                flags = torch.stack([1 - target.value[:, d], target.value[:, d]], dim=1)
-                columns[d] = -(torch.sigmoid(out[:, d, :2]) - flags).square().mean(1)
-            elif dim.kind == "categorical":
-                columns[d] = -F.cross_entropy(
-                    out[:, d, 1 : 1 + dim.n_categories], target.value[:, d].long(), reduction="none"
-                )
-        found = torch.stack(columns, dim=1)
+    def log_prob(self, context: torch.Tensor, recent: torch.Tensor, target: Target) -> torch.Tensor:
+        """Return log p of each number, (rows, D).
+
+        For a point head it is minus the squared error, in units of the head's range.
+        """
+        encoded = encode(self.variables, target.value, target.repeat)
+        out, base = self.outputs(context, recent, encoded)
+        out = at_least_float32(out)
+        base = at_least_float32(base)
+        columns = [out.new_zeros(len(out))] * len(self.variables)
+        for d, variable in enumerate(self.variables):
+            if variable.kind != "continuous":
+                columns[d] = _discrete(variable, out[:, d]).log_prob(target.value[:, d])
+        log_probs = torch.stack(columns, dim=1)
         if not len(self.numbers):
-            return found
-        mine = target.map(lambda t: t[:, self.numbers])
-        return found.index_copy(
-            1,
-            self.numbers,
-            self._numbers_log_prob(out[:, self.numbers], base[:, self.numbers], mine),
+            return log_probs
+        continuous = self._numbers_log_prob(
+            out[:, self.numbers],
+            base[:, self.numbers],
+            target.map(lambda tensor: tensor[:, self.numbers]),
         )
+        return log_probs.index_copy(1, self.numbers, continuous)
 
-    def _numbers_log_prob(self, out, base, target):
+    def _numbers_log_prob(
+        self, out: torch.Tensor, base: torch.Tensor, target: Target
+    ) -> torch.Tensor:
         """Return log p of all continuous numbers at once, (rows, n)."""
-        if self.head in POINTS:
-            return -(self._point(out) - self._to_range(target.value)).square()
-        edges = self.edges[self.numbers]
-        bounds = target.value, target.lower, target.upper
-        numbers = out[..., 1 : 1 + self.n_value]
-        found = (
-            mixture_log_prob(numbers, base, *bounds)
-            if self.head == "mixture"
-            else bins_log_prob(numbers, edges, *bounds)
-        )
-        gated = torch.where(
-            target.repeat, F.logsigmoid(out[..., 0]), F.logsigmoid(-out[..., 0]) + found
-        )
-        return torch.where(self.gated[self.numbers], gated, found)
+        distribution = self._continuous(out, base, self.bin_edges[self.numbers])
+        log_probs = distribution.log_prob(target.value, target.lower, target.upper)
+        if self.is_point:
+            return log_probs
+        gate = out[..., 0]
+        other = F.logsigmoid(-gate) + log_probs
+        gated = torch.where(target.repeat, F.logsigmoid(gate), other)
+        return torch.where(self.gated[self.numbers], gated, log_probs)
 
-    def _point(self, out):
-        return POINTS[self.head][0](out[..., 1])
+    def _continuous(
+        self, out: torch.Tensor, base: torch.Tensor, bin_edges: torch.Tensor
+    ) -> ContinuousDistribution:
+        """Return the distribution of n continuous numbers from their outputs (rows, n, n_out)."""
+        parameters = out[..., 1 : 1 + self._n_parameters()]
+        if self.head == "mixture":
+            return LogisticMixture(parameters, base)
+        if self.head == "quantised":
+            return QuantileBins(parameters, bin_edges)
+        return Point(parameters[..., 0], self.head, bin_edges[:, 0], bin_edges[:, -1])
 
-    def _to_range(self, value):
-        _, low, high = POINTS[self.head]
-        first, last = self.edges[self.numbers, 0], self.edges[self.numbers, -1]
-        return low + (high - low) * (value - first) / (last - first)
+    def begin(
+        self, context: torch.Tensor, recent: torch.Tensor
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return what of all variables depends on the past alone, for `chain_step`.
 
-    def draw(self, d, out, base, generator):
-        """Draw number d of each row from `out` (rows, n_out) and `base` (rows,): return (value, repeat), (rows,) each."""
-        dim = self.dims[d]
-        chance = torch.rand(len(out), generator=generator, device=out.device, dtype=out.dtype)
-        gate = chance < torch.sigmoid(out[:, 0])
-        if dim.kind == "stop":
-            return gate.to(out.dtype), gate
-        if dim.kind == "flags":
-            return (out[:, 1] >= out[:, 0]).to(out.dtype), torch.zeros_like(gate)
-        if dim.kind == "categorical":
-            probabilities = torch.softmax(out[:, 1 : 1 + dim.n_categories], -1)
-            return torch.multinomial(probabilities, 1, generator=generator)[:, 0].to(
-                out.dtype
-            ), torch.zeros_like(gate)
-        if self.head in POINTS:
-            _, low, high = POINTS[self.head]
-            first, last = self.edges[d, 0], self.edges[d, -1]
-            return first + (last - first) * (self._point(out) - low) / (
-                high - low
-            ), torch.zeros_like(gate)
-        numbers = out[:, 1 : 1 + self.n_value]
-        value = draw_mixture(numbers, base, generator) if self.head == "mixture" else draw_bins(
-            numbers, self.edges[d], generator
-        )  # fmt: skip
-        return value, gate & dim.repeats
-
-    def chain_step(self, d, fixed, encoded):
-        """Return (out (rows, n_out), base (rows,)) of number d, given `fixed` of the context and the numbers before it."""
-        hidden, base = fixed
-        n = self.ends[d] - self.dims[d].width if self.head not in POINTS else 0
-        mine = F.relu(hidden[:, d] + encoded[:, :n] @ self.chain[:n, d])
-        skip = self.skip[self.n_recent : self.n_recent + n, d]
-        return mine @ self.out[d] + self.bias[d], base[:, d] + encoded[:, :n] @ skip
-
-    def begin(self, context, recent):
-        """Return the part of all numbers that depends on the context alone, for `chain_step`."""
-        hidden = self.context(torch.cat([context, recent], dim=1)).view(
-            -1, len(self.dims), N_HIDDEN
-        )
+        Returns
+        -------
+        Hidden units (rows, D, N_HIDDEN) and linear part of the locations (rows, D).
+        """
+        hidden = self.context(torch.cat([context, recent], dim=1))
+        hidden = hidden.view(-1, len(self.variables), N_HIDDEN)
         return hidden, recent @ self.skip[: self.n_recent]
 
+    def chain_step(
+        self, d: int, past: tuple[torch.Tensor, torch.Tensor], encoded: torch.Tensor
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return `outputs` of variable d alone.
 
-def mixture_log_prob(out, base, value, lower, upper):
-    """Return log p under mixtures of logistics: density at `value` where lower = upper, else the mass between.
+        Parameters
+        ----------
+        past
+            What `begin` returned.
+        encoded
+            float, (rows, starts[d] or more): encoding of the variables before d.
 
-    `out` (..., 3 K) holds logits, locations (from `base`, (...)) and log scales; the result has the shape of `base`.
-    sigmoid(a) - sigmoid(b) is computed as sigmoid(a) sigmoid(-b) (1 - exp(b - a)): exact in tails and narrow intervals.
-    """
-    logits, location, log_scale = out.chunk(3, dim=-1)
-    log_scale = log_scale.clamp(*LOG_SCALES)
-    location, rate = location + base[..., None], torch.exp(-log_scale)
-    is_mass = upper > lower
-    if not is_mass.any():
-        middle = (value[..., None] - location) * rate
-        found = -middle - 2 * F.softplus(-middle) - log_scale
-    else:
-        middle, a, b = ((x[..., None] - location) * rate for x in (value, upper, lower))
-        density = -middle - 2 * F.softplus(-middle) - log_scale
-        gap = torch.where(is_mass[..., None], (upper - lower)[..., None] * rate, 1.0)
-        mass = F.logsigmoid(a) + F.logsigmoid(-b) + torch.log(-torch.expm1(-gap.clamp_min(1e-12)))
-        found = torch.where(is_mass[..., None], mass, density)
-    return torch.logsumexp(F.log_softmax(logits, -1) + found, dim=-1)
+        Returns
+        -------
+        Outputs (rows, n_out) and linear part of the location (rows,).
+        """
+        hidden, base = past
+        n_seen = 0 if self.is_point else self.starts[d]
+        seen = encoded[:, :n_seen]
+        hidden = F.relu(hidden[:, d] + seen @ self.chain[:n_seen, d])
+        skip = self.skip[self.n_recent : self.n_recent + n_seen, d]
+        return hidden @ self.out[d] + self.bias[d], base[:, d] + seen @ skip
 
+    def draw(
+        self, d: int, out: torch.Tensor, base: torch.Tensor, generator: torch.Generator
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Draw variable d of each row.
 
-def draw_mixture(out, base, generator):
-    """Draw from the mixture that `mixture_log_prob` reads, (rows,)."""
-    logits, location, log_scale = out.chunk(3, dim=1)
-    chosen = torch.multinomial(torch.softmax(logits, 1), 1, generator=generator)
-    u = torch.rand(len(out), generator=generator, device=out.device, dtype=out.dtype).clamp(
-        1e-6, 1 - 1e-6
-    )
-    noise = torch.log(u) - torch.log1p(-u)
-    scale = torch.exp(log_scale.clamp(*LOG_SCALES).gather(1, chosen)[:, 0])
-    return base + location.gather(1, chosen)[:, 0] + scale * noise
+        Parameters
+        ----------
+        out, base
+            What `chain_step` returned.
 
-
-def bins_log_prob(out, edges, value, lower, upper):
-    """Return log p under bins with these logits (rows, n, n_bins) and edges (n, n_bins + 1), uniform within one, (rows, n)."""
-    log_p, width = F.log_softmax(out, -1), edges.diff()
-    place = torch.searchsorted(edges, value.T.contiguous(), right=True).T - 1
-    place = place.clamp(0, width.shape[1] - 1)
-    density = (log_p - torch.log(width)).gather(2, place[..., None])[..., 0]
-    inside = torch.minimum(upper[..., None], edges[:, 1:]) - torch.maximum(
-        lower[..., None], edges[:, :-1]
-    )
-    mass = torch.log((log_p.exp() * (inside / width).clamp(0, 1)).sum(-1).clamp_min(1e-9))
-    return torch.where(upper > lower, mass, density)
-
-
-def draw_bins(out, edges, generator):
-    """Draw from the bins that `bins_log_prob` reads, (rows,)."""
-    chosen = torch.multinomial(torch.softmax(out, 1), 1, generator=generator)[:, 0]
-    u = torch.rand(len(out), generator=generator, device=out.device, dtype=out.dtype)
-    return edges[chosen] + edges.diff()[chosen] * u
+        Returns
+        -------
+        Value, float (rows,), and whether it repeats the step before, bool (rows,).
+        """
+        variable = self.variables[d]
+        # Drawn for every variable, so that draws do not depend on which of them need a gate.
+        gate = Hazard(out[:, 0]).sample(generator)
+        never = torch.zeros_like(gate)
+        if variable.kind == "stop":
+            return gate.to(out.dtype), gate
+        if variable.kind != "continuous":
+            return _discrete(variable, out).sample(generator).to(out.dtype), never
+        distribution = self._continuous(out[:, None], base[:, None], self.bin_edges[d : d + 1])
+        value = distribution.sample(generator)[:, 0]
+        if variable.repeats and not self.is_point:
+            return value, gate
+        return value, never
 
 
-def _full(x):
-    return x.float() if x.dtype == torch.bfloat16 else x
+def _discrete(variable: Variable, out: torch.Tensor) -> DiscreteDistribution:
+    """Return the distribution of one discrete variable from its outputs (rows, n_out)."""
+    if variable.kind == "stop":
+        return Hazard(out[:, 0])
+    if variable.kind == "flags":
+        return Flags(out[:, :2])
+    return Categorical(out[:, 1 : 1 + variable.n_categories])

@@ -1,19 +1,20 @@
-"""TST, the GPT-like transformer of arXiv 2506.07312: causal self-attention over the steps of a real-valued series.
+"""TST, the GPT-like transformer of arXiv 2506.07312: causal self-attention over real-valued steps.
 
-Linear input, sinusoidal positions, post-LayerNorm encoder blocks under a causal mask, linear output and sigmoid or
-tanh; trained by squared error on the next step, with two generation flags a step (arXiv 1909.13403, section 4.1.1).
-Two departures in how, not what: a batch is packed instead of padded to the window, and generation keeps keys and
-values in a cache. Our names for the paper's: d_model, n_head, n_layer, d_ff; window = context_length.
+Linear input, sinusoidal positions, post-LayerNorm encoder blocks under a causal mask, linear output
+and sigmoid or tanh; trained by squared error on the next step, with two generation flags a step
+(arXiv 1909.13403, section 4.1.1). Two departures in how, not what: a batch is packed instead of
+padded to the window, and generation keeps keys and values in a cache. Our names for the paper's:
+d_model, n_head, n_layer, d_ff; window = context_length.
 """
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
 import torch
 from torch import nn
 
-from tst.errors import DataError
+from tst.errors import DataError, translate_errors
 from tst.io import weights
 from tst.io.untrusted import from_mapping
 from tst.models.base import ModelSpec, Training
@@ -24,7 +25,7 @@ from tst.models.transformer.backbone import Backbone, KVCache
 from tst.models.transformer.config import PAPER, TSTConfig
 from tst.models.transformer.packing import Packing
 from tst.series import SeriesSet
-from tst.training.loop import TrainConfig
+from tst.training.config import TrainConfig
 from tst.training.losses import masked_mse
 
 
@@ -55,13 +56,13 @@ class TST(nn.Module):
         Parameters
         ----------
         x
-            float, shape (rows, n_features): the series of a batch one after another, longest first.
+            float, (rows, n_features): the series of a batch one after another, longest first.
         packing
             `Packing` of their lengths, each <= context_length.
 
         Returns
         -------
-        float, shape (rows, n_features): row t of a series holds the prediction of its row t + 1.
+        float, (rows, n_features): row t of a series holds the prediction of its row t + 1.
         """
         return self._point(self.backbone(self.input(x), packing))
 
@@ -69,13 +70,23 @@ class TST(nn.Module):
         return ACTIVATIONS[self.config.head](self.output(h).to(h.dtype))
 
     def prefill(self, x: torch.Tensor, cache: KVCache) -> torch.Tensor:
-        """Run the first steps x (B, T, n_features) through an empty cache; return the prediction (B, n_features)."""
+        """Run the first steps of series through an empty cache.
+
+        Parameters
+        ----------
+        x
+            float, (B, T, n_features), T >= 1.
+
+        Returns
+        -------
+        float, (B, n_features): the prediction of the next step.
+        """
         for t in range(x.shape[1]):
             prediction = self.decode(x[:, t], cache)
         return prediction
 
     def decode(self, x: torch.Tensor, cache: KVCache) -> torch.Tensor:
-        """Take one more step x (B, n_features) into the cache; return the prediction of the next, of that shape."""
+        """Take one more step x (B, n_features) into the cache; return the next's prediction."""
         return self._point(self.backbone.decode(self.input(x), cache))
 
     def sample(
@@ -88,20 +99,28 @@ class TST(nn.Module):
         precision: str = "fp32",
         oracle: bool = False,
     ) -> SeriesSet:
-        """Return one synthetic series for each of the first `n_series` real ones, continued from its first two steps.
+        """Return one synthetic series for each of the first `n_series` real ones.
 
-        The recipe has no randomness: `seed` changes nothing.
+        Each continues the first two steps of its real one. The recipe has no randomness: `seed`
+        changes nothing.
 
         Parameters
         ----------
         real
-            Donors of the two conditioning steps, of attributes and of the scale; each has 2 steps or more.
+            Donors of the two conditioning steps, of attributes and of the scale; each has 2 steps
+            or more.
         max_steps
             Cap of the length, conditioning steps included; default: context_length.
         precision
-            Of matrix products: fp32, bf16, or auto: the faster of the two, measured on the first steps.
+            Of matrix products: fp32, bf16, or auto: the faster of the two, measured on the first
+            steps.
         oracle
             Stop each series at its donor's true length (at least 3 steps) instead of by its flags.
+
+        Raises
+        ------
+        DataError
+            Where donors are missing or too short, or the model does not know its scaling.
         """
         if self.scaling is None:
             raise DataError(
@@ -110,7 +129,8 @@ class TST(nn.Module):
         if real is None or len(real) < n_series:
             n_donors = 0 if real is None else len(real)
             raise DataError(
-                f"TST needs a real donor for each of {n_series} series, and has {n_donors}; give real=."
+                f"TST needs a real donor for each of {n_series} series, and has {n_donors}; "
+                "give real=."
             )
         donors = real if len(real) == n_series else real.take(range(n_series))
         cap = max_steps or self.config.context_length
@@ -124,15 +144,20 @@ class TST(nn.Module):
 
     @classmethod
     def load(cls, folder: Path | str) -> Self:
-        """Read what `save` wrote, in evaluation mode; raises DataError where it is missing, damaged or another's."""
-        return weights.load(folder, cls._plan)
+        """Return what `save` wrote, in evaluation mode.
 
-    @classmethod
-    def _plan(cls, facts: dict[str, Any], held: weights.Held) -> Any:
-        config = from_mapping(TSTConfig, facts["config"])
-        scaling = facts["scaling"] and from_mapping(Normaliser, facts["scaling"])
-        held.check("n_layer", 12 * config.n_layer, len(held.shapes))  # a block has 12 tensors
-        return lambda: cls(config, scaling)
+        Raises
+        ------
+        DataError
+            Where a file is missing or damaged, or is another model's.
+        """
+        facts, state = weights.read(folder)
+        with translate_errors(f"no sound model at {folder}", weights.AGAIN):
+            config = from_mapping(TSTConfig, facts["config"])
+            scaling = None
+            if facts["scaling"] is not None:
+                scaling = from_mapping(Normaliser, facts["scaling"])
+        return weights.load_into(lambda: cls(config, scaling), state, folder)
 
 
 def packed_mse(model: TST, batch: Batch) -> torch.Tensor:
@@ -142,11 +167,13 @@ def packed_mse(model: TST, batch: Batch) -> torch.Tensor:
 
 
 def prepare(config: TSTConfig, real: SeriesSet, settings: TrainConfig) -> Training:
-    """Return an untrained TST, its loss, and random windows of the scaled training set with flags."""
+    """Return an untrained TST, its loss, and random windows of the training set with flags."""
     scaling = Normaliser.fit(real, config.head, config.log, config.per_series)
-    rows = add_flags(scaling.normalise(real)[0], real.lengths)
+    scaled, _, _ = scaling.normalise(real)
     windows = window_lengths(real.lengths, config.context_length)
-    batches = PackedBatches(rows, windows, settings.batch_size, settings.seed)
+    batches = PackedBatches(
+        add_flags(scaled, real.lengths), windows, settings.batch_size, settings.seed
+    )
     return Training(model=TST(config, scaling), loss=packed_mse, batches=batches)
 
 

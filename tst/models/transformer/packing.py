@@ -1,44 +1,91 @@
-"""Packed batches: series one after another, longest first, nothing padded but a little within groups, in attention only."""
+"""Packed batches: series one after another, longest first, without padding.
+
+Only attention needs rectangles: it works on groups of series of like length, each padded a little.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from itertools import pairwise
 
 import torch
 
 
+@dataclass(frozen=True)
+class Group:
+    """Series of a packed batch that attention takes as one rectangle of B series by T steps.
+
+    Parameters
+    ----------
+    first_row, last_row
+        Its rows in the packed array, `last_row` excluded.
+    B, T
+        Series, and steps of the longest.
+    rows
+        int64, (last_row - first_row,): where each row stands in the flat rectangle (B * T); None
+        where nothing is padded.
+    """
+
+    first_row: int
+    last_row: int
+    B: int
+    T: int
+    rows: torch.Tensor | None
+
+
 class Packing:
-    """How the rows of a packed batch form series: groups of series of like length, longest first.
+    """How the rows of a packed batch form series.
 
     Parameters
     ----------
     lengths
-        int sequence (B,), non-increasing: rows of each series in the packed array.
+        Rows of each series in the packed array, non-increasing.
     slack
-        Largest share of padding within a group; only attention sees it, all other layers work on packed rows.
+        Largest share of padding within a group; all layers but attention work on packed rows. The
+        default pads little and still leaves few groups.
     """
 
-    def __init__(self, lengths, slack=0.1, device="cpu"):
+    def __init__(
+        self, lengths: Iterable[int], slack: float = 0.1, device: torch.device | str = "cpu"
+    ) -> None:
         lengths = [int(n) for n in lengths]
-        if any(a < b for a, b in zip(lengths, lengths[1:], strict=False)):
+        if any(a < b for a, b in pairwise(lengths)):
             raise ValueError("a packed batch holds its series longest first.")
         self.n_rows = sum(lengths)
         position = torch.cat([torch.arange(n) for n in lengths])
-        self.position = position.to(device)
-        self.groups = []  # (first row, last row, B, T, index of rows or None where nothing is padded)
-        start = row = 0
+        self.position = position.to(device)  # step of each row within its series
+        self.groups: list[Group] = []
+        start = 0
+        row = 0
         while start < len(lengths):
-            stop, n_rows, longest = start, 0, lengths[start]
-            while (
-                stop < len(lengths)
-                and (stop - start + 1) * longest * (1 - slack) <= n_rows + lengths[stop]
-            ):
-                n_rows += lengths[stop]
-                stop += 1
-            self.groups.append(self._group(lengths[start:stop], row, device))
-            start, row = stop, row + n_rows
-        self.n_padded = sum(B * T for _, _, B, T, _ in self.groups)
+            stop = _group_end(lengths, start, slack)
+            group = _group(lengths[start:stop], row, device)
+            self.groups.append(group)
+            start = stop
+            row = group.last_row
+        self.n_padded = sum(group.B * group.T for group in self.groups)
 
-    @staticmethod
-    def _group(lengths, row, device):
-        B, T, n_rows = len(lengths), lengths[0], sum(lengths)
-        if n_rows == B * T:
-            return row, row + n_rows, B, T, None
-        mask = torch.arange(T) < torch.tensor(lengths)[:, None]
-        return row, row + n_rows, B, T, mask.flatten().nonzero().flatten().to(device)
+
+def _group_end(lengths: list[int], start: int, slack: float) -> int:
+    """Return the first series that no longer fits into the group that begins at `start`."""
+    longest = lengths[start]
+    n_rows = 0
+    stop = start
+    while stop < len(lengths):
+        n_padded = (stop - start + 1) * longest
+        if n_padded * (1 - slack) > n_rows + lengths[stop]:
+            break
+        n_rows += lengths[stop]
+        stop += 1
+    return stop
+
+
+def _group(lengths: list[int], row: int, device: torch.device | str) -> Group:
+    """Return the group of series of these lengths whose rows begin at `row`."""
+    B = len(lengths)
+    T = lengths[0]
+    last_row = row + sum(lengths)
+    if last_row - row == B * T:
+        return Group(row, last_row, B, T, None)
+    is_observed = torch.arange(T) < torch.tensor(lengths)[:, None]  # (B, T)
+    rows = is_observed.flatten().nonzero().flatten().to(device)
+    return Group(row, last_row, B, T, rows)

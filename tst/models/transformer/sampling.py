@@ -1,245 +1,395 @@
-"""Series from nothing: attributes are drawn first, then steps from a learned start token, until the hazard says stop.
+"""Series without a real step: attributes are drawn first, then steps until the hazard says stop.
 
-No real value enters a sample; each series is a function of the weights, the schema and the seed. What was drawn last is
-rounded and bounded in data units before it is fed back, so that the model sees what the reader gets.
+No real value enters a sample; each series is a function of the weights, the encoder and the seed.
+What was drawn last is rounded and bounded in data units before it is fed back, so that the model
+sees what the reader gets.
 """
 
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 import torch
 
 from tst.errors import DataError
 from tst.models.transformer.backbone import KVCache
 from tst.models.transformer.batches import TokenBatches
-from tst.models.transformer.encoding import attribute_target
-from tst.models.transformer.heads import encode
+from tst.models.transformer.encoding import SeriesEncoder, attribute_target
 from tst.models.transformer.packing import Packing
+from tst.models.transformer.variables import encode
+from tst.series import SeriesSet, ceil_div
 from tst.training.device import best_device
 
-CACHE_BYTES = 2**30
+if TYPE_CHECKING:
+    from tst.models.transformer.generative import GenerativeTST
+
+CACHE_BYTES = 2**30  # of keys and values; series that need more are generated in parts
+BYTES = 4  # of a float32
 
 
 @torch.no_grad()
 def sample(
-    model,
-    n_series,
-    seed=0,
-    max_steps=None,
-    attributes=None,
-    lengths=None,
-    donors=None,
-    prefix=None,
-):
+    model: "GenerativeTST",
+    n_series: int,
+    seed: int = 0,
+    max_steps: int | None = None,
+    attributes: pd.DataFrame | None = None,
+    lengths: np.ndarray | None = None,
+    donors: SeriesSet | None = None,
+    prefix: np.ndarray | None = None,
+) -> SeriesSet:
     """Return `n_series` synthetic series.
 
     Parameters
     ----------
     model
-        `GenerativeTST` with its encoder; moved to the GPU where there is one, in evaluation mode.
+        With its encoder; moved to the GPU where there is one, in evaluation mode.
     max_steps
         Cap of the length; default: the longest training series.
     attributes
-        Table of n_series rows whose columns are given instead of drawn; levels are still drawn.
+        Table of n_series rows whose columns are given instead of drawn; a series' own loc and scale
+        are still drawn.
     lengths
         int, (n_series,): lengths that are given instead of drawn.
     donors
-        `SeriesSet` of n_series real series whose attributes and levels are taken (an ablation).
+        n_series real series whose attributes, loc and scale are taken (an ablation).
     prefix
-        float, (n_series, n, n_features): real steps that samples begin with (an ablation: with it real values do enter).
+        float, (n_series, n, n_features): real steps that samples begin with (an ablation: with it
+        real values do enter).
 
     Raises
     ------
     DataError
         Where a given attribute is unknown to the model.
     """
-    schema = model.encoder
+    encoder = encoder_of(model)
     device = best_device()
     model.to(device).eval()
     generator = torch.Generator(device).manual_seed(seed)
-    cap = int(schema.fixed_length or max_steps or schema.longest)
-    cap = min(cap, max_steps or cap)
-    per_series = 2 * model.config.n_layer * model.config.d_model * -(-cap // model.config.patch) * 4
-    size = max(1, CACHE_BYTES // per_series)
+    cap = encoder.fixed_length or max_steps or encoder.longest
+    if max_steps is not None:
+        cap = min(cap, max_steps)
     drawn = draw_attributes(model, n_series, generator, attributes, donors)
-    parts = []
+    n_tokens = ceil_div(cap, model.config.patch)
+    series_bytes = 2 * model.config.n_layer * model.config.d_model * n_tokens * BYTES
+    size = max(1, CACHE_BYTES // series_bytes)
+    values = []
+    counts = []
     for first in range(0, n_series, size):
-        chosen = slice(first, first + size)
-        stop_at = (
-            None
-            if lengths is None
-            else torch.as_tensor(np.minimum(lengths[chosen], cap), device=device)
+        part = slice(first, first + size)
+        part_prefix = None
+        if prefix is not None:
+            part_prefix = torch.as_tensor(prefix[part], dtype=torch.float32, device=device)
+        stop_at = None
+        if lengths is not None:
+            stop_at = torch.as_tensor(np.minimum(lengths[part], cap), device=device)
+        unfinished = _start(model, encoder, drawn[part], part_prefix)
+        part_values, part_lengths = _Decoder(model, encoder, generator).run(
+            unfinished, cap, stop_at
         )
-        begin = (
-            None
-            if prefix is None
-            else torch.as_tensor(prefix[chosen], dtype=torch.float32, device=device)
-        )
-        parts.append(_Decoder(model, drawn[chosen], generator, begin).run(cap, stop_at))
-    values, counts = np.concatenate([v for v, _ in parts]), np.concatenate([n for _, n in parts])
-    return schema.to_series(
-        values, counts, drawn[:, : len(schema.categories)].long().cpu().numpy(), model.key
-    )
+        values.append(part_values)
+        counts.append(part_lengths)
+    codes = drawn[:, : len(encoder.categories)].long().cpu().numpy()
+    return encoder.to_series(np.concatenate(values), np.concatenate(counts), codes, model.key)
 
 
-def draw_attributes(model, n_series, generator, given=None, donors=None):
-    """Return attributes as the model reads them, (n_series, n_attributes): codes, then standardised levels."""
-    schema = model.encoder
+def encoder_of(model: "GenerativeTST") -> SeriesEncoder:
+    """Return a model's encoder; raises DataError where it has none."""
+    if model.encoder is None:
+        raise DataError(
+            "this GenerativeTST does not know how its data were encoded: train it on a series set "
+            "first."
+        )
+    return model.encoder
+
+
+def draw_attributes(
+    model: "GenerativeTST",
+    n_series: int,
+    generator: torch.Generator,
+    given: pd.DataFrame | None = None,
+    donors: SeriesSet | None = None,
+) -> torch.Tensor:
+    """Return attributes as the model reads them.
+
+    Parameters
+    ----------
+    given
+        Table of n_series rows whose columns are taken instead of drawn.
+    donors
+        Series whose attributes are taken, all of them.
+
+    Returns
+    -------
+    float, (n_series, n_attributes): codes, then standardised locs and log scales.
+    """
+    encoder = encoder_of(model)
     if donors is not None:
-        return attribute_target(schema, donors).value.to(generator.device)
+        return attribute_target(encoder, donors).value.to(generator.device)
     ones = torch.ones(n_series, 1, device=generator.device)
+    values = ones[:, :0]
     if not model.spec.attributes:
-        return ones[:, :0]
+        return values
     head = model.attribute_head
-    fixed = head.begin(ones, ones[:, :0])
-    values, encoded = ones[:, :0], ones[:, :0]
-    for d, dim in enumerate(head.dims):
-        value, _ = head.draw(d, *head.chain_step(d, fixed, encoded), generator)
-        name = list(schema.categories)[d] if d < len(schema.categories) else None
-        if given is not None and name in given:
-            value = _codes(schema, name, given[name]).to(value)
-        elif dim.kind == "continuous":
-            low, high = head.edges[d, 0], head.edges[d, -1]
-            value = value.clamp(low, high)
-        values = torch.cat([values, value[:, None]], dim=1)
-        encoded = torch.cat(
-            [encoded, encode([dim], value[:, None], torch.zeros_like(value[:, None]))], dim=1
-        )
+    names = list(encoder.categories)
+    past = head.begin(ones, ones[:, :0])
+    encoded = ones[:, :0]
+    for d, variable in enumerate(head.variables):
+        out, base = head.chain_step(d, past, encoded)
+        # Drawn where it is given, too, so that the others do not depend on what is given.
+        value, _ = head.draw(d, out, base, generator)
+        if given is not None and d < len(names) and names[d] in given:
+            value = _codes(encoder, names[d], given[names[d]]).to(value)
+        elif variable.kind == "continuous":
+            edges = head.bin_edges[d]
+            value = value.clamp(edges[0], edges[-1])
+        value = value[:, None]
+        values = torch.cat([values, value], dim=1)
+        encoded = torch.cat([encoded, encode([variable], value, torch.zeros_like(value))], dim=1)
     return values
 
 
-def _codes(schema, name, column):
-    known = [str(v) for v in schema.categories[name]]
-    unknown = sorted(set(map(str, column)) - set(known))
+def _codes(encoder: SeriesEncoder, name: str, column: Sequence[object]) -> torch.Tensor:
+    """Return the codes of given values of an attribute, float32 (n_series,)."""
+    known = [str(value) for value in encoder.categories[name]]
+    unknown = sorted({str(value) for value in column} - set(known))
     if unknown:
         raise DataError(
             f"attribute '{name}' is '{unknown[0]}'; the model knows {', '.join(known)}."
         )
-    return torch.tensor([known.index(str(v)) for v in column], dtype=torch.float32)
+    return torch.tensor([known.index(str(value)) for value in column], dtype=torch.float32)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Unfinished:
+    """Series that have not ended yet: what each of these B needs to draw its next token.
+
+    Parameters
+    ----------
+    index
+        int64, (B,): which series of the part they are.
+    conditions
+        float, (B, n_conditions): encoded attributes.
+    loc, scale
+        float32, (B, n_features): how each is scaled.
+    recent
+        float, (B, n_recent): encoding of the token before.
+    previous
+        float, (B, n_features): values of the step before in data units, NaN before the first.
+    prefix
+        float, (B, n, n_features): steps that are given, or None.
+    """
+
+    index: torch.Tensor
+    conditions: torch.Tensor
+    loc: torch.Tensor
+    scale: torch.Tensor
+    recent: torch.Tensor
+    previous: torch.Tensor
+    prefix: torch.Tensor | None
+
+    def keep(self, rows: torch.Tensor) -> "_Unfinished":
+        """Return those series of `rows`, int64 (n_kept,)."""
+        return _Unfinished(
+            index=self.index[rows],
+            conditions=self.conditions[rows],
+            loc=self.loc[rows],
+            scale=self.scale[rows],
+            recent=self.recent[rows],
+            previous=self.previous[rows],
+            prefix=None if self.prefix is None else self.prefix[rows],
+        )
+
+
+def _start(
+    model: "GenerativeTST",
+    encoder: SeriesEncoder,
+    attributes: torch.Tensor,
+    prefix: torch.Tensor | None,
+) -> _Unfinished:
+    """Return series without a step, of these attributes (B, n_attributes)."""
+    B = len(attributes)
+    device = attributes.device
+    conditions = attributes
+    if model.spec.attributes:
+        conditions = encode(model.spec.attributes, attributes, torch.zeros_like(attributes))
+    if encoder.per_series:
+        own = attributes[:, len(encoder.categories) :].cpu().numpy()
+        loc, scale = encoder.from_standardised(own)
+    else:
+        loc = np.tile(encoder.loc, (B, 1))
+        scale = np.tile(encoder.scale, (B, 1))
+    return _Unfinished(
+        index=torch.arange(B, device=device),
+        conditions=conditions,
+        loc=torch.from_numpy(loc.astype(np.float32)).to(device),
+        scale=torch.from_numpy(scale.astype(np.float32)).to(device),
+        recent=torch.zeros(B, model.n_recent, device=device),
+        previous=torch.full((B, encoder.n_features), torch.nan, device=device),
+        prefix=prefix,
+    )
 
 
 class _Decoder:
-    """One batch of series on its way from the start token to the end."""
+    """Draws series from the start token to their end, a token at a time."""
 
-    def __init__(self, model, attributes, generator, prefix):
-        schema = model.encoder
-        self.model, self.schema, self.generator = model, schema, generator
-        self.S, self.D, self.n_features = (
-            model.config.patch,
-            len(model.spec.step),
-            len(schema.features),
-        )
-        B, device = len(attributes), attributes.device
-        dims = model.spec.attributes
-        self.conditions = (
-            encode(dims, attributes, torch.zeros_like(attributes)) if dims else attributes
-        )
-        levels = attributes[:, len(schema.categories) :].cpu().numpy()
-        if schema.per_series:
-            centre, spread = schema.from_level_attributes(levels)
-        else:
-            centre, spread = (np.tile(x, (B, 1)) for x in (schema.loc, schema.scale))
-        self.centre, self.spread = (
-            torch.from_numpy(x.astype(np.float32)).to(device) for x in (centre, spread)
-        )
-        self.previous = torch.full(
-            (B, self.n_features), torch.nan, device=device
-        )  # values of the step before
-        self.prefix = prefix
+    def __init__(
+        self, model: "GenerativeTST", encoder: SeriesEncoder, generator: torch.Generator
+    ) -> None:
+        self.model = model
+        self.encoder = encoder
+        self.generator = generator
+        self.patch = model.config.patch
 
-    def run(self, cap, stop_at):
-        """Return (values (steps, n_features) series after series, lengths), numpy."""
-        model, B, device = self.model, len(self.centre), self.centre.device
-        out = torch.zeros(B, cap, self.n_features, device=device)
+    def run(
+        self, unfinished: _Unfinished, cap: int, stop_at: torch.Tensor | None
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Draw all series to their end.
+
+        Parameters
+        ----------
+        cap
+            Longest series.
+        stop_at
+            int64, (B,): lengths that are given, or None.
+
+        Returns
+        -------
+        Values float32 (sum of lengths, n_features), series after series, and lengths int64 (B,).
+        """
+        B = len(unfinished.index)
+        device = unfinished.loc.device
+        values = torch.zeros(B, cap, self.encoder.n_features, device=device)
         lengths = torch.full((B,), cap, dtype=torch.int64, device=device)
         if stop_at is not None:
             lengths = stop_at.clone()
-        alive = torch.arange(B, device=device)
-        cache = KVCache(model.config, B, -(-cap // self.S), torch.float32, device)
-        recent = torch.zeros(B, model.n_recent, device=device)
-        for first in range(0, cap, self.S):
-            is_start = torch.full((len(alive),), first == 0, device=device)
-            h = model.backbone.decode(model.embed(recent, is_start, self.conditions), cache)
-            token, recent, ends = self._token(h, recent, first)
-            n = min(self.S, cap - first)
-            out[alive, first : first + n] = token[:, :n]
+        n_tokens = ceil_div(cap, self.patch)
+        cache = KVCache(self.model.config, B, n_tokens, torch.float32, device)
+        for first in range(0, cap, self.patch):
+            unfinished, token, ends = self._next_token(unfinished, cache, first)
+            n_steps = min(self.patch, cap - first)
+            index = unfinished.index
+            values[index, first : first + n_steps] = token[:, :n_steps]
             if stop_at is None:
-                over = (ends < n) & (ends >= 0)
-                lengths[alive[over]] = first + ends[over] + 1
+                is_over = (ends >= 0) & (ends < n_steps)
+                lengths[index[is_over]] = first + ends[is_over] + 1
             else:
-                over = stop_at[alive] <= first + self.S
-            if over.any() and first + self.S < cap:
-                going = (~over).nonzero().flatten()
-                if not len(going):
-                    break
-                alive, recent = alive[going], recent[going]
-                for name in ("conditions", "centre", "spread", "previous", "prefix"):
-                    if getattr(self, name) is not None:
-                        setattr(self, name, getattr(self, name)[going])
+                is_over = stop_at[index] <= first + self.patch
+            if is_over.all():
+                break
+            if is_over.any():
+                going = (~is_over).nonzero().flatten()
+                unfinished = unfinished.keep(going)
                 cache.keep(going)
-        observed = torch.arange(cap, device=device) < lengths[:, None]
-        return out[observed].cpu().numpy(), lengths.cpu().numpy()
+        observed = torch.arange(cap, device=device) < lengths[:, None]  # (B, cap)
+        return values[observed].cpu().numpy(), lengths.cpu().numpy()
 
-    def _token(self, h, recent, first):
-        """Draw one token: return (values (B, S, n_features), its encoding, the step within it that ends each, or -1)."""
-        head, B = self.model.head, len(h)
-        fixed = head.begin(h, recent)
+    def _next_token(
+        self, unfinished: _Unfinished, cache: KVCache, first: int
+    ) -> tuple[_Unfinished, torch.Tensor, torch.Tensor]:
+        """Draw one token, whose first step is `first`.
+
+        Returns
+        -------
+        unfinished
+            The same series with this token as the one before.
+        token
+            float, (B, S, n_features): values in data units.
+        ends
+            int64, (B,): the step within the token that ends each series, or -1.
+        """
+        head = self.model.head
+        B = len(unfinished.index)
+        is_start = torch.full((B,), first == 0, device=unfinished.loc.device)
+        embedded = self.model.embed(unfinished.recent, is_start, unfinished.conditions)
+        h = self.model.backbone.decode(embedded, cache)
+        past = head.begin(h, unfinished.recent)
         encoded = h.new_zeros(B, 0)
         ends = torch.full((B,), -1, dtype=torch.int64, device=h.device)
         steps = []
-        for s in range(self.S):
+        for s in range(self.patch):
             values = []
-            for f in range(self.n_features):
-                d = s * self.D + f
-                z, repeat = head.draw(d, *head.chain_step(d, fixed, encoded), self.generator)
-                value, z, repeat = self._settle(f, z, repeat, first + s)
+            for f in range(self.encoder.n_features):
+                d = s * len(self.model.spec.step) + f
+                out, base = head.chain_step(d, past, encoded)
+                z, repeat = head.draw(d, out, base, self.generator)
+                value, z, repeat = self._settle(unfinished, f, z, repeat, first + s)
                 values.append(value)
-                encoded = torch.cat(
-                    [encoded, encode([head.dims[d]], z[:, None], repeat[:, None])], dim=1
-                )
-            if self.D > self.n_features:
-                d = s * self.D + self.n_features
-                end, _ = head.draw(d, *head.chain_step(d, fixed, encoded), self.generator)
+                channels = encode([head.variables[d]], z[:, None], repeat[:, None])
+                encoded = torch.cat([encoded, channels], dim=1)
+            if len(self.model.spec.step) > self.encoder.n_features:
+                d = s * len(self.model.spec.step) + self.encoder.n_features
+                out, base = head.chain_step(d, past, encoded)
+                end, _ = head.draw(d, out, base, self.generator)
                 ends = torch.where((ends < 0) & (end > 0), torch.full_like(ends, s), ends)
-            self.previous = torch.stack(values, dim=1)
-            steps.append(self.previous)
-        return torch.stack(steps, dim=1), encoded, ends
+            steps.append(torch.stack(values, dim=1))
+            unfinished = replace(unfinished, previous=steps[-1])
+        return replace(unfinished, recent=encoded), torch.stack(steps, dim=1), ends
 
-    def _settle(self, f, z, repeat, step):
-        """Return (value in data units, scaled value, repeat) of a draw: repeated, given, rounded or bounded as it must be."""
-        value, snapped = self.schema.snap(
-            z[:, None], self.centre[:, f : f + 1], self.spread[:, f : f + 1], [f]
-        )
-        value, snapped = value[:, 0], snapped[:, 0]
-        before = self.previous[:, f]
-        repeat = repeat & ~torch.isnan(before)
-        if self.prefix is not None and step < self.prefix.shape[1]:
-            given = self.prefix[:, step, f]
-            repeat = (given == before) & self.model.spec.step[f].repeats
+    def _settle(
+        self, unfinished: _Unfinished, f: int, z: torch.Tensor, repeat: torch.Tensor, step: int
+    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """Repeat, replace, or round and bound a draw of measurement f, as it must be.
+
+        Parameters
+        ----------
+        z, repeat
+            float and bool, (B,): what the head drew.
+
+        Returns
+        -------
+        Value in data units, scaled value, repeat: (B,) each.
+        """
+        loc = unfinished.loc[:, f]
+        scale = unfinished.scale[:, f]
+        previous = unfinished.previous[:, f]
+        if unfinished.prefix is not None and step < unfinished.prefix.shape[1]:
+            value = unfinished.prefix[:, step, f]
+            repeat = torch.zeros_like(repeat)
+            if self.model.spec.step[f].repeats:
+                repeat = value == previous
         else:
-            given = torch.where(repeat, before, value)
-        column = self.schema.parts[f]
-        if column.n_categories:
-            return given, given, repeat
-        y = given if column.offset is None else torch.log(column.offset + given)
-        return given, (y - self.centre[:, f]) / self.spread[:, f], repeat
+            rounded, _ = self.encoder.round_to_support(
+                z[:, None], loc[:, None], scale[:, None], [f]
+            )
+            repeat = repeat & ~torch.isnan(previous)
+            value = torch.where(repeat, previous, rounded[:, 0])
+        encoder = self.encoder.feature_encoders[f]
+        if encoder.n_categories:
+            return value, value, repeat
+        return value, (encoder.forward_tensor(value) - loc) / scale, repeat
 
 
 @torch.no_grad()
-def log_likelihood(model, series, batch_size=64):
-    """Return exact log p, nats a step in the schema's scale, of each series given its attributes, float (n_series,)."""
+def log_likelihood(model: "GenerativeTST", series: SeriesSet, batch_size: int = 64) -> np.ndarray:
+    """Return the exact log p of each series given its attributes.
+
+    Parameters
+    ----------
+    model
+        With its encoder; moved to the GPU where there is one.
+    batch_size
+        Series at a time.
+
+    Returns
+    -------
+    float64, (n_series,): nats a step, in the encoder's scale.
+    """
+    encoder = encoder_of(model)
     device = best_device()
     model.to(device)
-    whole = replace(model.config, context_length=int(series.lengths.max()) + model.config.patch)
-    batches = TokenBatches(series, model.encoder, model.spec, whole, batch_size, seed=0)
+    longest = int(series.lengths.max())
+    whole = replace(model.config, context_length=longest + model.config.patch)
+    batches = TokenBatches(series, encoder, model.spec, whole, batch_size, seed=0)
     order = np.argsort(-batches.lengths, kind="stable")
-    found = np.empty(len(series))
+    log_probs = np.empty(len(series))
     for first in range(0, len(order), batch_size):
         chosen = order[first : first + batch_size]
-        batch = batches.collate(chosen, 1.0, 1.0).to(device)
-        steps, _ = model(batch, Packing(batch.lengths, device=device))
-        total = torch.zeros(len(chosen), device=device).index_add_(
-            0, batch.series, (steps * batch.weight).sum(1).float()
-        )
-        found[chosen] = total.cpu().numpy() / series.lengths[chosen]
-    return found
+        batch = batches.collate(chosen, step_weight=1.0, series_weight=1.0).to(device)
+        numbers, _ = model(batch, Packing(batch.lengths, device=device))
+        tokens = (numbers * batch.weight).sum(1).float()
+        total = torch.zeros(len(chosen), device=device).index_add_(0, batch.series, tokens)
+        log_probs[chosen] = total.cpu().numpy() / series.lengths[chosen]
+    return log_probs

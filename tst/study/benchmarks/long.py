@@ -22,6 +22,7 @@ import torch
 import torch._dynamo  # noqa: F401  (else every process loads it with its optimiser)
 from torch import nn
 
+from tst.models.transformer.config import attention_fields
 from tst.models.transformer.model import TST
 from tst.models.transformer.packing import Packing
 from tst.study.benchmarks import reference
@@ -50,10 +51,10 @@ def measure(size: Size, kind: str, n_steps: int) -> tuple[float, float]:
     name, _, number = kind.partition(":")
     literal = name == "materialised"
     S = int(number) if name == "patch" else 1
-    attention = kind if name in ("sliding", "probsparse") else "full"
+    attention = attention_fields(kind if name in ("sliding", "probsparse") else "full")
     n_tokens = n_steps // S
     base = size.pick(replace(size.config, d_model=256, n_head=8, n_layer=4, d_ff=256), size.config)
-    config = replace(base, n_features=S * 9, context_length=n_tokens, attention=attention)
+    config = replace(base, n_features=S * 9, context_length=n_tokens, **attention)
     model: nn.Module = TST(config).train()
     if literal:
         model = reference.ReferenceTST.like(model)

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from tst.models.scaling import ACTIVATIONS
-from tst.models.transformer.attention import sinusoids
+from tst.models.transformer.positions import sinusoids
 
 
 class ReferenceTST(nn.Module):

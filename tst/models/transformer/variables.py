@@ -1,0 +1,135 @@
+"""What a token and the attributes of a series consist of, and how numbers enter the network.
+
+A step of a series is a chain of variables: its measurements one after another, then whether the
+series ends there. A token is a patch of steps, one after another.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Literal, Self
+
+import torch
+from torch.nn import functional as F
+
+from tst.io.untrusted import from_mapping
+
+# stop: a hazard; flags: the paper's two generation flags, by squared error, without randomness.
+VariableKind = Literal["continuous", "categorical", "stop", "flags"]
+
+BIG = 1e6  # stands for infinity in scaled units: sums with it stay finite in float32
+
+
+@dataclass(frozen=True)
+class Variable:
+    """One number of a step.
+
+    Parameters
+    ----------
+    n_categories
+        Of a categorical one, else 0.
+    repeats
+        Whether an exact repeat of the step before has a probability of its own.
+    """
+
+    kind: VariableKind = "continuous"
+    n_categories: int = 0
+    repeats: bool = False
+
+    def __post_init__(self) -> None:
+        if self.n_categories < 0:
+            raise ValueError(f"n_categories is {self.n_categories}; give at least 0.")
+
+    @property
+    def width(self) -> int:
+        """Numbers that encode it for later variables and for the model's input."""
+        if self.kind == "continuous":
+            return 2  # value, and whether it repeats the one before
+        return self.n_categories if self.kind == "categorical" else 0
+
+
+@dataclass(frozen=True)
+class TokenSpec:
+    """What a step and a series' attributes consist of, and the ranges that points and bins need.
+
+    Parameters
+    ----------
+    step, attributes
+        Variables of one step (the end last, where lengths vary), and of the attributes, which may
+        be none.
+    bin_edges
+        Edges of the bins of each variable of a step, increasing; a point head needs the first and
+        the last only.
+    attribute_bin_edges
+        The same of the attributes.
+    """
+
+    step: tuple[Variable, ...]
+    attributes: tuple[Variable, ...] = ()
+    bin_edges: tuple[tuple[float, ...], ...] = ()
+    attribute_bin_edges: tuple[tuple[float, ...], ...] = ()
+
+    @classmethod
+    def from_dict(cls, mapping: Mapping[str, Any]) -> Self:
+        """Return the spec of a mapping that JSON held; `to_dict` is the inverse."""
+        return from_mapping(cls, mapping)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return a mapping that JSON can hold."""
+        return asdict(self)
+
+
+@dataclass
+class Target:
+    """Numbers whose likelihood is asked: float (rows, D) each, but `repeat`, bool (rows, D).
+
+    Parameters
+    ----------
+    value
+        A scaled number, a category's code, or 1 where a series ends.
+    lower, upper
+        A continuous value has the probability mass on [lower, upper] where these differ, and a
+        density where they are equal.
+    repeat
+        True where a value repeats the one of the step before exactly.
+    """
+
+    value: torch.Tensor
+    lower: torch.Tensor
+    upper: torch.Tensor
+    repeat: torch.Tensor
+
+    def map(self, function: Callable[[torch.Tensor], torch.Tensor]) -> "Target":
+        """Return the target with a function applied to each tensor."""
+        return Target(
+            value=function(self.value),
+            lower=function(self.lower),
+            upper=function(self.upper),
+            repeat=function(self.repeat),
+        )
+
+
+def encode(
+    variables: Sequence[Variable], value: torch.Tensor, repeat: torch.Tensor
+) -> torch.Tensor:
+    """Return how the network reads the numbers of a row.
+
+    Parameters
+    ----------
+    variables
+        The D numbers of a row.
+    value, repeat
+        As in `Target`, (rows, D).
+
+    Returns
+    -------
+    float, (rows, sum of widths): value and repeat of a continuous one, one-hot of a categorical
+    one, nothing for an end.
+    """
+    parts = [value.new_zeros(len(value), 0)]
+    for d, variable in enumerate(variables):
+        if variable.kind == "continuous":
+            parts.append(torch.stack([value[:, d], repeat[:, d].to(value.dtype)], dim=1))
+        elif variable.kind == "categorical":
+            one_hot = F.one_hot(value[:, d].long(), variable.n_categories)
+            parts.append(one_hot.to(value.dtype))
+    return torch.cat(parts, dim=1)
