@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from tst.errors import DataError
 from tst.io import closure, paths
-from tst.study import tables
+from tst.study import dependencies, tables
 
 GCUT = SimpleNamespace(name="gcut", origin="simulated")
 WWT = SimpleNamespace(name="wwt", origin="subset")
@@ -263,15 +263,15 @@ def test_the_version_of_code_follows_cells_and_modules(tmp_path):
     write_notebook(notebook, "x = 1")
     module.write_text("1")
     other.write_text("1")
-    versions = [tables.version_of(notebook, [module], tmp_path)]
-    versions.append(tables.version_of(notebook, [other], tmp_path))
+    versions = [dependencies.version_of(notebook, [module], tmp_path)]
+    versions.append(dependencies.version_of(notebook, [other], tmp_path))
     module.write_text("2")
-    versions.append(tables.version_of(notebook, [module], tmp_path))
+    versions.append(dependencies.version_of(notebook, [module], tmp_path))
     write_notebook(notebook, "x = 2")
-    versions.append(tables.version_of(notebook, [module], tmp_path))
+    versions.append(dependencies.version_of(notebook, [module], tmp_path))
     assert len(set(versions)) == 4
     write_notebook(notebook, "x = 2", "# 5. Why not?")
-    assert tables.version_of(notebook, [module], tmp_path) == versions[-1]
+    assert dependencies.version_of(notebook, [module], tmp_path) == versions[-1]
 
 
 @pytest.mark.parametrize(
@@ -286,8 +286,8 @@ def test_a_table_has_the_version_of_what_make_builds_it_from(
     table, needed, not_needed, monkeypatch
 ):
     """Its notebook is found by the number, also where it has several tables."""
-    monkeypatch.setattr(tables, "version_of", lambda notebook, modules: (notebook, modules))
-    notebook, modules = tables.code_version.__wrapped__(table)
+    monkeypatch.setattr(dependencies, "version_of", lambda notebook, modules: (notebook, modules))
+    notebook, modules = dependencies.code_version.__wrapped__(table)
     names = [path.relative_to(closure.ROOT).as_posix() for path in modules]
     assert notebook.name.split("-")[0] == table.split("-")[0]
     assert needed in names

@@ -6,13 +6,15 @@ Only the standard library is used, so that any python3 can write the rules befor
 exists; hence the reader of a small part of YAML.
 """
 
+import functools
+import hashlib
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, Literal
 
-from tst.io.closure import ROOT, closure, data_files, notebook_source
+from tst.io.closure import ROOT, closure, data_files, fingerprint, notebook_source
 
 NOTEBOOKS = ROOT / "notebooks"
 
@@ -177,6 +179,32 @@ def _rule(run: Run, runs: list[Run]) -> Iterator[str]:
     yield f"{' '.join(short_names)}: {target}"
     yield f"{target}: {' '.join(needed)} | {' '.join(before)}"
     yield f"\t$(call RUN,{notebook.name},{run.options})"
+
+
+@functools.cache
+def code_version(name: str) -> str:
+    """Return 10 hex digits of the code that writes a table: what its notebook depends on for make.
+
+    The notebook is the one whose number the table's name begins with (`13-weak-points`: notebook
+    13). Where there is none, the code is unknown and the version is empty.
+    """
+    pipeline = ROOT / "notebooks" / "pipeline.yml"
+    if not pipeline.is_file():
+        return ""
+    number = name.split("-")[0]
+    settings = read_pipeline(pipeline.read_text(encoding="utf-8"))
+    for notebook in notebooks_of(settings):
+        if notebook.name.split("-")[0] == number:
+            path, *modules = [ROOT / file for file in code_files(notebook)]
+            return version_of(path, modules)
+    return ""
+
+
+def version_of(notebook: Path, modules: Iterable[Path], root: Path = ROOT) -> str:
+    """Return 10 hex digits of the code cells of a notebook and of the files that they need."""
+    digest = hashlib.sha256(notebook_source(notebook).encode())
+    digest.update(fingerprint(modules, root).encode())
+    return digest.hexdigest()[:10]
 
 
 def main() -> None:

@@ -8,22 +8,23 @@ give the same bytes whoever wrote first.
 
 import contextlib
 import fcntl
-import functools
-import hashlib
 import io
 import numbers
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
+from importlib import import_module
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
 from tst.errors import DataError
-from tst.io import closure, files, paths
-from tst.series import SeriesSet
-from tst.study import dependencies
+from tst.io import files, paths
 from tst.vocabulary import ORIGINS
+
+if TYPE_CHECKING:
+    from tst.series import SeriesSet
 
 FIRST = ("dataset", "origin", "profile", "model", "metric", "seed", "value")
 LAST = "code_version"
@@ -34,7 +35,7 @@ def write(
     frame: pd.DataFrame,
     profile: str,
     name: str,
-    series: SeriesSet | None = None,
+    series: "SeriesSet | None" = None,
     replace: Sequence[str] = ("dataset",),
 ) -> pd.DataFrame:
     """Put rows into results/<profile>/tables/<name>.csv in the place of earlier rows of their key.
@@ -103,37 +104,18 @@ def _short(value: float) -> str:
     return _cell(float(f"{value:.3g}"))
 
 
-@functools.cache
 def code_version(name: str) -> str:
-    """Return 10 hex digits of the code that writes a table: what its notebook depends on for make.
-
-    The notebook is the one whose number the table's name begins with (`13-weak-points`: notebook
-    13). Where there is none, the code is unknown and the version is empty.
-    """
-    pipeline = closure.ROOT / "notebooks" / "pipeline.yml"
-    if not pipeline.is_file():
-        return ""
-    number = name.split("-")[0]
-    settings = dependencies.read_pipeline(pipeline.read_text(encoding="utf-8"))
-    for notebook in dependencies.notebooks_of(settings):
-        if notebook.name.split("-")[0] == number:
-            path, *modules = [closure.ROOT / file for file in dependencies.code_files(notebook)]
-            return version_of(path, modules)
-    return ""
-
-
-def version_of(notebook: Path, modules: Iterable[Path], root: Path = closure.ROOT) -> str:
-    """Return 10 hex digits of the code cells of a notebook and of the files that they need."""
-    digest = hashlib.sha256(closure.notebook_source(notebook).encode())
-    digest.update(closure.fingerprint(modules, root).encode())
-    return digest.hexdigest()[:10]
+    """Return 10 hex digits of the code that writes a table (`tst.study.dependencies.code_version`)."""
+    # Imported by name: what tells the versions of code is no part of the code that makes a table.
+    version: str = import_module("tst.study.dependencies").code_version(name)
+    return version
 
 
 def _complete(
     frame: pd.DataFrame,
     profile: str,
     name: str,
-    series: SeriesSet | None,
+    series: "SeriesSet | None",
     replace: Sequence[str],
 ) -> pd.DataFrame:
     """Return a copy of the rows with all columns of a table; raise DataError where one lacks."""
