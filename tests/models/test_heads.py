@@ -147,6 +147,15 @@ def test_spec_round_trip():
     assert TokenSpec.from_dict(spec.to_dict()) == spec
 
 
+@pytest.mark.parametrize(
+    "edges", [EDGES[:3], ((), *EDGES[1:]), ((0.0, np.nan), *EDGES[1:]), ((1.0, 0.0),) * 4]
+)
+def test_edges_that_do_not_fit_are_refused(edges):
+    """In number, or because they do not increase."""
+    with pytest.raises(ValueError, match="do not fit its variables"):
+        TokenSpec(STEP, bin_edges=edges)
+
+
 def test_an_unknown_head_is_named():
     """With the known ones."""
     with pytest.raises(ValueError, match="head is 'normal'; use one of sigmoid"):

@@ -1,6 +1,7 @@
-"""Laws of sampling without a seed: no real value, the model's own likelihood, the same seed the same series."""
+"""Laws of sampling: no real value, the model's own likelihood, the same seed the same series."""
 
 from dataclasses import replace
+from itertools import product
 
 import numpy as np
 import pandas as pd
@@ -8,160 +9,188 @@ import pytest
 import torch
 from helpers import encoded_batches, mixed_series, tiny_generative
 
-from tst.models.transformer import encoding, sampling
+from tst.errors import DataError
+from tst.models.transformer import sampling
 from tst.models.transformer.backbone import KVCache
-from tst.models.transformer.batches import TokenBatches, token_nll
+from tst.models.transformer.batches import TokenBatches
+from tst.models.transformer.config import attention_fields
 from tst.models.transformer.encoding import SeriesEncoder
-from tst.models.transformer.heads import encode
+from tst.models.transformer.generative import token_nll
 from tst.models.transformer.packing import Packing
-from tst.series import DataError, Feature, from_list
+from tst.models.transformer.variables import encode
+from tst.series import Feature, from_list
+
+LONG = 83  # tokens: longer than any constant of a cache or of an attention (CHUNK is 64)
+WINDOW = 6
+CACHED = [
+    (attention, positions, 1)
+    for attention, positions in product(
+        ("full", "sliding:20", "probsparse:2"), ("sinusoidal", "rope", "alibi")
+    )
+    if (attention, positions) != ("probsparse:2", "alibi")
+]
 
 
-@pytest.mark.parametrize(
-    "settings",
-    [
-        *(
-            {},
-            {"patch": 3},
-            {"positions": "rope"},
-            {"positions": "alibi", "attention": "sliding:3"},
-        ),
-        *({"attention": "probsparse:1"}, {"attention": "probsparse:2", "positions": "rope"}),
-    ],
-)
-def test_cached_steps_equal_the_whole(settings):
-    """Token by token through the cache: the outputs of the packed forward pass, in float64, beyond the window too."""
-    series = mixed_series(lengths=(13, 8, 5))
-    _, layout, made = encoded_batches(series, settings.get("patch", 1))
-    tiny = tiny_generative(layout, context_length=6, **settings).double().eval()
-    batch = made.collate(np.array([0]), 1.0, 1.0)
-    recent, n = batch.recent.double(), batch.lengths[0]
-    conditions = encode(layout.attributes, batch.attributes.value, batch.attributes.repeat).double()
-    with torch.no_grad():
-        whole = tiny.backbone(
-            tiny.embed(recent, batch.is_start, conditions.expand(n, -1)), Packing([n])
-        )
-        cache = KVCache(tiny.config, 1, n, torch.float64)
-        for t in range(n):
-            h = tiny.backbone.decode(
-                tiny.embed(recent[t : t + 1], batch.is_start[t : t + 1], conditions), cache
-            )
-            torch.testing.assert_close(h[0], whole[t], rtol=0, atol=1e-10)
+@pytest.mark.parametrize(("attention", "positions", "patch"), [*CACHED, ("full", "sinusoidal", 3)])
+@torch.no_grad()
+def test_cached_steps_equal_the_whole(attention, positions, patch):
+    """Token by token through the cache is the packed forward pass, far beyond the window too."""
+    settings = attention_fields(attention) | {"positions": positions, "patch": patch}
+    _, spec, batches = encoded_batches(
+        mixed_series(lengths=(patch * LONG, 8, 5)), patch, context_length=patch * LONG
+    )
+    model = tiny_generative(spec, context_length=WINDOW, **settings).double().eval()
+    batch = batches.collate(np.array([0]), 1.0, 1.0)
+    assert batch.lengths == (LONG,)
+    conditions = encode(spec.attributes, batch.attributes.value, batch.attributes.repeat).double()
+    recent = batch.recent.double()
+    embedded = model.embed(recent, batch.is_start, conditions.expand(LONG, -1))
+    whole = model.backbone(embedded, Packing([LONG]))
+    cache = KVCache(model.config, 1, LONG, torch.float64)
+    for t in range(LONG):
+        h = model.backbone.decode(embedded[t : t + 1], cache)
+        torch.testing.assert_close(h[0], whole[t], rtol=0, atol=1e-10)
 
 
 def trained(series, n_steps=150, patch=1, **settings):
     """Return a model after a few steps."""
-    encoder, spec, made = encoded_batches(series, patch, size=64, **settings)
-    tiny = tiny_generative(spec, encoder, patch=patch, **settings)
-    optimizer = torch.optim.Adam(tiny.parameters(), lr=1e-2)
+    encoder, spec, batches = encoded_batches(series, patch, size=64, **settings)
+    model = tiny_generative(spec, encoder, patch=patch, **settings)
+    optimizer = torch.optim.Adam(model.parameters(), lr=1e-2)
     for step in range(n_steps):
         optimizer.zero_grad()
-        token_nll(tiny, made(step)).backward()
-        torch.nn.utils.clip_grad_norm_(tiny.parameters(), 1.0)
+        token_nll(model, batches(step)).backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
-    return tiny.eval()
+    return model.eval()
 
 
 def varied(n=240, seed=3):
-    """Return series whose lengths, levels and kinds belong together: a short and low, b long and high."""
+    """Return series whose lengths, values and kinds belong together: a short, low; b long, high."""
     rng = np.random.default_rng(seed)
     kinds = rng.choice(["a", "b"], n, p=[0.7, 0.3])
-    arrays = [
-        (0.0 if k == "a" else 5.0) + rng.normal(0, 1, (2 if k == "a" else rng.integers(6, 9), 2))
-        for k in kinds
-    ]
-    facts = {"origin": "simulated", "interval": "5min", "label": "kind", "name": "toy"}
-    features = [Feature("x"), Feature("y")]
+    arrays = []
+    for kind in kinds:
+        length = 2 if kind == "a" else rng.integers(6, 9)
+        mean = 0.0 if kind == "a" else 5.0
+        arrays.append(mean + rng.normal(0, 1, (length, 2)))
     return from_list(
-        arrays, features=features, attributes=pd.DataFrame({"kind": pd.Categorical(kinds)}), **facts
+        arrays,
+        name="toy",
+        features=[Feature("x"), Feature("y")],
+        attributes=pd.DataFrame({"kind": pd.Categorical(kinds)}),
+        origin="simulated",
+        interval="5min",
+        label="kind",
     )
 
 
-def test_it_learns_lengths_classes_and_levels():
-    """Shares, lengths in each class and means come back; no measurement of the real set stands in the synthetic one."""
+def test_it_learns_lengths_classes_and_means():
+    """Shares, lengths in each class and means come back; no real measurement is in the sample."""
     real = varied()
-    made = sampling.sample(trained(real), 600, seed=1)
-    assert made.model == "tst" and made.origin == "simulated" and made.feature_names == ["x", "y"]
-    share, wanted = (np.mean(s.labels == "b") for s in (made, real))
-    assert abs(share - wanted) < 0.1
-    for kind, low, high in (("a", 1.7, 2.4), ("b", 6.0, 8.5)):
-        part = made.take(np.flatnonzero(made.labels == kind))
-        assert low < part.lengths.mean() < high
-        assert abs(part.values.mean() - (0 if kind == "a" else 5)) < 0.7
-    assert not set(map(tuple, made.values)) & set(map(tuple, real.values))
+    synthetic = sampling.sample(trained(real), 600, seed=1)
+    assert (synthetic.model, synthetic.origin) == ("tst", "simulated")
+    assert synthetic.feature_names == ["x", "y"]
+    assert abs(np.mean(synthetic.labels == "b") - np.mean(real.labels == "b")) < 0.1
+    for kind, shortest, longest, mean in (("a", 1.7, 2.4, 0), ("b", 6.0, 8.5, 5)):
+        part = synthetic.take(np.flatnonzero(synthetic.labels == kind))
+        assert shortest < part.lengths.mean() < longest
+        assert abs(part.values.mean() - mean) < 0.7
+    assert not set(map(tuple, synthetic.values)) & set(map(tuple, real.values))
 
 
 def test_only_the_seed_decides():
     """The same seed gives the same bytes, another one others; the number of series is as asked."""
-    real = varied(40)
-    tiny = trained(real, 5)
-    one, again, other = (sampling.sample(tiny, 17, seed) for seed in (0, 0, 1))
-    assert len(one) == 17 and one.sha256() == again.sha256() != other.sha256()
+    model = trained(varied(40), 5)
+    one, again, other = (sampling.sample(model, 17, seed) for seed in (0, 0, 1))
+    assert len(one) == 17
+    assert one.sha256() == again.sha256() != other.sha256()
 
 
-def test_what_is_given_is_kept():
-    """Attributes and lengths that are given stand in the result; a prefix of real steps too; what is unknown is named."""
+def test_given_attributes_and_lengths_are_kept():
+    """They stand in the result; what is unknown is named."""
+    model = trained(varied(40), 5)
+    given = pd.DataFrame({"kind": ["b", "a", "b"]})
+    synthetic = sampling.sample(model, 3, attributes=given, lengths=np.array([4, 1, 7]))
+    assert list(synthetic.labels) == ["b", "a", "b"]
+    assert list(synthetic.lengths) == [4, 1, 7]
+    with pytest.raises(DataError, match="attribute 'kind' is 'z'; the model knows a, b"):
+        sampling.sample(model, 1, attributes=pd.DataFrame({"kind": ["z"]}))
+
+
+def test_donors_and_a_prefix_are_kept():
+    """A donor's attributes, and a prefix of real steps, stand in the result (ablations)."""
     real = varied(40)
-    tiny = trained(real, 5)
-    wanted = pd.DataFrame({"kind": ["b", "a", "b"]})
-    made = sampling.sample(tiny, 3, attributes=wanted, lengths=np.array([4, 1, 7]))
-    assert list(made.labels) == ["b", "a", "b"] and list(made.lengths) == [4, 1, 7]
     donors = real.head(2)
     prefix = donors.values.reshape(len(donors), 2, 2)
-    made = sampling.sample(tiny, len(donors), donors=real, prefix=prefix, max_steps=9)
-    kept = made.lengths >= 2
-    starts = made.offsets[:-1][kept]
-    np.testing.assert_allclose(
-        made.values[starts], donors.values[donors.offsets[:-1]][kept], rtol=1e-5
+    synthetic = sampling.sample(
+        trained(real, 5), len(donors), donors=real, prefix=prefix, max_steps=9
     )
-    np.testing.assert_allclose(
-        made.values[starts + 1], donors.values[donors.offsets[:-1] + 1][kept], rtol=1e-5
-    )
-    assert list(made.labels) == list(donors.labels)
-    with pytest.raises(DataError, match="attribute 'kind' is 'z'; the model knows a, b"):
-        sampling.sample(tiny, 1, attributes=pd.DataFrame({"kind": ["z"]}))
+    assert list(synthetic.labels) == list(donors.labels)
+    for i in np.flatnonzero(synthetic.lengths >= 2):
+        np.testing.assert_allclose(synthetic[i][:2], prefix[i], rtol=1e-5)
+
+
+def test_in_parts_every_series_is_whole(monkeypatch):
+    """Where the cache holds one series at a time: as many, attributes and lengths as given."""
+    model = trained(varied(40), 5)
+    monkeypatch.setattr(sampling, "CACHE_BYTES", 1)
+    lengths = np.array([3, 1, 8, 2])
+    given = pd.DataFrame({"kind": ["a", "b", "b", "a"]})
+    synthetic = sampling.sample(model, 4, attributes=given, lengths=lengths)
+    np.testing.assert_array_equal(synthetic.lengths, lengths)
+    assert list(synthetic.labels) == ["a", "b", "b", "a"]
 
 
 @pytest.mark.parametrize("patch", [1, 7])
 def test_series_of_one_length_keep_it(patch):
     """Where all training series have one length, so have all samples, whatever the patch."""
-    real = mixed_series(fixed=True)
-    tiny = trained(real, 3, patch)
-    made = sampling.sample(tiny, 5)
-    assert list(made.lengths) == [20] * 5 and made.attributes["kind"].isin(list("abc")).all()
-    assert (
-        set(made.values[:, 2]) <= {0, 1, 2}
-        and (made.values[:, 1] == made.values[:, 1].round()).all()
-    )
+    synthetic = sampling.sample(trained(mixed_series(fixed=True), 3, patch), 5)
+    assert list(synthetic.lengths) == [20] * 5
+    assert synthetic.attributes["kind"].isin(list("abc")).all()
+    count, state = synthetic.values[:, 1], synthetic.values[:, 2]
+    assert set(state) <= {0, 1, 2}
+    np.testing.assert_array_equal(count, count.round())
 
 
 @pytest.mark.parametrize("patch", [1, 3])
-def test_log_likelihood_is_the_sum_of_its_numbers(patch):
-    """Of each series, in batches of any size; and the training loss is its mean, attributes aside."""
+def test_log_likelihood_is_that_of_each_series(patch):
+    """In batches of any size, and one by one."""
     real = mixed_series(lengths=(3, 1, 8, 5, 2, 13))
-    tiny = trained(real, 5, patch)
-    found = sampling.log_likelihood(tiny, real, batch_size=4)
-    alone = [sampling.log_likelihood(tiny, real.take([i]), 1)[0] for i in range(len(real))]
-    np.testing.assert_allclose(found, alone, rtol=1e-4)
-    config = replace(tiny.config, stop_weight=1.0)
-    made = TokenBatches(real, tiny.encoder, tiny.spec, config, 6, seed=0)
-    batch = made(0)
+    model = trained(real, 5, patch)
+    together = sampling.log_likelihood(model, real, batch_size=4)
+    alone = [sampling.log_likelihood(model, real.take([i]), 1)[0] for i in range(len(real))]
+    np.testing.assert_allclose(together, alone, rtol=1e-4)
+
+
+@pytest.mark.parametrize("patch", [1, 3])
+def test_the_loss_is_the_mean_of_the_likelihood(patch):
+    """Of all steps, attributes aside, where the end weighs no more than other numbers."""
+    real = mixed_series(lengths=(3, 1, 8, 5, 2, 13))
+    model = trained(real, 5, patch)
+    config = replace(model.config, stop_weight=1.0)
+    batch = TokenBatches(real, model.encoder, model.spec, config, 6, seed=0)(0)
     with torch.no_grad():
-        attributes = (tiny(batch, Packing(batch.lengths))[1] * batch.attribute_weight).sum()
-        loss = token_nll(tiny, batch) + attributes
-    assert loss.item() == pytest.approx(
-        -(found * real.lengths).sum() / real.lengths.sum(), rel=1e-4
-    )
+        _, attributes = model(batch, Packing(batch.lengths))
+        loss = token_nll(model, batch) + (attributes * batch.attribute_weight).sum()
+    total = (sampling.log_likelihood(model, real) * real.lengths).sum()
+    assert loss.item() == pytest.approx(-total / real.lengths.sum(), rel=1e-4)
 
 
-def test_flags_stop_without_chance_and_no_attributes_leave_none():
-    """The paper's flags as an ablation; without attributes the set has none, and no label."""
+def test_without_attributes_there_are_none():
+    """As an ablation, with the paper's flags: the set has no attribute and no label."""
     real = varied(60)
-    tiny = trained(real, 5, stop="flags", attributes=False)
-    made = sampling.sample(tiny, 4, max_steps=6)
-    assert (
-        made.attributes.shape == (4, 0)
-        and made.label is None
-        and encoding.SeriesEncoder.fit(real).label == "kind"
-    )
-    assert made.lengths.max() <= 6 and SeriesEncoder.fit(real, attributes=False).categories == {}
+    model = trained(real, 5, stop="flags", attributes=False)
+    synthetic = sampling.sample(model, 4, max_steps=6)
+    assert synthetic.attributes.shape == (4, 0)
+    assert synthetic.label is None
+    assert synthetic.lengths.max() <= 6
+    assert SeriesEncoder.fit(real).facts.label == "kind"
+    assert SeriesEncoder.fit(real, attributes=False).categories == {}
+
+
+def test_a_model_without_an_encoder_says_so():
+    """What was built for training alone cannot sample."""
+    _, spec, _ = encoded_batches(varied(40))
+    with pytest.raises(DataError, match="does not know how its data were encoded"):
+        sampling.sample(tiny_generative(spec), 1)

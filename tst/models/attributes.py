@@ -138,3 +138,17 @@ def split_one_hot(
         codes[name] = rows[:, first:last].argmax(1)
         first = last
     return codes
+
+
+def from_codes(codes: np.ndarray, categories: Mapping[str, Sequence[Any]]) -> pd.DataFrame:
+    """Return the table of attribute codes, int (n_series, n_attributes).
+
+    Parameters
+    ----------
+    categories
+        {attribute: its categories}, in the order of the columns of `codes`.
+    """
+    columns = {}
+    for i, (name, known) in enumerate(categories.items()):
+        columns[name] = pd.Categorical.from_codes(codes[:, i], list(known))
+    return pd.DataFrame(columns, index=range(len(codes)))

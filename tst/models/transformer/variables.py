@@ -4,8 +4,10 @@ A step of a series is a chain of variables: its measurements one after another, 
 series ends there. A token is a patch of steps, one after another.
 """
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from itertools import pairwise
 from typing import Any, Literal, Self
 
 import torch
@@ -68,6 +70,10 @@ class TokenSpec:
     bin_edges: tuple[tuple[float, ...], ...] = ()
     attribute_bin_edges: tuple[tuple[float, ...], ...] = ()
 
+    def __post_init__(self) -> None:
+        _check_edges(self.step, self.bin_edges)
+        _check_edges(self.attributes, self.attribute_bin_edges)
+
     @classmethod
     def from_dict(cls, mapping: Mapping[str, Any]) -> Self:
         """Return the spec of a mapping that JSON held; `to_dict` is the inverse."""
@@ -76,6 +82,17 @@ class TokenSpec:
     def to_dict(self) -> dict[str, Any]:
         """Return a mapping that JSON can hold."""
         return asdict(self)
+
+
+def _check_edges(variables: Sequence[Variable], bin_edges: Sequence[Sequence[float]]) -> None:
+    """Raise ValueError unless each variable has as many finite edges, none below the one before."""
+    fits = len(bin_edges) == len(variables)
+    for edges in bin_edges:
+        is_sorted = all(low <= high for low, high in pairwise(edges))
+        is_finite = all(math.isfinite(edge) for edge in edges)
+        fits &= len(edges) == len(bin_edges[0]) >= 2 and is_sorted and is_finite
+    if not fits:
+        raise ValueError("the bin edges of a token do not fit its variables")
 
 
 @dataclass

@@ -1,0 +1,90 @@
+"""Laws of token batches: every number once, and neither padding nor processes change the loss."""
+
+import numpy as np
+import pytest
+import torch
+from helpers import encoded_batches, mixed_series, tiny_generative
+
+from tst.models.transformer.generative import token_nll
+from tst.series import ceil_div
+
+N_VARIABLES = 6  # of a step of `mixed_series`: five measurements and the end
+
+
+@pytest.mark.parametrize("patch", [1, 3])
+def test_tokens_hold_every_number_once(patch):
+    """Observed numbers are the series' numbers; the end stands at the last step of each series."""
+    series = mixed_series()
+    encoder, _, batches = encoded_batches(series, patch)
+    observed = batches.observed.numpy().astype(bool).reshape(-1, N_VARIABLES)
+    assert observed.sum() == len(series.values) * N_VARIABLES
+    is_step = observed[:, 0]
+    assert (observed == is_step[:, None]).all(), "a step is observed as a whole"
+    value = batches.target.value.numpy().reshape(-1, N_VARIABLES)[is_step]
+    z = encoder.scaled(series, *encoder.series_loc_scale(series))
+    np.testing.assert_allclose(value[:, :5], z, rtol=1e-5, atol=1e-5)
+    np.testing.assert_array_equal(np.flatnonzero(value[:, 5]), series.offsets[1:] - 1)
+    np.testing.assert_array_equal(batches.lengths, ceil_div(series.lengths, patch))
+
+
+def test_a_window_inside_a_series_follows_a_real_token():
+    """Only the first window of a series has the start token; later ones see the token before."""
+    series = mixed_series(lengths=(7, 12))
+    _, _, batches = encoded_batches(series, context_length=5)
+    assert list(batches.lengths) == [5, 2, 5, 5, 2]
+    batch = batches.collate(np.array([2, 3]), 1.0, 1.0)  # the first two windows of series 1
+    assert batch.is_start.tolist() == [True] + [False] * 9
+    assert (batch.recent[0] == 0).all()
+    torch.testing.assert_close(batch.recent[5], batches.encoded[11])
+    assert batch.series.tolist() == [0] * 5 + [1] * 5
+
+
+def loss_and_gradient(**settings):
+    """Return the loss of a batch and the gradient of the input layer, in float64."""
+    _, spec, batches = encoded_batches(mixed_series(), **settings)
+    model = tiny_generative(spec).double()
+    batch = batches(0).map(lambda t: t.double() if t.is_floating_point() else t)
+    loss = token_nll(model, batch)
+    loss.backward()
+    return loss.item(), model.input.weight.grad
+
+
+def test_padding_changes_nothing():
+    """Padded to the window: the same loss and gradients as packed."""
+    loss, gradient = loss_and_gradient()
+    padded_loss, padded_gradient = loss_and_gradient(padded=True)
+    assert padded_loss == pytest.approx(loss, rel=1e-6)
+    torch.testing.assert_close(padded_gradient, gradient, rtol=1e-5, atol=1e-6)
+
+
+def test_padding_that_enters_the_loss_changes_it():
+    """An ablation: the filling counts as if it were data."""
+    loss, _ = loss_and_gradient()
+    filled_loss, _ = loss_and_gradient(padded=True, mask_loss=False)
+    assert abs(filled_loss - loss) > 1e-3
+
+
+def test_a_batch_is_its_processes_shares():
+    """The mean over two ranks' losses is one process's loss."""
+    _, spec, batches = encoded_batches(mixed_series(lengths=(3, 1, 8, 5, 2, 13, 9, 4)), size=8)
+    model = tiny_generative(spec)
+    whole = token_nll(model, batches(0)).item()
+    shares = [token_nll(model, batches(0, rank, 2)).item() for rank in (0, 1)]
+    assert np.mean(shares) == pytest.approx(whole, rel=1e-5)
+
+
+def test_noise_is_on_the_past_alone():
+    """Targets, start tokens and categories stay; a batch is a function of its step."""
+    series = mixed_series(lengths=(3, 1, 8, 5, 2, 13, 9, 4))
+    _, spec, batches = encoded_batches(series, size=8)
+    _, _, noisy_batches = encoded_batches(series, size=8, noise=0.5)
+    clean = batches(0)
+    noisy = noisy_batches(0)
+    assert torch.equal(clean.target.value, noisy.target.value)
+    assert torch.equal(noisy.recent[clean.is_start], clean.recent[clean.is_start])
+    changed = (noisy.recent != clean.recent).any(0)
+    is_value = []
+    for variable in spec.step:
+        is_value += [variable.kind == "continuous" and i == 0 for i in range(variable.width)]
+    assert changed.tolist() == is_value
+    assert torch.equal(noisy_batches(0).recent, noisy.recent)
