@@ -14,7 +14,6 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from tst import plots
 from tst.data import simulated
 from tst.evaluation import fidelity
 from tst.io import paths
@@ -26,6 +25,7 @@ from tst.models.transformer import generative
 from tst.models.transformer.config import GenerativeConfig, TSTConfig
 from tst.models.transformer.model import SPEC as TST_SPEC
 from tst.plots import series_plots
+from tst.plots.base import save
 from tst.series import SeriesSet
 from tst.study import tables
 from tst.training.loop import TrainConfig
@@ -83,7 +83,7 @@ def study(folder):
         rows.append({"model": model, "metric": "step_change_ratio", "seed": 0, "value": value})
         tables.write(pd.DataFrame(rows), "smoke", "05-fidelity", test)
     fig = series_plots.lengths({model: series.lengths for model, series in made.items()})
-    plots.save(fig, paths.figures_dir("smoke") / "lengths", "lengths of all")
+    save(fig, paths.figures_dir("smoke") / "lengths", "lengths of all")
 
 
 def contents(folder):

@@ -8,11 +8,11 @@ from typing import Any
 import pandas as pd
 from matplotlib.figure import Figure
 
-from tst import plots
 from tst.io import paths
 from tst.models import jobs
 from tst.models.base import Generator, ModelSpec
 from tst.models.jobs import Engine, Job
+from tst.plots.base import save
 from tst.series import SeriesSet
 from tst.study import tables
 from tst.training.loop import TrainConfig
@@ -108,7 +108,7 @@ class Workspace:
     def figure(self, fig: Figure, name: str, alt: str, by_dataset: bool = True) -> None:
         """Write a figure to figures/<name>-<dataset>.png, or <name>.png, and show it with its alternative text."""
         stem = f"{name}-{self.dataset}" if by_dataset else name
-        plots.save(fig, paths.figures_dir(self.profile) / stem, alt)
+        save(fig, paths.figures_dir(self.profile) / stem, alt)
 
     def table(
         self,
