@@ -9,7 +9,6 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from tst import plots
 from tst.plots import (
     ablation_plots,
     base,
@@ -31,7 +30,7 @@ RNG = np.random.default_rng(0)
 @pytest.fixture(autouse=True)
 def style():
     """Set the style, and close what a test leaves open."""
-    plots.set_style()
+    base.set_style()
     yield
     matplotlib.pyplot.close("all")
 
@@ -120,7 +119,7 @@ def test_every_figure_is_drawn_and_named(name, tmp_path):
         any(ax.get_xlabel() or ax.get_xticklabels()[0].get_text() for ax in panels)
         or fig.get_supxlabel()
     )
-    assert plots.save(fig, tmp_path / "figures" / "a", "What it shows") is None
+    assert base.save(fig, tmp_path / "figures" / "a", "What it shows") is None
     image = Image.open(tmp_path / "figures" / "a.png").convert("RGBA")
     assert image.getpixel((0, 0)) == (255, 255, 255, 255) and image.getextrema()[3] == (255, 255)
     assert max(image.size) < 1800 and np.asarray(image.convert("L")).std() > 5
@@ -161,7 +160,7 @@ def test_simulated_stands_in_the_figure(name):
 def test_alt_text_is_required(alt, tmp_path):
     """A figure without alt text is not written."""
     with pytest.raises(ValueError, match="no alt text"):
-        plots.save(series_plots.lengths({"real": [1, 2]}), tmp_path / "a", alt)
+        base.save(series_plots.lengths({"real": [1, 2]}), tmp_path / "a", alt)
     assert not list(tmp_path.iterdir())
 
 
@@ -169,22 +168,22 @@ def test_a_notebook_gets_the_alt_text(tmp_path, monkeypatch):
     """Inside IPython the figure is shown once, with its alt text; outside nothing is shown."""
     shown = []
     monkeypatch.setattr(base, "display", lambda fig, metadata: shown.append(metadata))
-    plots.save(series_plots.lengths({"real": [1, 2]}), tmp_path / "a", "Two lengths")
+    base.save(series_plots.lengths({"real": [1, 2]}), tmp_path / "a", "Two lengths")
     assert shown == []
     monkeypatch.setattr(base, "get_ipython", lambda: "a shell")
-    plots.save(series_plots.lengths({"real": [1, 2]}), tmp_path / "a", "Two lengths")
+    base.save(series_plots.lengths({"real": [1, 2]}), tmp_path / "a", "Two lengths")
     assert shown == [{"image/png": {"alt": "Two lengths"}}] and not matplotlib.pyplot.get_fignums()
 
 
 def test_a_broken_figure_leaves_the_old_file(tmp_path, monkeypatch):
     """What cannot be drawn neither replaces nor litters."""
-    plots.save(series_plots.lengths({"real": [1, 2]}), tmp_path / "a", "Two lengths")
+    base.save(series_plots.lengths({"real": [1, 2]}), tmp_path / "a", "Two lengths")
     before = (tmp_path / "a.png").read_bytes()
     monkeypatch.setattr(
         matplotlib.figure.Figure, "savefig", lambda *a, **k: (_ for _ in ()).throw(OSError("no"))
     )
     with pytest.raises(OSError, match="no"):
-        plots.save(series_plots.lengths({"real": [1, 2]}), tmp_path / "a", "Two lengths")
+        base.save(series_plots.lengths({"real": [1, 2]}), tmp_path / "a", "Two lengths")
     assert (tmp_path / "a.png").read_bytes() == before and len(list(tmp_path.iterdir())) == 1
 
 
