@@ -142,19 +142,21 @@ def test_the_source_of_a_notebook_has_no_magics(tmp_path):
     assert closure.notebook_source(path) == "import b\nimport c"
 
 
-def module_of(key):
-    """Return the file whose closure decides a model."""
-    return closure.ROOT.joinpath(*spec_of(key).module.split(".")).with_suffix(".py")
+def rooms_of(files):
+    """Return the rooms, folders or files directly in the package, that hold some files."""
+    return {path.relative_to(closure.ROOT / "tst").parts[0] for path in files}
 
 
 @pytest.mark.parametrize("key", MODELS)
 def test_every_module_that_a_training_needs_is_in_its_fingerprint(key):
-    """In the real tree: each needed module of models, training and series, loop and loss included.
+    """In the real tree: each needed module of models, training and series, and no other room's.
 
-    The needed modules are those that Python itself loads, in a process of its own.
+    The needed modules are those that Python itself loads, in a process of its own, for the model
+    and the training loop.
     """
     program = (
-        f"import sys, {spec_of(key).module}\nprint(*(m for m in sys.modules if m[:4] == 'tst.'))"
+        f"import sys, tst.training.loop, {spec_of(key).module}\n"
+        "print(*(name for name in sys.modules if name.startswith('tst.')))"
     )
     process = subprocess.run(
         [sys.executable, "-c", program],
@@ -165,20 +167,10 @@ def test_every_module_that_a_training_needs_is_in_its_fingerprint(key):
     )
     paths = [closure.ROOT.joinpath(*name.split(".")) for name in process.stdout.split()]
     modules = {path.with_suffix(".py") for path in paths if path.with_suffix(".py").is_file()}
-    rooms = {closure.ROOT / "tst" / room for room in jobs.ROOMS}
-    needed = {module for module in modules if rooms & {module, *module.parents}}
-    deciding = set(closure.deciding_files(module_of(key), jobs.ROOMS))
+    needed = {module for module in modules if rooms_of([module]) <= set(jobs.ROOMS)}
+    deciding = jobs.deciding_files(spec_of(key))
     assert needed <= deciding
-    assert {room.name for room in rooms} == {
-        path.relative_to(closure.ROOT / "tst").parts[0] for path in needed
-    }
-
-
-@pytest.mark.parametrize("key", MODELS)
-def test_a_plot_decides_no_training(key):
-    """In the real tree: a training's fingerprint holds files of its rooms alone."""
-    deciding = closure.deciding_files(module_of(key), jobs.ROOMS)
-    assert {path.relative_to(closure.ROOT / "tst").parts[0] for path in deciding} <= set(jobs.ROOMS)
+    assert rooms_of(needed) == rooms_of(deciding) == set(jobs.ROOMS)
 
 
 def test_the_tree_imports_by_absolute_names():

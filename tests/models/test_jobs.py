@@ -106,11 +106,8 @@ def test_a_finished_run_is_its_job(tmp_path):
 
 def deciding(key):
     """Return the files that decide what a training of a model gives, from the root."""
-    module = closure.ROOT.joinpath(*spec_of(key).module.split(".")).with_suffix(".py")
-    return {
-        p.relative_to(closure.ROOT / "tst").as_posix()
-        for p in closure.deciding_files(module, jobs.ROOMS)
-    }
+    files = jobs.deciding_files(spec_of(key))
+    return {path.relative_to(closure.ROOT / "tst").as_posix() for path in files}
 
 
 def test_the_code_that_decides_a_model_is_all_that_it_imports():

@@ -118,10 +118,20 @@ class Job:
         return spec.prepare(config, real, settings), settings, real
 
 
+def deciding_files(spec: ModelSpec) -> set[Path]:
+    """Return the files that decide what a training gives: the model's, the loop's, and this one."""
+    model = closure.ROOT.joinpath(*spec.module.split(".")).with_suffix(".py")
+    training_loop = Path(loop.__file__).resolve()
+    return {
+        *closure.deciding_files(model, ROOMS),
+        *closure.deciding_files(training_loop, ROOMS),
+        Path(__file__).resolve(),
+    }
+
+
 def code(spec: ModelSpec) -> str:
     """Return the fingerprint of the code that decides what a training of this model gives."""
-    module = closure.ROOT.joinpath(*spec.module.split(".")).with_suffix(".py")
-    return closure.fingerprint({*closure.deciding_files(module, ROOMS), Path(__file__).resolve()})
+    return closure.fingerprint(deciding_files(spec))
 
 
 def train(job: Job) -> pd.DataFrame:

@@ -1,1 +1,1 @@
-"""Training: the loop and its settings, batches, objectives, losses, checkpoints, precision, timing."""
+"""Training: the loop, its settings, batches, objectives, losses, checkpoints, precision, timing."""
