@@ -12,6 +12,7 @@ import pytest
 import torch
 
 from tst.errors import DataError
+from tst.evaluation.ragged_rows import Ragged
 from tst.io import paths
 from tst.models.attributes import attribute_categories, attribute_sizes
 from tst.models.autoregressive import AR
@@ -120,6 +121,21 @@ def labelled_series(n=120, seed=0, n_features=2, signal=1.0, model="real"):
         features=[Feature(f"f{j}") for j in range(n_features)],
         **fields,
     )
+
+
+N_STEPS = 11  # of the window of padded rows
+
+
+def padded_rows(n=90, seed=0, n_classes=3, signal=0.3):
+    """Return (ragged rows, the plain padded array, codes of classes) of noisy series."""
+    series = labelled_series(n, seed, signal=signal)
+    codes = np.unique(series.labels, return_inverse=True)[1] % n_classes
+    low = series.values.min(0)
+    high = series.values.max(0)
+    values, mask = series.padded(N_STEPS)
+    unit = np.where(mask[:, :, None], (values - low) / (high - low), 0)
+    plain = unit.reshape(n, -1).astype(np.float32)
+    return Ragged(series, low, high, N_STEPS), plain, codes
 
 
 def toy_series(arrays, **fields):

@@ -1,13 +1,13 @@
-"""The paper's MLP and DoppelGANger's four other classifiers (arXiv 2506.07312, section 5), as
-scikit-learn defines them, on ragged rows.
+"""The paper's MLP (arXiv 2506.07312) and DoppelGANger's four other classifiers, as scikit-learn
+defines them, on ragged rows.
 
 A row is a series, flattened and padded with zeros to the window. Most of it is padding, save for
-sets whose series fail to stop, and no product touches it: rows of like length lie together
-(`Ragged`). Naive Bayes and the tree are scikit-learn's own. The MLP takes scikit-learn's steps in
-float32: the same first weights, order of batches and Adam. Logistic regression minimises its
-objective by its L-BFGS, at most 200 iterations; the SVM minimises LinearSVC's, in the primal and to
-convergence, where liblinear's dual stops unfinished after 1,000 passes. Weights that no training
-series reaches keep their first values, as they do in scikit-learn without weight decay.
+sets whose series fail to stop, and no product touches it (`tst.evaluation.ragged_rows`). Naive
+Bayes and the tree are scikit-learn's own. The MLP takes scikit-learn's steps in float32: the same
+first weights, order of batches and Adam. Logistic regression minimises its objective by its L-BFGS,
+at most 200 iterations; the SVM minimises LinearSVC's, in the primal and to convergence, where
+liblinear's dual stops unfinished after 1,000 passes. Weights that no training series reaches keep
+their first values, as they do in scikit-learn without weight decay.
 
 Why not scikit-learn's own on a `scipy.sparse.csr_array` of the rows: 3,600 columns, seconds of one
 core a fit, ours / scikit-learn's, and the share of 2,000 test series on which both agree:
@@ -17,8 +17,8 @@ core a fit, ours / scikit-learn's, and the share of 2,000 test series on which b
     4,000, as with all real series added   5.2 / 7.3 .9995  .27 / .23 .9985  .72 / 1.3 .9995
     2,000 that never stop (92 %)           6.5 / 24 .998    2.0 / 7.5 .999   13 / 32 .9935
 
-The laptop profile fits 93 MLPs on GCUT: at least 6 minutes by scikit-learn's, and four times as
-long as ours for every generator whose series do not stop.
+The laptop profile fits 93 MLPs on GCUT, about 6 minutes by scikit-learn's, and four times as long
+as ours for every generator whose series do not stop.
 """
 
 from dataclasses import dataclass
@@ -32,7 +32,7 @@ from sklearn.naive_bayes import GaussianNB
 from sklearn.tree import DecisionTreeClassifier
 from sklearn.utils import check_random_state, gen_batches, shuffle
 
-from tst.series import SeriesSet
+from tst.evaluation.ragged_rows import Ragged
 from tst.vocabulary import Classifier
 
 # The MLP of arXiv 2506.07312; Adam's betas and epsilon are scikit-learn's defaults.
@@ -42,7 +42,6 @@ LEARNING_RATE = 1e-3
 BETAS = (0.9, 0.999)
 EPS = 1e-8
 
-EDGES = (16, 64)  # steps up to which rows lie together: short tasks, medium ones, the rest
 C = 1.0  # inverse strength of the L2 penalty, scikit-learn's default
 LOGISTIC_OPTIONS = {  # scikit-learn's stopping rule, with its max_iter at 200
     "maxiter": 200,
@@ -50,106 +49,10 @@ LOGISTIC_OPTIONS = {  # scikit-learn's stopping rule, with its max_iter at 200
     "gtol": 1e-4,
     "ftol": 64 * np.finfo(float).eps,
 }
-N_NEWTON = 50  # steps of the SVM, at most; it takes about 10
+N_NEWTON = 50  # steps of the SVM, at most
 SVM_TOLERANCE = 1e-3  # gradient over the first one at which the SVM is done
 N_HALVINGS = 30  # of a Newton step; it is a billionth then
 SUFFICIENT = 1e-4  # Armijo's constant: the share of the linear decrease that a step must reach
-
-
-class Ragged:
-    """Flattened, zero-padded rows, (n_series, n_steps * n_features), without most of the padding.
-
-    Parameters
-    ----------
-    series
-        `SeriesSet`; steps beyond n_steps are cut.
-    low, high
-        float, shape (n_features,): what is scaled to 0 and to 1.
-    n_steps
-        Steps of the window.
-    """
-
-    def __init__(self, series: SeriesSet, low: np.ndarray, high: np.ndarray, n_steps: int) -> None:
-        series = series.head(n_steps)
-        scale = np.where(high > low, high - low, 1.0)
-        unit = ((series.values - low) / scale).astype(np.float32)
-        group = np.searchsorted(EDGES, series.lengths)
-        self.shape = (len(series), n_steps * series.n_features)
-        # The numbers of the rows in each block, and the blocks, each as wide as its longest row.
-        self.rows = [np.flatnonzero(group == g) for g in np.unique(group)]
-        self.blocks = [torch.from_numpy(_padded(series, unit, rows)) for rows in self.rows]
-        self.width = max(block.shape[1] for block in self.blocks)
-        self.block_of_row = np.empty(len(series), dtype=np.int64)
-        self.row_in_block = np.empty(len(series), dtype=np.int64)
-        for g, rows in enumerate(self.rows):
-            self.block_of_row[rows] = g
-            self.row_in_block[rows] = np.arange(len(rows))
-
-    def times(self, weights: np.ndarray) -> np.ndarray:
-        """Return the product (n_series, k), float32, with weights (columns, k)."""
-        result = np.empty((weights.shape[1], self.shape[0]), dtype=np.float32)
-        # (k, columns): this way round the product is three times as fast
-        turned = torch.as_tensor(weights, dtype=torch.float32).T.contiguous()
-        for rows, block in zip(self.rows, self.blocks, strict=True):
-            n = min(block.shape[1], turned.shape[1])
-            result[:, rows] = (turned[:, :n] @ block[:, :n].T).numpy()
-        return result.T
-
-    def transposed_times(self, values: np.ndarray) -> np.ndarray:
-        """Return the product (width, k), float32, of the transposed rows with (n_series, k)."""
-        result = torch.zeros(values.shape[1], self.width)
-        turned = torch.as_tensor(values.T.astype(np.float32))  # (k, n_series)
-        for rows, block in zip(self.rows, self.blocks, strict=True):
-            result[:, : block.shape[1]] += turned[:, rows] @ block
-        return result.numpy().T
-
-    def parts(self, chosen: np.ndarray) -> list[tuple[torch.Tensor, torch.Tensor]]:
-        """Return the rows `chosen`, without padding, block by block.
-
-        Parameters
-        ----------
-        chosen
-            int, shape (B,): numbers of rows.
-
-        Returns
-        -------
-        list
-            Pairs of int64 (b,), places in `chosen`, and float32 (b, columns), the rows there.
-        """
-        parts = []
-        for g, block in enumerate(self.blocks):
-            places = np.flatnonzero(self.block_of_row[chosen] == g)
-            if len(places):
-                rows = torch.from_numpy(self.row_in_block[chosen[places]])
-                parts.append((torch.from_numpy(places), block[rows]))
-        return parts
-
-    def dense(self) -> np.ndarray:
-        """Return the plain array, float32."""
-        result = np.zeros(self.shape, dtype=np.float32)
-        for rows, block in zip(self.rows, self.blocks, strict=True):
-            result[rows, : block.shape[1]] = block
-        return result
-
-
-def _padded(series: SeriesSet, unit: np.ndarray, rows: np.ndarray) -> np.ndarray:
-    """Return the flattened rows of some series, padded to the longest of them.
-
-    Parameters
-    ----------
-    series
-        The set.
-    unit
-        float32, shape (sum of lengths, n_features): its scaled values.
-    rows
-        int, shape (B,): numbers of the series.
-    """
-    lengths = series.lengths[rows]
-    values = np.zeros((len(rows), lengths.max(), series.n_features), dtype=np.float32)
-    step = np.arange(lengths.max())
-    inside = step < lengths[:, None]  # (B, T)
-    values[inside] = unit[(series.offsets[rows][:, None] + step)[inside]]
-    return values.reshape(len(rows), -1)  # (B, T * n_features)
 
 
 class FittedClassifier(Protocol):

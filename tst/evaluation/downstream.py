@@ -1,4 +1,4 @@
-"""Downstream tasks (arXiv 2506.07312, section 5): SeriesSets in, tidy rows out. Train on synthetic
+"""Downstream tasks (arXiv 2506.07312): SeriesSets in, tidy rows out. Train on synthetic
 (TSTR), on real (TRTR) or on both; always test on real data.
 
 Classification of the label (GCUT: how a task ended) from the flattened, zero-padded series with the
@@ -22,6 +22,7 @@ from sklearn.neural_network import MLPRegressor
 
 from tst.errors import DataError
 from tst.evaluation import classifiers
+from tst.evaluation.ragged_rows import Ragged
 from tst.series import SeriesSet, concat
 from tst.vocabulary import CLASSIFIERS, REGRESSORS, Classifier, Regressor
 
@@ -120,12 +121,12 @@ def fit_classifier(
     names, codes = np.unique(_known_labels(train, reference), return_inverse=True)
     if len(names) == 1:
         return lambda series: np.full(len(_known_labels(series, reference)), names[0])
-    rows = classifiers.Ragged(train, low, high, n_steps)
+    rows = Ragged(train, low, high, n_steps)
     fitted = classifiers.fit(classifier, rows, codes, seed, epochs)
 
     def predict(series: SeriesSet) -> np.ndarray:
         _known_labels(series, reference)
-        return names[fitted(classifiers.Ragged(series, low, high, n_steps))]
+        return names[fitted(Ragged(series, low, high, n_steps))]
 
     return predict
 
