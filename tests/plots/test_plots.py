@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
+from tst.evaluation.bootstrap import t_interval
 from tst.plots import (
     ablation_plots,
     base,
@@ -19,7 +20,7 @@ from tst.plots import (
     training_curves,
     verdict_plots,
 )
-from tst.study import claims, lookup
+from tst.study import claims
 from tst.vocabulary import METRICS, MODELS, VERDICTS
 
 matplotlib.use("Agg")
@@ -197,7 +198,7 @@ def test_lengths_are_the_share_at_least_as_long():
 def test_intervals_are_those_of_the_claims():
     """Figures and verdicts share one interval; one seed has none."""
     mean, half = base.mean_and_half_width([0.1, 0.4, 0.2])
-    assert (mean, mean - half, mean + half) == pytest.approx(lookup.interval([0.1, 0.4, 0.2]))
+    assert (mean, mean - half, mean + half) == pytest.approx(t_interval([0.1, 0.4, 0.2]))
     assert np.isnan(base.mean_and_half_width([0.1])[1])
 
 

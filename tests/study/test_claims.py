@@ -5,8 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
-from scipy import stats
 
+from tst.evaluation.bootstrap import t_interval
 from tst.study import checks, claims, lookup
 from tst.vocabulary import CLASSIFIERS, REGRESSORS
 
@@ -303,7 +303,7 @@ def test_c2_reports_the_share_that_speaks_most_against():
 def test_an_interval_that_contains_the_limit_counts_against():
     """Positive on average is not enough."""
     values = [0.1, -0.05, 0.1]
-    mean, low, _ = lookup.interval(values)
+    mean, low, _ = t_interval(values)
     assert mean > 0 > low
     assert claims.decide(values, "above", 0) == BAD
 
@@ -359,24 +359,6 @@ def test_the_sentence_of_a_verdict():
         "A - B, r2 (wwt): the paper reports 0.711, "
         "we find 0.740 [0.690, 0.790] over 3 seeds: *reproduced*."
     )
-
-
-def test_interval_known_answers():
-    """The t-interval equals scipy's; one value has no interval, none no mean."""
-    values = [0.1, 0.4, 0.2, 0.9]
-    mean, low, high = lookup.interval(values, 0.9)
-    reference = stats.ttest_1samp(values, 0).confidence_interval(0.9)
-    assert (mean, low, high) == pytest.approx((0.4, reference.low, reference.high))
-    assert lookup.interval([2.0])[0] == 2 and np.isnan(lookup.interval([2.0])[1:]).all()
-    assert np.isnan(lookup.interval([])).all()
-
-
-def test_interval_covers():
-    """Of 95 % intervals of normal samples about 95 % hold the truth."""
-    samples = np.random.default_rng(0).normal(1, 2, size=(1000, 5))
-    bounds = np.array([lookup.interval(s)[1:] for s in samples])
-    covered = ((bounds[:, 0] < 1) & (bounds[:, 1] > 1)).mean()
-    assert 0.93 < covered < 0.97
 
 
 @pytest.mark.parametrize(

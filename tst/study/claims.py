@@ -16,10 +16,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from tst.evaluation.bootstrap import t_interval
 from tst.study import checks, lookup
 from tst.study.checks import Check, Direction, Kind
 from tst.study.evidence import EVIDENCE, Evidence, paper_numbers
-from tst.study.lookup import Tables, interval
+from tst.study.lookup import Tables
 from tst.vocabulary import VERDICTS, Verdict
 
 __all__ = ["CLAIMS", "COLUMNS", "OVERALL", "VERDICTS", "judge", "judgements", "paper_numbers"]
@@ -104,7 +105,7 @@ def _against(row: Judgement) -> tuple[int, float]:
 
 def verdict(check: Check, evidence: Evidence, dataset: str, origin: str) -> Judgement:
     """Judge a check by what the tables say."""
-    ours, low, high = interval(evidence.values)
+    ours, low, high = t_interval(evidence.values)
     limit = check.limit if evidence.limit is None else evidence.limit
     p_holm = 0.0 if evidence.p_holm is None else evidence.p_holm
     return Judgement(
@@ -134,7 +135,7 @@ def decide(
     p_holm: float = 0.0,
 ) -> Verdict:
     """Return the verdict on values, one a seed; `p_holm` is NaN where the bootstrap is missing."""
-    mean, low, high = interval(values)
+    mean, low, high = t_interval(values)
     if np.isnan(mean):
         return "not testable here"
     if direction == "equal":

@@ -9,29 +9,12 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
 Tables = Mapping[str, pd.DataFrame]  # tidy tables by name, "06-classification", ...
 Place = dict[str, Any]  # column: the value that a row must have there; None: any value
 
 WHOLE = "all"  # the label of rows over all classes
 BOOTSTRAPS = {"06-classification": "06-differences", "07-regression": "07-differences"}
-
-
-def interval(values: Sequence[float] | np.ndarray, level: float = 0.95) -> tuple[float, ...]:
-    """Return (mean, low, high) of Student's t-interval over seeds.
-
-    The bounds of one value are NaN; without any value, so is the mean.
-    """
-    values = np.asarray(values, dtype=float)
-    n = len(values)
-    if n == 0:
-        return np.nan, np.nan, np.nan
-    mean = values.mean()
-    if n == 1:
-        return float(mean), np.nan, np.nan
-    half_width = stats.t.ppf((1 + level) / 2, n - 1) * values.std(ddof=1) / np.sqrt(n)
-    return float(mean), float(mean - half_width), float(mean + half_width)
 
 
 def named(frame: pd.DataFrame) -> pd.DataFrame:

@@ -13,8 +13,9 @@ import numpy as np
 import pandas as pd
 from scipy.optimize import linprog
 
+from tst.evaluation.bootstrap import t_interval
 from tst.study import claims, lookup
-from tst.study.lookup import Place, Tables, by_seed, difference, interval
+from tst.study.lookup import Place, Tables, by_seed, difference
 from tst.vocabulary import CLASSIFIERS
 
 PointVerdict = Literal["confirmed", "not confirmed", "avoided here", "not testable here"]
@@ -115,7 +116,7 @@ def _finding(
     confirmed: bool,
 ) -> Finding:
     """Return a finding; `{value}` in its statement is the mean of the values with its interval."""
-    mean, low, high = interval(np.asarray(values))
+    mean, low, high = t_interval(np.asarray(values))
     text = f"{mean:.3g}"
     if not np.isnan(low):
         text += f" [{low:.3g}, {high:.3g}]"
@@ -233,7 +234,7 @@ def _w7(tables: Tables) -> Finding:
         if reason:
             return _untestable("W7", tables, "gcut", reason)
         gaps.append(gap)
-    n_below = sum(interval(gap)[2] < 0 for gap in gaps)
+    n_below = sum(t_interval(gap)[2] < 0 for gap in gaps)
     text = "accuracy of TST + real minus real, mean of the four other classifiers: {value}"
     text += f"; below 0 with {n_below} of 4"
     everywhere = n_below == len(OTHER_CLASSIFIERS)
@@ -265,11 +266,11 @@ def _at(dataset: str, metric: str) -> Place:
 
 def _low_end(values: np.ndarray | pd.Series) -> float:
     """Return the lower end of the interval, or the mean where one seed gives none."""
-    mean, low, _ = interval(values)
+    mean, low, _ = t_interval(values)
     return mean if np.isnan(low) else low
 
 
 def _high_end(values: np.ndarray | pd.Series) -> float:
     """Return the upper end of the interval, or the mean where one seed gives none."""
-    mean, _, high = interval(values)
+    mean, _, high = t_interval(values)
     return mean if np.isnan(high) else high
