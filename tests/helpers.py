@@ -21,13 +21,13 @@ from tst.models.doppelganger.batches import DGBatches
 from tst.models.doppelganger.model import DGConfig, DoppelGANger
 from tst.models.jobs import Job
 from tst.models.scaling import Normaliser
-from tst.models.transformer import encoding
 from tst.models.transformer.batches import TokenBatches
 from tst.models.transformer.config import GenerativeConfig, TSTConfig
 from tst.models.transformer.encoding import SeriesEncoder
 from tst.models.transformer.generative import GenerativeTST
 from tst.models.transformer.model import SPEC, TST
 from tst.models.transformer.packing import Packing
+from tst.models.transformer.tokens import token_spec
 from tst.series import Feature, from_list
 from tst.table.table import Table
 from tst.training import loop
@@ -266,7 +266,7 @@ def encoded_batches(series, patch=1, size=4, context_length=40, **settings):
         n_features=series.n_features, patch=patch, context_length=context_length, **settings
     )
     encoder = SeriesEncoder.fit(series, config.attributes)
-    spec = encoding.token_spec(encoder, series, config.stop)
+    spec = token_spec(encoder, series, config.stop)
     return encoder, spec, TokenBatches(series, encoder, spec, config, size, seed=0)
 
 

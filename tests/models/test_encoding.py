@@ -9,8 +9,9 @@ import torch
 from helpers import encoded_batches, mixed_series
 
 from tst.errors import DataError
-from tst.models.transformer import encoding
-from tst.models.transformer.encoding import FeatureEncoder, SeriesEncoder
+from tst.models.transformer.encoding import SeriesEncoder
+from tst.models.transformer.feature_encoding import FeatureEncoder
+from tst.models.transformer.tokens import attribute_target
 from tst.models.transformer.variables import BIG
 
 
@@ -135,4 +136,4 @@ def test_an_unknown_category_is_refused():
     encoder = SeriesEncoder.fit(mixed_series(lengths=(3, 4)).take([0, 1]))
     strange = mixed_series(lengths=(3, 3, 3)).take([2])
     with pytest.raises(DataError, match="category that the training set lacks"):
-        encoding.attribute_target(encoder, strange)
+        attribute_target(encoder, strange)

@@ -1,4 +1,4 @@
-"""Causal self-attention: full, in a sliding window, or ProbSparse, each an object with one contract.
+"""Causal self-attention, full, in a sliding window or ProbSparse: objects with one contract.
 
 All compute exact causal attention over whole series in training (`attend`), and over a cache of
 keys and values, one step at a time, in generation (`attend_newest`); torch's fused kernels serve
@@ -77,7 +77,7 @@ class CausalAttention(Protocol):
     def new_measures(
         self, n_layer: int, n_rows: int, max_steps: int, dtype: torch.dtype, device: torch.device
     ) -> torch.Tensor | None:
-        """Return room for what a cache keeps of each query, (n_layer, n_rows, max_steps), or None."""
+        """Return what a cache keeps of each query, (n_layer, n_rows, max_steps), or None."""
 
 
 @dataclass(frozen=True)

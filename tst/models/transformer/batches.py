@@ -12,8 +12,9 @@ import torch
 
 from tst.models.batches import window_lengths
 from tst.models.transformer.config import GenerativeConfig
-from tst.models.transformer.encoding import SeriesEncoder, attribute_target, exact_repeats
-from tst.models.transformer.variables import BIG, Target, TokenSpec, encode
+from tst.models.transformer.encoding import SeriesEncoder
+from tst.models.transformer.tokens import attribute_target, tokens
+from tst.models.transformer.variables import Target, TokenSpec, encode
 from tst.series import SeriesSet, ceil_div, offsets
 from tst.training.batches import EpochOrder
 
@@ -223,55 +224,3 @@ class TokenBatches:
         noise = torch.randn(batch.recent.shape, generator=generator) * self.config.noise
         is_seen = self.is_value & ~batch.is_start[:, None]
         return replace(batch, recent=batch.recent + noise * is_seen)
-
-
-def tokens(
-    series: SeriesSet, encoder: SeriesEncoder, spec: TokenSpec, patch: int
-) -> tuple[Target, torch.Tensor]:
-    """Return a set in tokens of `patch` steps, series after series.
-
-    The last token of a series is filled with zeros behind its end; where lengths vary, each step's
-    last number says whether it ends the series.
-
-    Returns
-    -------
-    target
-        `Target` (n_tokens, patch * D).
-    observed
-        float32, of that shape: 1 where a number is one of the series, 0 where it fills a token.
-    """
-    rows = series.series_index
-    loc, scale = encoder.series_loc_scale(series)
-    z = encoder.scaled(series, loc, scale)
-    lowers = []
-    uppers = []
-    for feature, x in zip(encoder.feature_encoders, series.values.T, strict=True):
-        feature_lower, feature_upper = feature.mass_interval(x)
-        lowers.append(feature_lower)
-        uppers.append(feature_upper)
-    lower = np.clip((np.stack(lowers, axis=1) - loc[rows]) / scale[rows], -BIG, BIG)
-    upper = np.clip((np.stack(uppers, axis=1) - loc[rows]) / scale[rows], -BIG, BIG)
-    has_gate = np.array([variable.repeats for variable in spec.step[: series.n_features]])
-    repeat = exact_repeats(series) & has_gate
-    if not encoder.fixed_length:
-        is_last = series.step_index == series.lengths[rows] - 1
-        z = np.column_stack([z, is_last])
-        lower = np.column_stack([lower, is_last])
-        upper = np.column_stack([upper, is_last])
-        repeat = np.column_stack([repeat, is_last])
-    D = len(spec.step)
-    n_tokens = ceil_div(series.lengths, patch)
-    index = offsets(n_tokens)[:-1][rows] * patch + series.step_index  # of each row among all steps
-
-    def _laid_out(rows_of_steps: np.ndarray, dtype: type) -> torch.Tensor:
-        steps = np.zeros((n_tokens.sum() * patch, D), dtype=dtype)
-        steps[index] = rows_of_steps
-        return torch.from_numpy(steps.reshape(-1, patch * D))
-
-    target = Target(
-        value=_laid_out(z, np.float32),
-        lower=_laid_out(lower, np.float32),
-        upper=_laid_out(upper, np.float32),
-        repeat=_laid_out(repeat, bool),
-    )
-    return target, _laid_out(np.ones((len(rows), D)), np.float32)

@@ -1,10 +1,9 @@
-"""From a SeriesSet to the scaled numbers that a `TokenSpec` describes, and back.
+"""From a SeriesSet to scaled numbers, and back.
 
-Each measurement is taken to logarithms where it is skewed and not negative, then centred (loc) and
+Each measurement is transformed (`tst.models.transformer.feature_encoding`), then centred (loc) and
 divided by its spread (scale), over all series or, where series are long enough to have their own,
-within each. In that case each series' loc and log scale are attributes that the model generates
-(without them the spread between series halves). Whole numbers carry the mass of the interval that
-rounds to them; values that pile up at a bound, the mass beyond it; exact repeats, a gate.
+within each. In that case each series' loc and log scale are attributes that the model generates:
+without them the spread between series halves.
 """
 
 import math
@@ -13,161 +12,16 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
-import pandas as pd
 import torch
 
-from tst.errors import DataError
 from tst.io.untrusted import from_mapping
 from tst.models.attributes import SeriesFacts, from_codes, known_categories
-from tst.models.transformer.config import Stop
-from tst.models.transformer.variables import BIG, Target, TokenSpec, Variable
+from tst.models.transformer.feature_encoding import FeatureEncoder
 from tst.series import SeriesSet
 
-N_BINS = 64  # of a quantised head
-# Share of the values at a bound, or of exact repeats, above which they are no coincidence.
-ATOM_SHARE = 0.01
 # Series with fewer steps (one in twenty may have) have no location and scale of their own.
 MIN_OWN_STEPS = 16
-SKEWED = 10  # times the median that the 99 % quantile must exceed for logarithms
-# Share of the values between the bounds up to which a count may have fractions (half views).
-MAX_FRACTIONS = 0.001
 MARGIN = 0.02  # of a measurement's range, by which samples may leave it
-MAX_EXPONENT = 80.0  # of a transformed value: e^80 is still finite in float32
-
-
-@dataclass(frozen=True)
-class FeatureEncoder:
-    """How one measurement is transformed, and which of its values carry probability mass.
-
-    Parameters
-    ----------
-    offset
-        The transform is log(offset + x), or x itself where it is None.
-    whole
-        Whether all values are whole numbers.
-    low, high
-        Bound with an atom, or 0 for what is never negative; None where there is none.
-    repeats
-        Whether exact repeats of the step before are frequent.
-    n_categories
-        Of a categorical one, whose values are codes; else 0.
-    """
-
-    offset: float | None = None
-    whole: bool = False
-    low: float | None = None
-    high: float | None = None
-    repeats: bool = False
-    n_categories: int = 0
-
-    @classmethod
-    def fit(cls, x: np.ndarray, is_repeat: np.ndarray, categorical: bool) -> Self:
-        """Return the encoder of a training set's values.
-
-        Parameters
-        ----------
-        x
-            float64, (rows,).
-        is_repeat
-            bool, (rows,): exact repeats of the step before.
-        """
-        if categorical:
-            return cls(n_categories=int(x.max()) + 1)
-        is_constant = bool(x.max() == x.min())
-        whole = _is_count(x) and not is_constant
-        low = None
-        if x.min() == 0 or _is_atom(x == x.min()):
-            low = float(x.min())
-        high = None
-        if _is_atom(x == x.max()):
-            high = float(x.max())
-        return cls(
-            offset=_log_offset(x, whole),
-            whole=whole,
-            low=low,
-            high=high,
-            repeats=is_constant or (not whole and _is_atom(is_repeat)),
-        )
-
-    def forward(self, x: np.ndarray) -> np.ndarray:
-        """Return the transformed values, float64."""
-        x = np.asarray(x, np.float64)
-        if self.offset is None:
-            return x
-        return np.log(self.offset + x)
-
-    def forward_tensor(self, x: torch.Tensor) -> torch.Tensor:
-        """Return the transformed values of a tensor, in its dtype."""
-        if self.offset is None:
-            return x
-        return torch.log(self.offset + x)
-
-    def inverse(self, y: torch.Tensor) -> torch.Tensor:
-        """Return the values of transformed ones, rounded and within bounds where data were."""
-        x = y
-        if self.offset is not None:
-            x = torch.exp(y.clamp(max=MAX_EXPONENT)) - self.offset
-        if self.whole:
-            x = torch.round(x)
-        if self.low is None and self.high is None:
-            return x
-        return x.clamp(min=self.low, max=self.high)
-
-    def mass_interval(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return the transformed interval whose probability mass a value carries.
-
-        Parameters
-        ----------
-        x
-            float, (rows,), in data units.
-
-        Returns
-        -------
-        lower, upper
-            float64, (rows,) each: equal where a value has a density.
-        """
-        if self.n_categories:
-            return x, x
-        if self.whole:
-            lower = self.forward(x - 0.5)
-            upper = self.forward(x + 0.5)
-        else:
-            lower = self.forward(x).copy()
-            upper = lower.copy()
-        if self.low is not None:
-            lower = np.where(x <= self.low, -np.inf, lower)
-        if self.high is not None:
-            upper = np.where(x >= self.high, np.inf, upper)
-        return lower, upper
-
-
-def _log_offset(x: np.ndarray, whole: bool) -> float | None:
-    """Return the offset of a skewed measurement's logarithm, None where it is not skewed."""
-    positive = x[x > 0]
-    if x.min() < 0 or len(positive) == 0:
-        return None
-    if not np.quantile(x, 0.99) > SKEWED * np.median(positive):
-        return None
-    if whole:
-        return 1.0
-    return float(max(np.quantile(positive, 0.01), 1e-6 * x.max()))
-
-
-def _is_count(x: np.ndarray) -> bool:
-    """Tell whether values are whole numbers.
-
-    A few between the bounds may not be (`MAX_FRACTIONS`), none where all lie at the bounds.
-    """
-    low = x.min()
-    high = x.max()
-    inner = x[(x > low) & (x < high)]
-    share = np.mean(inner != np.round(inner)) if len(inner) else 0.0
-    return bool(share <= MAX_FRACTIONS and low == np.round(low) and high == np.round(high))
-
-
-def _is_atom(marked: np.ndarray) -> bool:
-    """Tell whether so many values are marked, bool (rows,), that they are no coincidence."""
-    return bool(marked.mean() > ATOM_SHARE and marked.sum() > 2)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -452,90 +306,3 @@ def _within(x: torch.Tensor, low: float, high: float) -> torch.Tensor:
 
 def _floats(x: np.ndarray) -> tuple[float, ...]:
     return tuple(x.tolist())
-
-
-def token_spec(encoder: SeriesEncoder, series: SeriesSet, stop: Stop = "stop") -> TokenSpec:
-    """Return what the encoded steps and attributes of a training set consist of.
-
-    Parameters
-    ----------
-    series
-        The training set, at whose quantiles the bins stand.
-    stop
-        Kind of the variable that ends a series, where lengths vary.
-    """
-    z = encoder.scaled(series, *encoder.series_loc_scale(series))
-    step = [_variable(feature) for feature in encoder.feature_encoders]
-    bin_edges = [_bins(column) for column in z.T]
-    if not encoder.fixed_length:
-        step.append(Variable(stop))
-        bin_edges.append(_bins(np.arange(2.0)))
-    attributes = [Variable("categorical", len(known)) for known in encoder.categories.values()]
-    values = attribute_target(encoder, series).value.numpy()
-    n_own = values.shape[1] - len(attributes)
-    attributes += [Variable()] * n_own
-    return TokenSpec(
-        step=tuple(step),
-        attributes=tuple(attributes),
-        bin_edges=tuple(bin_edges),
-        attribute_bin_edges=tuple(_bins(column) for column in values.T),
-    )
-
-
-def _variable(encoder: FeatureEncoder) -> Variable:
-    if encoder.n_categories:
-        return Variable("categorical", encoder.n_categories)
-    return Variable("continuous", repeats=encoder.repeats)
-
-
-def _bins(z: np.ndarray) -> tuple[float, ...]:
-    """Return N_BINS + 1 increasing edges at the quantiles of z (n,), with a margin outside.
-
-    They are at least a ten-thousandth of the range apart.
-    """
-    spread = max(np.ptp(z), 1e-3)
-    least = spread * 1e-4
-    edges = np.quantile(z, np.linspace(0, 1, N_BINS + 1))
-    edges[0] -= MARGIN * spread
-    for i in range(1, len(edges)):
-        edges[i] = max(edges[i], edges[i - 1] + least)
-    edges[-1] += MARGIN * spread
-    return _floats(edges)
-
-
-def attribute_target(encoder: SeriesEncoder, series: SeriesSet) -> Target:
-    """Return the attributes of each series as numbers whose likelihood is asked.
-
-    Returns
-    -------
-    `Target` (n_series, n_attributes): codes, then, where encoding is per series, its standardised
-    loc and scale. A scale at its least carries the mass below.
-
-    Raises
-    ------
-    DataError
-        Where a category does not occur in the training set.
-    """
-    codes = []
-    for name, known in encoder.categories.items():
-        codes.append(pd.Index(known).get_indexer(series.attributes[name].astype(object)))
-        if (codes[-1] < 0).any():
-            raise DataError(
-                f"'{series.name}' has a category that the training set lacks; leave those series "
-                "out."
-            )
-    numbers = np.stack(codes, axis=1) if codes else np.zeros((len(series), 0))
-    is_least = np.zeros(numbers.shape, dtype=bool)
-    if encoder.per_series:
-        loc, scale = encoder.series_loc_scale(series)
-        numbers = np.concatenate([numbers, encoder.standardised(loc, scale)], axis=1)
-        never = np.zeros(loc.shape, dtype=bool)
-        is_least = np.concatenate([is_least, never, scale <= np.array(encoder.min_scale)], axis=1)
-    value = torch.from_numpy(numbers.astype(np.float32))
-    lower = torch.where(torch.from_numpy(is_least), torch.tensor(-BIG), value)
-    return Target(
-        value=value,
-        lower=lower,
-        upper=value.clone(),
-        repeat=torch.zeros(value.shape, dtype=torch.bool),
-    )

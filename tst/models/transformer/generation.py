@@ -156,9 +156,7 @@ def from_donors(
         )
     device = best_device()
     scaled, loc, scale = scaling.normalise(donors)
-    rows = torch.from_numpy(add_flags(scaled, donors.lengths))
-    first = torch.from_numpy(donors.offsets[:-1])
-    conditioning = torch.stack([rows[first + step] for step in range(N_CONDITIONING)], dim=1)
+    conditioning = _first_steps(add_flags(scaled, donors.lengths), donors.offsets[:-1])
     stop_at = None
     if oracle:
         stop_at = torch.from_numpy(donors.lengths).clamp(N_CONDITIONING + 1, max_steps).to(device)
@@ -173,6 +171,12 @@ def from_donors(
         lengths=lengths.numpy(),
         model=key,
     )
+
+
+def _first_steps(rows: np.ndarray, starts: np.ndarray) -> torch.Tensor:
+    """Return the steps that each series begins with, (B, N_CONDITIONING, C), from rows (n, C)."""
+    steps = starts[:, None] + np.arange(N_CONDITIONING)  # (B, N_CONDITIONING)
+    return torch.from_numpy(rows[steps])
 
 
 def _in_batches(

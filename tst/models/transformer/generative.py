@@ -22,9 +22,10 @@ from tst.models.transformer import sampling
 from tst.models.transformer.backbone import Backbone
 from tst.models.transformer.batches import TokenBatch, TokenBatches
 from tst.models.transformer.config import POINT_HEADS, GenerativeConfig, Head
-from tst.models.transformer.encoding import SeriesEncoder, token_spec
+from tst.models.transformer.encoding import SeriesEncoder
 from tst.models.transformer.heads import ChainHead
 from tst.models.transformer.packing import Packing
+from tst.models.transformer.tokens import token_spec
 from tst.models.transformer.variables import TokenSpec, encode
 from tst.series import SeriesSet
 from tst.training.config import TrainConfig

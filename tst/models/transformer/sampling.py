@@ -16,8 +16,9 @@ import torch
 from tst.errors import DataError
 from tst.models.transformer.backbone import KVCache
 from tst.models.transformer.batches import TokenBatches
-from tst.models.transformer.encoding import SeriesEncoder, attribute_target
+from tst.models.transformer.encoding import SeriesEncoder
 from tst.models.transformer.packing import Packing
+from tst.models.transformer.tokens import attribute_target
 from tst.models.transformer.variables import encode
 from tst.series import SeriesSet, ceil_div
 from tst.training.device import best_device
@@ -72,27 +73,43 @@ def sample(
     if max_steps is not None:
         cap = min(cap, max_steps)
     drawn = draw_attributes(model, n_series, generator, attributes, donors)
+    given_steps = None
+    if prefix is not None:
+        given_steps = torch.as_tensor(prefix, dtype=torch.float32, device=device)
+    stop_at = None
+    if lengths is not None:
+        stop_at = torch.as_tensor(np.minimum(lengths, cap), device=device)
+    decoder = _Decoder(model, encoder, generator)
+    values, drawn_lengths = _in_parts(decoder, drawn, cap, given_steps, stop_at)
+    codes = drawn[:, : len(encoder.categories)].long().cpu().numpy()
+    return encoder.to_series(values, drawn_lengths, codes, model.key)
+
+
+def _in_parts(
+    decoder: "_Decoder",
+    attributes: torch.Tensor,
+    cap: int,
+    prefix: torch.Tensor | None,
+    stop_at: torch.Tensor | None,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return values and lengths of series of these attributes, in parts that CACHE_BYTES hold."""
+    model = decoder.model
     n_tokens = ceil_div(cap, model.config.patch)
     series_bytes = 2 * model.config.n_layer * model.config.d_model * n_tokens * BYTES
     size = max(1, CACHE_BYTES // series_bytes)
     values = []
-    counts = []
-    for first in range(0, n_series, size):
+    lengths = []
+    for first in range(0, len(attributes), size):
         part = slice(first, first + size)
-        part_prefix = None
-        if prefix is not None:
-            part_prefix = torch.as_tensor(prefix[part], dtype=torch.float32, device=device)
-        stop_at = None
-        if lengths is not None:
-            stop_at = torch.as_tensor(np.minimum(lengths[part], cap), device=device)
-        unfinished = _start(model, encoder, drawn[part], part_prefix)
-        part_values, part_lengths = _Decoder(model, encoder, generator).run(
-            unfinished, cap, stop_at
+        unfinished = _start(
+            model, decoder.encoder, attributes[part], None if prefix is None else prefix[part]
+        )
+        part_values, part_lengths = decoder.run(
+            unfinished, cap, None if stop_at is None else stop_at[part]
         )
         values.append(part_values)
-        counts.append(part_lengths)
-    codes = drawn[:, : len(encoder.categories)].long().cpu().numpy()
-    return encoder.to_series(np.concatenate(values), np.concatenate(counts), codes, model.key)
+        lengths.append(part_lengths)
+    return np.concatenate(values), np.concatenate(lengths)
 
 
 def encoder_of(model: "GenerativeTST") -> SeriesEncoder:
@@ -279,7 +296,7 @@ class _Decoder:
                 is_over = stop_at[index] <= first + self.patch
             if is_over.all():
                 break
-            if is_over.any():
+            if is_over.any() and first + self.patch < cap:
                 going = (~is_over).nonzero().flatten()
                 unfinished = unfinished.keep(going)
                 cache.keep(going)

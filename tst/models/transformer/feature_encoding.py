@@ -1,0 +1,153 @@
+"""How one measurement is transformed, and which of its values carry probability mass.
+
+A skewed measurement that is not negative is taken to logarithms. Whole numbers carry the mass of
+the interval that rounds to them; values that pile up at a bound, the mass beyond it.
+"""
+
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+import torch
+
+# Share of the values at a bound, or of exact repeats, above which they are no coincidence.
+ATOM_SHARE = 0.01
+SKEWED = 10  # times the median that the 99 % quantile must exceed for logarithms
+# Share of the values between the bounds up to which a count may have fractions (half views).
+MAX_FRACTIONS = 0.001
+MAX_EXPONENT = 80.0  # of a transformed value: e^80 is still finite in float32
+
+
+@dataclass(frozen=True)
+class FeatureEncoder:
+    """How one measurement is transformed, and which of its values carry probability mass.
+
+    Parameters
+    ----------
+    offset
+        The transform is log(offset + x), or x itself where it is None.
+    whole
+        Whether all values are whole numbers.
+    low, high
+        Bound with an atom, or 0 for what is never negative; None where there is none.
+    repeats
+        Whether exact repeats of the step before are frequent.
+    n_categories
+        Of a categorical one, whose values are codes; else 0.
+    """
+
+    offset: float | None = None
+    whole: bool = False
+    low: float | None = None
+    high: float | None = None
+    repeats: bool = False
+    n_categories: int = 0
+
+    @classmethod
+    def fit(cls, x: np.ndarray, is_repeat: np.ndarray, categorical: bool) -> Self:
+        """Return the encoder of a training set's values.
+
+        Parameters
+        ----------
+        x
+            float64, (rows,).
+        is_repeat
+            bool, (rows,): exact repeats of the step before.
+        """
+        if categorical:
+            return cls(n_categories=int(x.max()) + 1)
+        is_constant = bool(x.max() == x.min())
+        whole = _is_count(x) and not is_constant
+        low = None
+        if x.min() == 0 or _is_atom(x == x.min()):
+            low = float(x.min())
+        high = None
+        if _is_atom(x == x.max()):
+            high = float(x.max())
+        return cls(
+            offset=_log_offset(x, whole),
+            whole=whole,
+            low=low,
+            high=high,
+            repeats=is_constant or (not whole and _is_atom(is_repeat)),
+        )
+
+    def forward(self, x: np.ndarray) -> np.ndarray:
+        """Return the transformed values, float64."""
+        x = np.asarray(x, np.float64)
+        if self.offset is None:
+            return x
+        return np.log(self.offset + x)
+
+    def forward_tensor(self, x: torch.Tensor) -> torch.Tensor:
+        """Return the transformed values of a tensor, in its dtype."""
+        if self.offset is None:
+            return x
+        return torch.log(self.offset + x)
+
+    def inverse(self, y: torch.Tensor) -> torch.Tensor:
+        """Return the values of transformed ones, rounded and within bounds where data were."""
+        x = y
+        if self.offset is not None:
+            x = torch.exp(y.clamp(max=MAX_EXPONENT)) - self.offset
+        if self.whole:
+            x = torch.round(x)
+        if self.low is None and self.high is None:
+            return x
+        return x.clamp(min=self.low, max=self.high)
+
+    def mass_interval(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return the transformed interval whose probability mass a value carries.
+
+        Parameters
+        ----------
+        x
+            float, (rows,), in data units.
+
+        Returns
+        -------
+        lower, upper
+            float64, (rows,) each: equal where a value has a density.
+        """
+        if self.n_categories:
+            return x, x
+        if self.whole:
+            lower = self.forward(x - 0.5)
+            upper = self.forward(x + 0.5)
+        else:
+            lower = self.forward(x).copy()
+            upper = lower.copy()
+        if self.low is not None:
+            lower = np.where(x <= self.low, -np.inf, lower)
+        if self.high is not None:
+            upper = np.where(x >= self.high, np.inf, upper)
+        return lower, upper
+
+
+def _log_offset(x: np.ndarray, whole: bool) -> float | None:
+    """Return the offset of a skewed measurement's logarithm, None where it is not skewed."""
+    positive = x[x > 0]
+    if x.min() < 0 or len(positive) == 0:
+        return None
+    if not np.quantile(x, 0.99) > SKEWED * np.median(positive):
+        return None
+    if whole:
+        return 1.0
+    return float(max(np.quantile(positive, 0.01), 1e-6 * x.max()))
+
+
+def _is_count(x: np.ndarray) -> bool:
+    """Tell whether values are whole numbers.
+
+    A few between the bounds may not be (`MAX_FRACTIONS`), none where all lie at the bounds.
+    """
+    low = x.min()
+    high = x.max()
+    inner = x[(x > low) & (x < high)]
+    share = np.mean(inner != np.round(inner)) if len(inner) else 0.0
+    return bool(share <= MAX_FRACTIONS and low == np.round(low) and high == np.round(high))
+
+
+def _is_atom(marked: np.ndarray) -> bool:
+    """Tell whether so many values are marked, bool (rows,), that they are no coincidence."""
+    return bool(marked.mean() > ATOM_SHARE and marked.sum() > 2)

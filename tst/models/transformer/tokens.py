@@ -1,0 +1,153 @@
+"""An encoded set as tokens: what they consist of, and the numbers that each must predict."""
+
+import numpy as np
+import pandas as pd
+import torch
+
+from tst.errors import DataError
+from tst.models.transformer.config import Stop
+from tst.models.transformer.encoding import MARGIN, SeriesEncoder, exact_repeats
+from tst.models.transformer.feature_encoding import FeatureEncoder
+from tst.models.transformer.variables import BIG, Target, TokenSpec, Variable
+from tst.series import SeriesSet, ceil_div, offsets
+
+N_BINS = 64  # of a quantised head
+
+
+def token_spec(encoder: SeriesEncoder, series: SeriesSet, stop: Stop = "stop") -> TokenSpec:
+    """Return what the encoded steps and attributes of a training set consist of.
+
+    Parameters
+    ----------
+    series
+        The training set, at whose quantiles the bins stand.
+    stop
+        Kind of the variable that ends a series, where lengths vary.
+    """
+    z = encoder.scaled(series, *encoder.series_loc_scale(series))
+    step = [_variable(feature) for feature in encoder.feature_encoders]
+    bin_edges = [_bins(column) for column in z.T]
+    if not encoder.fixed_length:
+        step.append(Variable(stop))
+        bin_edges.append(_bins(np.arange(2.0)))
+    attributes = [Variable("categorical", len(known)) for known in encoder.categories.values()]
+    values = attribute_target(encoder, series).value.numpy()
+    n_own = values.shape[1] - len(attributes)
+    attributes += [Variable()] * n_own
+    return TokenSpec(
+        step=tuple(step),
+        attributes=tuple(attributes),
+        bin_edges=tuple(bin_edges),
+        attribute_bin_edges=tuple(_bins(column) for column in values.T),
+    )
+
+
+def _variable(encoder: FeatureEncoder) -> Variable:
+    if encoder.n_categories:
+        return Variable("categorical", encoder.n_categories)
+    return Variable("continuous", repeats=encoder.repeats)
+
+
+def _bins(z: np.ndarray) -> tuple[float, ...]:
+    """Return N_BINS + 1 increasing edges at the quantiles of z (n,), with a margin outside.
+
+    They are at least a ten-thousandth of the range apart.
+    """
+    spread = max(np.ptp(z), 1e-3)
+    least = spread * 1e-4
+    edges = np.quantile(z, np.linspace(0, 1, N_BINS + 1))
+    edges[0] -= MARGIN * spread
+    for i in range(1, len(edges)):
+        edges[i] = max(edges[i], edges[i - 1] + least)
+    edges[-1] += MARGIN * spread
+    return tuple(edges.tolist())
+
+
+def attribute_target(encoder: SeriesEncoder, series: SeriesSet) -> Target:
+    """Return the attributes of each series as numbers whose likelihood is asked.
+
+    Returns
+    -------
+    `Target` (n_series, n_attributes): codes, then, where encoding is per series, its standardised
+    loc and scale. A scale at its least carries the mass below.
+
+    Raises
+    ------
+    DataError
+        Where a category does not occur in the training set.
+    """
+    codes = []
+    for name, known in encoder.categories.items():
+        codes.append(pd.Index(known).get_indexer(series.attributes[name].astype(object)))
+        if (codes[-1] < 0).any():
+            raise DataError(
+                f"'{series.name}' has a category that the training set lacks; leave those series "
+                "out."
+            )
+    numbers = np.stack(codes, axis=1) if codes else np.zeros((len(series), 0))
+    is_least = np.zeros(numbers.shape, dtype=bool)
+    if encoder.per_series:
+        loc, scale = encoder.series_loc_scale(series)
+        numbers = np.concatenate([numbers, encoder.standardised(loc, scale)], axis=1)
+        never = np.zeros(loc.shape, dtype=bool)
+        is_least = np.concatenate([is_least, never, scale <= np.array(encoder.min_scale)], axis=1)
+    value = torch.from_numpy(numbers.astype(np.float32))
+    lower = torch.where(torch.from_numpy(is_least), torch.tensor(-BIG), value)
+    return Target(
+        value=value,
+        lower=lower,
+        upper=value.clone(),
+        repeat=torch.zeros(value.shape, dtype=torch.bool),
+    )
+
+
+def tokens(
+    series: SeriesSet, encoder: SeriesEncoder, spec: TokenSpec, patch: int
+) -> tuple[Target, torch.Tensor]:
+    """Return a set in tokens of `patch` steps, series after series.
+
+    The last token of a series is filled with zeros behind its end; where lengths vary, each step's
+    last number says whether it ends the series.
+
+    Returns
+    -------
+    target
+        `Target` (n_tokens, patch * D).
+    observed
+        float32, of that shape: 1 where a number is one of the series, 0 where it fills a token.
+    """
+    rows = series.series_index
+    loc, scale = encoder.series_loc_scale(series)
+    z = encoder.scaled(series, loc, scale)
+    lowers = []
+    uppers = []
+    for feature, x in zip(encoder.feature_encoders, series.values.T, strict=True):
+        feature_lower, feature_upper = feature.mass_interval(x)
+        lowers.append(feature_lower)
+        uppers.append(feature_upper)
+    lower = np.clip((np.stack(lowers, axis=1) - loc[rows]) / scale[rows], -BIG, BIG)
+    upper = np.clip((np.stack(uppers, axis=1) - loc[rows]) / scale[rows], -BIG, BIG)
+    has_gate = np.array([variable.repeats for variable in spec.step[: series.n_features]])
+    repeat = exact_repeats(series) & has_gate
+    if not encoder.fixed_length:
+        is_last = series.step_index == series.lengths[rows] - 1
+        z = np.column_stack([z, is_last])
+        lower = np.column_stack([lower, is_last])
+        upper = np.column_stack([upper, is_last])
+        repeat = np.column_stack([repeat, is_last])
+    D = len(spec.step)
+    n_tokens = ceil_div(series.lengths, patch)
+    index = offsets(n_tokens)[:-1][rows] * patch + series.step_index  # of each row among all steps
+
+    def _laid_out(rows_of_steps: np.ndarray, dtype: type) -> torch.Tensor:
+        steps = np.zeros((n_tokens.sum() * patch, D), dtype=dtype)
+        steps[index] = rows_of_steps
+        return torch.from_numpy(steps.reshape(-1, patch * D))
+
+    target = Target(
+        value=_laid_out(z, np.float32),
+        lower=_laid_out(lower, np.float32),
+        upper=_laid_out(upper, np.float32),
+        repeat=_laid_out(repeat, bool),
+    )
+    return target, _laid_out(np.ones((len(rows), D)), np.float32)
