@@ -18,7 +18,8 @@ from tst.models.attributes import attribute_categories, attribute_sizes
 from tst.models.autoregressive import AR
 from tst.models.batches import PackedBatches
 from tst.models.doppelganger.batches import DGBatches
-from tst.models.doppelganger.model import DGConfig, DoppelGANger
+from tst.models.doppelganger.config import DGConfig
+from tst.models.doppelganger.model import DoppelGANger
 from tst.models.jobs import Job
 from tst.models.scaling import Normaliser
 from tst.models.transformer.batches import TokenBatches
@@ -94,7 +95,11 @@ def two_classes(n=60, seed=0, share=0.3):
 def build_gan(real, batch_size=20, seed=0, max_steps=8, sample_len=2, **settings):
     """Return (untrained model, its batches)."""
     config = DGConfig(
-        real.n_features, attribute_sizes(real), max_steps, sample_len, **SMALL_GAN | settings
+        n_features=real.n_features,
+        attributes=attribute_sizes(real),
+        max_steps=max_steps,
+        sample_len=sample_len,
+        **SMALL_GAN | settings,
     )
     normaliser = Normaliser.fit(real, config.activation, per_series=config.per_series)
     batches = DGBatches(real, normaliser, config, batch_size, seed)

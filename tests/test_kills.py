@@ -20,6 +20,7 @@ from tst.io import paths
 from tst.models import jobs
 from tst.models.attributes import attribute_sizes
 from tst.models.doppelganger import model as dg
+from tst.models.doppelganger.config import DGConfig
 from tst.models.jobs import Job
 from tst.models.transformer import generative
 from tst.models.transformer.config import GenerativeConfig, TSTConfig
@@ -63,8 +64,14 @@ def study(folder):
     train, test = SeriesSet.load(data / "train"), SeriesSet.load(data / "test")
     settings = TrainConfig(**SETTINGS)
     own = GenerativeConfig(n_features=train.n_features, **SIZES, dropout=0.1)
-    gan = dg.DGConfig(
-        train.n_features, attribute_sizes(train), 20, 4, n_units=8, mlp_width=8, critic_width=8
+    gan = DGConfig(
+        n_features=train.n_features,
+        attributes=attribute_sizes(train),
+        max_steps=20,
+        sample_len=4,
+        n_units=8,
+        mlp_width=8,
+        critic_width=8,
     )
     configs = {
         TST_SPEC: TSTConfig(n_features=train.n_features + 2, **SIZES),

@@ -376,7 +376,7 @@ def models(tmp_path_factory):
         )
     model, batches = build_gan(two_classes(), n_units=5, mlp_width=5, critic_width=6)
     model.save(folder / "dg")
-    sizes = naive_gan.configure(1, (2, 3), 8, critic_width=6)
+    sizes = naive_gan.configure(n_features=1, attributes=(2, 3), max_steps=8, critic_width=6)
     naive_gan.NaiveGAN(sizes, batches.encoder).save(folder / "naive")
     HMM(2, 5, normaliser).save(folder / "hmm")
     own = Synthesiser(max_steps=2, d_model=8, n_layer=1).fit(user_table(12))

@@ -10,6 +10,7 @@ from tst.io import paths
 from tst.models import jobs
 from tst.models.attributes import attribute_sizes
 from tst.models.doppelganger import model as doppelganger
+from tst.models.doppelganger.config import DGConfig
 from tst.models.jobs import Job
 from tst.models.transformer import model
 from tst.models.transformer.config import TSTConfig
@@ -67,7 +68,9 @@ def test_notebook_14_gives_both_models_the_same_trials(artifacts):
     real = SeriesSet.load(artifacts / "train")
     sizes = {"d_model": 8, "n_head": 2, "n_layer": 1, "d_ff": 8, "context_length": 12}
     tst = TSTConfig(n_features=real.n_features + 2, dropout=0.0, attention_dropout=0.0, **sizes)
-    gan = doppelganger.DGConfig(real.n_features, attribute_sizes(real), 12, 3)
+    gan = DGConfig(
+        n_features=real.n_features, attributes=attribute_sizes(real), max_steps=12, sample_len=3
+    )
     settings = TrainConfig(max_steps=6, batch_size=8, learning_rate=1e-3)
     for spec, config in ((model.SPEC, tst), (doppelganger.SPEC, gan)):
         folder = artifacts / f"{spec.key}-seed0"

@@ -1,4 +1,4 @@
-"""Laws of the naive GAN: DoppelGANger's with another generator; it learns two modes, ends its series, repeats by seed."""
+"""Laws of the naive GAN: it learns two modes, ends its series, repeats by seed."""
 
 from dataclasses import replace
 
@@ -7,20 +7,28 @@ import pytest
 import torch
 from helpers import SMALL_GAN, two_classes
 
+from tst.errors import DataError
 from tst.models.attributes import attribute_sizes
 from tst.models.doppelganger import naive_gan
 from tst.models.doppelganger.batches import DGBatches
-from tst.models.doppelganger.model import OBJECTIVES, DGConfig
+from tst.models.doppelganger.config import DGConfig
+from tst.models.doppelganger.model import OBJECTIVES
 from tst.models.doppelganger.naive_gan import NaiveGAN
 from tst.models.scaling import Normaliser
-from tst.series import DataError
 from tst.training import loop
 from tst.training.loop import TrainConfig
 
 
+def small_config(real):
+    """Return a configuration for series of at most 8 steps."""
+    return naive_gan.configure(
+        n_features=real.n_features, attributes=attribute_sizes(real), max_steps=8, **SMALL_GAN
+    )
+
+
 def fit(folder, real, max_steps, learning_rate=1e-3):
     """Train on series of at most 8 steps; return the model."""
-    config = naive_gan.configure(real.n_features, attribute_sizes(real), 8, **SMALL_GAN)
+    config = small_config(real)
     batches = DGBatches(real, Normaliser.fit(real), config, 50, 0)
     torch.manual_seed(0)
     model = NaiveGAN(config, batches.encoder)
@@ -32,18 +40,15 @@ def fit(folder, real, max_steps, learning_rate=1e-3):
 
 
 def test_it_learns_two_modes_and_their_shares(tmp_path):
-    """Both classes appear, each near its level and length; the set names its maker."""
+    """Both classes appear, each near its level and length; the set names its generator."""
     real = two_classes(300)
-    made = fit(tmp_path / "run", real, 1500, 2e-3).sample(400, 0)
-    assert (
-        made.model == "naive_gan"
-        and abs((made.labels == "low").mean() - (real.labels == "low").mean()) < 0.2
-    )
+    synthetic = fit(tmp_path / "run", real, 1500, 2e-3).sample(400, 0)
+    assert synthetic.model == "naive_gan"
+    assert abs((synthetic.labels == "low").mean() - (real.labels == "low").mean()) < 0.2
     for kind, level, length in (("low", 2, 3), ("high", 8, 7)):
-        part = made.take(np.flatnonzero(made.labels == kind))
-        assert (
-            abs(np.median(part.values) - level) < 1 and abs(np.median(part.lengths) - length) <= 1
-        )
+        part = synthetic.take(np.flatnonzero(synthetic.labels == kind))
+        assert abs(np.median(part.values) - level) < 1
+        assert abs(np.median(part.lengths) - length) <= 1
 
 
 def test_same_seed_same_sample_and_nothing_follows_the_end(tmp_path):
@@ -55,16 +60,17 @@ def test_same_seed_same_sample_and_nothing_follows_the_end(tmp_path):
     steps = model(50).steps
     observed = steps[..., -2:].sum(2) > 0.5
     lengths = observed.sum(1)
-    assert (observed == (torch.arange(8) < lengths[:, None])).all() and (
-        steps[~observed] == 0
-    ).all()
+    assert (observed == (torch.arange(8) < lengths[:, None])).all()
+    assert (steps[~observed] == 0).all()
 
 
-def test_each_player_moves_its_own_weights():
+def test_each_objective_moves_its_own_weights():
     """The generator's layers and the critic's are all of them, and share none."""
-    model = NaiveGAN(naive_gan.configure(1, (2, 3), 8, **SMALL_GAN))
-    parts = [{id(p) for p in parameters(model)} for parameters, _ in OBJECTIVES.values()]
-    assert not parts[0] & parts[1] and parts[0] | parts[1] == {id(p) for p in model.parameters()}
+    config = naive_gan.configure(n_features=1, attributes=(2, 3), max_steps=8, **SMALL_GAN)
+    model = NaiveGAN(config)
+    critics, generators = ({id(p) for p in select(model)} for select, _ in OBJECTIVES.values())
+    assert not critics & generators
+    assert critics | generators == {id(p) for p in model.parameters()}
 
 
 def test_series_without_attributes(tmp_path):
@@ -73,13 +79,18 @@ def test_series_without_attributes(tmp_path):
     assert len(fit(tmp_path / "run", real, 2).sample(9, 0)) == 9
 
 
-def test_what_it_cannot_do_is_said():
-    """Attributes to condition on, and settings of DoppelGANger alone, end in a sentence."""
+@pytest.mark.parametrize("sizes", [{"sample_len": 8, "per_series": True}, {"sample_len": 4}])
+def test_settings_of_doppelganger_alone_are_refused(sizes):
+    """Auto-normalisation and several rolls end in a sentence."""
+    config = DGConfig(n_features=1, attributes=(2,), max_steps=8, **SMALL_GAN, **sizes)
+    with pytest.raises(DataError, match="one roll, no per_series"):
+        NaiveGAN(config)
+
+
+def test_attributes_to_condition_on_are_refused():
+    """The naive GAN makes attributes with the series, and says so."""
     real = two_classes()
-    for wrong in ({"sample_len": 8, "per_series": True}, {"sample_len": 4}):
-        with pytest.raises(ValueError, match="one roll, no per_series"):
-            NaiveGAN(DGConfig(1, (2,), 8, **SMALL_GAN | wrong))
-    config = naive_gan.configure(1, attribute_sizes(real), 8, **SMALL_GAN)
+    config = small_config(real)
     model = NaiveGAN(config, DGBatches(real, Normaliser.fit(real), config, 20, 0).encoder)
     with pytest.raises(DataError, match="ask for a number of series"):
-        model.sample(len(real.attributes.head(3)), 0, attributes=real.attributes.head(3))
+        model.sample(3, 0, attributes=real.attributes.head(3))

@@ -11,6 +11,7 @@ from helpers import training_jobs
 
 from tst.models import throughput
 from tst.models.doppelganger import model as doppelganger
+from tst.models.doppelganger.config import DGConfig
 from tst.models.jobs import Job
 from tst.series import Feature, from_list
 from tst.training.loop import TrainConfig
@@ -41,7 +42,7 @@ def test_useful_steps_by_hand(tmp_path):
     real = from_list([rng.uniform(size=(n, 3)) for n in lengths], name="toy", origin="simulated", interval="1D",
                      features=[Feature(f"f{j}") for j in range(3)], attributes=attributes)  # fmt: skip
     real.save(tmp_path / "four")
-    config = doppelganger.DGConfig(3, (2,), 8, 2)
+    config = DGConfig(n_features=3, attributes=(2,), max_steps=8, sample_len=2)
     folders = tmp_path / "four", tmp_path / "dg"
     dg = Job.of(doppelganger.SPEC, *folders, config, TrainConfig(max_steps=9, batch_size=2))
     assert throughput.useful_steps(dg) == 2 * np.mean([3, 8, 8, 4])

@@ -1,6 +1,7 @@
-"""What describes a series and does not change in time, as generators take it: categories and one-hot rows.
+"""What does not change in a series: its attributes as a model reads them, and a set's facts.
 
-Modelled are the categorical attributes; the group of a split (an instance, a job) names series and is left out.
+Modelled are the categorical attributes; the group of a split (an instance, a job) names series and
+is left out.
 """
 
 from collections.abc import Mapping, Sequence
@@ -65,51 +66,62 @@ class SeriesFacts:
 
 
 def known_categories(series: SeriesSet) -> dict[str, list[Any]]:
-    """Return {attribute: its categories that occur, in their order} of what GANs and our model generate.
+    """Return {attribute: its categories that occur} of what a generator models.
 
-    Categorical columns and the label, but not the group. Raises DataError where a value is missing.
+    These are the columns of categorical dtype and the label, but not the group of a split.
     """
     categories = {}
     for name, column in series.attributes.items():
-        is_categorical = isinstance(column.dtype, pd.CategoricalDtype)
-        if name == series.group or not (is_categorical or name == series.label):
+        is_modelled = isinstance(column.dtype, pd.CategoricalDtype) or name == series.label
+        if not is_modelled or name == series.group:
             continue
         if column.isna().any():
             raise DataError(
-                f"attribute '{name}' of '{series.name}' has missing values: give them a category first."
+                f"attribute '{name}' of '{series.name}' has missing values: give them a category "
+                "first."
             )
-        used = column.astype("category").cat.remove_unused_categories()
-        categories[str(name)] = used.cat.categories.tolist()
+        occurring = column.astype("category").cat.remove_unused_categories()
+        categories[str(name)] = occurring.cat.categories.tolist()
     return categories
 
 
 def attribute_sizes(series: SeriesSet) -> tuple[int, ...]:
-    """Return the number of categories of each attribute that a GAN generates."""
-    return tuple(len(categories) for categories in known_categories(series).values())
+    """Return the numbers of categories of a training set's modelled attributes, in their order."""
+    return tuple(len(known) for known in known_categories(series).values())
 
 
 def attribute_columns(series: SeriesSet) -> list[str]:
-    """Return the names of the attributes that AR, RNN and HMM draw from the training set: the categorical ones.
+    """Return the names of the categorical attributes: AR, RNN and HMM draw them from the data.
 
-    Without the group, unless it is the label. Raises DataError where the label is not categorical or a value is missing.
+    The group is left out, unless it is the label.
+
+    Raises
+    ------
+    DataError
+        Where the label is not categorical, or an attribute has missing values.
     """
     dtypes = series.attributes.dtypes.items()
     categorical = [str(name) for name, dtype in dtypes if isinstance(dtype, pd.CategoricalDtype)]
     if series.label is not None and series.label not in categorical:
         raise DataError(
-            f"the label '{series.label}' of '{series.name}' is not categorical; convert it to a category."
+            f"the label '{series.label}' of '{series.name}' is not categorical; "
+            "convert it to a category."
         )
     columns = [c for c in categorical if c != series.group or c == series.label]
     for column in columns:
         if series.attributes[column].isna().any():
             raise DataError(
-                f"attribute '{column}' of '{series.name}' has missing values; give them a category first."
+                f"attribute '{column}' of '{series.name}' has missing values; "
+                "give them a category first."
             )
     return columns
 
 
 def attribute_categories(series: SeriesSet) -> tuple[tuple[str, tuple[str, ...]], ...]:
-    """Return ((name, (category, ...)), ...) of `attribute_columns`, categories that occur, as text, sorted."""
+    """Return ((name, (category, ...)), ...) of `attribute_columns`.
+
+    Categories are those that occur, as text, sorted.
+    """
     pairs = []
     for column in attribute_columns(series):
         values = series.attributes[column].astype(str).unique()
@@ -127,16 +139,25 @@ def joined(blocks: Sequence[np.ndarray], n_series: int) -> np.ndarray:
     return np.concatenate([np.zeros((n_series, 0), np.float32), *blocks], axis=1)
 
 
-def split_one_hot(
-    rows: np.ndarray, categories: Mapping[str, Sequence[Any]]
-) -> dict[str, np.ndarray]:
-    """Return {attribute: its code, int (n,)} of one-hot or softmax rows (n, sum of category counts)."""
-    codes = {}
+def split_one_hot(rows: np.ndarray, sizes: Sequence[int]) -> np.ndarray:
+    """Return the code of each attribute, the largest of its columns.
+
+    Parameters
+    ----------
+    rows
+        float, (n_series, sum of sizes): one-hot or softmax rows, one attribute beside the other.
+    sizes
+        Number of categories of each attribute.
+
+    Returns
+    -------
+    int64, (n_series, len(sizes)).
+    """
+    codes = np.zeros((len(rows), len(sizes)), dtype=np.int64)
     first = 0
-    for name, known in categories.items():
-        last = first + len(known)
-        codes[name] = rows[:, first:last].argmax(1)
-        first = last
+    for i, size in enumerate(sizes):
+        codes[:, i] = rows[:, first : first + size].argmax(1)
+        first += size
     return codes
 
 

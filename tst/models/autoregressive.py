@@ -22,7 +22,7 @@ from tst.errors import DataError, translate_errors
 from tst.io import weights
 from tst.io.untrusted import from_mapping
 from tst.models.attributes import attribute_columns, joined
-from tst.models.base import ModelSpec, Training
+from tst.models.base import ModelSpec, Training, check_size
 from tst.models.batches import N_FLAGS, Batch, PackedBatches, add_flags, window_lengths
 from tst.models.scaling import ACTIVATIONS, BOUNDS, Activation, Normaliser
 from tst.series import SeriesSet
@@ -59,7 +59,7 @@ class RNNConfig:
             raise DataError(
                 f"n_features is {self.n_features}; count the measurements and {N_FLAGS} flags."
             )
-        _check_size("d_hidden", self.d_hidden)
+        check_size("d_hidden", self.d_hidden, LARGEST)
 
     @property
     def n_inputs(self) -> int:
@@ -77,15 +77,8 @@ class ARConfig(RNNConfig):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        _check_size("n_layer", self.n_layer)
-        _check_size("order", self.order)
-
-
-def _check_size(name: str, value: int) -> None:
-    if value < 1:
-        raise DataError(f"{name} is {value}; give at least 1.")
-    if value > LARGEST:
-        raise DataError(f"{name} is {value}; give at most {LARGEST}.")
+        check_size("n_layer", self.n_layer, LARGEST)
+        check_size("order", self.order, LARGEST)
 
 
 class Autoregressive(nn.Module):
@@ -101,13 +94,13 @@ class Autoregressive(nn.Module):
 
     Config: ClassVar[type[RNNConfig]]
     key: ClassVar[str]
+    first_mean: torch.Tensor
+    first_root: torch.Tensor
 
     def __init__(self, config: Any, scaling: Normaliser | None = None) -> None:
         super().__init__()
         self.config = config
         self.scaling = scaling
-        self.first_mean: torch.Tensor
-        self.first_root: torch.Tensor
         self.register_buffer("first_mean", torch.zeros(config.n_features))
         self.register_buffer("first_root", torch.zeros(config.n_features, config.n_features))
 

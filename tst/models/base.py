@@ -1,15 +1,17 @@
-"""What every generator is: one contract to sample and to save, and one record of how it is trained and loaded.
+"""What every generator is: one contract to sample and to save; how it is trained and loaded.
 
-A trained model is a folder: model.json (configuration, encoder, scaling) and model.safetensors, nothing else.
+A trained model is a folder: model.json (configuration, encoder, scaling) and model.safetensors,
+nothing else.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 import torch
 
+from tst.errors import DataError
 from tst.series import SeriesSet
 from tst.training.batches import Batches, Loss
 from tst.training.config import TrainConfig
@@ -19,10 +21,10 @@ from tst.training.objectives import Objectives
 class Generator(Protocol):
     """A trained model that makes series."""
 
-    key: str
+    key: ClassVar[str]
 
     def sample(self, n_series: int, seed: int, *, real: SeriesSet | None = None) -> SeriesSet:
-        """Return `n_series` synthetic series; a function of the model, `n_series`, `seed` and `real` alone.
+        """Return `n_series` synthetic series, a function of the model and the arguments alone.
 
         Parameters
         ----------
@@ -49,7 +51,7 @@ class ModelSpec:
     """How a kind of generator is configured, prepared for training, and loaded."""
 
     key: str  # of tables and folders; its label stands in tst.vocabulary.MODELS
-    config: type  # a frozen, keyword-only dataclass
+    config: type[Any]  # a frozen, keyword-only dataclass
     prepare: Callable[[Any, SeriesSet, TrainConfig], Training]
     load: Callable[[Path], Generator]
 
@@ -57,3 +59,15 @@ class ModelSpec:
     def module(self) -> str:
         """Dotted name of the module whose closure decides what a training gives."""
         return self.prepare.__module__
+
+
+def check_size(name: str, value: int, largest: int) -> None:
+    """Raise DataError unless a setting is at least 1 and at most `largest`.
+
+    A model is built from settings that a damaged file may hold: what is repeated in a loop must
+    have a bound.
+    """
+    if value < 1:
+        raise DataError(f"{name} is {value}; give at least 1.")
+    if value > largest:
+        raise DataError(f"{name} is {value}; give at most {largest}.")

@@ -58,10 +58,12 @@ class Batch:
 
     def to(self, device: torch.device | str) -> Self:
         """Return the batch on a device."""
-        tensors = [
-            t.to(device, non_blocking=True) for t in (self.inputs, self.targets, self.weight)
-        ]
-        return type(self)(*tensors, self.lengths)
+        return type(self)(
+            self.inputs.to(device, non_blocking=True),
+            self.targets.to(device, non_blocking=True),
+            self.weight.to(device, non_blocking=True),
+            self.lengths,
+        )
 
 
 class PackedBatches:

@@ -70,6 +70,10 @@ class HMM(nn.Module):
     """
 
     key = "hmm"
+    start: torch.Tensor
+    transitions: torch.Tensor
+    means: torch.Tensor
+    variances: torch.Tensor
 
     def __init__(self, n_states: int, n_channels: int, scaling: Normaliser | None = None) -> None:
         super().__init__()
@@ -113,7 +117,8 @@ class HMM(nn.Module):
             "means": fitted.means_,
             "variances": variances,
         }
-        model = cls(*fitted.means_.shape, scaling)
+        n_states, n_channels = fitted.means_.shape
+        model = cls(n_states, n_channels, scaling)
         for name, array in arrays.items():
             if not np.isfinite(array).all():
                 raise DataError(

@@ -103,7 +103,9 @@ def models(size: Size) -> None:
     width = size.pick(128, 16)
     n_layer = size.pick(4, 1)
     tst = TSTConfig(d_model=width, n_head=4, n_layer=n_layer, d_ff=width, attention_dropout=0.0)
-    dg = doppelganger.DGConfig(9, attribute_sizes(real), max_steps=CAP, sample_len=8)
+    dg = doppelganger.DGConfig(
+        n_features=9, attributes=attribute_sizes(real), max_steps=CAP, sample_len=8
+    )
     donors = real.take(np.flatnonzero(real.lengths >= 2))
     with tempfile.TemporaryDirectory() as folder:
         data = Path(folder) / "train"
