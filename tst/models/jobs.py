@@ -148,6 +148,10 @@ def train(job: Job) -> pd.DataFrame:
 def step_seconds(job: Job, n_steps: int = 5) -> float:
     """Return the least seconds of processor time of `n_steps` training steps of a job, forward and backward, in fp32."""
     training, _, _ = job.prepare()
+    if not callable(training.loss):
+        raise DataError(
+            f"model '{job.model}' has several losses; a training step of one is measured."
+        )
     return seconds_per_step(training.model, training.loss, training.batches, n_steps)
 
 

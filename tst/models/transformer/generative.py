@@ -7,7 +7,7 @@ a token may hold several steps (patch).
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import pandas as pd
@@ -48,7 +48,7 @@ class GenerativeTST(nn.Module):
         How the training set was encoded; needed to sample, not to train.
     """
 
-    key = "tst"
+    key: ClassVar[str] = "tst"
 
     def __init__(
         self, config: GenerativeConfig, spec: TokenSpec, encoder: SeriesEncoder | None = None

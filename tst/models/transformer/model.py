@@ -9,7 +9,7 @@ d_model, n_head, n_layer, d_ff; window = context_length.
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import Self
+from typing import ClassVar, Self
 
 import torch
 from torch import nn
@@ -40,7 +40,7 @@ class TST(nn.Module):
         How the training set was scaled; needed to sample, not to train.
     """
 
-    key = "tst_paper"
+    key: ClassVar[str] = "tst_paper"
 
     def __init__(self, config: TSTConfig = PAPER, scaling: Normaliser | None = None) -> None:
         super().__init__()
