@@ -11,7 +11,7 @@ PYTHON3 ?= python3
 export PYTHONPATH := $(CURDIR)
 export PYTHONUNBUFFERED := 1
 export PYTHONDONTWRITEBYTECODE := 1
-CORES := $(shell nproc 2>/dev/null || echo 2)
+CORES := $(shell env -u OMP_NUM_THREADS nproc 2>/dev/null || echo 2)
 
 # The active conda environment made from environment.yml, or else .venv made from the lock.
 ifeq ($(CONDA_DEFAULT_ENV),tst)

@@ -68,13 +68,16 @@ def test_import_is_silent():
 
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda p: p.relative_to(paths.ROOT).as_posix())
-def test_sizes(path):
-    """A file fits on three screens, a function on one; everything public says what it does."""
-    source = path.read_text()
-    functions = [n for n in ast.walk(ast.parse(source)) if isinstance(n, ast.FunctionDef)]
-    assert len(source.splitlines()) <= 440
-    assert all(n.end_lineno - n.lineno < 80 for n in functions)
-    assert all(ast.get_docstring(n) for n in functions if not n.name.startswith("_")), path
+def test_everything_public_says_what_it_does(path):
+    """A module, a class, a function and a method have a docstring; a function inside a function may do without."""
+    tree = ast.parse(path.read_text())
+    named = (ast.FunctionDef, ast.ClassDef)
+    public = [tree, *(node for node in tree.body if isinstance(node, named))]
+    for node in tree.body:
+        if isinstance(node, ast.ClassDef):
+            public += [inner for inner in node.body if isinstance(inner, ast.FunctionDef)]
+    silent = [n for n in public if not ast.get_docstring(n)]
+    assert [n.name for n in silent if not n.name.startswith("_")] == []
 
 
 def pins(path):

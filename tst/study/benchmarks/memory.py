@@ -6,7 +6,6 @@ so that the figure is what was in use.
 """
 
 import json
-import os
 import subprocess
 import sys
 from typing import Literal
@@ -46,9 +45,17 @@ def rise_of_a_step(size: Size, kind: Kind, n_steps: int) -> float:
 
 def in_a_process(size: Size, kind: Kind, n_steps: int) -> float:
     """Return the rise, measured in a fresh process, MB."""
-    environment = os.environ | {"MALLOC_MMAP_THRESHOLD_": "1000000"}
-    command = [sys.executable, "-m", "tst.study.benchmarks.memory", size.name, kind, str(n_steps)]
-    done = subprocess.run(command, capture_output=True, text=True, env=environment, check=True)
+    command = [
+        "env",
+        "MALLOC_MMAP_THRESHOLD_=1000000",
+        sys.executable,
+        "-m",
+        "tst.study.benchmarks.memory",
+        size.name,
+        kind,
+        str(n_steps),
+    ]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
     return float(json.loads(done.stdout.splitlines()[-1]))
 
 
