@@ -188,12 +188,14 @@ def bootstrap_classification(
     true = np.asarray(true)
 
     def key(comparison: Comparison, model: str) -> tuple[str, float, str]:
+        """Return where the labels of a model stand; the real series have no share."""
         share = 0.0 if model == "real" else comparison["share"]
         return model, share, comparison["classifier"]
 
     def compare(
         comparison: Comparison, ours: np.ndarray, other: np.ndarray, resamples: Resamples
     ) -> Difference:
+        """Return the difference of two accuracies or F1, of labels (n_seeds, n_rows)."""
         metric = comparison["metric"]
         limit = comparison["limit"]
         if metric == "accuracy":
@@ -222,12 +224,14 @@ def bootstrap_regression(
     """
 
     def key(comparison: Comparison, model: str) -> tuple[str, str, str]:
+        """Return where the forecasts of a model stand; real series are the training set."""
         train = "real" if model == "real" else comparison["train"]
         return model, train, comparison["regressor"]
 
     def compare(
         comparison: Comparison, ours: np.ndarray, other: np.ndarray, resamples: Resamples
     ) -> Difference:
+        """Return the difference of two R2, of forecasts (n_seeds, n_rows, n_days)."""
         return paired_r2(true, ours, other, resamples, comparison["limit"])
 
     return _paired_bootstrap(plan, forecasts, len(true), key, compare)

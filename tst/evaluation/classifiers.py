@@ -58,7 +58,9 @@ SUFFICIENT = 1e-4  # Armijo's constant: the share of the linear decrease that a 
 class FittedClassifier(Protocol):
     """A fitted classifier: from `Ragged` rows to codes of classes, int, shape (n_series,)."""
 
-    def __call__(self, rows: Ragged) -> np.ndarray: ...
+    def __call__(self, rows: Ragged) -> np.ndarray:
+        """Return the code of each row's class."""
+        ...
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -236,6 +238,7 @@ def fit_logistic_regression(X: Ragged, y: np.ndarray) -> LinearClassifier:
     k = targets.shape[1]
 
     def loss(packed: np.ndarray) -> tuple[float, np.ndarray]:
+        """Return the objective and its gradient, both by the flattened weights."""
         weights = packed.reshape(-1, k)  # (width + 1, k)
         raw = _forward(X, weights)  # (n, k)
         if k == 1:
@@ -343,6 +346,7 @@ def _line_search(
     """
 
     def objective(scale: np.ndarray | float) -> np.ndarray:
+        """Return the objective of each class after `scale` of the step, (k,)."""
         shortfall = np.maximum(1 - sign * (scores + scale * change), 0)
         return C * (shortfall**2).sum(0) + ((weights + scale * step) ** 2).sum(0) / 2
 

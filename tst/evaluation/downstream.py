@@ -125,6 +125,7 @@ def fit_classifier(
     fitted = classifiers.fit(classifier, rows, codes, seed, epochs)
 
     def predict(series: SeriesSet) -> np.ndarray:
+        """Return the predicted labels; raise DataError where a true one is unknown."""
         _known_labels(series, reference)
         return names[fitted(Ragged(series, low, high, n_steps))]
 
