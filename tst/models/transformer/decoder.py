@@ -174,7 +174,7 @@ class Decoder:
                 z, repeat = head.draw(d, out, base, self.generator)
                 value, z, repeat = self._settle(unfinished, f, z, repeat, first + s)
                 values.append(value)
-                channels = encode([head.variables[d]], z[:, None], repeat[:, None])
+                channels = encode([head.variables[d]], z[:, None], repeat[:, None])  # (B, width)
                 encoded = torch.cat([encoded, channels], dim=1)
             if len(self.model.spec.step) > self.encoder.n_features:
                 d = s * len(self.model.spec.step) + self.encoder.n_features
