@@ -6,13 +6,10 @@ from dataclasses import asdict, replace
 import numpy as np
 import pytest
 import torch
-from helpers import encoded_batches, mixed_series
+from helpers import mixed_series
 
-from tst.errors import DataError
 from tst.models.transformer.encoding import SeriesEncoder
 from tst.models.transformer.feature_encoding import FeatureEncoder
-from tst.models.transformer.tokens import attribute_target
-from tst.models.transformer.variables import BIG
 
 
 def test_fit_finds_out_what_a_measurement_is():
@@ -25,21 +22,6 @@ def test_fit_finds_out_what_a_measurement_is():
     assert state == FeatureEncoder(n_categories=3)
     assert (same.low, same.high, same.repeats) == (7.5, 7.5, True)
     assert x == FeatureEncoder()
-
-
-@pytest.mark.parametrize(("n_fractions", "is_count"), [(1, True), (20, False)])
-def test_a_few_fractions_do_not_make_a_count_a_rate(n_fractions, is_count):
-    """Half views, six in a million, leave views a count; twenty of 5,000 do not."""
-    views = np.random.default_rng(0).poisson(40.0, 5000).astype(np.float64)
-    views[:n_fractions] = 30.5
-    assert FeatureEncoder.fit(views, np.zeros(5000, bool), False).whole == is_count
-
-
-@pytest.mark.parametrize(("inner", "is_count"), [([0.25, 0.5, 0.75], False), ([], True)])
-def test_a_rate_that_piles_up_at_its_bounds_is_no_count(inner, is_count):
-    """Zeros and ones with a few values between; zeros and ones alone are a count."""
-    rate = np.concatenate([np.zeros(4000), np.ones(997), inner])
-    assert FeatureEncoder.fit(rate, np.zeros(len(rate), bool), False).whole == is_count
 
 
 def all_rows(encoder, series):
@@ -91,23 +73,6 @@ def test_own_loc_and_scale_come_back_from_attributes():
     np.testing.assert_array_equal(least, np.tile(encoder.min_scale, (len(series), 1)))
 
 
-def test_masses_stand_where_values_pile_up():
-    """A count has the interval that rounds to it, zero all below, a plain value a density."""
-    series = mixed_series()
-    encoder, _, batches = encoded_batches(series)
-    target = batches.target
-    rate, count = series.values[:, 0], series.values[:, 1]
-    is_mass = (target.upper > target.lower).numpy()
-    np.testing.assert_array_equal(is_mass[:, 0], rate == 0)
-    assert is_mass[:, 1].all()
-    assert not is_mass[:, 4].any()
-    scale = encoder.scale[1]
-    width = (target.upper - target.lower)[:, 1].numpy()
-    np.testing.assert_allclose(width[count > 0], 1 / scale, rtol=1e-4)
-    np.testing.assert_allclose(target.value[:, 1] * scale + encoder.loc[1], count, atol=1e-4)
-    assert (target.lower[:, 1].numpy()[count == 0] == -BIG).all()
-
-
 def test_an_encoder_survives_json():
     """What JSON holds comes back equal."""
     encoder = SeriesEncoder.fit(mixed_series())
@@ -129,11 +94,3 @@ def test_parts_that_do_not_fit_are_refused(change):
     """In number, or because they are no finite numbers."""
     with pytest.raises(ValueError, match="its parts do not fit each other"):
         replace(SeriesEncoder.fit(mixed_series()), **change)
-
-
-def test_an_unknown_category_is_refused():
-    """A category that the training set lacks has no code."""
-    encoder = SeriesEncoder.fit(mixed_series(lengths=(3, 4)).take([0, 1]))
-    strange = mixed_series(lengths=(3, 3, 3)).take([2])
-    with pytest.raises(DataError, match="category that the training set lacks"):
-        attribute_target(encoder, strange)

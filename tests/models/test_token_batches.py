@@ -6,25 +6,6 @@ import torch
 from helpers import encoded_batches, mixed_series, tiny_generative
 
 from tst.models.transformer.generative import token_nll
-from tst.series import ceil_div
-
-N_VARIABLES = 6  # of a step of `mixed_series`: five measurements and the end
-
-
-@pytest.mark.parametrize("patch", [1, 3])
-def test_tokens_hold_every_number_once(patch):
-    """Observed numbers are the series' numbers; the end stands at the last step of each series."""
-    series = mixed_series()
-    encoder, _, batches = encoded_batches(series, patch)
-    observed = batches.observed.numpy().astype(bool).reshape(-1, N_VARIABLES)
-    assert observed.sum() == len(series.values) * N_VARIABLES
-    is_step = observed[:, 0]
-    assert (observed == is_step[:, None]).all(), "a step is observed as a whole"
-    value = batches.target.value.numpy().reshape(-1, N_VARIABLES)[is_step]
-    z = encoder.scaled(series, *encoder.series_loc_scale(series))
-    np.testing.assert_allclose(value[:, :5], z, rtol=1e-5, atol=1e-5)
-    np.testing.assert_array_equal(np.flatnonzero(value[:, 5]), series.offsets[1:] - 1)
-    np.testing.assert_array_equal(batches.lengths, ceil_div(series.lengths, patch))
 
 
 def test_a_window_inside_a_series_follows_a_real_token():

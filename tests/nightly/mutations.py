@@ -153,7 +153,7 @@ MUTATIONS = (
         file="models/transformer/backbone.py",
         old="        cache.length += 1\n",
         new="        cache.length += cache.length != 30\n",
-        tests="models/test_generation.py",
+        tests="models/test_transformer.py",
     ),
     Mutation(
         law="a series ends where its second flag reaches the first",
@@ -167,7 +167,7 @@ MUTATIONS = (
         file="models/transformer/distributions.py",
         old="log_probs = -at_value - 2 * F.softplus(-at_value) - self.log_scale",
         new="log_probs = -at_value - 2 * F.softplus(-at_value)",
-        tests="models/test_heads.py",
+        tests="models/test_distributions.py",
     ),
     Mutation(
         law="DoppelGANger's penalty holds the critic's slope at one",

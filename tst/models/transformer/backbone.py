@@ -70,9 +70,11 @@ class SelfAttention(nn.Module):
             position = torch.tensor([cache.length], device=x.device)
             qk = rotate(qkv[:, :2].unsqueeze(-2), position).squeeze(-2)
             qkv = torch.cat([qk, qkv[:, 2:]], dim=1)
-        q, kv = qkv.split([1, 2], dim=1)
+        q, kv = qkv.split([1, 2], dim=1)  # (B, 1, nh, hs) and (B, 2, nh, hs)
         q = q.reshape(B * self.n_head, 1, -1)  # (B * nh, 1, hs)
-        keys, values = cache.append(layer, kv.transpose(0, 1).flatten(1, 2))
+        kv = kv.transpose(0, 1).flatten(1, 2)  # (2, B * nh, hs)
+        keys, values = cache.append(layer, kv)  # each (B * nh, T, hs)
+        # Scores of a long cache are sums of many products: in the cache's type, not in bfloat16.
         with torch.autocast(x.device.type, enabled=False):
             y = self.attention.attend_newest(q, keys, values, self.alibi, cache.measures_of(layer))
         return self.out(y.view(B, C))

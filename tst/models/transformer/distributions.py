@@ -76,7 +76,7 @@ class LogisticMixture:
         """
         rate = torch.exp(-self.log_scale)
         is_mass = upper > lower
-        at_value = (value[..., None] - self.location) * rate
+        at_value = (value[..., None] - self.location) * rate  # (rows, n, K)
         log_probs = -at_value - 2 * F.softplus(-at_value) - self.log_scale
         if is_mass.any():
             at_upper = (upper[..., None] - self.location) * rate
@@ -118,7 +118,7 @@ class QuantileBins:
         self, value: torch.Tensor, lower: torch.Tensor, upper: torch.Tensor
     ) -> torch.Tensor:
         """Return log p; see `ContinuousDistribution`."""
-        log_p = F.log_softmax(self.logits, -1)
+        log_p = F.log_softmax(self.logits, -1)  # (rows, n, n_bins)
         index = torch.searchsorted(self.edges, value.T.contiguous(), right=True).T - 1
         index = index.clamp(0, self.widths.shape[1] - 1)  # (rows, n)
         density = (log_p - torch.log(self.widths)).gather(2, index[..., None])[..., 0]

@@ -127,9 +127,11 @@ class GenerativeTST(nn.Module):
             float, (B, n_attributes): of each window's series.
         """
         attributes = batch.attributes
+        # (B, n_conditions), then of each row's series: (rows, n_conditions).
         conditions = encode(self.spec.attributes, attributes.value, attributes.repeat)
         embedded = self.embed(batch.recent, batch.is_start, conditions[batch.series])
-        h = self.backbone(embedded, packing).to(batch.recent.dtype)
+        # Back to float32, where autocast left bfloat16: likelihoods are not rounded.
+        h = self.backbone(embedded, packing).to(batch.recent.dtype)  # (rows, d_model)
         numbers = self.head.log_prob(h, batch.recent, batch.target)
         if not self.spec.attributes:
             return numbers, attributes.value

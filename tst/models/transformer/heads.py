@@ -170,9 +170,9 @@ class ChainHead(nn.Module):
         D = len(self.variables)
         hidden = self.context(torch.cat([context, recent], dim=1))
         chain = (self.chain * self.before[:, :, None]).flatten(1)  # (E, D * N_HIDDEN)
-        hidden = F.relu(hidden + encoded @ chain).view(-1, D, N_HIDDEN)
+        hidden = F.relu(hidden + encoded @ chain).view(-1, D, N_HIDDEN)  # (rows, D, N_HIDDEN)
         out = torch.einsum("rdh,dho->rdo", hidden, self.out) + self.bias
-        from_past = recent @ self.skip[: self.n_recent]
+        from_past = recent @ self.skip[: self.n_recent]  # (rows, D)
         from_chain = encoded @ (self.skip[self.n_recent :] * self.before)
         return out, from_past + from_chain
 
@@ -185,6 +185,7 @@ class ChainHead(nn.Module):
         out, base = self.outputs(context, recent, encoded)
         out = at_least_float32(out)
         base = at_least_float32(base)
+        # One column a variable; those of continuous ones are filled at once below.
         columns = [out.new_zeros(len(out))] * len(self.variables)
         for d, variable in enumerate(self.variables):
             if variable.kind != "continuous":

@@ -81,6 +81,7 @@ class TST(nn.Module):
         -------
         float, (B, n_features): the prediction of the next step.
         """
+        # One by one: the paper's recipe begins with two steps only.
         for t in range(x.shape[1]):
             prediction = self.decode(x[:, t], cache)
         return prediction

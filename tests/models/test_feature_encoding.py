@@ -1,0 +1,48 @@
+"""Laws of the encoding of a measurement: what is a count, which values carry mass, the way back."""
+
+import numpy as np
+import pytest
+import torch
+
+from tst.models.transformer.feature_encoding import FeatureEncoder
+
+
+@pytest.mark.parametrize(("n_fractions", "is_count"), [(1, True), (20, False)])
+def test_a_few_fractions_do_not_make_a_count_a_rate(n_fractions, is_count):
+    """Half views, six in a million, leave views a count; twenty of 5,000 do not."""
+    views = np.random.default_rng(0).poisson(40.0, 5000).astype(np.float64)
+    views[:n_fractions] = 30.5
+    assert FeatureEncoder.fit(views, np.zeros(5000, bool), False).whole == is_count
+
+
+@pytest.mark.parametrize(("inner", "is_count"), [([0.25, 0.5, 0.75], False), ([], True)])
+def test_a_rate_that_piles_up_at_its_bounds_is_no_count(inner, is_count):
+    """Zeros and ones with a few values between; zeros and ones alone are a count."""
+    rate = np.concatenate([np.zeros(4000), np.ones(997), inner])
+    assert FeatureEncoder.fit(rate, np.zeros(len(rate), bool), False).whole == is_count
+
+
+@pytest.mark.parametrize(
+    "encoder",
+    [
+        FeatureEncoder(),
+        FeatureEncoder(offset=0.5, low=0.0),
+        FeatureEncoder(offset=1.0, whole=True, low=0.0, high=900.0),
+    ],
+)
+def test_transformed_values_come_back(encoder):
+    """`inverse` undoes `forward`, the tensor's too, and rounds and bounds."""
+    x = np.array([0.0, 1.0, 7.0, 900.0])
+    y = torch.from_numpy(encoder.forward(x))
+    torch.testing.assert_close(encoder.inverse(y), torch.from_numpy(x))
+    torch.testing.assert_close(encoder.forward_tensor(torch.from_numpy(x)), y)
+
+
+def test_mass_intervals_touch_and_reach_infinity():
+    """Those of a count tile the line; a plain value has none."""
+    count = FeatureEncoder(whole=True, low=0.0, high=3.0)
+    lower, upper = count.mass_interval(np.array([0.0, 1.0, 2.0, 3.0]))
+    assert lower.tolist() == [-np.inf, 0.5, 1.5, 2.5]
+    assert upper.tolist() == [0.5, 1.5, 2.5, np.inf]
+    lower, upper = FeatureEncoder().mass_interval(np.array([0.25, -3.0]))
+    np.testing.assert_array_equal(lower, upper)

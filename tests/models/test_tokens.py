@@ -1,0 +1,71 @@
+"""Laws of tokens: every number once, masses where values pile up, categories that are known."""
+
+import numpy as np
+import pytest
+from helpers import encoded_batches, mixed_series
+
+from tst.errors import DataError
+from tst.models.transformer.encoding import SeriesEncoder
+from tst.models.transformer.tokens import attribute_target, token_spec
+from tst.models.transformer.variables import BIG
+from tst.series import ceil_div
+
+N_VARIABLES = 6  # of a step of `mixed_series`: five measurements and the end
+
+
+@pytest.mark.parametrize("patch", [1, 3])
+def test_tokens_hold_every_number_once(patch):
+    """Observed numbers are the series' numbers; the end stands at the last step of each series."""
+    series = mixed_series()
+    encoder, _, batches = encoded_batches(series, patch)
+    observed = batches.observed.numpy().astype(bool).reshape(-1, N_VARIABLES)
+    assert observed.sum() == len(series.values) * N_VARIABLES
+    is_step = observed[:, 0]
+    assert (observed == is_step[:, None]).all(), "a step is observed as a whole"
+    value = batches.target.value.numpy().reshape(-1, N_VARIABLES)[is_step]
+    z = encoder.scaled(series, *encoder.series_loc_scale(series))
+    np.testing.assert_allclose(value[:, :5], z, rtol=1e-5, atol=1e-5)
+    np.testing.assert_array_equal(np.flatnonzero(value[:, 5]), series.offsets[1:] - 1)
+    np.testing.assert_array_equal(batches.lengths, ceil_div(series.lengths, patch))
+
+
+def test_masses_stand_where_values_pile_up():
+    """A count has the interval that rounds to it, zero all below, a plain value a density."""
+    series = mixed_series()
+    encoder, _, batches = encoded_batches(series)
+    target = batches.target
+    rate, count = series.values[:, 0], series.values[:, 1]
+    is_mass = (target.upper > target.lower).numpy()
+    np.testing.assert_array_equal(is_mass[:, 0], rate == 0)
+    assert is_mass[:, 1].all()
+    assert not is_mass[:, 4].any()
+    scale = encoder.scale[1]
+    width = (target.upper - target.lower)[:, 1].numpy()
+    np.testing.assert_allclose(width[count > 0], 1 / scale, rtol=1e-4)
+    np.testing.assert_allclose(target.value[:, 1] * scale + encoder.loc[1], count, atol=1e-4)
+    assert (target.lower[:, 1].numpy()[count == 0] == -BIG).all()
+
+
+def test_an_unknown_category_is_refused():
+    """A category that the training set lacks has no code."""
+    encoder = SeriesEncoder.fit(mixed_series(lengths=(3, 4)).take([0, 1]))
+    strange = mixed_series(lengths=(3, 3, 3)).take([2])
+    with pytest.raises(DataError, match="category that the training set lacks"):
+        attribute_target(encoder, strange)
+
+
+@pytest.mark.parametrize("fixed", [False, True])
+def test_the_spec_says_what_a_step_and_the_attributes_are(fixed):
+    """An end where lengths vary; each series' loc and scale where these are long enough."""
+    series = mixed_series(fixed=fixed)
+    spec = token_spec(SeriesEncoder.fit(series), series)
+    kinds = ["continuous", "continuous", "categorical", "continuous", "continuous"]
+    attribute_kinds = ["categorical"]
+    if fixed:
+        attribute_kinds += ["continuous"] * 10
+    else:
+        kinds.append("stop")
+    assert [variable.kind for variable in spec.step] == kinds
+    assert [variable.kind for variable in spec.attributes] == attribute_kinds
+    for edges in (*spec.bin_edges, *spec.attribute_bin_edges):
+        assert (np.diff(edges) > 0).all()
