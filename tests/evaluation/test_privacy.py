@@ -10,8 +10,7 @@ from sklearn.metrics import roc_auc_score
 from tst.errors import DataError
 from tst.evaluation import privacy
 from tst.evaluation.embedding import RankTransform
-from tst.evaluation.neighbours import nearest
-from tst.evaluation.reference import Reference
+from tst.evaluation.reference import Reference, nearest
 
 
 def walks(n=101, seed=0, n_features=2, longest=11):

@@ -19,8 +19,15 @@ from scipy.stats import wasserstein_distance
 from tst.errors import DataError
 from tst.evaluation.autocorrelation import acd, acf_error, n_reaching
 from tst.evaluation.learned_scores import context_fid, discriminative_score, predictive_score
-from tst.evaluation.lengths import ALL, ks_distance, length_table
-from tst.evaluation.ragged import check_features, extremes, means, standardised
+from tst.evaluation.ragged import (
+    ALL,
+    check_features,
+    extremes,
+    ks_distance,
+    length_table,
+    means,
+    standardised,
+)
 from tst.evaluation.reference import Reference
 from tst.series import SeriesSet
 

@@ -1,6 +1,6 @@
 """Copying and privacy: how much of a synthetic set is the training set, and who was in it?
 
-Steps by `tst.evaluation.neighbours.StepTree`, series by `tst.evaluation.neighbours.nearest`: ragged
+Steps by `tst.evaluation.reference.StepTree`, series by `tst.evaluation.reference.nearest`: ragged
 and without resampling, so that a copy is at exactly 0. Every number stands beside what an honest
 generator would show: the held-out series, or random membership. The attack on membership takes the
 distance to the nearest synthetic series as its score: GAN-Leaks' full black-box attack (Chen et al.
@@ -12,9 +12,8 @@ import pandas as pd
 from scipy.stats import rankdata
 
 from tst.errors import DataError
-from tst.evaluation.neighbours import nearest
 from tst.evaluation.ragged import check_features, subsample
-from tst.evaluation.reference import Reference
+from tst.evaluation.reference import Reference, nearest
 from tst.series import SeriesSet
 
 MAX_SERIES = 2000  # of each set: what the distances, quadratic in it, see
