@@ -14,12 +14,8 @@ export PYTHONDONTWRITEBYTECODE := 1
 CORES := $(shell env -u OMP_NUM_THREADS nproc 2>/dev/null || echo 2)
 
 # The active conda environment made from environment.yml, or else .venv made from the lock.
-ifeq ($(CONDA_DEFAULT_ENV),tst)
-PYTHON := python
-else
-PYTHON := .venv/bin/python
-ENV := .venv/.made-from-lock
-endif
+PYTHON := $(if $(filter tst,$(CONDA_DEFAULT_ENV)),python,.venv/bin/python)
+ENV := $(if $(filter tst,$(CONDA_DEFAULT_ENV)),,.venv/.made-from-lock)
 export PYTHON PYTHON3
 
 # As many jobs as there are cores, unless the user says -j: which make shows in MAKEFLAGS only later, hence the look at
@@ -43,7 +39,7 @@ define RUN
 @touch $@
 endef
 .deps.mk: notebooks/pipeline.yml $(wildcard notebooks/*.ipynb notebooks/ablations/*.yml) $(shell find tst -name '*.py' -o -type d)
-	@$(PYTHON3) -m tst.study.dependencies > $@.part && mv $@.part $@
+	@$(PYTHON3) -m tst.study.dependencies > $@.part && mv $@.part $@ || { echo "Python 3.11 or newer? $$($(PYTHON3) --version). Name another: make PYTHON3=python3.11 ..."; exit 1; }
 -include .deps.mk
 
 .PHONY: help reproduce smoke ablations tune
@@ -90,7 +86,7 @@ lint: $(ENV) ## style, types, directions of imports, notebooks without outputs
 	@$(PYTHON:python=lint-imports) >.lint-imports.log || { cat .lint-imports.log; exit 1; }
 	@$(PYTHON) -m nbstripout --verify --keep-id notebooks/*.ipynb
 check: lint ## a minute: lint and unit tests
-	@$(PYTEST) -m "not slow" tests --ignore tests/house --ignore tests/fuzz --ignore tests/test_kills.py
+	@$(PYTEST) -m "not slow and not notebooks" tests --ignore tests/house --ignore tests/fuzz --ignore tests/test_kills.py
 test: lint ## all tests: laws, a smoke run of every notebook, a replay of the executed copies
 	@$(MAKE) --no-print-directory smoke
 	@$(PYTEST) tests

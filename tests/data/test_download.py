@@ -207,6 +207,7 @@ def test_mistakes_get_one_sentence_and_exit_code_2(
     assert not gcut.available(tmp_path) and not (tmp_path / "gcut-counts.csv").exists()
 
 
+@pytest.mark.slow
 def test_an_empty_data_folder_as_a_user_sees_it(tmp_path):
     """`python -m tst.data --build` without parts: one sentence, exit code 2, no traceback."""
     done = subprocess.run(

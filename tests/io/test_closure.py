@@ -147,6 +147,7 @@ def rooms_of(files):
     return {path.relative_to(closure.ROOT / "tst").parts[0] for path in files}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("key", MODELS)
 def test_every_module_that_a_training_needs_is_in_its_fingerprint(key):
     """In the real tree: each needed module of models, training and series, and no other room's.

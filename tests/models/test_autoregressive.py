@@ -58,6 +58,7 @@ def continuation(model, real, normaliser, n_steps):
     return torch.stack(steps, dim=1).numpy()
 
 
+@pytest.mark.slow
 def test_ar_learns_a_linear_recursion(tmp_path):
     """x_t = a x_t-1 + c until x > 0.8: free-running, the model follows the recursion and ends with it."""
     a, c = 0.9, 0.1
@@ -76,6 +77,7 @@ def test_ar_learns_a_linear_recursion(tmp_path):
     assert abs(sampled.lengths.mean() - real.lengths.mean()) < 1 and sampled.lengths.std() > 1
 
 
+@pytest.mark.slow
 def test_rnn_learns_a_period(tmp_path):
     """A period of 4 with a phase that the domain tells: free-running, the phase is kept."""
     phase = {"en": 0, "de": 1, "fr": 2}

@@ -182,6 +182,7 @@ def test_rolling_no_further_than_the_end_changes_nothing(monkeypatch):
         torch.testing.assert_close(often, once, rtol=1e-9, atol=1e-9)
 
 
+@pytest.mark.slow
 def test_it_learns_two_modes_and_their_shares(tmp_path):
     """Both classes appear in their shares, each with its own level and length."""
     real = two_classes(300)

@@ -26,6 +26,7 @@ def weights(job):
     return np.concatenate([p.detach().numpy().ravel() for p in TST.load(job.folder).parameters()])
 
 
+@pytest.mark.slow
 def test_two_processes_train_what_one_trains(tmp_path):
     """Same global batch, dropout off: the loss curve and the weights of one process, to rounding."""
     (one,), (two,) = training_jobs(tmp_path / "one"), training_jobs(tmp_path / "two")
@@ -40,6 +41,7 @@ def test_two_processes_train_what_one_trains(tmp_path):
     )
 
 
+@pytest.mark.slow
 def test_two_local_workers_do_what_this_process_does(tmp_path):
     """Two seeds on submitit's local engine: the same numbers as here, bit for bit."""
     here = jobs.train_all(training_jobs(tmp_path / "here", (0, 1)))
@@ -50,6 +52,7 @@ def test_two_local_workers_do_what_this_process_does(tmp_path):
     assert list(there.seed.unique()) == [0, 1]
 
 
+@pytest.mark.slow
 def test_a_diverged_seed_is_said_and_left_out(tmp_path, capsys):
     """The others go on; the failure is remembered, not tried again; where all diverge, one sentence ends it."""
     good, bad = training_jobs(tmp_path, (0, 1))
@@ -79,6 +82,7 @@ def generative_job(folder, **options):
     return Job.of(generative.SPEC, job.data, folder / "tst", config, training)
 
 
+@pytest.mark.slow
 def test_our_model_trains_on_two_processes_too(tmp_path):
     """The same loss curve as one process; its folder samples without the training set."""
     one, two = generative_job(tmp_path / "one"), generative_job(tmp_path / "two")
@@ -152,6 +156,7 @@ def kill_a_worker():
         time.sleep(0.1)
 
 
+@pytest.mark.slow
 def test_a_killed_worker_is_a_sentence(tmp_path):
     """What happened and what to do; no worker is left behind, and the same call goes on."""
     (job,) = training_jobs(tmp_path, max_steps=20_000)
@@ -167,6 +172,7 @@ def test_a_killed_worker_is_a_sentence(tmp_path):
     ]
 
 
+@pytest.mark.slow
 def test_a_mistake_in_a_worker_comes_back_as_its_sentence(tmp_path):
     """The worker's own words, no traceback; a wrong engine or kind is named."""
     (job,) = training_jobs(tmp_path)
