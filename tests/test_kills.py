@@ -1,7 +1,8 @@
 """Law of interruption: killed at any moment and started again, a study ends in the same bytes.
 
-`study` goes through data, training of three kinds of model, generation, tables and figures, as the notebooks do; a server
-that has imported everything forks it. The same law over make, notebooks and kernels: tests/nightly/kills.py.
+`study` goes through data, training of three kinds of model, generation, tables and figures, as the
+notebooks do; a server that has imported everything forks it. The same law over make, notebooks and
+kernels: tests/nightly/kills.py.
 """
 
 import hashlib
@@ -42,8 +43,6 @@ MODULES = [
     "tst.models.doppelganger.model",
     "tst.evaluation.fidelity",
     "tst.models.transformer.model",
-]
-MODULES += [
     "tst.models.jobs",
     "tst.plots.base",
     "tst.models.transformer.generative",
@@ -53,15 +52,15 @@ MODULES += [
 
 
 def study(folder):
-    """Run a small study in a folder; what an earlier run left there is used as a notebook would use it."""
+    """Run a small study in a folder; what an earlier run left there is used as notebooks do."""
     paths.ROOT = Path(folder)
     data = paths.artifacts_dir("smoke")
     real = simulated.gcut(24, seed=3).head(20)
-    for name, part in zip(
-        ("train", "test"), real.split(0.5, stratify=real.label, seed=0), strict=True
-    ):
-        part.save(data / name)
-    train, test = SeriesSet.load(data / "train"), SeriesSet.load(data / "test")
+    halves = real.split(0.5, stratify=real.label, seed=0)
+    for name, half in zip(("train", "test"), halves, strict=True):
+        half.save(data / name)
+    train = SeriesSet.load(data / "train")
+    test = SeriesSet.load(data / "test")
     settings = TrainConfig(**SETTINGS)
     own = GenerativeConfig(n_features=train.n_features, **SIZES, dropout=0.1)
     gan = DGConfig(
@@ -121,17 +120,24 @@ def attempt(forks, folder, seconds=None):
 
 @pytest.mark.timeout(600)  # about a minute where nothing else runs
 def test_killed_at_any_moment_a_study_ends_in_the_same_bytes(forks, tmp_path):
-    """Fifty kills, at random moments of an uninterrupted run's time; nothing differs and nothing is left over."""
+    """Fifty kills at random moments of an uninterrupted run's time; nothing differs or is left."""
     assert attempt(forks, tmp_path / "warm")
     start = time.perf_counter()
     assert attempt(forks, tmp_path / "whole")
-    seconds, expected = time.perf_counter() - start, contents(tmp_path / "whole")
-    assert len(expected) > 30 and contents(tmp_path / "warm") == expected
-    rng, n_kills, n_rounds = random.Random(0), 0, 0
+    seconds = time.perf_counter() - start
+    expected = contents(tmp_path / "whole")
+    assert len(expected) > 30
+    assert contents(tmp_path / "warm") == expected
+    rng = random.Random(0)
+    n_kills = 0
+    n_rounds = 0
     while n_kills < N_KILLS:
         folder = tmp_path / f"round-{n_rounds}"
-        while not attempt(forks, folder, rng.uniform(0, seconds) if n_kills < N_KILLS else None):
-            n_kills += 1
+        is_whole = False
+        while not is_whole:
+            limit = rng.uniform(0, seconds) if n_kills < N_KILLS else None
+            is_whole = attempt(forks, folder, limit)
+            n_kills += not is_whole
         assert contents(folder) == expected
         n_rounds += 1
     print(f"{n_kills} kills in {n_rounds} studies of {seconds:.1f} s survived")

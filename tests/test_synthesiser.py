@@ -1,4 +1,4 @@
-"""Laws of the public API: the same seed the same table, what is given is met, what is saved is what is loaded."""
+"""Laws of the public API: same seed, same table; what is given is met, what is saved is loaded."""
 
 import subprocess
 import sys
@@ -26,17 +26,18 @@ def fitted():
 
 
 def test_a_sample_looks_like_the_table(fitted):
-    """Columns, order and dtypes; so many series, each with regular times; gaps where the table has some."""
+    """Columns, order, dtypes; the series asked for, with regular times; gaps as in the table."""
     model, frame = fitted
     made = model.sample(50)
-    assert list(made)[:-1] == list(frame)[:-1] and (made.dtypes == frame.dtypes).all()
-    assert made["host"].nunique() == 50 and not made["host"].isin(frame["host"]).any()
+    assert list(made)[:-1] == list(frame)[:-1]
+    assert (made.dtypes == frame.dtypes).all()
+    assert made["host"].nunique() == 50
+    assert not made["host"].isin(frame["host"]).any()
     steps = pd.to_datetime(made["when"]).groupby(made["host"]).diff().dropna()
-    assert (steps == pd.Timedelta("15min")).all() and 0.02 < made["memory"].isna().mean() < 0.6
-    assert (
-        made["counter"].between(5e9 - 10, 5e9 + 110).all()
-        and made.groupby("host")["status"].nunique().max() == 1
-    )
+    assert (steps == pd.Timedelta("15min")).all()
+    assert 0.02 < made["memory"].isna().mean() < 0.6
+    assert made["counter"].between(5e9 - 10, 5e9 + 110).all()
+    assert made.groupby("host")["status"].nunique().max() == 1
 
 
 def test_the_same_seed_gives_the_same_table(fitted):
@@ -52,7 +53,7 @@ def test_the_same_seed_gives_the_same_table(fitted):
 
 
 def test_what_is_saved_is_loaded(fitted, tmp_path):
-    """Two files, without pickle; the loaded model makes the same table, also where attributes are given."""
+    """Two files, no pickle; the loaded model makes the same table, also of given attributes."""
     model, _ = fitted
     model.save(tmp_path / "m")
     assert sorted(p.name for p in (tmp_path / "m").iterdir()) == ["model.json", "model.safetensors"]
@@ -78,7 +79,7 @@ def test_given_attributes_are_met(fitted):
 
 
 def test_given_attributes_leave_the_others_their_conditional_shares(fitted):
-    """What is drawn beside a given attribute late in the chain has the shares of an unconditional sample's matches."""
+    """What is drawn beside a given late attribute has the shares of a free sample's matches."""
     model, _ = fitted
     drawn = model._attributes(20_000, torch.Generator().manual_seed(1), {})
     wanted = (drawn.loc[drawn["site"] == "north", "status"] == "FAIL").mean()
@@ -127,7 +128,7 @@ def test_mistakes_are_sentences(fitted, tmp_path):
 
 
 def test_a_stopped_training_goes_on(tmp_path):
-    """In a folder of its own: the steps that minutes buy are measured once, and a finished model is loaded."""
+    """The steps that minutes buy are measured once, and a finished model is loaded."""
     frame = user_table()
     first = Synthesiser(minutes=0.01, d_model=8, n_layer=1, folder=tmp_path).fit(frame)
     again = Synthesiser(minutes=0.01, d_model=8, n_layer=1, folder=tmp_path).fit(frame)
@@ -148,7 +149,10 @@ def test_long_series_are_patched():
 
 def test_import_is_light():
     """`import tst` loads neither torch nor pandas; an unknown name is an AttributeError."""
-    code = "import sys, tst; assert not {'torch', 'pandas'} & set(sys.modules); tst.Synthesiser; hasattr(tst, 'x')"
+    code = (
+        "import sys, tst; assert not {'torch', 'pandas'} & set(sys.modules); "
+        "tst.Synthesiser; hasattr(tst, 'x')"
+    )
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, cwd=paths.ROOT
     )

@@ -1,4 +1,4 @@
-"""Laws of the notebooks as programs: bad luck in one model is said, counted, and stops nothing else."""
+"""Laws of the notebooks as programs: a model that fails is said, counted, and stops no other."""
 
 import shutil
 
@@ -23,7 +23,7 @@ PROFILE = "pytest-simulated"  # ignored by git, as all results of that name
 
 @pytest.fixture
 def artifacts(monkeypatch):
-    """Return the folder of a study of its own with 60 short series to train on, removed at the end."""
+    """Return the folder of a study of its own with 60 short series, removed at the end."""
     root = paths.ROOT / "results" / PROFILE
     monkeypatch.delenv("TST_DATA", raising=False)
     monkeypatch.setattr(run_notebook, "parameters", lambda name, *_: BASE | SETTINGS[name])
@@ -41,19 +41,23 @@ SETTINGS = {
         "dg_learning_rate": 1e30,
         "dg_steps": 4,
         "naive_steps": 4,
-    }
-    | {"ar_steps": 2, "rnn_steps": 2, "hmm_rows": 200, "n_states": 2},
+        "ar_steps": 2,
+        "rnn_steps": 2,
+        "hmm_rows": 200,
+        "n_states": 2,
+    },
     "14-tuning": {"steps_share": 0.5},
 }
 
 
 @pytest.mark.notebooks
 def test_notebook_3_goes_on_where_every_seed_of_the_gans_diverges(artifacts):
-    """Each failed seed is said in a sentence and counted in the table; the other models' sets are there."""
+    """Each failed seed is said and counted in the table; the other models' sets are there."""
     out = artifacts.parent.parent / "03-train-baselines-gcut.ipynb"
     run_notebook.run_named("03-train-baselines", BASE["profile"], "gcut", out)
     text = out.read_text()
-    assert "doppelganger: seeds [0, 1] failed" in text and "4 of 8 training runs failed." in text
+    assert "doppelganger: seeds [0, 1] failed" in text
+    assert "4 of 8 training runs failed." in text
     assert "doppelganger: all 2 runs diverged" in text
     table = pd.read_csv(artifacts.parent.parent / "tables" / "03-train-baselines.csv")
     failed = table[table["metric"] == "failed"].groupby("model")["value"].sum()
@@ -64,7 +68,7 @@ def test_notebook_3_goes_on_where_every_seed_of_the_gans_diverges(artifacts):
 
 @pytest.mark.notebooks
 def test_notebook_14_gives_both_models_the_same_trials(artifacts):
-    """Three rates each, the same share of the steps, all of them scored; the models of notebooks 2 and 3 stay as they are."""
+    """Three rates each, the same share of the steps, all scored; trained models stay untouched."""
     real = SeriesSet.load(artifacts / "train")
     sizes = {"d_model": 8, "n_head": 2, "n_layer": 1, "d_ff": 8, "context_length": 12}
     tst = TSTConfig(n_features=real.n_features + 2, dropout=0.0, attention_dropout=0.0, **sizes)
@@ -76,13 +80,12 @@ def test_notebook_14_gives_both_models_the_same_trials(artifacts):
         folder = artifacts / f"{spec.key}-seed0"
         jobs.train(Job.of(spec, artifacts / "train", folder, config, settings))
     before = {p: p.read_bytes() for p in artifacts.glob("*-seed0/*") if p.is_file()}
-    run_notebook.run_named(
-        "14-tuning", BASE["profile"], "gcut", artifacts.parent.parent / "14-tuning-gcut.ipynb"
-    )
+    out = artifacts.parent.parent / "14-tuning-gcut.ipynb"
+    run_notebook.run_named("14-tuning", BASE["profile"], "gcut", out)
     assert before == {p: p.read_bytes() for p in artifacts.glob("*-seed0/*") if p.is_file()}
     table = pd.read_csv(artifacts.parent.parent / "tables" / "14-tuning.csv")
     trials = table[table["metric"] == "validation_score"].dropna(subset=["factor"])
-    assert trials.groupby("model")["factor"].agg(list).to_dict() == dict.fromkeys(
-        ("doppelganger", "tst_paper"), [0.3, 1.0, 3.0]
-    )
-    assert (trials["n_steps"] == 3).all() and (trials["value"] >= 0).all()
+    factors = trials.groupby("model")["factor"].agg(list).to_dict()
+    assert factors == {"doppelganger": [0.3, 1.0, 3.0], "tst_paper": [0.3, 1.0, 3.0]}
+    assert (trials["n_steps"] == 3).all()
+    assert (trials["value"] >= 0).all()

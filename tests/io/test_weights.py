@@ -196,14 +196,3 @@ def test_load_into_refuses_before_memory_is_allocated(line, build, words):
     with pytest.raises(DataError, match=words):
         weights.load_into(build, state, folder, "line")
     assert "cpu" not in Line.made
-
-
-def test_load_is_read_and_load_into(line):
-    """The plan sees the settings and what the weights hold."""
-    folder, model = line
-
-    def plan(facts, held):
-        held.check("n_inputs", facts["n_inputs"], held.shapes["weight"][1])
-        return lambda: Line(**facts)
-
-    assert torch.equal(weights.load(folder, plan).weight, model.weight)

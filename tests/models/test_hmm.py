@@ -1,4 +1,4 @@
-"""Laws of the HMM baseline: it recovers a known chain, its flags decide the length, attributes are independent of it."""
+"""Laws of the HMM: it recovers a known chain, flags decide the length, attributes say nothing."""
 
 import json
 from dataclasses import replace
@@ -8,16 +8,16 @@ import pytest
 import torch
 from helpers import attributed_series, ragged_series
 
+from tst.errors import DataError
 from tst.models import hmm
 from tst.models.hmm import HMM, HMMConfig
 from tst.models.scaling import Normaliser
-from tst.series import DataError
 
 SMALL = HMMConfig(n_states=5, n_iter=20)
 
 
 def chain(n_series=151, longest=23, seed=0):
-    """Return series of a two-state chain, means (1, 6) and (4, 2), staying with 0.9, each step the last with 0.1."""
+    """Return series of a chain that stays with 0.9 at (1, 6) or (4, 2), and ends with 0.1."""
     rng = np.random.default_rng(seed)
     arrays = []
     for _ in range(n_series):
@@ -28,7 +28,7 @@ def chain(n_series=151, longest=23, seed=0):
 
 
 def test_it_recovers_a_two_state_chain():
-    """Means of the going-on states within 0.05, staying probability within 0.05; spread and lengths of the samples."""
+    """Means and staying probability within 0.05; samples have the data's spread and lengths."""
     real = chain()
     normaliser = Normaliser.fit(real)
     model = HMM.fit(HMMConfig(n_states=4), real, 0)
@@ -47,11 +47,12 @@ def test_it_recovers_a_two_state_chain():
 
 
 def test_series_do_not_leak_into_each_other():
-    """`lengths` is respected: the last record of a series tells nothing of the first of the next."""
+    """The last step of a series tells nothing of the first of the next."""
     up = np.repeat([0.0, 9.0], 5)[:, None]
     real = attributed_series([up] * 20)
     model = HMM.fit(HMMConfig(n_states=3), real, 0)
-    low, high = model.means[:, 0].argmin(), model.means[:, 0].argmax()
+    low = model.means[:, 0].argmin()
+    high = model.means[:, 0].argmax()
     assert model.start[low] > 0.99
     assert model.transitions[high, low] < 1e-3 or model.means[high, -1] > 0.5
     made = model.sample(101, 0, real=real, max_steps=50)
@@ -60,31 +61,34 @@ def test_series_do_not_leak_into_each_other():
 
 @pytest.mark.parametrize("per_series", [False, True])
 def test_flags_and_cap_rule_the_length(per_series):
-    """Lengths lie in [1, cap], mixed; values stay in the bounds of the data, a constant feature at its value."""
+    """Lengths lie in [1, cap], mixed; values stay in the data's bounds, a constant stays."""
     real = ragged_series()
     model = HMM.fit(replace(SMALL, activation="tanh", per_series=per_series), real, 0)
     for cap in (1, 7, 19):
         made = model.sample(211, 0, real=real, max_steps=cap)
-        assert len(made) == 211 and made.lengths.min() >= 1 and made.lengths.max() <= cap
-    assert made.model == "hmm" and len(set(made.lengths)) > 4
-    assert (made.values >= real.values.min(0) - 1e-3).all() and (
-        made.values <= real.values.max(0) + 1e-3
-    ).all()
+        assert len(made) == 211
+        assert made.lengths.min() >= 1
+        assert made.lengths.max() <= cap
+    assert made.model == "hmm"
+    assert len(set(made.lengths)) > 4
+    assert (made.values >= real.values.min(0) - 1e-3).all()
+    assert (made.values <= real.values.max(0) + 1e-3).all()
     assert (made.values[:, 2] == 11).all()
 
 
 def test_attributes_keep_their_shares_and_say_nothing():
-    """Joint shares as in training; the level of a series is independent of its attributes, also per series."""
+    """Joint shares as in training; a series' level is independent of its attributes."""
     level = {"en": 100.0, "de": 200.0, "fr": 300.0}
     flat = attributed_series([np.zeros((5, 2))] * 90)
     real = attributed_series(
         [np.full((5, 2), level[d]) + np.arange(5)[:, None] for d in flat.attributes["domain"]]
     )
-    made = HMM.fit(replace(SMALL, per_series=True), real, 0).sample(5003, 1, real=real, max_steps=2)
-    wanted = real.attributes[["domain", "agent"]].value_counts(normalize=True)
-    found = made.attributes.value_counts(normalize=True)
-    for pair, share in wanted[wanted > 0].items():
-        assert abs(found[pair] - share) < 5 * np.sqrt(share * (1 - share) / 5003)
+    model = HMM.fit(replace(SMALL, per_series=True), real, 0)
+    made = model.sample(5003, 1, real=real, max_steps=2)
+    expected = real.attributes[["domain", "agent"]].value_counts(normalize=True)
+    shares = made.attributes.value_counts(normalize=True)
+    for pair, share in expected[expected > 0].items():
+        assert abs(shares[pair] - share) < 5 * np.sqrt(share * (1 - share) / 5003)
     first = made.values[made.offsets[:-1], 0]
     code = made.attributes["domain"].astype(str).map(level).to_numpy()
     assert abs(np.corrcoef(first, code)[0, 1]) < 5 / np.sqrt(5003)
@@ -103,17 +107,19 @@ def test_seeds_and_files(tmp_path):
 
 
 def test_the_training_set_is_thinned_by_whole_series():
-    """Drawn series have at most `max_rows` steps together, at least one series, none cut; another seed, others."""
+    """Drawn series have at most `max_rows` steps together, at least one series, none cut."""
     lengths = np.array([3, 5, 7, 11, 13])
     for seed in range(20):
         chosen = hmm._thin(lengths, 17, np.random.default_rng(seed))
-        assert 1 <= len(chosen) and (lengths[chosen].sum() <= 17) and (np.diff(chosen) > 0).all()
+        assert len(chosen) >= 1
+        assert lengths[chosen].sum() <= 17
+        assert (np.diff(chosen) > 0).all()
     assert hmm._thin(lengths, 2, np.random.default_rng(0)).size == 1
     assert hmm._thin(lengths, 39, np.random.default_rng(0)).tolist() == [0, 1, 2, 3, 4]
 
 
-def test_few_records_and_constant_data():
-    """Fewer distinct records than states, constant series, series of one step: fitted, finite, drawn."""
+def test_few_steps_and_constant_data():
+    """Fewer distinct steps than states, constant series, series of one step: fitted and drawn."""
     for arrays in (
         [np.full((1, 2), 3.0)] * 5,
         [np.full((4, 2), 3.0)] * 7,
@@ -121,12 +127,14 @@ def test_few_records_and_constant_data():
     ):
         real = attributed_series(arrays, shares=(1, 1, 1))
         made = HMM.fit(HMMConfig(), real, 0).sample(11, 0, real=real, max_steps=5)
-        assert made.lengths.max() <= 5 and np.isfinite(made.values).all()
+        assert made.lengths.max() <= 5
+        assert np.isfinite(made.values).all()
 
 
 def test_hostile_inputs_end_in_a_sentence(tmp_path):
     """What does not fit together is named."""
-    real, wide = ragged_series(), ragged_series(n_features=5)
+    real = ragged_series()
+    wide = ragged_series(n_features=5)
     model = HMM.fit(SMALL, real, 0)
     with pytest.raises(DataError, match="give a whole number"):
         model.sample(0, 0, real=real, max_steps=7)

@@ -1,14 +1,16 @@
-"""Baselines AR and RNN of DoppelGANger (Lin et al., IMC 2020, arXiv 1909.13403, section 5, "baselines").
+"""Baselines AR and RNN of DoppelGANger (Lin et al., IMC 2020, arXiv 1909.13403, section 5).
 
-AR: a perceptron from the attributes and the last p steps (zeros before the first) to the next; RNN: an LSTM over steps
-and attributes, by teacher forcing. As there, attributes are drawn from their empirical joint distribution and the first
-step from a Gaussian fitted to first steps; the rest is deterministic. Where the paper is silent: flags and stop as
-TST's; the Gaussian is joint, independent of the attributes, clipped to the data's bounds, its flags rounded; under a
-per-series normaliser, loc and scale come from the training series that gave the attributes.
+AR: a perceptron from the attributes and the last p steps (zeros before the first) to the next; RNN:
+an LSTM over steps and attributes, by teacher forcing. As there, attributes are drawn from their
+empirical joint distribution and the first step from a Gaussian fitted to first steps; the rest is
+deterministic. Where the paper is silent: flags and stop as TST's; the Gaussian is joint,
+independent of the attributes, clipped to the data's bounds, its flags rounded; under a per-series
+normaliser, loc and scale come from the training series that gave the attributes.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -21,7 +23,8 @@ from torch.nn.utils.rnn import pack_sequence, pad_packed_sequence
 from tst.errors import DataError, translate_errors
 from tst.io import weights
 from tst.io.untrusted import from_mapping
-from tst.models.attributes import attribute_columns, joined
+from tst.models.assembly import assemble, check_fit, check_request, in_series_order
+from tst.models.attributes import joined
 from tst.models.base import ModelSpec, Training, check_size
 from tst.models.batches import N_FLAGS, Batch, PackedBatches, add_flags, window_lengths
 from tst.models.scaling import ACTIVATIONS, BOUNDS, Activation, Normaliser
@@ -82,7 +85,7 @@ class ARConfig(RNNConfig):
 
 
 class Autoregressive(nn.Module):
-    """What AR and RNN share: the Gaussian of the first step, sampling, the way to a folder and back.
+    """What AR and RNN share: the Gaussian of the first step, sampling, files.
 
     Parameters
     ----------
@@ -110,7 +113,8 @@ class Autoregressive(nn.Module):
         Parameters
         ----------
         x
-            float, shape (rows, n_inputs): the series of a batch one after another, longest first, steps and attributes.
+            float, shape (rows, n_inputs): steps and attributes of the series of a batch, one after
+            another, longest first.
         lengths
             Rows of each series.
 
@@ -121,18 +125,28 @@ class Autoregressive(nn.Module):
         raise NotImplementedError
 
     def start(self, batch_size: int) -> State:
-        """Return the state before the first step of `batch_size` series; series are its second dimension."""
+        """Return the state before the first step; its second dimension are the series."""
         raise NotImplementedError
 
     def step(
         self, x: torch.Tensor, attributes: torch.Tensor, state: State
     ) -> tuple[torch.Tensor, State]:
-        """Take one more step x (B, n_features), attributes (B, n_attributes); return (next step, state)."""
+        """Return the next step (B, n_features) and the state after one more step.
+
+        Parameters
+        ----------
+        x
+            float, shape (B, n_features): the last step.
+        attributes
+            float, shape (B, n_attributes): one-hot.
+        state
+            As `start` or `step` returned it.
+        """
         raise NotImplementedError
 
     @classmethod
     def build(cls, config: RNNConfig, real: SeriesSet, scaling: Normaliser, seed: int) -> Self:
-        """Return an untrained model whose first step has the mean and covariance of the training set's."""
+        """Return an untrained model; its first step has the training set's mean and covariance."""
         torch.manual_seed(seed)
         model = cls(config, scaling)
         rows = rows_of(real, scaling, config)
@@ -144,7 +158,13 @@ class Autoregressive(nn.Module):
         return model
 
     def first(self, noise: torch.Tensor) -> torch.Tensor:
-        """Return first steps (B, n_features) of standard normal noise of that shape: clipped, flags rounded."""
+        """Return first steps, clipped and with rounded flags.
+
+        Parameters
+        ----------
+        noise
+            float, shape (B, n_features): standard normal.
+        """
         low, high = BOUNDS[self.config.activation]
         x = (self.first_mean + noise @ self.first_root.T).clamp(low, high)
         ends = x[:, -1] >= x[:, -2]
@@ -170,14 +190,16 @@ class Autoregressive(nn.Module):
         seed
             Of the one generator that draws attributes and first steps.
         real
-            The training set, which gives the attributes and, under a per-series normaliser, loc and scale.
+            The training set, which gives the attributes and, under a per-series normaliser, loc and
+            scale.
         max_steps
             Cap of the length; default: the longest real series.
         """
         if real is None or self.scaling is None:
             raise DataError(f"{self.key} draws attributes from the training set; give it as real=.")
-        cap = int(real.lengths.max()) if max_steps is None else max_steps
-        check_request(n_series, cap, seed)
+        if max_steps is None:
+            max_steps = int(real.lengths.max())
+        check_request(n_series, max_steps, seed)
         check_fit(real, self.scaling, self.config.n_features, self.config.activation)
         generator = torch.Generator().manual_seed(seed)
         drawn = torch.randint(len(real), (n_series,), generator=generator).numpy()
@@ -185,10 +207,10 @@ class Autoregressive(nn.Module):
         rows = one_hot_rows(real.attributes.iloc[drawn], self.config.attributes)
         attributes = torch.from_numpy(rows)
         self.to(best_device()).eval()
-        parts = [
-            _decode(self, *part, cap)
-            for part in zip(noise.split(BATCH_SIZE), attributes.split(BATCH_SIZE), strict=True)
-        ]
+        parts = []
+        for first in range(0, n_series, BATCH_SIZE):
+            some = slice(first, first + BATCH_SIZE)
+            parts.append(_decode(self, noise[some], attributes[some], max_steps))
         values = np.concatenate([steps for steps, _ in parts])
         lengths = np.concatenate([n for _, n in parts])
         return assemble(real, drawn, drawn, values, lengths, self.scaling, self.key)
@@ -201,7 +223,13 @@ class Autoregressive(nn.Module):
 
     @classmethod
     def load(cls, folder: Path | str) -> Self:
-        """Read what `save` wrote, in evaluation mode; raises DataError where it is missing, damaged or another model's."""
+        """Read what `save` wrote, in evaluation mode.
+
+        Raises
+        ------
+        DataError
+            Where it is missing, damaged or another model's.
+        """
         what = f"{cls.key} model"
         facts, state = weights.read(folder, what)
         with translate_errors(f"no sound {what} at {folder}", weights.AGAIN):
@@ -222,7 +250,7 @@ class AR(Autoregressive):
         n_inputs = config.order * config.n_features + n_attributes
         widths = [n_inputs] + [config.d_hidden] * config.n_layer
         layers: list[nn.Module] = []
-        for width, next_width in zip(widths, widths[1:], strict=False):
+        for width, next_width in pairwise(widths):
             layers += [nn.Linear(width, next_width), nn.ReLU()]
         self.f = nn.Sequential(*layers, nn.Linear(widths[-1], config.n_features))
 
@@ -233,10 +261,10 @@ class AR(Autoregressive):
         position = row - (n.cumsum(0) - n).repeat_interleave(n)  # within its series
         steps = x[:, : self.config.n_features]
         attributes = x[:, self.config.n_features :]
-        lags = [
-            steps[(row - k).clamp(min=0)] * (position >= k)[:, None]
-            for k in range(self.config.order)
-        ]
+        lags = []
+        for k in range(self.config.order):
+            has_step = (position >= k)[:, None]  # zeros before the first
+            lags.append(steps[(row - k).clamp(min=0)] * has_step)  # (rows, n_features)
         return self.bounded(self.f(torch.cat([*lags, attributes], dim=1)), x.dtype)
 
     def start(self, batch_size: int) -> State:
@@ -284,7 +312,7 @@ class RNN(Autoregressive):
 
 
 def next_step_mse(model: Autoregressive, batch: Batch) -> torch.Tensor:
-    """Return the masked squared error of a packed batch: TST's loss, the attributes are given and not predicted."""
+    """Return TST's loss of a packed batch, over the steps: the attributes are not predicted."""
     prediction = model(batch.inputs, batch.lengths)
     return masked_mse(prediction, batch.targets[:, : prediction.shape[1]], batch.weight)
 
@@ -297,13 +325,13 @@ def batches(
     batch_size: int,
     seed: int,
 ) -> PackedBatches:
-    """Return the `PackedBatches` of a training set, in the non-overlapping windows that TST is trained on."""
+    """Return the `PackedBatches` of a training set, in non-overlapping windows as TST's."""
     windows = window_lengths(real.lengths, context_length)
     return PackedBatches(rows_of(real, scaling, config), windows, batch_size, seed)
 
 
 def rows_of(real: SeriesSet, scaling: Normaliser, config: RNNConfig) -> np.ndarray:
-    """Return float32 (rows, n_inputs): scaled measurements, flags, and the attributes repeated at every step."""
+    """Return float32 (rows, n_inputs): scaled measurements, flags, attributes at every step."""
     check_fit(real, scaling, config.n_features, config.activation)
     steps = add_flags(scaling.normalise(real)[0], real.lengths)
     attributes = one_hot_rows(real.attributes, config.attributes)
@@ -311,7 +339,13 @@ def rows_of(real: SeriesSet, scaling: Normaliser, config: RNNConfig) -> np.ndarr
 
 
 def one_hot_rows(frame: pd.DataFrame, attributes: Categories) -> np.ndarray:
-    """Return float32 (n_series, sum of category counts); `attributes` as `attribute_categories` returns it."""
+    """Return the one-hot rows, float32 (n_series, sum of category counts), of a table.
+
+    Parameters
+    ----------
+    attributes
+        What the model takes, as `attribute_categories` returns it.
+    """
     blocks = []
     for name, known in attributes:
         if name not in frame:
@@ -322,7 +356,8 @@ def one_hot_rows(frame: pd.DataFrame, attributes: Categories) -> np.ndarray:
         unknown = sorted(set(values) - set(known), key=str)
         if unknown:
             raise DataError(
-                f"attribute '{name}' has the value '{unknown[0]}', unknown to the model; train with it."
+                f"attribute '{name}' has the value '{unknown[0]}', unknown to the model; "
+                "train with it."
             )
         blocks.append((values[:, None] == np.array(known)).astype(np.float32))
     return joined(blocks, len(frame))
@@ -351,78 +386,9 @@ def _decode(
     return in_series_order(steps)
 
 
-def in_series_order(
-    steps: Sequence[tuple[np.ndarray, np.ndarray]],
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return (rows, lengths) of a list, one entry a step, of (numbers of the series still going, their steps)."""
-    series = np.concatenate([numbers for numbers, _ in steps])
-    rows = np.concatenate([values for _, values in steps])
-    return rows[np.argsort(series, kind="stable")], np.bincount(series)
-
-
-def assemble(
-    real: SeriesSet,
-    attributes_of: np.ndarray,
-    scale_of: np.ndarray,
-    values: np.ndarray,
-    lengths: np.ndarray,
-    scaling: Normaliser,
-    key: str,
-) -> SeriesSet:
-    """Return scaled steps as a SeriesSet.
-
-    Parameters
-    ----------
-    real
-        The training set.
-    attributes_of, scale_of
-        int, shape (n,): the training series that give each synthetic one its attributes, and its loc and scale.
-    values
-        float, shape (rows, n_features + 2).
-    key
-        Name of the generator.
-    """
-    columns = attribute_columns(real)
-    scaled, loc, scale = scaling.normalise(real)
-    highest = np.maximum.reduceat(scaled, real.offsets[:-1])  # (n_series, n_features)
-    if not scaling.per_series:
-        highest = highest.max(0)
-    scale = scale * (highest > scaling.low)  # a constant stays one
-    group = real.group if real.group in columns else None
-    return replace(
-        real,
-        values=scaling.inverse(values[:, :-N_FLAGS], lengths, loc[scale_of], scale[scale_of]),
-        lengths=lengths,
-        attributes=real.attributes.iloc[attributes_of][columns],
-        group=group,
-        model=key,
-    )
-
-
-def check_request(n_series: object, max_steps: object, seed: object) -> None:
-    """Raise DataError unless there is something to draw."""
-    for name, value, low in (("n", n_series, 1), ("max_steps", max_steps, 1), ("seed", seed, 0)):
-        if not isinstance(value, int | np.integer) or value < low:
-            raise DataError(f"{name} is {value!r}; give a whole number of at least {low}.")
-
-
-def check_fit(
-    real: SeriesSet, scaling: Normaliser, n_features: int, activation: str | None = None
-) -> None:
-    """Raise DataError unless a model of n_features (flags included), the normaliser and the set belong together."""
-    n_scaled = real.n_features if scaling.per_series else len(scaling.loc)
-    for what, number in (("model", n_features - N_FLAGS), ("normaliser", n_scaled)):
-        if number != real.n_features:
-            raise DataError(
-                f"the {what} knows {number} measurements, '{real.name}' has {real.n_features}; refit it."
-            )
-    if activation and (scaling.low, scaling.high) != BOUNDS[activation]:
-        raise DataError(
-            f"the normaliser's bounds do not fit {activation}; fit it with that activation."
-        )
-
-
 def _prepare(kind: type[Autoregressive]) -> Callable[[Any, SeriesSet, TrainConfig], Training]:
+    """Return the `prepare` of a kind of model's `ModelSpec`."""
+
     def prepare(config: RNNConfig, real: SeriesSet, settings: TrainConfig) -> Training:
         scaling = Normaliser.fit(real, config.activation, config.log, config.per_series)
         longest = int(real.lengths.max())

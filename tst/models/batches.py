@@ -1,7 +1,8 @@
-"""Packed batches of windows for models that predict the next step, and the two generation flags of a step.
+"""Packed batches of windows for models that predict the next step, and the flags of a step.
 
-Flags as in DoppelGANger (arXiv 1909.13403, section 4.1.1). Batches are random, as in the paper; padding is avoided by
-packing (`tst.models.transformer.packing`), not by sorting the data.
+The two generation flags are DoppelGANger's (arXiv 1909.13403, section 4.1.1). Batches are random,
+as in the paper (arXiv 2506.07312); padding is avoided by `tst.models.transformer.packing`,
+not by sorting the data.
 """
 
 from dataclasses import dataclass
@@ -18,7 +19,14 @@ N_FLAGS = 2
 
 
 def add_flags(rows: np.ndarray, lengths: np.ndarray) -> np.ndarray:
-    """Append the two generation flags to rows (n, C): (1, 0) while a series goes on, (0, 1) at its last step.
+    """Append the two generation flags: (1, 0) while a series goes on, (0, 1) at its last step.
+
+    Parameters
+    ----------
+    rows
+        float, shape (n, C): series one after another.
+    lengths
+        int, shape (n_series,): rows of each series.
 
     Returns
     -------
@@ -30,7 +38,10 @@ def add_flags(rows: np.ndarray, lengths: np.ndarray) -> np.ndarray:
 
 
 def window_lengths(lengths: np.ndarray, context_length: int) -> np.ndarray:
-    """Return the lengths of the non-overlapping windows that series fall into, in order; the rows stay as they are."""
+    """Return the lengths of the non-overlapping windows that series fall into, in order.
+
+    The rows stay as they are: windows lie one after another as the series do.
+    """
     n_windows = ceil_div(np.asarray(lengths), context_length)
     windows = np.full(n_windows.sum(), context_length)
     windows[np.cumsum(n_windows) - 1] = lengths - (n_windows - 1) * context_length
@@ -74,9 +85,11 @@ class PackedBatches:
     rows
         float32, shape (n_rows, C): series one after another, flags included.
     lengths
-        int, shape (n_windows,): rows of each window; windows of one row have nothing to predict and are left out.
+        int, shape (n_windows,): rows of each window; windows of one row have nothing to predict and
+        are left out.
     batch_size
-        Windows a batch, over all processes. Each epoch is a new permutation; what does not fill a batch is left out.
+        Windows a batch, over all processes. Each epoch is a new permutation; what does not fill a
+        batch is left out.
     seed
         Of the permutations.
     """
@@ -96,13 +109,24 @@ class PackedBatches:
         self.steps_per_epoch = self.order.steps_per_epoch
 
     def __call__(self, step: int, rank: int = 0, n_ranks: int = 1) -> Batch:
-        """Return batch `step`; with several processes, this one's share, weighted so that the mean over ranks is the loss."""
+        """Return batch `step`, or this process's share of it.
+
+        Shares are weighted so that the mean of their losses over the processes is the batch's.
+        """
         windows = self.order.chosen(step)
         longest_first = windows[np.argsort(-self.lengths[windows], kind="stable")]
         return self.collate(longest_first[rank::n_ranks], n_ranks / self.batch_size)
 
     def collate(self, windows: np.ndarray, series_weight: float) -> Batch:
-        """Return the `Batch` of some windows, int (B,), longest first; each weighs `series_weight` in all."""
+        """Return the `Batch` of some windows.
+
+        Parameters
+        ----------
+        windows
+            int, shape (B,): numbers of the windows, longest first.
+        series_weight
+            What the rows of a window weigh together.
+        """
         n_targets = self.lengths[windows] - 1
         first = np.repeat(self.starts[windows] - offsets(n_targets)[:-1], n_targets)
         index = torch.from_numpy(first + np.arange(n_targets.sum()))

@@ -1,4 +1,7 @@
-"""Controls that the paper lacks: what two real steps, plain copying, or chance achieve without a model (claim C6)."""
+"""Controls that the paper lacks: what two real steps, copies or chance achieve without a model.
+
+They stand behind claim C6.
+"""
 
 from dataclasses import replace
 

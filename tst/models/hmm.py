@@ -1,9 +1,11 @@
-"""Baseline HMM of DoppelGANger (Lin et al., IMC 2020, arXiv 1909.13403, section 5): Gaussian, diagonal, by hmmlearn.
+"""Baseline HMM of DoppelGANger (Lin et al., IMC 2020, arXiv 1909.13403, section 5), by hmmlearn.
 
-As there, attributes are drawn from their empirical joint distribution, independently of the series. Ours, where the paper
-is silent: the generation flags are two more channels of the emission, a series ends at flag2 >= flag1; emissions are
-clipped to the bounds of the training data; under a per-series normaliser, loc and scale come from a training series of
-their own, independent of the attributes too; a large training set is thinned to `max_rows`.
+Gaussian with diagonal covariance. As there, attributes are drawn from their empirical joint
+distribution, independently of the series. Ours, where the paper is silent: the generation flags are
+two more channels of the emission, a series ends at flag2 >= flag1; emissions are clipped to the
+bounds of the training data; under a per-series normaliser, loc and scale come from a training
+series of their own, independent of the attributes too; a large training set is thinned to
+`max_rows`.
 """
 
 from dataclasses import dataclass
@@ -18,13 +20,13 @@ from torch import nn
 from tst.errors import DataError, translate_errors
 from tst.io import weights
 from tst.io.untrusted import from_mapping
+from tst.models.assembly import assemble, check_fit, check_request, in_series_order
 from tst.models.attributes import attribute_columns
-from tst.models.autoregressive import assemble, check_fit, check_request, in_series_order
 from tst.models.batches import add_flags
 from tst.models.scaling import Activation, Normaliser
 from tst.series import SeriesSet
 
-# Of every transition and mean: nothing follows the state of the last record, and an empty state has no mean.
+# Of every transition and mean: no step follows the last one's state, an empty state has no mean.
 PSEUDO_COUNT = 1e-6
 LARGEST = 10_000  # states and channels; a damaged file must not ask for any number
 
@@ -44,8 +46,8 @@ class HMMConfig:
     tol
         They stop when the log-likelihood of a step grows by less.
     log, per_series, activation
-        Scaling of the training set: log(1 + value); each series by its own minimum and maximum; to the bounds of
-        sigmoid, [0, 1], or tanh, [-1, 1].
+        Scaling of the training set: log(1 + value); each series by its own minimum and maximum; to
+        the bounds of sigmoid, [0, 1], or tanh, [-1, 1].
     """
 
     n_states: int = 10
@@ -140,21 +142,23 @@ class HMM(nn.Module):
         Parameters
         ----------
         real
-            The training set, which gives the attributes and, under a per-series normaliser, loc and scale.
+            The training set, which gives the attributes and, under a per-series normaliser, loc and
+            scale.
         max_steps
             Cap of the length; default: the longest real series.
         """
         if real is None or self.scaling is None:
             raise DataError("hmm draws attributes from the training set; give it as real=.")
-        max_steps = int(real.lengths.max()) if max_steps is None else max_steps
+        if max_steps is None:
+            max_steps = int(real.lengths.max())
         check_request(n_series, max_steps, seed)
         check_fit(real, self.scaling, self.n_channels)
         attribute_columns(real)  # refuses a set before the work, not after it
         rng = np.random.default_rng(seed)
-        drawn, levels = rng.integers(len(real), size=(2, n_series))
+        attributes_of, scale_of = rng.integers(len(real), size=(2, n_series))
         values, lengths = _walk(self, n_series, max_steps, rng)
         values = values.clip(self.scaling.low, self.scaling.high)
-        return assemble(real, drawn, levels, values, lengths, self.scaling, self.key)
+        return assemble(real, attributes_of, scale_of, values, lengths, self.scaling, self.key)
 
     def save(self, folder: Path | str) -> None:
         """Write model.json and model.safetensors to a folder."""
@@ -190,7 +194,10 @@ class _Sizes:
 
 
 def _thin(lengths: np.ndarray, max_rows: int, rng: np.random.Generator) -> np.ndarray:
-    """Return the numbers of series, in order, drawn until the next would pass `max_rows`; at least one."""
+    """Return the numbers, sorted, of series drawn until the next would pass `max_rows`.
+
+    At least one is drawn.
+    """
     order = rng.permutation(len(lengths))
     n_fitting = int((lengths[order].cumsum() <= max_rows).sum())
     return np.sort(order[: max(1, n_fitting)])
@@ -219,7 +226,7 @@ def _walk(
 
 
 def _draw(probabilities: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Return one state for each row of probabilities (B, K), by the inverse of their sums."""
+    """Return one state, int (B,), for each row of probabilities (B, K)."""
     total = probabilities.cumsum(1)
     threshold = rng.random((len(total), 1)) * total[:, -1:]
     return (threshold >= total).sum(1)

@@ -1,9 +1,10 @@
-"""Training jobs: what one run needs, as data; run here, on several processes of a machine, or on a cluster's engine.
+"""Training jobs: what one run needs, as data; run here, on several processes, or on a cluster.
 
-A notebook describes its grid (models, seeds, settings) as jobs and hands them to `train_all`; a seed that diverges is
-reported and left out, the others go on. Engine "here" trains one after another in this process; with n_processes > 1
-each job is a `torch.distributed.run` of its own, data parallel (never a fork of a kernel that has run torch: that
-deadlocks); "local" and "slurm" are submitit's, each job a task of the engine.
+A notebook describes its grid (models, seeds, settings) as jobs and hands them to `train_all`; a
+seed that diverges is reported and left out, the others go on. Engine "here" trains one after
+another in this process; with n_processes > 1 each job is a `torch.distributed.run` of its own, data
+parallel (never a fork of a kernel that has run torch: that deadlocks); "local" and "slurm" are
+submitit's, each job a task of the engine.
 """
 
 import hashlib
@@ -84,7 +85,13 @@ class Job:
 
     @classmethod
     def finished(cls, folder: Path | str, data: Path | str) -> Self:
-        """Return the job of a finished run, from what it keeps in its folder; `data` is that of its training set."""
+        """Return the job of a finished run, from what it keeps in its folder.
+
+        Parameters
+        ----------
+        data
+            Folder of its training set.
+        """
         facts = json.loads((Path(folder) / "fingerprint.json").read_text())
         kept = {name: facts[name] for name in ("model", "config", "train")}
         return cls(data=str(data), folder=str(folder), **kept)
@@ -113,7 +120,7 @@ class Job:
         spec = spec_of(self.model)
         real = SeriesSet.load(self.data)
         settings = TrainConfig(**self.train | changes)
-        config = from_mapping(spec.config, self.config)
+        config: Any = from_mapping(spec.config, self.config)
         torch.manual_seed(settings.seed)
         return spec.prepare(config, real, settings), settings, real
 
@@ -146,7 +153,7 @@ def train(job: Job) -> pd.DataFrame:
 
 
 def step_seconds(job: Job, n_steps: int = 5) -> float:
-    """Return the least seconds of processor time of `n_steps` training steps of a job, forward and backward, in fp32."""
+    """Return the least processor seconds of forward and backward in fp32 over some steps."""
     training, _, _ = job.prepare()
     if not callable(training.loss):
         raise DataError(
@@ -167,7 +174,7 @@ def train_all(
     n_processes
         Data-parallel processes a job: the same global batch, split.
     resources
-        submitit's parameters of a task, for example timeout_min, cpus_per_task, slurm_partition, slurm_gres.
+        submitit's parameters of a task, for example timeout_min, cpus_per_task, slurm_partition.
 
     Raises
     ------
@@ -192,6 +199,7 @@ def done(jobs: Sequence[Job]) -> list[Job]:
 
 
 def _attempt(job: Job) -> pd.DataFrame | None:
+    """Return the loss history of a job, or None, and say so, where it diverges."""
     try:
         return train(job)
     except loop.Diverged as error:
@@ -241,8 +249,8 @@ def _run_command(command: list[str]) -> None:
     killed = re.search(r"Signal 9 \(SIGKILL\)|exitcode *: -9", process.stderr)
     if process.returncode == -signal.SIGKILL or killed:
         raise RuntimeError(
-            f"{name}: a worker was killed, as the system does where memory runs out; free some, or lower batch_size, "
-            "and run again: it goes on from the last checkpoint."
+            f"{name}: a worker was killed, as the system does where memory runs out; free some, "
+            "or lower batch_size, and run again: it goes on from the last checkpoint."
         )
     reasons = re.findall(rf"^{FAILED}(.*)$", process.stderr, re.M)
     last_lines = [line for line in process.stderr.splitlines() if line.strip(" =-")][-1:]
@@ -251,7 +259,7 @@ def _run_command(command: list[str]) -> None:
 
 
 def main() -> None:
-    """Run the job of a file: `python -m tst.models.jobs FILE`, or under `python -m torch.distributed.run`."""
+    """Run the job of a file: `python -m tst.models.jobs FILE`, or by `torch.distributed.run`."""
     if len(sys.argv) != 2 or not Path(sys.argv[1]).is_file():
         example = "results/laptop/artifacts/gcut/tst_paper-seed0.job.json"
         sys.exit(f"give the job's file: python -m tst.models.jobs {example}")

@@ -1,7 +1,8 @@
 """Min-max scaling of measurements to the bounds of an output activation, and its exact inverse.
 
-To [0, 1] for sigmoid or [-1, 1] for tanh, over the training set or within each series, after log1p where levels span
-orders of magnitude (page views). The paper names neither the scaling nor its bounds; the author's notebooks do.
+To [0, 1] for sigmoid or [-1, 1] for tanh, over the training set or within each series, after log1p
+where levels span orders of magnitude (page views). The paper (arXiv 2506.07312) names neither the
+scaling nor its bounds; its author's notebooks do.
 """
 
 from dataclasses import asdict, dataclass
@@ -59,7 +60,7 @@ class Normaliser:
         return cls(low, high, log, per_series, tuple(loc.tolist()), tuple(scale.tolist()))
 
     def normalise(self, series: SeriesSet) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Return (scaled, loc, scale) of a set; a constant feature gets scale 1 and stands at `low`.
+        """Return (scaled, loc, scale) of a set; a constant feature has scale 1 and stands at `low`.
 
         Returns
         -------
@@ -81,7 +82,7 @@ class Normaliser:
     def inverse(
         self, scaled: np.ndarray, lengths: np.ndarray, loc: np.ndarray, scale: np.ndarray
     ) -> np.ndarray:
-        """Return the values in data units of scaled ones; loc and scale as `normalise` returned them.
+        """Return the values in data units of scaled ones.
 
         Parameters
         ----------
@@ -89,6 +90,8 @@ class Normaliser:
             float, shape (rows, n_features): series one after another.
         lengths
             int, shape (n_series,).
+        loc, scale
+            float, shape (n_series, n_features), as `normalise` returned them.
 
         Returns
         -------
@@ -107,6 +110,7 @@ class Normaliser:
 
 
 def _transformed(series: SeriesSet, log: bool) -> np.ndarray:
+    """Return the values, float64 (rows, n_features), as log(1 + value) where asked for."""
     values = series.values.astype(np.float64)
     if not log:
         return values
@@ -118,4 +122,5 @@ def _transformed(series: SeriesSet, log: bool) -> np.ndarray:
 
 
 def _range(low: np.ndarray, high: np.ndarray) -> np.ndarray:
+    """Return high - low, and 1 where they are equal."""
     return np.where(high > low, high - low, 1.0)

@@ -1,7 +1,7 @@
 """Training throughput: real (unpadded) steps per second of a job of any kind.
 
-Measured on the job's first steps, trained into a folder that is thrown away; what comes before and in the first few of
-them (imports, memory, choice of kernels) is left out.
+Measured on the job's first steps, trained into a folder that is thrown away; what comes before and
+in the first few of them (imports, memory, choice of kernels) is left out.
 """
 
 import contextlib
@@ -29,7 +29,10 @@ def useful_steps_per_second(job: Job, n_steps: int = 20) -> float:
 
 
 def useful_steps(job: Job) -> float:
-    """Return the mean number of real steps in a batch: windows of TST, which leaves none out, series as DG cuts them."""
+    """Return the mean number of real steps in a batch.
+
+    A batch of TST holds windows, which leave no step out; one of DG series, cut at `max_steps`.
+    """
     lengths = SeriesSet.load(job.data).lengths
     if "context_length" in job.config:
         windows = window_lengths(lengths, job.config["context_length"])

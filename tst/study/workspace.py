@@ -1,4 +1,4 @@
-"""Where a notebook's things lie: series sets, trained models, figures and tables of one profile and data set."""
+"""Where a notebook's things lie: series, models, figures and tables of a profile and data set."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -27,7 +27,7 @@ class Workspace:
     profile
         smoke, laptop, full or paper.
     dataset
-        Key of the data set, which names the folder of its artifacts, the figures and the rows of tables.
+        Key of the data set; it names the folder of its artifacts, figures and rows of tables.
     """
 
     profile: str
@@ -73,7 +73,11 @@ class Workspace:
         engine: Engine = "here",
         n_processes: int = 1,
     ) -> pd.DataFrame:
-        """Train a model on the training half once a random seed, or load what is trained; return the loss histories.
+        """Train a model on the training half once a random seed, or load what is trained.
+
+        Returns
+        -------
+        The loss histories, one frame with a column `seed`.
 
         Raises
         ------
@@ -101,12 +105,18 @@ class Workspace:
         return {job.seed: spec.load(Path(job.folder)) for job in self.finished(spec, seeds)}
 
     def trial(self, spec: ModelSpec, config: Any, settings: TrainConfig, name: str) -> Job:
-        """Return a job on the training half whose folder is named by what it trains: equal trials are one."""
+        """Return a job on the training half; equal trials have the same folder."""
         job = Job.of(spec, self.folder / "train", self.folder, config, settings)
         return replace(job, folder=str(self.folder / name / job.digest()))
 
     def figure(self, fig: Figure, name: str, alt: str, by_dataset: bool = True) -> None:
-        """Write a figure to figures/<name>-<dataset>.png, or <name>.png, and show it with its alternative text."""
+        """Write a figure to figures/<name>-<dataset>.png, or <name>.png, and show it.
+
+        Parameters
+        ----------
+        alt
+            The text that stands for the figure where it cannot be seen.
+        """
         stem = f"{name}-{self.dataset}" if by_dataset else name
         save(fig, paths.figures_dir(self.profile) / stem, alt)
 
@@ -117,5 +127,8 @@ class Workspace:
         series: SeriesSet | None = None,
         replace: tuple[str, ...] = ("dataset",),
     ) -> pd.DataFrame:
-        """Put tidy rows into tables/<name>.csv in the place of earlier ones (`tables.write`) and return them."""
+        """Put tidy rows into tables/<name>.csv in the place of earlier ones and return them.
+
+        Parameters are those of `tables.write`.
+        """
         return tables.write(pd.DataFrame(rows), self.profile, name, series, replace)
