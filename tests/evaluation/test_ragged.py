@@ -11,24 +11,24 @@ from tst.evaluation import ragged
 
 
 @pytest.fixture(scope="module")
-def real():
+def small():
     """A set of three features."""
     return ar1_series(59)
 
 
-def test_means_and_extremes_are_those_of_each_series(real):
+def test_means_and_extremes_are_those_of_each_series(small):
     """One series after another gives the same numbers."""
-    low, high = ragged.extremes(real)
-    mean = ragged.means(real.values, real)
-    for i in range(len(real)):
-        np.testing.assert_array_equal(low[i], real[i].min(0))
-        np.testing.assert_array_equal(high[i], real[i].max(0))
-        np.testing.assert_allclose(mean[i], real[i].mean(0, dtype=float), atol=1e-12)
+    low, high = ragged.extremes(small)
+    mean = ragged.means(small.values, small)
+    for i in range(len(small)):
+        np.testing.assert_array_equal(low[i], small[i].min(0))
+        np.testing.assert_array_equal(high[i], small[i].max(0))
+        np.testing.assert_allclose(mean[i], small[i].mean(0, dtype=float), atol=1e-12)
 
 
-def test_standardised_values_have_mean_0_and_spread_1(real):
+def test_standardised_values_have_mean_0_and_spread_1(small):
     """Over all steps; a constant feature is 0 and is said not to vary."""
-    z, varies = ragged.standardised(real)
+    z, varies = ragged.standardised(small)
     assert varies.all()
     np.testing.assert_allclose(z.mean(0), 0, atol=1e-9)
     np.testing.assert_allclose(z.std(0), 1)
@@ -37,22 +37,22 @@ def test_standardised_values_have_mean_0_and_spread_1(real):
     assert (z[:, 1] == 0).all()
 
 
-def test_a_subsample_repeats_with_its_seed_and_keeps_the_order(real):
+def test_a_subsample_repeats_with_its_seed_and_keeps_the_order(small):
     """Each series at most once; a set that is small enough is returned itself."""
-    drawn = ragged.subsample(real, 17, 3)
-    assert drawn.sha256() == ragged.subsample(real, 17, 3).sha256()
-    assert drawn.sha256() != ragged.subsample(real, 17, 4).sha256()
-    firsts = [x[0, 0] for x in real]
+    drawn = ragged.subsample(small, 17, 3)
+    assert drawn.sha256() == ragged.subsample(small, 17, 3).sha256()
+    assert drawn.sha256() != ragged.subsample(small, 17, 4).sha256()
+    firsts = [x[0, 0] for x in small]
     positions = [firsts.index(x[0, 0]) for x in drawn]
     assert len(positions) == 17
     assert positions == sorted(set(positions))
-    assert ragged.subsample(real, 59, 3) is real
+    assert ragged.subsample(small, 59, 3) is small
 
 
-def test_other_features_are_refused(real):
+def test_other_features_are_refused(small):
     """The sentence names both lists of features."""
     with pytest.raises(DataError, match=r"\['f0', 'f1', 'f2'\] and \['f0'\] differ\."):
-        ragged.check_features(real, toy_series([np.zeros((2, 1))]))
+        ragged.check_features(small, toy_series([np.zeros((2, 1))]))
 
 
 def ones(sizes, labels=None):

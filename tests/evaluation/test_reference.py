@@ -8,7 +8,6 @@ import pytest
 from helpers import ar1_series, toy_series
 
 from tst.evaluation import reference
-from tst.evaluation import reference as reference_module
 from tst.evaluation.embedding import RankTransform, embed
 from tst.evaluation.ragged import subsample
 from tst.evaluation.reference import Reference, StepTree, nearest
@@ -24,7 +23,7 @@ def embedded(monkeypatch):
         sizes.append(len(series))
         return embed(series, rank_transform)
 
-    monkeypatch.setattr(reference_module, "embed", counting)
+    monkeypatch.setattr(reference, "embed", counting)
     return sizes
 
 
