@@ -163,3 +163,12 @@ def test_what_cannot_be_compared_is_refused(sets):
         metrics(train, held_out, walks(5, n_features=3))
     with pytest.raises(DataError, match="1 training and 307 held-out series; give two"):
         metrics(train.take([0]), held_out, synthetic)
+
+
+def test_ranks_are_those_of_the_members_that_are_compared(sets):
+    """Where fewer series were held out, the training set's part of that size gives the ranks."""
+    train, held_out, synthetic = sets
+    few = held_out.take(np.arange(23))
+    part = privacy.subsample(train, len(few), 5)
+    for measure in (privacy.nn_distance_ratio, privacy.membership_auc):
+        assert measure(Reference(train), few, synthetic, 5) == measure(part, few, synthetic, 5)

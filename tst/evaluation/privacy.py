@@ -12,6 +12,7 @@ import pandas as pd
 from scipy.stats import rankdata
 
 from tst.errors import DataError
+from tst.evaluation.embedding import RankTransform
 from tst.evaluation.ragged import check_features, subsample
 from tst.evaluation.reference import Reference, nearest
 from tst.series import SeriesSet
@@ -100,8 +101,9 @@ def nn_distance_ratio(
     """
     reference = Reference.of(train)
     members, others, made = _draw(reference.real, held_out, synthetic, seed)
-    to_members = _nearest_distance(made, members, reference)
-    to_others = _nearest_distance(made, others, reference)
+    ranks = _rank_transform(reference, members)
+    to_members = _nearest_distance(made, members, ranks)
+    to_others = _nearest_distance(made, others, ranks)
     ratio = np.where(to_members > 0, np.inf, 1.0)  # where the held-out distance is 0
     ratio = np.divide(to_members, to_others, out=ratio, where=to_others > 0)
     return float(np.median(ratio))
@@ -119,7 +121,8 @@ def membership_auc(
     """
     reference = Reference.of(train)
     members, others, made = _draw(reference.real, held_out, synthetic, seed)
-    distance = [_nearest_distance(real, made, reference) for real in (members, others)]
+    transform = _rank_transform(reference, members)
+    distance = [_nearest_distance(real, made, transform) for real in (members, others)]
     ranks = rankdata(-np.concatenate(distance))  # ties get their mean rank
     n = len(members)
     rng = np.random.default_rng(seed)
@@ -131,11 +134,18 @@ def membership_auc(
     return float(areas[0]), float(low), float(high)
 
 
+def _rank_transform(reference: Reference, members: SeriesSet) -> RankTransform:
+    """Return the ranks in the members that are compared: the reference's own where these are all."""
+    if members is reference.real:
+        return reference.rank_transform
+    return RankTransform(members)
+
+
 def _nearest_distance(
-    queries: SeriesSet, references: SeriesSet, reference: Reference
+    queries: SeriesSet, references: SeriesSet, ranks: RankTransform
 ) -> np.ndarray:
     """Return the distance of each query to its nearest reference series, (n_queries,)."""
-    _, distance = nearest(queries, references, reference.rank_transform)
+    _, distance = nearest(queries, references, ranks)
     return distance[:, 0]
 
 
