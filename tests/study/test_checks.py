@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 
 from tst.errors import DataError
-from tst.study import checks, claims, evidence, lookup, weak_points
+from tst.study import checks, claims, evidence, weak_points
 from tst.vocabulary import CLASSIFIERS, METRICS, MODELS, REGRESSORS
 
 SHARES = [0.0, 0.01, 0.05, 0.1, 0.2, 0.5, 1.0]
@@ -115,10 +115,10 @@ def test_the_better_of_two_counts_seed_by_seed():
     rows = [("a", 0, 1.0), ("a", 1, 5.0), ("a", 2, 9.0), ("b", 0, 2.0), ("b", 1, 4.0)]
     table = pd.DataFrame(rows, columns=["setting", "seed", "value"])
     places = [{"setting": "a"}, {"setting": "b"}]
-    best, reason = lookup.best_by_seed({"t": table}, "t", places)
+    best, reason = checks.best_by_seed({"t": table}, "t", places)
     assert best.to_dict() == {0: 2.0, 1: 5.0}
     assert reason == ""
-    _, reason = lookup.best_by_seed({"t": table}, "t", [*places, {"setting": "c"}])
+    _, reason = checks.best_by_seed({"t": table}, "t", [*places, {"setting": "c"}])
     assert reason == "table t has no rows with setting = c"
 
 

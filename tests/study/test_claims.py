@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from tst.evaluation.bootstrap import t_interval
-from tst.study import checks, claims, lookup
+from tst.study import checks, claims
 from tst.vocabulary import CLASSIFIERS, REGRESSORS
 
 GOOD, BAD, OPEN, PARTLY = "reproduced", "not reproduced", "not testable here", "partly"
@@ -449,7 +449,7 @@ def test_classes_are_names_also_where_they_are_digits(kind):
 def test_rows_over_all_classes_are_none_of_q1():
     """The row "all" beside the classes is no class."""
     tables = lengths(0.8, 0.9, 0.7, 0.8)
-    whole = tables["09-lengths"].query("label == 'a'").assign(label=lookup.WHOLE, value=9.0)
+    whole = tables["09-lengths"].query("label == 'a'").assign(label=checks.WHOLE, value=9.0)
     tables["09-lengths"] = pd.concat([whole, tables["09-lengths"]])
     assert headline(tables, "Q1", "gcut")["sentence"].startswith("4 of 4 checks hold")
 

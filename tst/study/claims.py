@@ -17,10 +17,9 @@ import numpy as np
 import pandas as pd
 
 from tst.evaluation.bootstrap import t_interval
-from tst.study import checks, lookup
-from tst.study.checks import Check, Direction, Kind
+from tst.study import checks
+from tst.study.checks import Check, Direction, Kind, Tables
 from tst.study.evidence import EVIDENCE, Evidence, paper_numbers
-from tst.study.lookup import Tables
 from tst.vocabulary import VERDICTS, Verdict
 
 __all__ = ["CLAIMS", "COLUMNS", "OVERALL", "VERDICTS", "judge", "judgements", "paper_numbers"]
@@ -85,11 +84,11 @@ def judge(tables: Tables) -> pd.DataFrame:
 
 def judgements(tables: Tables, claim: str | None = None) -> list[Judgement]:
     """Return a judgement a check, of one claim or of all, in the order of `checks.csv`."""
-    tables = {name: lookup.named(frame) for name, frame in tables.items()}
+    tables = {name: checks.named(frame) for name, frame in tables.items()}
     rows: list[Judgement] = []
     for check in checks.endpoints(claim):
         for dataset in check.datasets(tables):
-            origin = lookup.origin_of(tables, dataset)
+            origin = checks.origin_of(tables, dataset)
             judged = [
                 verdict(check, evidence, dataset, origin)
                 for evidence in EVIDENCE[check.kind](check, tables, dataset)

@@ -13,9 +13,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from tst.study import lookup
-from tst.study.checks import Check, Kind
-from tst.study.lookup import Place, Tables, by_seed
+from tst.study import checks
+from tst.study.checks import Check, Kind, Place, Tables, by_seed
 from tst.vocabulary import MODELS, in_words
 
 PAPER = Path(__file__).with_name("paper.csv")
@@ -90,16 +89,16 @@ def _difference(check: Check, tables: Tables, dataset: str) -> Iterator[Evidence
     """Yield the difference of the two sides at each place, paired by seed."""
     for place in check.places(dataset):
         if check.by == "model":
-            our_places = [lookup.at_model(place, key) for key in check.ours]
-            other_places = [lookup.at_model(place, key) for key in check.other]
+            our_places = [checks.at_model(place, key) for key in check.ours]
+            other_places = [checks.at_model(place, key) for key in check.other]
         else:
             our_places = [place | {check.by: key} for key in check.ours]
             other_places = [place | {check.by: key} for key in check.other]
-        gap, reason = lookup.difference(tables, check.table, our_places, other_places)
+        gap, reason = checks.difference(tables, check.table, our_places, other_places)
         p_holm = None
-        if check.table in lookup.BOOTSTRAPS:
+        if check.table in checks.BOOTSTRAPS:
             pair = (check.ours[0], check.other[0])
-            p_holm = lookup.bootstrap_p(tables, check.table, check.claim, place, pair)
+            p_holm = checks.bootstrap_p(tables, check.table, check.claim, place, pair)
         yield Evidence(
             source=_difference_in_words(check, place),
             values=gap,
@@ -125,7 +124,7 @@ def _distance(check: Check, tables: Tables, dataset: str) -> Iterator[Evidence]:
     """Yield a distance over that between two halves of the real data."""
     (model,) = check.ours
     place = {"dataset": dataset, "model": model, "metric": check.metric}
-    ratio, reason = lookup.over_floor(tables, check.table, place)
+    ratio, reason = checks.over_floor(tables, check.table, place)
     where = " beyond the window" if check.table == "11-long-sequences" else ""
     source = f"{in_words(check.metric)}{where} over the real floor"
     yield Evidence(source=source, values=ratio, reason=reason)
@@ -136,7 +135,7 @@ def _length(check: Check, tables: Tables, dataset: str) -> Iterator[Evidence]:
 
     The limit is 1, or what lies just below the others' distances where that is less.
     """
-    for label in lookup.classes_of(tables, check.table, dataset) or [""]:
+    for label in checks.classes_of(tables, check.table, dataset) or [""]:
         place: Place = {"dataset": dataset, "metric": check.metric}
         words = "length ks"
         if label:

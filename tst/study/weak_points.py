@@ -14,8 +14,8 @@ import pandas as pd
 from scipy.optimize import linprog
 
 from tst.evaluation.bootstrap import t_interval
-from tst.study import claims, lookup
-from tst.study.lookup import Place, Tables, by_seed, difference
+from tst.study import checks, claims
+from tst.study.checks import Place, Tables, by_seed, difference
 from tst.vocabulary import CLASSIFIERS
 
 PointVerdict = Literal["confirmed", "not confirmed", "avoided here", "not testable here"]
@@ -123,7 +123,7 @@ def _finding(
     return Finding(
         point=point,
         dataset=dataset,
-        origin=lookup.origin_of(tables, dataset),
+        origin=checks.origin_of(tables, dataset),
         value=mean,
         low=low,
         high=high,
@@ -139,7 +139,7 @@ def _untestable(point: str, tables: Tables, dataset: str, reason: str) -> Findin
     return Finding(
         point=point,
         dataset=dataset,
-        origin=lookup.origin_of(tables, dataset),
+        origin=checks.origin_of(tables, dataset),
         value=np.nan,
         low=np.nan,
         high=np.nan,
@@ -227,7 +227,7 @@ def _w6(tables: Tables) -> Finding:
 def _w7(tables: Tables) -> Finding:
     gaps = []
     for classifier in OTHER_CLASSIFIERS:
-        ours = lookup.score_at("accuracy", 1, classifier) | {"model": "tst_paper"}
+        ours = checks.score_at("accuracy", 1, classifier) | {"model": "tst_paper"}
         real = {"dataset": "gcut", "metric": "accuracy", "classifier": classifier}
         real |= {"model": "real", "train": "real"}
         gap, reason = difference(tables, "06-classification", [ours], [real])

@@ -1,7 +1,11 @@
-"""Where a notebook's things lie: series, models, figures and tables of a profile and data set."""
+"""Where a notebook's things lie: series sets, figures and tables of a profile and a data set.
+
+Notebooks that train take `tst.study.training.TrainingWorkspace`, which adds the models: so a notebook
+that judges does not depend on the code of any model.
+"""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -9,13 +13,9 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from tst.io import paths
-from tst.models import jobs
-from tst.models.base import Generator, ModelSpec
-from tst.models.jobs import Engine, Job
 from tst.plots.base import save
 from tst.series import SeriesSet
 from tst.study import tables
-from tst.training.loop import TrainConfig
 
 
 @dataclass(frozen=True)
@@ -60,54 +60,6 @@ class Workspace:
 
     def _synthetic(self, model: str, seed: int) -> Path:
         return self.folder / "synthetic" / f"{model}-seed{seed}"
-
-    def _run(self, spec: ModelSpec, seed: int) -> Path:
-        return self.folder / f"{spec.key}-seed{seed}"
-
-    def train(
-        self,
-        spec: ModelSpec,
-        config: Any,
-        settings: TrainConfig,
-        seeds: Iterable[int],
-        engine: Engine = "here",
-        n_processes: int = 1,
-    ) -> pd.DataFrame:
-        """Train a model on the training half once a random seed, or load what is trained.
-
-        Returns
-        -------
-        The loss histories, one frame with a column `seed`.
-
-        Raises
-        ------
-        Diverged
-            Where every run diverged; a single one is reported and left out.
-        """
-        todo = []
-        for seed in seeds:
-            seeded = replace(settings, seed=seed)
-            todo.append(Job.of(spec, self.folder / "train", self._run(spec, seed), config, seeded))
-        return jobs.train_all(todo, engine, n_processes)
-
-    def finished(self, spec: ModelSpec, seeds: Iterable[int]) -> list[Job]:
-        """Return the jobs of `train` whose model is there."""
-        folders = [self._run(spec, seed) for seed in seeds]
-        data = self.folder / "train"
-        return [
-            Job.finished(folder, data)
-            for folder in folders
-            if (folder / "model.safetensors").exists()
-        ]
-
-    def trained(self, spec: ModelSpec, seeds: Iterable[int]) -> dict[int, Generator]:
-        """Return the trained models that exist, by random seed."""
-        return {job.seed: spec.load(Path(job.folder)) for job in self.finished(spec, seeds)}
-
-    def trial(self, spec: ModelSpec, config: Any, settings: TrainConfig, name: str) -> Job:
-        """Return a job on the training half; equal trials have the same folder."""
-        job = Job.of(spec, self.folder / "train", self.folder, config, settings)
-        return replace(job, folder=str(self.folder / name / job.digest()))
 
     def figure(self, fig: Figure, name: str, alt: str, by_dataset: bool = True) -> None:
         """Write a figure to figures/<name>-<dataset>.png, or <name>.png, and show it.
