@@ -60,10 +60,11 @@ def refused(load, folder, words):
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"n_layer": 10**6}, "n_layer asks for more than the weights hold"),
-        ({"d_model": 10**7, "d_ff": 10**7}, "model.json asks for .* of shape .*, the weights have"),
-        ({"d_model": 10**12}, "no sound model at"),
-        ({"context_length": 10**12}, "would inflate to"),
+        ({"n_layer": 10**6}, "n_layer is 1000000; give at most 1,000"),
+        ({"n_layer": 1000}, r"model.json asks for .* of shape .*, the weights have None"),
+        ({"d_model": 60_000}, r"model.json asks for .* of shape .*, the weights have"),
+        ({"d_model": 10**7}, "d_model is 10000000; give at most 65,536"),
+        ({"context_length": 10**12}, "context_length is 1000000000000; give at most"),
         ({"n_head": 3}, "d_model 8 is not a multiple of n_head 3"),
         ({"n_layer": 0}, "n_layer is 0; give at least 1"),
         ({"n_layer": True}, "n_layer = True, of the wrong type"),
@@ -110,17 +111,13 @@ def set_in(tree, path, value):
 @pytest.mark.parametrize(
     ("path", "value", "words"),
     [
-        (("config", "patch"), 10**6, "the layout asks for more than the weights hold"),
-        (("spec", "step", 0, 1), 10**9, "the layout asks for more|the weights have"),
-        (
-            ("spec", "attributes", 0, 1),
-            10**9,
-            "the layout asks for more than the weights hold",
-        ),
-        (("spec", "edges", 0), [0.0] * 10**5, "no sound model at"),
+        (("config", "patch"), 10**6, "a token has 9,000,000 numbers; give at most"),
+        (("spec", "step", 0, "n_categories"), 10**9, "no sound model at"),
+        (("spec", "attributes", 0, "n_categories"), 10**9, "no sound model at"),
+        (("spec", "bin_edges", 0), [0.0] * 10**5, "no sound model at"),
         (("encoder", "longest"), 10**12, "would inflate to"),
         (("encoder", "loc"), [], "its parts do not fit each other"),
-        (("encoder", "columns"), [[None]], "its parts do not fit each other"),
+        (("encoder", "feature_encoders"), [], "its parts do not fit each other"),
         (("table", "features"), [], "do not fit each other"),
         (("table", "clock", "step"), "x", "Clock has step = 'x', of the wrong type"),
         (("table", "id", "dtype"), "datetime64[ns, Nowhere]", "is damaged"),
