@@ -22,7 +22,7 @@ import torch
 import torch._dynamo  # noqa: F401  (else every process loads it with its optimiser)
 from torch import nn
 
-from tst.models.transformer.config import attention_fields
+from tst.models.transformer.config import TSTConfig, attention_fields
 from tst.models.transformer.model import TST
 from tst.models.transformer.packing import Packing
 from tst.study.benchmarks import reference
@@ -45,6 +45,14 @@ def lengths(size: Size) -> tuple[int, ...]:
     return size.pick((100, 200, 400, 800, 1600, 2500, 3200, 6400), (100, 400))
 
 
+def build(config: TSTConfig, literal: bool) -> nn.Module:
+    """Return our model, or the literal one alone, in training mode."""
+    ours = TST(config).train()
+    if literal:
+        return reference.ReferenceTST.like(ours)
+    return ours
+
+
 def measure(size: Size, kind: str, n_steps: int) -> tuple[float, float]:
     """Return (rise of the peak, MB, and seconds) of a training step of this kind."""
     torch.manual_seed(0)
@@ -55,9 +63,7 @@ def measure(size: Size, kind: str, n_steps: int) -> tuple[float, float]:
     n_tokens = n_steps // S
     base = size.pick(replace(size.config, d_model=256, n_head=8, n_layer=4, d_ff=256), size.config)
     config = replace(base, n_features=S * 9, context_length=n_tokens, **attention)
-    model: nn.Module = TST(config).train()
-    if literal:
-        model = reference.ReferenceTST.like(model)
+    model = build(config, literal)
     optimizer = torch.optim.Adam(model.parameters(), fused=True)
 
     def step(n: int) -> None:

@@ -20,11 +20,17 @@ from tst.study.benchmarks.common import Size, emit, model_for, peak_mb, read_siz
 Kind = Literal["ours", "reference"]
 
 
+def build(size: Size, kind: Kind, n_steps: int) -> nn.Module:
+    """Return our model, or the literal one alone, in training mode."""
+    ours = model_for(size, n_steps).train()
+    if kind == "reference":
+        return reference.ReferenceTST.like(ours)
+    return ours
+
+
 def rise_of_a_step(size: Size, kind: Kind, n_steps: int) -> float:
     """Return the rise of the peak over one training step, MB."""
-    model: nn.Module = model_for(size, n_steps).train()
-    if kind == "reference":
-        model = reference.ReferenceTST.like(model)
+    model = build(size, kind, n_steps)
     optimizer = torch.optim.Adam(model.parameters(), fused=True)
 
     def step(T: int) -> None:

@@ -34,7 +34,7 @@ CAP = 400  # steps a series, that of the paper's window
 def step_seconds(config: TSTConfig, n_series: int, length: int) -> float:
     """Return seconds of forward and backward on equal series."""
     rows = np.random.default_rng(0).random((n_series * length, config.n_features), np.float32)
-    batch = PackedBatches(rows, [length] * n_series, n_series, 0)(0)
+    batch = PackedBatches(rows, np.full(n_series, length), n_series, 0)(0)
     model = TST(replace(config, context_length=length)).train()
     return seconds(lambda: packed_mse(model, batch).backward(), 2)
 

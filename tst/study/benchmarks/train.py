@@ -83,7 +83,7 @@ def full_windows(size: Size) -> Batch:
     window = size.config.context_length
     shape = (n_windows * window, size.config.n_features)
     rows = np.random.default_rng(0).random(shape, np.float32)
-    return PackedBatches(rows, [window] * n_windows, n_windows, 0)(0)
+    return PackedBatches(rows, np.full(n_windows, window), n_windows, 0)(0)
 
 
 def against_reference(size: Size) -> None:
@@ -92,7 +92,7 @@ def against_reference(size: Size) -> None:
     batches = gcut_batches(window)
     packings = [Packing(batch.lengths) for batch in batches]
     model = model_for(size, window)
-    useful = np.mean([sum(batch.lengths) for batch in batches])
+    useful = float(np.mean([sum(batch.lengths) for batch in batches]))
     precision, gain = fastest(lambda p: backward(model, batches[0], p))
     rates = {}
     for name in ("fp32", "bf16"):
