@@ -11,7 +11,7 @@ from helpers import TINY_TST, series_of
 
 from tst.io import paths
 from tst.models.transformer.model import SPEC
-from tst.study.workspace import Workspace
+from tst.study.training import TrainingWorkspace
 from tst.training.loop import Diverged, TrainConfig
 
 SETTINGS = TrainConfig(max_steps=3, batch_size=7, learning_rate=1e-2)
@@ -23,7 +23,7 @@ def work(tmp_path, monkeypatch):
     monkeypatch.setattr(paths, "ROOT", tmp_path)
     rng = np.random.default_rng(0)
     real = series_of([rng.uniform(size=(n, 3)) for n in rng.integers(2, 11, 22)])
-    workspace = Workspace("smoke", "toy")
+    workspace = TrainingWorkspace("smoke", "toy")
     real.take(np.arange(17)).save(workspace.folder / "train")
     real.take(np.arange(17, 22)).save(workspace.folder / "test")
     return workspace
