@@ -1,4 +1,4 @@
-"""Synthetic time series with transformers: a study of TST (arXiv 2506.07312) and the tool that grows out of it."""
+"""Synthetic time series with transformers: a study of TST (arXiv 2506.07312), and a tool."""
 
 from importlib import import_module
 from typing import TYPE_CHECKING
@@ -12,7 +12,8 @@ if TYPE_CHECKING:
 
 __all__ = ["DataError", "Roles", "SeriesSet", "Synthesiser", "Table"]
 __version__ = "0.2.0"
-LAZY = {  # public name: where it is defined; loaded when asked for, so that `import tst` stays light
+# Public name: where it is defined. Loaded when asked for, so that `import tst` stays light.
+LAZY = {
     "DataError": "tst.errors",
     "Roles": "tst.table.roles",
     "SeriesSet": "tst.series",

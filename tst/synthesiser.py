@@ -1,8 +1,8 @@
-"""Own data in five lines: fit a table, sample one like it, save and load; the habit of scikit-learn and SDV.
+"""Own data in five lines: fit a table, sample one like it, save and load.
 
-The model is the GenerativeTST of notebook 10: attributes first, then steps from a learned start, until a hazard ends the
-series; no real value enters a sample. Sizes follow the data, steps the time given. A saved model is model.safetensors and
-model.json, without pickle.
+The model is the GenerativeTST of notebook 10: attributes first, then steps from a learned start,
+until a hazard ends the series; no real value enters a sample. Sizes follow the data, optimiser
+steps the time given. A saved model is model.safetensors and model.json, without pickle.
 """
 
 import json
@@ -49,15 +49,19 @@ class Synthesiser:
     Parameters
     ----------
     max_steps
-        Optimiser steps; None: as many as fit into `minutes`, at most `N_EPOCHS` passes over the data.
+        Optimiser steps; None: as many as fit into `minutes`, at most `N_EPOCHS` passes over the
+        data.
     minutes
-        Processor time for the training, by the first steps' measure (only with `max_steps` is a seed exactly repeatable).
+        Processor time for the training, by the measure of its first steps; only with `max_steps`
+        is a seed exactly repeatable.
     seed
         Of weights, batches and, unless another is given, samples.
     roles
-        What the columns are, as a mapping or a YAML file, where the guess is wrong (`tst.table.roles.Roles`).
+        What the columns are, as a mapping or a YAML file, where the guess is wrong
+        (`tst.table.roles.Roles`).
     folder
-        Where the training keeps its checkpoints, so that it goes on after a stop; None: a temporary one.
+        Where the training keeps its checkpoints, so that it goes on after a stop; None: a
+        temporary one.
     d_model, n_layer, patch, batch_size, learning_rate
         Sizes; patch (steps a token) None: by the longest series.
     """
@@ -88,12 +92,18 @@ class Synthesiser:
         self.table: Table | None = None
 
     def fit(self, data: pd.DataFrame | Path | str) -> Self:
-        """Learn a table (DataFrame, or path of a CSV, CSV.gz or Parquet) and return self; raises DataError for mistakes."""
+        """Learn a table, a DataFrame or the path of a CSV, CSV.gz or Parquet, and return self.
+
+        Raises DataError where the table cannot be read or has nothing to learn.
+        """
         table, series = Table.fit(data, self.roles)
         return self.fit_series(series, table)
 
     def fit_series(self, series: SeriesSet, table: Table) -> Self:
-        """Learn the `SeriesSet` of a `Table`, or a part of it, and return self; `history` holds the loss of each step."""
+        """Learn the `SeriesSet` of a `Table`, or a part of it, and return self.
+
+        `history` then holds the loss of each step.
+        """
         folder = Path(self.folder or tempfile.mkdtemp(prefix="tst-"))
         try:
             series.save(folder / "series")
@@ -109,7 +119,7 @@ class Synthesiser:
     def sample(
         self, n_series: int, seed: int | None = None, given: Mapping[str, object] | None = None
     ) -> pd.DataFrame:
-        """Return a table of `n_series` synthetic series: the columns, order and dtypes of the table that was learned.
+        """Return a table of `n_series` synthetic series, with the columns and dtypes of the real one.
 
         Parameters
         ----------
@@ -150,7 +160,8 @@ class Synthesiser:
         path = Path(folder) / "model.json"
         if not path.is_file() or not (Path(folder) / "model.safetensors").is_file():
             raise DataError(
-                f"no model in {folder}: model.json and model.safetensors of Synthesiser.save belong there."
+                f"no model in {folder}: model.json and model.safetensors of Synthesiser.save "
+                "belong there."
             )
         with translate_errors(f"the model in {folder} is damaged", "save it again"):
             facts = read_json(path)
@@ -170,7 +181,10 @@ class Synthesiser:
         return loaded
 
     def config(self, series: SeriesSet) -> GenerativeConfig:
-        """Return the sizes for a set: patches where series are long, a sliding window where they are longer still."""
+        """Return the sizes for a set.
+
+        Patches where series are long, a sliding window where they are longer still.
+        """
         longest = int(series.lengths.max())
         n_numbers = series.n_features + 1  # a step's, its end counted
         largest_patch = max(1, N_NUMBERS // n_numbers)
@@ -207,7 +221,10 @@ class Synthesiser:
         return Job.of(SPEC, folder / "series", folder / "model", config, settings)
 
     def _affordable_steps(self, series: SeriesSet, config: GenerativeConfig, folder: Path) -> int:
-        """Return the steps that fit into `minutes`; measured once a set of data, so that a stopped run goes on alike."""
+        """Return the optimiser steps that fit into `minutes`.
+
+        Measured once a set of data, so that a run which was stopped goes on alike.
+        """
         path = folder / "steps.json"
         decided_by = [series.sha256(), self.minutes, asdict(config), self.batch_size]
         known = json.loads(path.read_text()) if path.is_file() else {}
@@ -228,12 +245,15 @@ class Synthesiser:
         return n_steps
 
     def _matching(self, n_series: int, seed: int, wanted: Mapping[str, str]) -> pd.DataFrame:
-        """Return attributes of `n_series` series that are as wanted: drawn until they match, set where that takes too long."""
+        """Return attributes of `n_series` series that are as wanted.
+
+        Drawn until they match; set, with a warning, where that takes too long.
+        """
         categories = self._encoder().categories
         for name, value in wanted.items():
             if value not in categories[name]:
                 raise DataError(f"attribute '{name}' is '{value}' in no series that was learned.")
-        # Attributes are drawn in order: those at the front that are all wanted can be set from the start.
+        # Attributes are drawn in order: those at the front that are wanted can be set at once.
         front: dict[str, str] = {}
         for name in categories:
             if name not in wanted:
@@ -250,8 +270,8 @@ class Synthesiser:
             if n_kept >= n_series:
                 return pd.concat(kept).head(n_series).reset_index(drop=True)
         warnings.warn(
-            f"only {n_kept} of {DRAWS * max(1000, n_series):,} draws are {wanted}: these attributes are set instead, "
-            "and the others drawn as if nothing were known of those behind them.",
+            f"only {n_kept} of {DRAWS * max(1000, n_series):,} draws are {wanted}: these attributes "
+            "are set instead, and the others drawn as if nothing were known of those behind them.",
             stacklevel=3,
         )
         return self._attributes(n_series, generator, wanted)
@@ -269,7 +289,7 @@ class Synthesiser:
         return pd.DataFrame(drawn)
 
     def _check_parts(self, folder: Path | str) -> None:
-        """Raise DataError unless model, encoder and table speak of the same measurements and attributes."""
+        """Raise DataError unless model, encoder and table have the same measurements and attributes."""
         model, table = self._fitted()
         encoder = self._encoder()
         n_categories = [feature.n_categories for feature in encoder.feature_encoders]

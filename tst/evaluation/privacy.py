@@ -135,7 +135,7 @@ def membership_auc(
 
 
 def _rank_transform(reference: Reference, members: SeriesSet) -> RankTransform:
-    """Return the ranks in the members that are compared: the reference's own where these are all."""
+    """Return ranks among the members that are compared: the reference's own where they are all."""
     if members is reference.real:
         return reference.rank_transform
     return RankTransform(members)

@@ -1,4 +1,4 @@
-"""A real set that others are compared with, and the nearest neighbours of series and of single steps.
+"""A real set that others are compared with, and nearest neighbours of series and of steps.
 
 The distance of two series compares ranks (`tst.evaluation.embedding.RankTransform`) step by step
 and pads the shorter one within its pair alone, so that a copy is at exactly 0 and no third series

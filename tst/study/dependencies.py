@@ -1,4 +1,6 @@
-"""Make's rules of the study: `python -m tst.study.dependencies` prints them, from notebooks/pipeline.yml.
+"""Make's rules of the study: `python -m tst.study.dependencies` prints them.
+
+They come from notebooks/pipeline.yml and from what the modules import.
 
 A notebook depends on itself, on the modules that it and its programs import (tst.io.closure), on
 the small data files beside them, on the profile, on raw data, and on the notebooks that it reads.

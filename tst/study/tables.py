@@ -105,7 +105,10 @@ def _short(value: float) -> str:
 
 
 def code_version(name: str) -> str:
-    """Return 10 hex digits of the code that writes a table (`tst.study.dependencies.code_version`)."""
+    """Return 10 hex digits of the code that writes a table.
+
+    See `tst.study.dependencies.code_version`.
+    """
     # Imported by name: what tells the versions of code is no part of the code that makes a table.
     version: str = import_module("tst.study.dependencies").code_version(name)
     return version

@@ -1,7 +1,7 @@
 """Where a notebook's things lie: series sets, figures and tables of a profile and a data set.
 
-Notebooks that train take `tst.study.training.TrainingWorkspace`, which adds the models: so a notebook
-that judges does not depend on the code of any model.
+Notebooks that train take `tst.study.training.TrainingWorkspace`, which adds the models: so a
+notebook that judges does not depend on the code of any model.
 """
 
 from collections.abc import Iterable
