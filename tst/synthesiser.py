@@ -119,7 +119,7 @@ class Synthesiser:
     def sample(
         self, n_series: int, seed: int | None = None, given: Mapping[str, object] | None = None
     ) -> pd.DataFrame:
-        """Return a table of `n_series` synthetic series, with the columns and dtypes of the real one.
+        """Return a table of `n_series` synthetic series, columns and dtypes as learned.
 
         Parameters
         ----------
@@ -270,8 +270,8 @@ class Synthesiser:
             if n_kept >= n_series:
                 return pd.concat(kept).head(n_series).reset_index(drop=True)
         warnings.warn(
-            f"only {n_kept} of {DRAWS * max(1000, n_series):,} draws are {wanted}: these attributes "
-            "are set instead, and the others drawn as if nothing were known of those behind them.",
+            f"only {n_kept} of {DRAWS * max(1000, n_series):,} draws are {wanted}: these "
+            "attributes are set instead, and the others drawn as if nothing were known of those behind them.",
             stacklevel=3,
         )
         return self._attributes(n_series, generator, wanted)
@@ -289,7 +289,7 @@ class Synthesiser:
         return pd.DataFrame(drawn)
 
     def _check_parts(self, folder: Path | str) -> None:
-        """Raise DataError unless model, encoder and table have the same measurements and attributes."""
+        """Raise DataError unless model, encoder and table agree on measurements and attributes."""
         model, table = self._fitted()
         encoder = self._encoder()
         n_categories = [feature.n_categories for feature in encoder.feature_encoders]
