@@ -270,8 +270,8 @@ class Synthesiser:
             if n_kept >= n_series:
                 return pd.concat(kept).head(n_series).reset_index(drop=True)
         warnings.warn(
-            f"only {n_kept} of {DRAWS * max(1000, n_series):,} draws are {wanted}: these attributes "
-            "are set instead, and the others drawn as if nothing were known of those behind "
+            f"only {n_kept} of {DRAWS * max(1000, n_series):,} draws are {wanted}: these "
+            "attributes are set instead, and the others drawn as if nothing were known of those behind "
             "them.",
             stacklevel=3,
         )
