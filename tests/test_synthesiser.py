@@ -127,6 +127,7 @@ def test_mistakes_are_sentences(fitted, tmp_path):
         Synthesiser.load(tmp_path)
 
 
+@pytest.mark.slow
 def test_a_stopped_training_goes_on(tmp_path):
     """The steps that minutes buy are measured once, and a finished model is loaded."""
     frame = user_table()
@@ -147,6 +148,7 @@ def test_long_series_are_patched():
     assert (config.attention, config.window) == ("sliding", 512)
 
 
+@pytest.mark.slow
 def test_import_is_light():
     """`import tst` loads neither torch nor pandas; an unknown name is an AttributeError."""
     code = (

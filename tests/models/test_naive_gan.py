@@ -39,6 +39,7 @@ def fit(folder, real, max_steps, learning_rate=1e-3):
     return model
 
 
+@pytest.mark.slow
 def test_it_learns_two_modes_and_their_shares(tmp_path):
     """Both classes appear, each near its level and length; the set names its generator."""
     real = two_classes(300)

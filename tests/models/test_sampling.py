@@ -85,6 +85,7 @@ def varied(n=240, seed=3):
     )
 
 
+@pytest.mark.slow
 def test_it_learns_lengths_classes_and_means():
     """Shares, lengths in each class and means come back; no real measurement is in the sample."""
     real = varied()

@@ -182,6 +182,7 @@ def test_save_and_load(tmp_path):
     assert torch.equal(TST.load(tmp_path / "m")(x, packing), model(x, packing))
 
 
+@pytest.mark.slow
 def test_it_overfits_four_series():
     """The model and the loss can learn: four series by heart."""
     torch.manual_seed(0)

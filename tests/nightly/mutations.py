@@ -171,16 +171,16 @@ MUTATIONS = (
     ),
     Mutation(
         law="DoppelGANger's penalty holds the critic's slope at one",
-        file="models/doppelganger/model.py",
-        old="penalty * (slope - 1).square().mean()",
-        new="penalty * slope.square().mean()",
+        file="models/doppelganger/critic.py",
+        old="penalty * (slope - 1).square().mean()\n",
+        new="penalty * slope.square().mean()\n",
         tests="models/test_doppelganger.py",
     ),
     Mutation(
         law="critic and generator move their own weights",
         file="models/doppelganger/model.py",
-        old='"generator": (_generators, generator_loss)',
-        new='"generator": (_critics, generator_loss)',
+        old='"generator": (_generator_parameters, generator_loss)',
+        new='"generator": (_critic_parameters, generator_loss)',
         tests="models/test_doppelganger.py",
     ),
     # ---- evaluation

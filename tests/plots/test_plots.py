@@ -272,6 +272,7 @@ def test_curves_of_many_seeds_are_drawn():
         assert len(opacities) == 10 and min(opacities) > 0
 
 
+@pytest.mark.slow
 def test_importing_opens_no_window():
     """Importing the module prints nothing and makes no figure."""
     code = "import tst.plots.base, matplotlib.pyplot as p; assert not p.get_fignums()"

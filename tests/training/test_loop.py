@@ -156,6 +156,7 @@ def test_a_batch_without_memory_is_worked_off_in_pieces(tmp_path, capsys):
         line(tmp_path / "none", limit=0)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="the limit on memory is Linux's")
 def test_memory_that_runs_out_for_real(tmp_path):
     """Under a limit of the system on a process's memory, torch's own error is understood."""
