@@ -271,8 +271,8 @@ class Synthesiser:
                 return pd.concat(kept).head(n_series).reset_index(drop=True)
         warnings.warn(
             f"only {n_kept} of {DRAWS * max(1000, n_series):,} draws are {wanted}: these "
-            "attributes are set instead, and the others drawn as if nothing were known of those behind "
-            "them.",
+            "attributes are set instead, and the others drawn as if nothing were known of those "
+            "behind them.",
             stacklevel=3,
         )
         return self._attributes(n_series, generator, wanted)
