@@ -35,7 +35,8 @@ def measure(folder: Path) -> dict[str, Any]:
     """Return the statistics of all tables in the data folder; DataError where one is missing."""
     for pattern in INPUTS:
         if not any(folder.glob(pattern)):
-            raise DataError(f"calibration needs {pattern} in {folder}: put it there, or set TST_DATA to its folder.")
+            remedy = "put it there, or set TST_DATA to its folder"
+            raise DataError(f"calibration needs {pattern} in {folder}: {remedy}.")
     attempts, usage, jobdays, pages = (pd.read_parquet(folder / f"{t}.parquet") for t in TABLES)
     excerpt = read_parts(folder / "raw", "task_usage", USAGE_PATTERN)
     events = read_parts(folder / "raw", "task_events", EVENTS_PATTERN)

@@ -23,7 +23,7 @@ JOB_CAP = 100
 LONG_ATTEMPT = 24
 LOW_PRIORITY = 1  # at most
 LATENCY_SENSITIVE = 2  # scheduling class, at least
-NORMAL_SD = 3.29  # between the 5 and 95 % quantiles of a normal distribution, in standard deviations
+NORMAL_SD = 3.29  # standard deviations between the 5 and 95 % quantiles of a normal distribution
 # The trace's own names, in the order of tst.data.trace_parts.FEATURES.
 MEASUREMENTS = [
     "CPU rate",
@@ -248,8 +248,9 @@ def cluster_dynamics(borg: dict[str, Any], jobdays: pd.DataFrame) -> dict[str, A
     logs = np.log(jobdays["cpu_percent"]).to_numpy().reshape(-1, SLOTS_PER_DAY)  # (days, slots)
     job = jobdays["job"].to_numpy()[::SLOTS_PER_DAY]
     mean_day = pd.DataFrame(logs).groupby(job).mean()
+    mean_usage = "borg2019_usage (mean over instances, by natural log)"
     return {
-        "source": "borg2019_usage (mean over instances, by natural log) and gcut2011_jobdays (216 jobs of 2011)",
+        "source": f"{mean_usage} and gcut2011_jobdays (216 jobs of 2011)",
         "acf_lag_1": lag_1,
         "sd": sd,
         "correlation_cpu_memory": round(float(correlation[columns["cpu"], columns["memory"]]), 3),
