@@ -1,4 +1,4 @@
-"""A headless Chromium over its own pipe (the DevTools protocol): nothing to install but the browser, no port.
+"""A headless Chromium over its own pipe (the DevTools protocol): no port, no other package.
 
 `Browser.find()` is None where there is none. Runs with a profile of its own, which is removed.
 """
@@ -15,8 +15,9 @@ import time
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 FLAGS = (
-    "--headless --no-sandbox --disable-gpu --disable-quic --disable-dev-shm-usage --no-first-run --disable-sync "
-    "--disable-background-networking --disable-component-update --hide-scrollbars --remote-debugging-pipe"
+    "--headless --no-sandbox --disable-gpu --disable-quic --disable-dev-shm-usage --no-first-run "
+    "--disable-sync --disable-background-networking --disable-component-update --hide-scrollbars "
+    "--remote-debugging-pipe"
 ).split()
 
 

@@ -17,8 +17,9 @@ from tst.series import DataError
 TALLY = defaultdict(lambda: {"cases": 0, "accepted": 0, "refused": 0, "messages": set()})
 SECONDS, MEGABYTES = 30, 600  # that one case may take at most
 NASTY = [
-    None, True, -1, 0, 1, 2, 3, 10**6, 10**7, 10**12, 2**63, 10**30, 0.5, -0.5, 1e308, float("nan"), float("inf"), "", "x",
-    "é\n'\"", "../../x", [], [[]], {}, [None], ["a", "a"], [1, 2, 3], {"a": 1}, "datetime64[ns, Nowhere]", "category",
+    None, True, -1, 0, 1, 2, 3, 10**6, 10**7, 10**12, 2**63, 10**30, 0.5, -0.5, 1e308,
+    float("nan"), float("inf"), "", "x", "é\n'\"", "../../x", [], [[]], {}, [None], ["a", "a"],
+    [1, 2, 3], {"a": 1}, "datetime64[ns, Nowhere]", "category",
 ]  # fmt: skip
 TOKENS = [
     *(
@@ -53,7 +54,7 @@ TOKENS = [
 
 
 def sentence(error):
-    """Check that an error is one sentence, and return it without its numbers and names, its shape."""
+    """Check that an error is one sentence; return its shape: numbers and names taken out."""
     text = str(error)
     assert text.endswith(".") and len(text) <= MAX_SENTENCE, text
     assert text.isprintable() and "Traceback" not in text, text
@@ -61,7 +62,7 @@ def sentence(error):
 
 
 def sign(folder):
-    """Make the sum in a folder's model.json fit what stands there, where it is a JSON object, so that later checks decide."""
+    """Make the sum in a folder's model.json fit what stands there, so that later checks decide."""
     with contextlib.suppress(ValueError, OSError, AttributeError, RecursionError):
         facts = json.loads((folder / "model.json").read_text())
         facts.pop("sum", None)
@@ -73,7 +74,7 @@ def sign(folder):
 
 
 def attempt(door, action):
-    """Return what `action` returns, None where it ends in a DataError; any other end, a long or a large one fails."""
+    """Return what `action` returns, None after a DataError; a long, large or other end fails."""
     row, start, before = TALLY[door], time.monotonic(), _peak()
     row["cases"] += 1
     try:
@@ -102,7 +103,7 @@ def report():
 
 @st.composite
 def spoiled(draw, good, most=4):
-    """Bytes with a few changes: a byte or a token put in, a piece cut out, doubled, or everything behind cut off."""
+    """Bytes with a few changes: something put in, a piece cut out or doubled, the end cut off."""
     content = bytearray(good)
     for _ in range(draw(st.integers(0, most))):
         n = len(content)

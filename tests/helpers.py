@@ -37,7 +37,7 @@ from tst.training.losses import masked_mse
 
 
 def attributed_series(arrays, shares=(5, 3, 1), group=None, **attributes):
-    """Return a set with two categorical attributes, of joint shares as given, and an identifying one."""
+    """Return a set with two categorical attributes, in shares as given, and an identifying one."""
     kind = np.resize(np.repeat(np.arange(3), shares), len(arrays))
     frame = pd.DataFrame({"page": np.arange(len(arrays)).astype(str)})
     frame["domain"] = pd.Categorical(
@@ -81,7 +81,7 @@ SMALL_GAN = {"n_units": 24, "mlp_width": 24, "critic_width": 48}
 
 
 def two_classes(n=60, seed=0, share=0.3):
-    """Return two classes with distinct levels and lengths: 'low' at 2 for 3 steps, 'high' at 8 for 7; a second attribute."""
+    """Return two classes, 'low' at 2 for 3 steps and 'high' at 8 for 7; a second attribute."""
     rng = np.random.default_rng(seed)
     low = rng.random(n) < share
     arrays = [np.full((3, 1), 2.0) if is_low else np.full((7, 1), 8.0) for is_low in low]
@@ -144,7 +144,7 @@ def padded_rows(n=90, seed=0, n_classes=3, signal=0.3):
 
 
 def toy_series(arrays, **fields):
-    """Return a set of these (length, n_features) arrays, its features f0, f1, ...; `fields` of it."""
+    """Return a set of these (length, n_features) arrays; `fields` of it."""
     features = [Feature(f"f{j}") for j in range(np.shape(arrays[0])[1])]
     base = {
         "name": "toy",
@@ -229,7 +229,7 @@ def series_of(arrays):
 
 
 def mixed_series(lengths=(3, 1, 8, 5, 2, 13), seed=0, fixed=False):
-    """Return series with a skewed measurement that has zeros and repeats, counts, a category, a constant, a plain one."""
+    """Return series of five features: skewed with zeros and repeats, counts, a category, 7.5, x."""
     rng = np.random.default_rng(seed)
     lengths = np.full(len(lengths), 20) if fixed else lengths
     arrays = []
@@ -266,7 +266,7 @@ def mixed_series(lengths=(3, 1, 8, 5, 2, 13), seed=0, fixed=False):
 
 
 def encoded_batches(series, patch=1, size=4, context_length=40, **settings):
-    """Return (encoder, token spec, batches) of a set, for a `GenerativeConfig` of these settings."""
+    """Return (encoder, token spec, batches) of a set, for a configuration of these settings."""
     config = GenerativeConfig(
         n_features=series.n_features, patch=patch, context_length=context_length, **settings
     )
@@ -313,7 +313,7 @@ def distinct_series(lengths=(3, 1, 5, 2), n_features=2, seed=0, **fields):
 
 
 def run_make(*arguments):
-    """Run make on the smoke profile without running a recipe; return the text of what it would do."""
+    """Run make on the smoke profile without running a recipe; return what it would do."""
     environment = {k: v for k, v in os.environ.items() if not k.startswith(("MAKE", "MFLAGS"))}
     command = ["make", "-n", "PROFILE=smoke", *arguments]
     return subprocess.run(
@@ -395,7 +395,7 @@ def train_tiny(folder, max_steps=12, stop_at=None, fingerprint="a", seed=0, **se
 
 
 def flag_lengths(flags, lengths):
-    """Return the length that the flags (n, 2) of each series tell: its first step with flag2 >= flag1, or all its rows."""
+    """Return each series' first step with flag2 >= flag1, or all its rows; flags are (n, 2)."""
     lengths = np.asarray(lengths)
     step = np.arange(len(flags)) - np.repeat(np.cumsum(lengths) - lengths, lengths)
     ends = np.where(flags[:, 1] >= flags[:, 0], step + 1, np.repeat(lengths, lengths))

@@ -58,12 +58,18 @@ def _column(kind, rng):
         "text": lambda: rng.choice(["p", "q", "é\n"], N),
         "text of numbers": lambda: rng.choice(["1", "2", "x"], N, p=[0.6, 0.3, 0.1]),
         "dates as text": lambda: rng.choice(["2024-01-01", "2024-01-02"], N),
-        "category": lambda: pd.Categorical(rng.choice(list("pq"), N), categories=list("qpr"), ordered=True),
+        "category": lambda: pd.Categorical(
+            rng.choice(list("pq"), N), categories=list("qpr"), ordered=True
+        ),
         "category of numbers": lambda: pd.Categorical(rng.choice([1.5, np.pi], N)),
-        "category of dates": lambda: pd.Categorical(rng.choice(pd.date_range("2024", periods=2), N)),
+        "category of dates": lambda: pd.Categorical(
+            rng.choice(pd.date_range("2024", periods=2), N)
+        ),
         "date": lambda: DAY + pd.to_timedelta(rng.integers(0, 99, N), "h"),
         "zoned": lambda: (DAY + pd.to_timedelta(rng.integers(0, 99, N), "h")).tz_localize("UTC"),
-        "date of a day": lambda: np.array([datetime.date(2024, 1, 1 + i) for i in range(N)], dtype=object),
+        "date of a day": lambda: np.array(
+            [datetime.date(2024, 1, 1 + i) for i in range(N)], dtype=object
+        ),
         "duration": lambda: pd.to_timedelta(rng.integers(0, 99, N), "h"),
         "period": lambda: pd.period_range("2024", periods=N, freq="M"),
         "interval": lambda: pd.interval_range(0, N),
@@ -108,7 +114,7 @@ NAMES = [
 
 @st.composite
 def frames(draw):
-    """A table of an id, a time and a few columns of any kind and name; sometimes without rows, with some of them twice."""
+    """A table of an id, a time and a few columns of any kind; maybe empty, or with rows twice."""
     rng = np.random.default_rng(draw(st.integers(0, 99)))
     known = [("text", "number"), ("number", "text"), ("text", "date"), ("category", "zone")]
     key, time = draw(

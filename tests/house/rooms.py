@@ -1,8 +1,9 @@
-"""The plan of the house in numbers: `python tests/house/rooms.py [FOLDER]` prints one line a figure.
+"""The plan of the house in numbers: `python tests/house/rooms.py [FOLDER]` prints a line a figure.
 
-FOLDER is a checkout of the project (default: this one). Sources are read, never imported, so that older checkouts
-can be measured as well. A room is a file or folder directly under tst/; an arrow is an import that runs (those
-under TYPE_CHECKING do not); storeys are the rooms, or modules, on the longest chain of imports.
+FOLDER is a checkout of the project (default: this one). Sources are read, never imported, so that
+older checkouts can be measured as well. A room is a file or folder directly under tst/; an arrow is
+an import that runs (those under TYPE_CHECKING do not); storeys are the rooms, or modules, on the
+longest chain of imports.
 """
 
 import ast
@@ -32,7 +33,7 @@ Graph = dict[str, set[str]]
 
 
 def sources(root: Path) -> dict[str, str]:
-    """Return {dotted name: source} of the modules of tst/ under a folder; a package goes by its own name."""
+    """Return {dotted name: source} of the modules of tst/ under a folder."""
     modules = {}
     for path in sorted((root / "tst").rglob("*.py")):
         parts = path.relative_to(root).with_suffix("").parts

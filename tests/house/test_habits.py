@@ -1,4 +1,4 @@
-"""Laws of the house's papers: help names every target, CONTRIBUTING and SECURITY point at what exists, so do CI and hooks."""
+"""Laws of the house's papers: help names every target; what papers, CI and hooks name exists."""
 
 import os
 import re
@@ -19,7 +19,7 @@ WORKFLOWS = {
 
 
 def targets():
-    """Return the targets of the Makefile that stand for no file, those of single notebooks aside."""
+    """Return the targets of the Makefile that stand for no file, but those of single notebooks."""
     lines = re.findall(r"^\.PHONY: (.*)$", (ROOT / "Makefile").read_text(), re.M)
     return {name for line in lines for name in line.split() if "$" not in name}
 
@@ -77,7 +77,7 @@ def test_the_nightly_jobs_do_not_wait_for_each_other():
 
 
 def test_the_hooks_are_local_and_run_in_either_environment():
-    """They fetch nothing; each starts .ci/python, which takes conda's python where `tst` is active."""
+    """They fetch nothing; each starts .ci/python: conda's python where `tst` is active."""
     assert all(repo["repo"] == "local" for repo in HOOKS)
     hooks = [hook for repo in HOOKS for hook in repo["hooks"]]
     assert {shlex.split(hook["entry"])[0] for hook in hooks} == {".ci/python"}

@@ -1,4 +1,4 @@
-"""Laws of the package: the wheel holds the whole of tst/ and nothing else, and the tool needs no part of the study."""
+"""Laws of the package: the wheel is the whole of tst/; the tool needs no part of the study."""
 
 import re
 import subprocess
@@ -21,7 +21,7 @@ def names(requirements):
 
 
 def test_the_wheel_holds_the_package_with_its_data(tmp_path):
-    """Every file that git keeps under tst/ is in the wheel, of the one version; nothing of the study around it is."""
+    """Every file that git keeps under tst/ is in the wheel, and nothing else."""
     build = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path)]
     subprocess.run(build, cwd=ROOT, check=True, capture_output=True)
     (wheel,) = tmp_path.glob("*.whl")
@@ -48,7 +48,7 @@ def test_the_tool_imports_what_it_names():
 
 
 def test_every_pin_is_a_dependency_with_its_reason():
-    """environment.yml pins what pyproject.toml asks for; each of its lines there ends in a comment."""
+    """environment.yml pins what pyproject.toml asks for, each in a line that ends in a comment."""
     pinned = set(re.findall(r"^ +- ([a-z0-9-]+)==", (ROOT / "environment.yml").read_text(), re.M))
     extras = PROJECT["optional-dependencies"]
     asked = names(PROJECT["dependencies"]) | names(extras["study"]) | names(extras["dev"])

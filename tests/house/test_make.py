@@ -1,4 +1,4 @@
-"""Laws of make: what depends on what, the user's own settings, and rules that come from pipeline.yml alone."""
+"""Laws of make: what depends on what, the user's own settings, rules from pipeline.yml alone."""
 
 import os
 import re
@@ -16,7 +16,7 @@ TRAINS = re.compile(r"run_notebook (?:01|02|03|04|10)-")
 
 @pytest.fixture
 def runs(tmp_path):
-    """Return a function: which notebooks `make reproduce` would run if a file had changed after all was done."""
+    """Return a function: which notebooks would run if all was done and some files changed."""
     for name in run_make("help").split("one notebook")[1].split('"')[0].split():
         (tmp_path / name).touch()
     newest = max(path.stat().st_mtime for path in tmp_path.iterdir()) + 60
@@ -47,7 +47,7 @@ def test_the_users_table_is_no_part_of_the_study(runs, module):
 
 
 def test_a_changed_plot_trains_nothing(runs):
-    """Notebooks that prepare, train and generate stay; those that compare and judge are made anew."""
+    """Notebooks that prepare, train and generate stay; those that compare and judge run again."""
     again = runs("tst/plots/base.py")
     assert {"05-fidelity-gcut", "13-claims"} <= again
     assert {name for name in again if name.startswith(("01", "02", "03", "04", "10"))} == set()
@@ -100,7 +100,7 @@ def test_the_users_number_of_jobs_is_kept(option, jobs):
 
 
 def test_the_data_folder_may_be_a_variable_of_make(tmp_path):
-    """It decides the results folder as it does in the environment; without real data they are simulated."""
+    """It decides the results folder as it does in the environment."""
     (tmp_path / "borg2019_usage.parquet").touch()
     for folder, results in (
         (tmp_path, "results/laptop"),

@@ -33,10 +33,10 @@ def test_figures_of_the_house(name):
 
 
 def test_imports_for_type_hints_do_not_count():
-    """What stands under TYPE_CHECKING is not imported when the code runs, so nothing depends on it."""
-    found = closure.imported(
-        "if TYPE_CHECKING:\n    from tst.series import SeriesSet\nelse:\n    from tst.io import files\n"
-    )
+    """What stands under TYPE_CHECKING is not imported when the code runs."""
+    lines = ["if TYPE_CHECKING:", "    from tst.series import SeriesSet"]
+    lines += ["else:", "    from tst.io import files"]
+    found = closure.imported("\n".join(lines))
     assert found == {paths.ROOT / "tst/io/files.py"}
 
 
@@ -69,7 +69,7 @@ def test_import_is_silent():
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda p: p.relative_to(paths.ROOT).as_posix())
 def test_everything_public_says_what_it_does(path):
-    """A module, a class, a function and a method have a docstring; a function inside a function may do without."""
+    """Modules, classes, functions and methods have a docstring; functions in functions may not."""
     tree = ast.parse(path.read_text())
     named = (ast.FunctionDef, ast.ClassDef)
     public = [tree, *(node for node in tree.body if isinstance(node, named))]
@@ -91,7 +91,7 @@ def pins(path):
 
 
 def test_the_two_package_lists_agree():
-    """Every pin of environment.yml but torch's, which is no part of it, stands in the lock with the same version."""
+    """Every pin of environment.yml but torch's stands in the lock with the same version."""
     listed = pins(paths.ROOT / "environment.yml")
     locked = pins(paths.ROOT / "requirements.lock.txt")
     assert len(listed) >= 25
@@ -107,7 +107,7 @@ def test_the_lock_has_hashes():
 
 
 def test_what_is_installed_is_the_lock():
-    """The environment that runs the tests holds the locked versions, and torch as environment.yml says."""
+    """The tests' environment holds the locked versions, and torch as environment.yml says."""
     locked = pins(paths.ROOT / "requirements.lock.txt") | pins(paths.ROOT / "environment.yml")
     installed = {canonicalize_name(d.name): d.version.split("+")[0] for d in distributions()}
     assert {name: installed.get(name) for name in locked} == locked
@@ -142,7 +142,7 @@ def test_notebook_shape(path):
 
 @pytest.mark.parametrize("path", PROFILES, ids=lambda p: p.stem)
 def test_profile_keys_are_known(path):
-    """Every notebook that a profile names exists and has every parameter that it sets (papermill would only warn)."""
+    """Notebooks that a profile names exist and have its parameters; papermill would only warn."""
     for name, settings in yaml.safe_load(path.read_text()).items():
         notebook = nbformat.read(paths.ROOT / "notebooks" / f"{name}.ipynb", 4)
         for part in settings.values():
@@ -151,7 +151,7 @@ def test_profile_keys_are_known(path):
 
 @pytest.mark.parametrize("path", sorted(run_notebook.ABLATIONS.glob("*.yml")), ids=lambda p: p.stem)
 def test_ablations_are_known(path):
-    """Each file asks a question, names its data set, and changes only what the model, its training or sampling knows."""
+    """Each asks a question, names its data set, and changes only what models and sampling know."""
     ablation, known = (
         yaml.safe_load(path.read_text()),
         set(GenerativeConfig.__dataclass_fields__) | {"start", "lengths"},
@@ -180,7 +180,7 @@ def executed():
 
 @pytest.mark.parametrize("path", executed(), ids=lambda p: f"{p.parent.name}-{p.stem}")
 def test_executed_copies_are_not_stale(path):
-    """A committed copy holds the cells of its source, ran to the end, is small and names no folder of a machine."""
+    """A committed copy has its source's cells, ran to the end, is small and names no folder."""
     source = max((p for p in NOTEBOOKS if path.stem.startswith(p.stem)), key=lambda p: len(p.stem))
     ours, theirs = (nbformat.read(p, 4).cells for p in (source, path))
     kept = [c for c in theirs if "injected-parameters" not in c.metadata.get("tags", [])]

@@ -35,7 +35,7 @@ def test_a_long_cache_equals_the_whole(positions, context_length):
 
 
 def test_long_generation_equals_recomputing_every_step():
-    """Of three series one leaves the batch at step 41; the late steps of the others read all before."""
+    """Of three series one leaves the batch at step 41; late steps of the others read all before."""
     torch.manual_seed(0)
     config = TSTConfig(n_features=5, attention_dropout=0.0, context_length=N_STEPS, **SIZES)
     model = TST(config).double().eval()

@@ -1,7 +1,8 @@
-"""Does the tool install and work alone? `python tests/nightly/install.py` makes an empty environment,
-installs this package without its extras, runs the README's lines of Python on the example table,
-and asks the console command for its help. It stops where one of them fails; a few minutes and about
-1 GB, most of it torch.
+"""Does the tool install and work alone? `python tests/nightly/install.py` tries it.
+
+It makes an empty environment, installs this package without its extras, runs the README's lines of
+Python on the example table, and samples with the console command. It stops where one of them
+fails; a few minutes and about 1 GB, most of it torch.
 
 What is measured is the installation, so the README's minutes of training become seconds.
 """
@@ -19,7 +20,7 @@ EXTRAS = ("matplotlib", "papermill", "statsmodels", "polars", "pooch", "submitit
 
 
 def readme_lines() -> str:
-    """Return the README's lines of Python, on a path that holds everywhere, training for seconds."""
+    """Return the README's lines of Python, on a path that holds everywhere, to train in seconds."""
     (block,) = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.S)
     block = block.replace("notebooks/example.csv", str(ROOT / "notebooks/example.csv"))
     return re.sub(r"minutes=\d+", "minutes=0.2", block) + "print(table)\n"

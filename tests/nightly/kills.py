@@ -1,6 +1,8 @@
-"""Killed at any moment? `python tests/nightly/kills.py FOLDER` kills the miniature study, run by make with two jobs, again
-and again, and compares what it ends in with an uninterrupted run (made by reruns.py in FOLDER); results/nightly/kills.csv.
-About 30 minutes on 2 cores; called again, it goes on from its last whole study.
+"""Killed at any moment? `python tests/nightly/kills.py FOLDER` kills the miniature study.
+
+Make runs it with two jobs; it is killed again and again, and what it ends in is compared with an
+uninterrupted run, which reruns.py made in FOLDER: results/nightly/kills.csv. About 30 minutes on 2
+cores; called again, it goes on from its last whole study.
 """
 
 import contextlib
@@ -41,7 +43,7 @@ def _command(process):
 
 
 def attempt(here, kind, rng):
-    """Run make on a copy for a random time, then kill; return True where it came to its end, None where none was hit."""
+    """Run make on a copy for a random time, then kill; return whether it ended; None: no victim."""
     process = study.start(here, 2)
     make, deadline = psutil.Process(process.pid), time.time() + rng.uniform(*WAIT)
     while process.poll() is None and time.time() < deadline:

@@ -1,5 +1,7 @@
-"""The same bits twice? `python tests/nightly/reruns.py FOLDER` runs the miniature study with one job and with four,
-and again as if on other machines; results/nightly/reruns.csv. About 25 minutes on 2 cores; the first run stays in FOLDER.
+"""The same bits twice? `python tests/nightly/reruns.py FOLDER` repeats the miniature study.
+
+With one job and with four, and as if on other machines: results/nightly/reruns.csv. About 25
+minutes on 2 cores; the first run stays in FOLDER.
 """
 
 import sys
@@ -13,7 +15,8 @@ AVX2 = {
     "MKL_ENABLE_INSTRUCTIONS": "AVX2",
     "ONEDNN_MAX_CPU_ISA": "AVX2",
 }
-# The first two must agree; the others do what another machine would do to sums: fewer instructions, more threads.
+# The first two must agree; the others do what another machine would do to sums: fewer
+# instructions, more threads.
 RUNS = [
     ("-j1", 1, [], {}),
     ("-j4", 4, [], {}),

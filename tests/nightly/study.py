@@ -20,7 +20,7 @@ APART = ("artifacts/done", "artifacts/logs", "artifacts/locks")
 
 
 def copy(folder):
-    """Copy what git knew of the project at the first call to a folder; the environment is shared."""
+    """Copy the project as git knew it at the first call to a folder; the environment is shared."""
     source = folder.parent / "source"
     if not source.is_dir():
         _copy(source)
@@ -97,7 +97,7 @@ def differing(one, other):
 
 
 def relative(one, other):
-    """Return |a - b| / max(|a|, |b|) of the values of all tables of two runs, one array; rows are paired by their order."""
+    """Return |a - b| / max(|a|, |b|) of all tables of two runs, one array; rows pair by order."""
     found = []
     for path in sorted((one / "results/smoke/tables").glob("*.csv")):
         a, b = (pd.read_csv(run / "results/smoke/tables" / path.name) for run in (one, other))
