@@ -223,6 +223,7 @@ CASES = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("claim", "dataset", "tables", "expected"), CASES)
 def test_each_rule_gives_the_verdict_it_must(claim, dataset, tables, expected):
     """Made-up tables of known outcome get that outcome, and the sentence says it."""

@@ -18,6 +18,8 @@ from tst.study import claims
 from tst.study.report import readme
 from tst.study.report import site as pages_of
 
+pytestmark = pytest.mark.slow  # the site of all committed copies is made once
+
 LAPTOP = paths.ROOT / "results" / "laptop"
 WIDTHS = (390, 768, 1280)
 PAGES = ("index", "claims", "01-data-gcut", "05-fidelity-gcut", "13-claims")
