@@ -52,7 +52,7 @@ def test_readme_takes_its_numbers_from_the_results(page, capsys):
 
 
 def test_readme_takes_weak_points_and_costs_where_it_asks_for_them(page, tmp_path):
-    """Markers that stand there are filled from their tables; a verdict is said once."""
+    """Markers that stand there are filled from their tables, sentences as they stand."""
     folder = tmp_path / readme.RESULTS / "tables"
     weak = {"point": ["W1", "W4"], "verdict": ["confirmed", "not testable here"]}
     weak["sentence"] = ["0.3 of it: confirmed.", "not testable here, because no rows."]
@@ -64,8 +64,8 @@ def test_readme_takes_weak_points_and_costs_where_it_asks_for_them(page, tmp_pat
         TEXT + "<!-- weak:begin -->\n<!-- weak:end -->\n<!-- cost:begin -->\n<!-- cost:end -->\n"
     )
     assert readme.main([]) == 0
-    assert "*confirmed*: 0.3 of it |" in page.read_text()
-    assert "*not testable here*: because no" in page.read_text()
+    assert "| *confirmed* | 0.3 of it: confirmed. |" in page.read_text()
+    assert "| *not testable here* | not testable here, because no rows. |" in page.read_text()
     assert "| 123 | training the paper's model" in page.read_text()
 
 

@@ -78,13 +78,8 @@ def weak_table(frame: pd.DataFrame) -> str:
     rows = []
     for row in frame.sort_values("point").itertuples():
         text = weak_points.POINTS["text"][row.point]
-        rows.append((row.point, text, f"*{row.verdict}*: {_without_verdict(row)}"))
-    return table(["", "weak point", "verdict and what was found"], rows, tight=True)
-
-
-def _without_verdict(row: Any) -> str:
-    """Return the sentence of a weak point without its verdict, which the table says before it."""
-    return row.sentence.removesuffix(f": {row.verdict}.").removeprefix("not testable here, ")
+        rows.append((row.point, text, f"*{row.verdict}*", row.sentence))
+    return table(["", "weak point", "verdict", "what was found"], rows, tight=True)
 
 
 def cost_table(frame: pd.DataFrame) -> str:

@@ -134,7 +134,6 @@ def _environment() -> jinja2.Environment:
         "ours": readme.ours,
         "overall": readme.overall,
         "inline": _inline,
-        "reason": _reason,
     }
     environment.globals |= {
         "texts": claims.CLAIMS,
@@ -229,12 +228,6 @@ def _answer(notebook: nbformat.NotebookNode) -> list[str]:
 def _inline(text: str) -> str:
     """Return one line of text as HTML: escaped, *so* in italics."""
     return re.sub(r"\*([^*]+)\*", r"<em>\1</em>", html.escape(text))
-
-
-def _reason(row: Any) -> str:
-    """Return why a check of table 13-claims could not be made."""
-    # the table has no column for it: the reason follows the verdict of its sentence
-    return row.sentence.split("*, ", 1)[-1]
 
 
 def _scrolling(body: str) -> str:
