@@ -77,3 +77,11 @@ def test_dates_and_durations_are_seconds():
     x, epoch = values.to_numbers(pd.Series(pd.to_timedelta(["1h", None])))
     assert epoch == "timedelta"
     np.testing.assert_array_equal(x, [3600, np.nan])
+
+
+def test_the_smallest_numbers_stay_numbers():
+    """Numbers down to the smallest of float64 are rounded to finite ones, near or at 0."""
+    x = np.array([0.0, 5e-324, -2.2e-309, 1.5e-300, 1e-30, 1e300])
+    rounded = values.round_to_digits(x)
+    assert np.isfinite(rounded).all()
+    np.testing.assert_allclose(rounded, x, rtol=1e-6, atol=1e-300)

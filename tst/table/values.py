@@ -189,5 +189,6 @@ def count_decimals(x: np.ndarray) -> int | None:
 def round_to_digits(x: np.ndarray) -> np.ndarray:
     """Return numbers with the digits that float32 keeps."""
     magnitude = np.floor(np.log10(np.where(x == 0, 1.0, np.abs(x))))
-    unit = 10.0 ** (DIGITS - 1 - magnitude)
+    # Below 1e-300 the unit would be infinite; float32 knows no such number but 0.
+    unit = 10.0 ** (DIGITS - 1 - np.maximum(magnitude, -300))
     return np.round(x * unit) / unit
