@@ -40,9 +40,8 @@ def write_borg(folder):
 
 def test_unknown_names_are_named(folder):
     """Data set, source and a negative number: one sentence with what is known."""
-    with pytest.raises(
-        DataError, match="unknown dataset 'mnist'; known are gcut, wwt, borg2019, gcut2011, mba"
-    ):
+    known = ", ".join(data.SOURCES)
+    with pytest.raises(DataError, match=f"unknown dataset 'mnist'; known are {known}"):
         data.load("mnist")
     with pytest.raises(DataError, match="unknown source 'web'; use one of auto, real, simulated"):
         data.load("gcut", "web")

@@ -35,7 +35,7 @@ def test_help_names_every_target():
 
 
 def test_contributing_points_at_what_exists():
-    """Every file, target and name of a table in it is there."""
+    """Every file, target and name of a table in it is there, a name in the file it is said of."""
     text = (ROOT / "CONTRIBUTING.md").read_text()
     quoted = re.findall(r"`([^`]+)`", re.sub(r"```.*?```", "", text, flags=re.S))
     files = [q for q in quoted if re.fullmatch(r"[\w./-]+(\.\w+|/)", q)]
@@ -45,6 +45,9 @@ def test_contributing_points_at_what_exists():
     sources = [ROOT / f for f in files if f.endswith(".py")]
     code = "".join(path.read_text() for path in sources) + run_make("-p", "help")
     assert [q for q in quoted if re.fullmatch(r"[A-Z_]{4,}", q) and q not in code] == []
+    places = re.findall(r"`(\w+)` of `([\w./-]+)`", text)
+    said = [(name, (ROOT / file).read_text()) for name, file in places]
+    assert [name for name, source in said if not re.search(rf"\b{name}\b", source)] == []
 
 
 def test_security_names_tests_that_exist():
