@@ -30,6 +30,7 @@ def ask(*arguments, cwd=paths.ROOT):
     return code, loaded, done.stderr.splitlines()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
@@ -54,6 +55,7 @@ def test_a_mistake_is_one_sentence_before_anything_heavy_is_loaded(arguments, se
     assert sentence in lines[0]
 
 
+@pytest.mark.slow
 def test_a_column_that_the_table_lacks_is_said_before_anything_heavy_is_loaded(tmp_path):
     """The roles are compared with the table at once."""
     (tmp_path / "roles.yml").write_text("id: nobody")

@@ -100,6 +100,7 @@ def accuracy(model, train, test, n_steps):
     return accuracy_score(test.labels, model.predict(scaled(test, train, n_steps)))
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:Stochastic Optimizer")
 def test_gcut_end_events_are_as_hard_to_tell_as_published():
     """MLP and tree about .8, naive Bayes below the largest class; two steps or lengths tell less.

@@ -255,6 +255,7 @@ def test_a_missing_baseline_is_named():
     assert "no rows with dataset = gcut" in sentence and "model = doppelganger" in sentence
 
 
+@pytest.mark.slow
 def test_simulated_is_said_and_never_reproduces():
     """On simulated series a difference is at best partly, and its sentence says simulated."""
     tables = classified(
@@ -268,6 +269,7 @@ def test_simulated_is_said_and_never_reproduces():
     assert tested["sentence"].str.contains("simulated").all()
 
 
+@pytest.mark.slow
 def test_differences_are_paired_by_seed():
     """A gap that holds seed by seed is seen under a spread between seeds that hides it unpaired."""
     tables = classified({T: 0.5, D: 0.5})
@@ -285,6 +287,7 @@ def test_seeds_that_do_not_meet_are_not_compared():
     assert headline(tables, "C1", "gcut")["verdict"] == OPEN
 
 
+@pytest.mark.slow
 def test_c2_reports_the_share_that_speaks_most_against():
     """One share of real data at which a class loses is enough, and it is the one that is shown."""
     tables = classified({T: 0.8, D: 0.7, R: 0.6}, F1)
@@ -408,6 +411,7 @@ def test_the_paper_value_of_a_check_is_the_paper_s_difference():
     assert np.isnan(frame.loc["TST - DG, accuracy, svm, 0% real added", "paper"])
 
 
+@pytest.mark.slow
 def test_a_difference_asks_interval_and_bootstrap():
     """Where the bootstrap disagrees a difference fails; without a row of it, it holds partly."""
     tables = classified({T: 0.8, D: 0.7})
@@ -422,6 +426,7 @@ def test_a_difference_asks_interval_and_bootstrap():
     assert headline(tables | {"06-differences": other}, "C1", "gcut")["verdict"] == "partly"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("claim", ["C1", "C2", "C3", "C6", "Q2"])
 def test_the_bootstrap_tests_what_the_rules_ask(claim):
     """Each difference in a task score that is judged finds its row beside notebooks 06 and 07."""

@@ -44,6 +44,7 @@ def test_parameters_reach_the_notebook(house):
     assert sorted(p.name for p in out.parent.iterdir()) == ["01-a.ipynb", "artifacts"]
 
 
+@pytest.mark.slow
 def test_a_failure_is_kept_aside_and_the_old_result_stays(house):
     """It ends in one sentence; the failed copy has a name of its own."""
     profile(house, "01-a: {all: {number: 3}}")
@@ -110,6 +111,7 @@ def test_only_unfinished_bars_are_dropped(printed, kept):
     assert [o.text for o in outputs] == expected
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("number", "code", "stdout", "stderr"),
     [
@@ -137,6 +139,7 @@ def body(house, source):
     nbformat.write(notebook, path)
 
 
+@pytest.mark.slow
 def test_a_killed_kernel_is_a_sentence_and_no_result(house):
     """As when memory runs out: exit with what happened; the notebook up to there is kept aside."""
     profile(house, "01-a: {all: {number: 3}}")
@@ -150,6 +153,7 @@ def test_a_killed_kernel_is_a_sentence_and_no_result(house):
     assert (house / "results" / "01-a.failed.ipynb").exists()
 
 
+@pytest.mark.slow
 def test_a_log_keeps_the_lines_with_their_time(house):
     """What cells print, of progress the last state; a second run starts the log anew."""
     profile(house, "01-a: {all: {number: 3}}")

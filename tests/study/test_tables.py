@@ -93,6 +93,7 @@ def _alone_in_order(results):
     max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(st.permutations(["a", "b", "c", "d"]), st.randoms())
+@pytest.mark.slow
 def test_the_order_of_writing_leaves_no_trace(results, order, random):
     """The same rows give the same bytes whoever wrote first, in whatever order they stand."""
     parts = {
@@ -223,6 +224,7 @@ def _write_many(root, dataset):
         )
 
 
+@pytest.mark.slow
 def test_two_processes_lose_nothing(results):
     """Notebooks that run side by side write one table: every row of both is there."""
     context = multiprocessing.get_context("spawn")

@@ -54,6 +54,7 @@ def test_an_unknown_precision_is_named():
         precision.check("fp8")
 
 
+@pytest.mark.slow
 def test_auto_is_measured_once_and_kept(tmp_path, capsys):
     """The choice is written to the run's folder and said; either precision learns the same."""
     (auto,) = training_jobs(tmp_path / "a", precision="auto", max_steps=60)
