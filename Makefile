@@ -6,11 +6,11 @@ SHELL := /bin/bash
 .DELETE_ON_ERROR:
 .SUFFIXES:
 .DEFAULT_GOAL := help
+.PHONY: help reproduce smoke ablations tune env lock bench data own example report lab readme lint check test nightly audit coverage clean clean-artifacts
 PROFILE ?= laptop
 PYTHON3 ?= python3
 export PYTHONPATH := $(CURDIR)
 export PYTHONUNBUFFERED := 1
-export PYTHONDONTWRITEBYTECODE := 1
 CORES := $(shell env -u OMP_NUM_THREADS nproc 2>/dev/null || echo 2)
 
 # The active conda environment made from environment.yml, or else .venv made from the lock.
@@ -38,11 +38,10 @@ define RUN
 @mkdir -p $(@D) && OMP_NUM_THREADS=$(THREADS) $(PYTHON) -m tst.study.run_notebook $(1) --profile $(PROFILE) $(2)
 @touch $@
 endef
-.deps.mk: notebooks/pipeline.yml $(wildcard notebooks/*.ipynb notebooks/ablations/*.yml) $(shell find tst -name '*.py' -o -type d)
+.deps.mk: notebooks/pipeline.yml $(wildcard notebooks/*.ipynb notebooks/ablations/*.yml) $(shell find tst -name '*.py' -o -type d ! -name __pycache__)
 	@$(PYTHON3) -m tst.study.dependencies > $@.part && mv $@.part $@ || { echo "Python 3.11 or newer? $$($(PYTHON3) --version). Name another: make PYTHON3=python3.11 ..."; exit 1; }
 -include .deps.mk
 
-.PHONY: help reproduce smoke ablations tune
 help: ## this list
 	@echo "make TARGET [PROFILE=smoke|laptop|paper] [TST_DATA=folder of the raw data]"
 	@sed -n 's/^\([a-z<>-]*\):.*## /  \1\t/p' Makefile | expand -t 22
@@ -56,7 +55,6 @@ ablations: $(ABLATIONS) ## one change at a time: all files of notebooks/ablation
 ablation-<name>: ## one of them alone
 tune: $(addprefix $(DONE)/,$(filter 14-tuning-%,$(NAMES))) ## the same trials of the learning rate for TST and DG; no part of reproduce
 
-.PHONY: env lock bench data own example report lab readme
 env: $(ENV) ## only make the environment
 .venv/.made-from-lock: requirements.lock.txt
 	@bash .ci/environment && touch $@
@@ -79,7 +77,6 @@ lab: $(ENV) ## JupyterLab on the project's kernel
 readme: $(ENV) ## copy the numbers of results/laptop into README.md
 	@$(PYTHON) -m tst.study.report.readme
 
-.PHONY: lint check test nightly audit coverage clean clean-artifacts
 PYTEST := OMP_NUM_THREADS=1 $(PYTHON) -m pytest -n $(CORES) --dist loadfile
 lint: $(ENV) ## style, types, directions of imports, notebooks without outputs
 	@$(PYTHON) -m ruff check . && $(PYTHON) -m ruff format --check . && $(PYTHON) -m mypy --no-error-summary

@@ -29,7 +29,7 @@ from tst.models.transformer.batches import TokenBatches
 from tst.models.transformer.config import GenerativeConfig
 from tst.models.transformer.encoding import SeriesEncoder
 from tst.models.transformer.generative import SPEC, GenerativeTST
-from tst.series import SeriesSet
+from tst.series import SeriesSet, ceil_div
 from tst.table.table import Roles, Table
 from tst.training.batches import Loss
 from tst.training.loop import TrainConfig
@@ -188,7 +188,7 @@ class Synthesiser:
         longest = int(series.lengths.max())
         n_numbers = series.n_features + 1  # a step's, its end counted
         largest_patch = max(1, N_NUMBERS // n_numbers)
-        patch = self.patch or min(largest_patch, -(-longest // N_TOKENS))
+        patch = self.patch or min(largest_patch, ceil_div(longest, N_TOKENS))
         context = min(longest, 2 * N_TOKENS * patch)
         whole = GenerativeConfig(
             n_features=series.n_features,
