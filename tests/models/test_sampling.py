@@ -195,3 +195,17 @@ def test_a_model_without_an_encoder_says_so():
     _, spec, _ = encoded_batches(varied(40))
     with pytest.raises(DataError, match="does not know how its data were encoded"):
         sampling.sample(tiny_generative(spec), 1)
+
+
+def test_our_model_samples_and_scores_where_the_gpu_is(monkeypatch):
+    """Both ask for the best device and move the model there; nothing stays where it was loaded."""
+    series = mixed_series()
+    encoder, spec, _ = encoded_batches(series)
+    model = tiny_generative(spec, encoder).eval()
+    best = torch.device("cpu", 0)
+    moved_to = []
+    monkeypatch.setattr(sampling, "best_device", lambda: best)
+    monkeypatch.setattr(type(model), "to", lambda self, device: moved_to.append(device) or self)
+    model.sample(2, seed=0)
+    sampling.log_likelihood(model, series)
+    assert moved_to == [best, best]

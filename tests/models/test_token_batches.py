@@ -69,3 +69,16 @@ def test_noise_is_on_the_past_alone():
         is_value += [variable.kind == "continuous" and i == 0 for i in range(variable.width)]
     assert changed.tolist() == is_value
     assert torch.equal(noisy_batches(0).recent, noisy.recent)
+
+
+def test_noise_is_the_same_in_every_version_of_python():
+    """Its seed is numpy's SeedSequence of seed, step and rank, which numpy promises to keep."""
+    series = mixed_series(lengths=(3, 1, 8, 5, 2, 13, 9, 4))
+    _, _, batches = encoded_batches(series, size=8)
+    _, _, noisy_batches = encoded_batches(series, size=8, noise=0.5)
+    clean = batches(3, 1, 2)
+    words = np.random.SeedSequence([0, 3, 1]).generate_state(1, np.uint64)
+    generator = torch.Generator().manual_seed(int(words[0] >> np.uint64(1)))
+    noise = 0.5 * torch.randn(clean.recent.shape, generator=generator)
+    is_seen = batches.is_value & ~clean.is_start[:, None]
+    assert torch.equal(noisy_batches(3, 1, 2).recent, clean.recent + noise * is_seen)
