@@ -148,6 +148,9 @@ def test_subset(tmp_path):
     table.assign(access="mobile-web").to_parquet(path)
     with pytest.raises(DataError, match="'access' contradicts the page name 'a_en"):
         wwt.load(tmp_path)
+    table.assign(access=["desktop", "mobile-web"]).to_parquet(path)  # one page of two is enough
+    with pytest.raises(DataError, match="'access' contradicts the page name 'b_en"):
+        wwt.load(tmp_path)
     table.astype({wwt.DAYS[3]: str}).replace({wwt.DAYS[3]: "1.0"}, "many").to_parquet(path)
     with pytest.raises(DataError, match="holds no numbers"):
         wwt.load(tmp_path)

@@ -214,3 +214,7 @@ def test_holm_within_each_family():
     ]
     frame = bootstrap.table(rows, "family")
     assert frame["p_holm"].tolist() == pytest.approx([0.02, 0.04, 0.04])
+    of_one = [row | {"family": "a"} for row in rows]
+    # Benjamini and Hochberg would give .03, .04, .04.
+    frame = bootstrap.table(of_one, "family")
+    assert frame["p_holm"].tolist() == pytest.approx([0.03, 0.08, 0.08])

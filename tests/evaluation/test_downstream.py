@@ -268,3 +268,20 @@ def test_mistakes():
         downstream.mixes(real, real, [1.5], 0)
     with pytest.raises(DataError, match="'toy' has 2 features"):
         downstream.regress(real, real, "linear", 0)
+
+
+def test_a_classifier_is_scaled_by_the_real_training_set(monkeypatch):
+    """Whatever it is trained on: the bounds are the reference's, in training and in prediction."""
+    reference = labelled_series(30)
+    train = replace(reference, values=reference.values * 3 + 1)
+    bounds = []
+    ragged = downstream.Ragged
+
+    def recorded(series, low, high, n_steps):
+        bounds.append((low.tolist(), high.tolist()))
+        return ragged(series, low, high, n_steps)
+
+    monkeypatch.setattr(downstream, "Ragged", recorded)
+    downstream.fit_classifier(train, reference, "naive_bayes", 0)(reference)
+    real = reference.values.min(0).tolist(), reference.values.max(0).tolist()
+    assert bounds == [real, real]

@@ -204,3 +204,10 @@ def test_a_number_that_means_missing(code):
         np.testing.assert_array_equal(synthetic[column] == code, is_missing)
         np.testing.assert_allclose(synthetic[column], frame[column], atol=1e-6)
     assert Table.from_dict(table.to_dict()).to_frame(series).equals(synthetic)
+
+
+def test_a_drawn_number_has_the_digits_of_the_column():
+    """What a model draws between two decimals is rounded to as many as the column has."""
+    codec = ColumnCodec.fit(pd.Series([0.25, 1.5, 3.75], name="x"))
+    drawn = codec.decode(np.array([0.123456, 2.987654]), np.zeros(2, dtype=bool))
+    assert drawn.tolist() == [0.12, 2.99]

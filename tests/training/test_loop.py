@@ -327,3 +327,18 @@ def test_players_move_on_the_same_batch(tmp_path):
     batches = [batch for _, batch in seen]
     assert all(a is b for a, b in zip(batches[::2], batches[1::2], strict=True))
     assert batches[0] is not batches[2]
+
+
+def test_gradients_are_clipped(tmp_path):
+    """Clipped to far below Adam's epsilon nothing moves; without clipping the loss falls."""
+    settings = {
+        "frozen": {"learning_rate": 1e-12},
+        "still": {"grad_clip": 1e-14},
+        "moving": {"grad_clip": 0},
+    }
+    losses = {}
+    for name, changed in settings.items():
+        torch.manual_seed(0)  # the same first weights
+        losses[name] = line(tmp_path / name, **changed).loss
+    np.testing.assert_allclose(losses["still"], losses["frozen"], rtol=1e-3)
+    assert losses["moving"].iloc[-1] < 0.95 * losses["still"].iloc[-1]
