@@ -27,7 +27,7 @@ from tst.models.assembly import assemble, check_fit, check_request, in_series_or
 from tst.models.attributes import joined
 from tst.models.base import ModelSpec, Training, check_size
 from tst.models.batches import N_FLAGS, Batch, PackedBatches, add_flags, window_lengths
-from tst.models.scaling import ACTIVATIONS, BOUNDS, Activation, Normaliser
+from tst.models.scaling import ACTIVATIONS, BOUNDS, Activation, Normaliser, read_scaling
 from tst.series import SeriesSet
 from tst.training.config import TrainConfig
 from tst.training.device import best_device
@@ -234,7 +234,7 @@ class Autoregressive(nn.Module):
         facts, state = weights.read(folder, what)
         with translate_errors(f"no sound {what} at {folder}", weights.AGAIN):
             config = from_mapping(cls.Config, facts["config"])
-            scaling = facts["scaling"] and from_mapping(Normaliser, facts["scaling"])
+            scaling = read_scaling(facts["scaling"])
         return weights.load_into(lambda: cls(config, scaling), state, folder, what)
 
 

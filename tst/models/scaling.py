@@ -12,6 +12,7 @@ import numpy as np
 import torch
 
 from tst.errors import DataError
+from tst.io.untrusted import from_mapping
 from tst.series import SeriesSet
 
 Activation = Literal["sigmoid", "tanh"]
@@ -107,6 +108,11 @@ class Normaliser:
     def to_dict(self) -> dict[str, Any]:
         """Return a mapping that JSON can hold."""
         return asdict(self)
+
+
+def read_scaling(mapping: Any) -> Normaliser | None:
+    """Return the normaliser that a model.json holds, None where the model was saved without one."""
+    return None if mapping is None else from_mapping(Normaliser, mapping)
 
 
 def _transformed(series: SeriesSet, log: bool) -> np.ndarray:

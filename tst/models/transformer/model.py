@@ -19,7 +19,7 @@ from tst.io import weights
 from tst.io.untrusted import from_mapping
 from tst.models.base import ModelSpec, Training
 from tst.models.batches import Batch, PackedBatches, add_flags, window_lengths
-from tst.models.scaling import ACTIVATIONS, Normaliser
+from tst.models.scaling import ACTIVATIONS, Normaliser, read_scaling
 from tst.models.transformer import generation
 from tst.models.transformer.backbone import Backbone, KVCache
 from tst.models.transformer.config import PAPER, TSTConfig
@@ -155,9 +155,7 @@ class TST(nn.Module):
         facts, state = weights.read(folder)
         with translate_errors(f"no sound model at {folder}", weights.AGAIN):
             config = from_mapping(TSTConfig, facts["config"])
-            scaling = None
-            if facts["scaling"] is not None:
-                scaling = from_mapping(Normaliser, facts["scaling"])
+            scaling = read_scaling(facts["scaling"])
         return weights.load_into(lambda: cls(config, scaling), state, folder)
 
 
