@@ -44,11 +44,29 @@ def test_a_finished_run_is_not_repeated(tmp_path, capsys):
     first = train_tiny(tmp_path / "run")
     stamp = (tmp_path / "run" / "model.safetensors").stat().st_mtime_ns
     again = train_tiny(tmp_path / "run", stop_at=0)
-    assert "nothing to do" in capsys.readouterr().out
+    assert "run: already trained" in capsys.readouterr().out
     assert (tmp_path / "run" / "model.safetensors").stat().st_mtime_ns == stamp
     np.testing.assert_allclose(again.loss, first.loss)
     with pytest.raises(KeyboardInterrupt):
         train_tiny(tmp_path / "run", stop_at=0, fingerprint="b")
+
+
+def test_a_run_says_what_it_took(tmp_path, capsys):
+    """Seconds, device and precision are kept and told; the seconds before a kill count."""
+    folder = tmp_path / "run"
+    with pytest.raises(KeyboardInterrupt):
+        train_tiny(folder, stop_at=10)
+    before = json.loads((folder / "cost.json").read_text())
+    assert before["seconds"] > 0
+    assert (before["device"], before["precision"]) == ("the CPU", "fp32")
+    files.write_text(json.dumps(before | {"seconds": 1000.0}), folder / "cost.json")
+    history = train_tiny(folder)
+    after = json.loads((folder / "cost.json").read_text())
+    assert 1000 < after["seconds"] < 1500
+    capsys.readouterr()
+    train_tiny(folder)
+    told = f"{len(history)} steps in {after['seconds']:,.0f} s on the CPU"
+    assert told in capsys.readouterr().out
 
 
 def test_the_loss_falls_and_seeds_differ(tmp_path):

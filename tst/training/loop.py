@@ -12,6 +12,7 @@ import math
 import resource
 import shutil
 import sys
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -33,6 +34,7 @@ from tst.training.precision import cast, fastest
 __all__ = ["DeviceLost", "Diverged", "TrainConfig", "optimise"]
 
 DIVERGED_FILE = "diverged.txt"  # holds the sentence of the step at which a run diverged
+COST_FILE = "cost.json"  # wall seconds of the steps so far, on which device, in which precision
 BAR_SECONDS = 5  # between two updates of the progress bar
 GB = 2**30
 KB_IN_GB = 2**20  # Linux gives the peak memory of a process in KB
@@ -123,11 +125,13 @@ def _finished_history(folder: Path, state: PartialState) -> pd.DataFrame:
     if state.is_main_process:
         # Left by a run killed after it saved the model and before it deleted its checkpoints.
         checkpoints.remove(folder)
+    history = pd.read_csv(folder / "loss.csv")
+    cost = json.loads((folder / COST_FILE).read_text())
     print(
-        f"{folder.name}: already trained on the same data with the same code and settings; "
-        "nothing to do."
+        f"{folder.name}: already trained on the same data with the same code and settings: "
+        f"{len(history):,} steps in {cost['seconds']:,.0f} s on {cost['device']}."
     )
-    return pd.read_csv(folder / "loss.csv")
+    return history
 
 
 def _decided_precision(
@@ -187,6 +191,8 @@ class _Run:
             objective.optimizer = optimizer
         self.batches = MicroBatches(self.accelerator, batches, config.batch_size, folder.name)
         self.history: History = checkpoints.resume(self.accelerator, self.objectives, folder)
+        self.seconds_before = _seconds_spent(folder) if self.history else 0.0
+        self.start = time.perf_counter()
 
     def train(self) -> pd.DataFrame:
         """Take the steps that are left and save the model; return the loss history."""
@@ -202,6 +208,7 @@ class _Run:
         history = pd.DataFrame(self.history)
         if self.accelerator.is_main_process:
             files.write_text(history.to_csv(index=False), self.folder / "loss.csv")
+            self._write_cost()
             self.accelerator.unwrap_model(self.model).save(self.folder)
             checkpoints.remove(self.folder)
         self.accelerator.wait_for_everyone()
@@ -267,7 +274,16 @@ class _Run:
             problem = "weights are no numbers any more (the loss still was one)"
             self._check_finite(finite, problem, step)
         if is_due and not is_last:
+            if self.accelerator.is_main_process:
+                self._write_cost()
             checkpoints.save(self.accelerator, self.objectives, self.folder, self.history)
+
+    def _write_cost(self) -> None:
+        """Write what the steps so far took; what a killed run did in vain is left out."""
+        seconds = self.seconds_before + time.perf_counter() - self.start
+        device = _device_name(self.accelerator.device)
+        cost = {"seconds": seconds, "device": device, "precision": self.precision}
+        files.write_text(json.dumps(cost), self.folder / COST_FILE)
 
     def _check_finite(self, finite: bool, problem: str, step: int) -> None:
         """Raise Diverged, and leave its sentence in the folder, unless all was finite."""
@@ -305,10 +321,20 @@ def _check_device(error: RuntimeError, folder: Path, step: int) -> None:
         ) from error
 
 
+def _seconds_spent(folder: Path) -> float:
+    """Return the wall seconds that the steps of a run took up to its newest checkpoint."""
+    return float(json.loads((folder / COST_FILE).read_text())["seconds"])
+
+
+def _device_name(device: torch.device) -> str:
+    """Return the name of a GPU, or `the CPU`."""
+    return torch.cuda.get_device_name(device) if device.type == "cuda" else "the CPU"
+
+
 def _peak_memory(device: torch.device) -> str:
     """Return the peak memory so far as text, and of which device."""
     if device.type == "cuda":
         peak = torch.cuda.max_memory_allocated(device) / GB
-        return f"{peak:.2f} GB on {torch.cuda.get_device_name(device)}"
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / KB_IN_GB
-    return f"{peak:.2f} GB on the CPU"
+    else:
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / KB_IN_GB
+    return f"{peak:.2f} GB on {_device_name(device)}"
