@@ -425,19 +425,21 @@ template <typename T>
 void add_norm(const T* x, const T* a, const T* weight, const T* bias, T* y, T* normal, T* rate,
               long n_rows, long width, double epsilon, Dropout dropout, long n_threads) {
     each_chunk(n_rows, n_threads, [&](long first, long last, long) {
-        std::vector<T> z(width + Simd<T>::W);
+        std::vector<T> working(width + Simd<T>::W);
+        T* __restrict z = working.data();
         for (long r = first; r < last; r++) {
-            std::copy(a + r * width, a + (r + 1) * width, z.begin());
-            if (dropout.dropped) drop(dropout, r, 0, width, z.data());
-            for (long c = 0; c < width; c++) z[c] += x[r * width + c];
-            const T mean = sum_of(z.data(), width) / width;
+            const T* __restrict row = x + r * width;
+            T* __restrict n = normal + r * width;
+            T* __restrict to = y + r * width;
+            std::copy(a + r * width, a + (r + 1) * width, z);
+            if (dropout.dropped) drop(dropout, r, 0, width, z);
+            for (long c = 0; c < width; c++) z[c] += row[c];
+            const T mean = sum_of(z, width) / width;
             for (long c = 0; c < width; c++) z[c] -= mean;
-            const T variance = product_of(z.data(), z.data(), width) / width;
-            rate[r] = T(1) / std::sqrt(variance + T(epsilon));
-            for (long c = 0; c < width; c++) {
-                normal[r * width + c] = z[c] * rate[r];
-                y[r * width + c] = normal[r * width + c] * weight[c] + bias[c];
-            }
+            const T scale = T(1) / std::sqrt(product_of(z, z, width) / width + T(epsilon));
+            for (long c = 0; c < width; c++) n[c] = z[c] * scale;
+            for (long c = 0; c < width; c++) to[c] = n[c] * weight[c] + bias[c];
+            rate[r] = scale;
         }
     });
 }
@@ -447,25 +449,25 @@ template <typename T>
 void add_norm_back(const T* dy, const T* normal, const T* rate, const T* weight, T* dx, T* da,
                    T* d_parameters, long n_rows, long width, Dropout dropout, long n_threads) {
     each_chunk(n_rows, n_threads, [&](long first, long last, long chunk) {
-        std::vector<T> g(width + Simd<T>::W);
-        T* d_weight = d_parameters + chunk * 2 * width;
-        T* d_bias = d_weight + width;
+        std::vector<T> working(width + Simd<T>::W);
+        T* __restrict g = working.data();
+        T* __restrict d_weight = d_parameters + chunk * 2 * width;
+        T* __restrict d_bias = d_weight + width;
         std::fill(d_weight, d_weight + 2 * width, T(0));
         for (long r = first; r < last; r++) {
-            const T* d = dy + r * width;
-            const T* n = normal + r * width;
-            for (long c = 0; c < width; c++) {
-                d_weight[c] += d[c] * n[c];
-                d_bias[c] += d[c];
-                g[c] = d[c] * weight[c];
-            }
-            const T mean = sum_of(g.data(), width) / width;
-            const T along = product_of(g.data(), n, width) / width;
-            for (long c = 0; c < width; c++) g[c] = (g[c] - mean - n[c] * along) * rate[r];
-            std::copy(g.begin(), g.begin() + width, dx + r * width);
+            const T* __restrict d = dy + r * width;
+            const T* __restrict n = normal + r * width;
+            for (long c = 0; c < width; c++) d_weight[c] += d[c] * n[c];
+            for (long c = 0; c < width; c++) d_bias[c] += d[c];
+            for (long c = 0; c < width; c++) g[c] = d[c] * weight[c];
+            const T scale = rate[r];
+            const T mean = sum_of(g, width) / width;
+            const T along = product_of(g, n, width) / width;
+            for (long c = 0; c < width; c++) g[c] = (g[c] - mean - n[c] * along) * scale;
+            std::copy(g, g + width, dx + r * width);
             if (!dropout.dropped) continue;
-            drop(dropout, r, 0, width, g.data());
-            std::copy(g.begin(), g.begin() + width, da + r * width);
+            drop(dropout, r, 0, width, g);
+            std::copy(g, g + width, da + r * width);
         }
     });
 }
@@ -492,8 +494,12 @@ template <typename T>
 void relu_drop_back(const T* dy, const T* y, T* dx, long n_rows, long width, Dropout dropout,
                     long n_threads) {
     each_chunk(n_rows, n_threads, [&](long first, long last, long) {
+        const T factor = T(dropout.factor);
+        const T* __restrict from = dy;
+        const T* __restrict kept = y;
+        T* __restrict to = dx;
         for (long i = first * width; i < last * width; i++)
-            dx[i] = y[i] > 0 ? dy[i] * T(dropout.factor) : T(0);
+            to[i] = kept[i] > 0 ? from[i] * factor : T(0);
     });
 }
 
