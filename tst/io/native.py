@@ -18,8 +18,17 @@ from pathlib import Path
 from tst.io import paths
 
 COMPILERS = ("g++", "clang++", "c++")
-FLAGS = ("-O3", "-march=native", "-std=c++17", "-shared", "-fPIC", "-pthread", "-w")
-FLAGS += ("-fno-trapping-math", "-fno-math-errno")  # else a choice of two products is a branch
+FLAGS = (
+    "-O3",
+    "-march=native",
+    "-fno-trapping-math",  # with the next: else a choice between two products is a branch
+    "-fno-math-errno",
+    "-std=c++17",
+    "-shared",
+    "-fPIC",
+    "-pthread",
+    "-w",
+)
 CPU_FACTS = Path("/proc/cpuinfo")
 SECONDS = 120  # that a build may take; it takes about two
 

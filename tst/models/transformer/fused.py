@@ -116,7 +116,7 @@ class _Dropout:
 def _call(name: str, *arguments: Any, dropout: _Dropout) -> None:
     """Call a function of the library on tensors, of the type of the first, and whole numbers."""
     library = native.library(SOURCE)
-    passed = []
+    passed: list[Any] = []
     for argument in arguments:
         if isinstance(argument, torch.Tensor):
             passed.append(ctypes.c_void_p(argument.data_ptr()))
