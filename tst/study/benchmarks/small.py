@@ -1,4 +1,4 @@
-"""Training steps at the sizes of the study's own profile: the compiled block against plain torch.
+"""Training steps at the sizes of the laptop profile: the compiled block against plain torch.
 
 On one thread, as the study trains, in processor seconds; the two take turns. Each step is held
 against two limits of the machine: the rate of a plain product of matrices, which counts FLOPs, and
@@ -9,6 +9,7 @@ import contextlib
 import sys
 import time
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -60,15 +61,19 @@ def memory_rate(size: Size) -> float:
 
 
 def profile_model(dataset: str, size: Size) -> tuple[TSTConfig, Batch]:
-    """Return the model's sizes on a data set in a profile, and a batch of simulated series."""
-    settings = run_notebook.parameters("02-train-tst", size.pick("laptop", "smoke"), dataset)
-    n_series = settings.get("batch_size", 64)
+    """Return the laptop's model of a data set, and a batch of simulated series.
+
+    The smoke run takes the tiny model and a few series.
+    """
+    settings = run_notebook.parameters("02-train-tst", "laptop", dataset)
+    n_series = size.pick(settings.get("batch_size", 64), 4)
     simulate = SOURCES[dataset].simulate
     assert simulate is not None  # each of the study's data sets has a simulator
-    real = simulate(4 * n_series, 0)
+    real = simulate(2 * n_series, 0)
     rows = add_flags(Normaliser.fit(real).normalise(real)[0], real.lengths)
-    fields = {k: v for k, v in settings.items() if k in TSTConfig.__dataclass_fields__}
-    config = TSTConfig(**fields | {"n_features": rows.shape[1]})
+    laptop = {k: v for k, v in settings.items() if k in TSTConfig.__dataclass_fields__}
+    fields = size.pick(laptop, vars(size.config)) | {"n_features": rows.shape[1]}
+    config = TSTConfig(**fields)
     windows = window_lengths(real.lengths, config.context_length)
     return config, PackedBatches(rows, windows, n_series, 0)(0)
 
@@ -83,10 +88,8 @@ def bytes_moved(config: TSTConfig, lengths: Iterable[int]) -> float:
     return FLOAT_BYTES * TOUCHES * config.n_layer * numbers * float(sum(lengths))
 
 
-def measure(dataset: str, name: str, dropout: float, size: Size) -> None:
-    """Print the three figures of a data set's model, with or without dropped weights."""
-    settings, batch = profile_model(dataset, size)
-    config = TSTConfig(**vars(settings) | {"attention_dropout": dropout})
+def measure(name: str, config: TSTConfig, batch: Batch, size: Size) -> None:
+    """Print the three figures of a model and a batch."""
     torch.manual_seed(0)
     step = stepper(TST(config), packed_mse)
     ways: dict[str, Callable[[], Any]] = {
@@ -101,12 +104,12 @@ def measure(dataset: str, name: str, dropout: float, size: Size) -> None:
     compiled = min(taken["compiled"][1:])  # the first warms up
     plain = min(taken["plain"][1:])
     detail = {"ms": 1e3 * compiled, "rows": sum(batch.lengths)}
-    emit(f"small_train_speedup_{dataset}{name}", plain / compiled, plain_ms=1e3 * plain, **detail)
+    emit(f"small_train_speedup_{name}", plain / compiled, plain_ms=1e3 * plain, **detail)
     for limit, work, rate in (
         ("matrix", training_flops(config, batch.lengths), matrix_rate(size)),
         ("memory", bytes_moved(config, batch.lengths), memory_rate(size)),
     ):
-        metric = f"small_{limit}_rate_fraction_{dataset}{name}"
+        metric = f"small_{limit}_rate_fraction_{name}"
         emit(metric, work / compiled / rate, giga_per_second=work / compiled / 1e9, **detail)
 
 
@@ -115,8 +118,10 @@ def main(size: Size) -> None:
     torch.set_num_threads(1)
     memory.keep_freed()
     for dataset in DATASETS:
+        config, batch = profile_model(dataset, size)
         for name, dropout in DROPOUTS.items():
-            measure(dataset, name, dropout, size)
+            changed = replace(config, attention_dropout=dropout)
+            measure(f"{dataset}{name}", changed, batch, size)
 
 
 if __name__ == "__main__":
