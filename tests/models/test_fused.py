@@ -1,5 +1,8 @@
 """Laws of the compiled block: it computes what torch does, in both directions."""
 
+import subprocess
+import sys
+
 import pytest
 import torch
 from torch.nn import functional as F
@@ -213,3 +216,28 @@ def test_what_it_does_not_take():
     with fused.switched_off():
         assert not fused.takes(x, 16)
     assert fused.takes(x, 16)
+
+
+WITHOUT_MEMORY = """
+import resource
+import torch
+from tst.models.transformer import fused
+
+x = torch.ones(1, 50_000_000)  # 200 MB, and as much for the result and to work with
+fused.drop(x[:, :100], 0.5)
+with open("/proc/self/statm") as file:
+    in_use = int(file.read().split()[0]) * resource.getpagesize()
+resource.setrlimit(resource.RLIMIT_AS, (in_use + 300_000_000,) * 2)
+try:
+    fused.drop(x, 0.5)
+except MemoryError as error:
+    print(error)
+"""
+
+
+def test_without_memory_it_is_python_that_says_so():
+    """The process lives on, so that the training loop can divide the batch."""
+    done = subprocess.run(
+        [sys.executable, "-c", WITHOUT_MEMORY], capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "no memory is left for drop_rows.\n"

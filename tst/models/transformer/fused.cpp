@@ -4,9 +4,9 @@
 // which describes the arguments; float32 and float64.
 //
 // Attention: series are packed, their rows one after another, qkv (rows, 3, n_head, size) and
-// y (rows, n_head, size). It goes in blocks of queries whose weights stay in the cache. A product is
-// one micro-kernel: some rows of A, number by number, times two vectors of B; sums stay in registers.
-// Weights are computed again on the way back, from each query's log of the sum of
+// y (rows, n_head, size). It goes in blocks of queries whose weights stay in the cache. A product
+// is one micro-kernel: some rows of A, number by number, times two vectors of B, whose sums stay in
+// registers. Weights are computed again on the way back, from each query's log of the sum of
 // exponentials. What dropout drops is a hash of (seed, row, column): both ways drop the same, and
 // no mask is kept. Results do not depend on the number of threads.
 
@@ -14,6 +14,8 @@
 #include <atomic>
 #include <cmath>
 #include <cstdint>
+#include <exception>
+#include <new>
 #include <thread>
 #include <vector>
 
@@ -187,19 +189,29 @@ inline T product_of(const T* x, const T* y, long n) {
 }
 
 // Run work(next) on some threads; next() returns the number of a task, or -1 where none is left.
+// Returns whether memory sufficed; where threads do not, fewer work.
 template <typename Work>
-void on_threads(long n_tasks, long n_threads, Work work) {
+bool on_threads(long n_tasks, long n_threads, Work work) {
     std::atomic<long> first{0};
+    std::atomic<bool> sufficed{true};
     auto run = [&]() {
-        work([&]() {
-            const long task = first++;
-            return task < n_tasks ? task : -1;
-        });
+        try {
+            work([&]() {
+                const long task = first++;
+                return task < n_tasks ? task : -1;
+            });
+        } catch (const std::bad_alloc&) {
+            sufficed = false;
+        }
     };
     std::vector<std::thread> threads;
-    for (long i = 1; i < std::min(n_threads, n_tasks); i++) threads.emplace_back(run);
+    try {
+        for (long i = 1; i < std::min(n_threads, n_tasks); i++) threads.emplace_back(run);
+    } catch (const std::exception&) {
+    }
     run();
     for (auto& thread : threads) thread.join();
+    return sufficed;
 }
 
 // One head of one series, and the working memory of a thread.
@@ -365,11 +377,11 @@ void backward_head(Head<T>& h, const T* qkv, long step, long n_all, const T* y, 
 
 // Run work(head, its series' first row, number of the head) for each, on some threads.
 template <typename T, typename Work>
-void each_head(const long* lengths, long n_series, long n_head, long size, long window,
+bool each_head(const long* lengths, long n_series, long n_head, long size, long window,
                Dropout dropout, long n_threads, Work work) {
     std::vector<long> first_row(n_series + 1, 0);
     for (long i = 0; i < n_series; i++) first_row[i + 1] = first_row[i] + lengths[i];
-    on_threads(n_series * n_head, n_threads, [&](auto next) {
+    return on_threads(n_series * n_head, n_threads, [&](auto next) {
         Head<T> head(size, window, dropout);
         for (long task; (task = next()) >= 0;) {
             const long series = task / n_head;
@@ -381,12 +393,12 @@ void each_head(const long* lengths, long n_series, long n_head, long size, long 
 }
 
 template <typename T>
-void forward(const T* qkv, T* y, T* lse, const long* lengths, long n_series, long n_head, long size,
+bool forward(const T* qkv, T* y, T* lse, const long* lengths, long n_series, long n_head, long size,
              long window, Dropout dropout, long n_threads) {
     const long width = n_head * size;
     long n_rows = 0;
     for (long i = 0; i < n_series; i++) n_rows += lengths[i];
-    each_head<T>(lengths, n_series, n_head, size, window, dropout, n_threads,
+    return each_head<T>(lengths, n_series, n_head, size, window, dropout, n_threads,
                  [&](Head<T>& h, long row, long number) {
                      forward_head(h, qkv + row * 3 * width + number * size, 3 * width, width,
                                   y + row * width + number * size, width,
@@ -395,12 +407,12 @@ void forward(const T* qkv, T* y, T* lse, const long* lengths, long n_series, lon
 }
 
 template <typename T>
-void backward(const T* qkv, const T* y, const T* lse, const T* dy, T* dqkv, const long* lengths,
+bool backward(const T* qkv, const T* y, const T* lse, const T* dy, T* dqkv, const long* lengths,
               long n_series, long n_head, long size, long window, Dropout dropout, long n_threads) {
     const long width = n_head * size;
     long n_rows = 0;
     for (long i = 0; i < n_series; i++) n_rows += lengths[i];
-    each_head<T>(lengths, n_series, n_head, size, window, dropout, n_threads,
+    return each_head<T>(lengths, n_series, n_head, size, window, dropout, n_threads,
                  [&](Head<T>& h, long row, long number) {
                      const long at = row * width + number * size;
                      const long at_qkv = row * 3 * width + number * size;
@@ -411,9 +423,9 @@ void backward(const T* qkv, const T* y, const T* lse, const T* dy, T* dqkv, cons
 
 // Run work(first row, last row, chunk) for all rows, on some threads.
 template <typename Work>
-void each_chunk(long n_rows, long n_threads, Work work) {
+bool each_chunk(long n_rows, long n_threads, Work work) {
     const long n_chunks = (n_rows + CHUNK - 1) / CHUNK;
-    on_threads(n_chunks, n_threads, [&](auto next) {
+    return on_threads(n_chunks, n_threads, [&](auto next) {
         for (long chunk; (chunk = next()) >= 0;)
             work(chunk * CHUNK, std::min(n_rows, (chunk + 1) * CHUNK), chunk);
     });
@@ -422,9 +434,9 @@ void each_chunk(long n_rows, long n_threads, Work work) {
 // y = norm(x + dropped a) * weight + bias, row by row; keeps `normal`, the normalised rows, and
 // `rate`, one over their standard deviations.
 template <typename T>
-void add_norm(const T* x, const T* a, const T* weight, const T* bias, T* y, T* normal, T* rate,
+bool add_norm(const T* x, const T* a, const T* weight, const T* bias, T* y, T* normal, T* rate,
               long n_rows, long width, double epsilon, Dropout dropout, long n_threads) {
-    each_chunk(n_rows, n_threads, [&](long first, long last, long) {
+    return each_chunk(n_rows, n_threads, [&](long first, long last, long) {
         std::vector<T> working(width + Simd<T>::W);
         T* __restrict z = working.data();
         for (long r = first; r < last; r++) {
@@ -446,9 +458,9 @@ void add_norm(const T* x, const T* a, const T* weight, const T* bias, T* y, T* n
 
 // Gradients of add_norm; those of weight and bias, (chunks, 2, width), are still to be added up.
 template <typename T>
-void add_norm_back(const T* dy, const T* normal, const T* rate, const T* weight, T* dx, T* da,
+bool add_norm_back(const T* dy, const T* normal, const T* rate, const T* weight, T* dx, T* da,
                    T* d_parameters, long n_rows, long width, Dropout dropout, long n_threads) {
-    each_chunk(n_rows, n_threads, [&](long first, long last, long chunk) {
+    return each_chunk(n_rows, n_threads, [&](long first, long last, long chunk) {
         std::vector<T> working(width + Simd<T>::W);
         T* __restrict g = working.data();
         T* __restrict d_weight = d_parameters + chunk * 2 * width;
@@ -474,9 +486,9 @@ void add_norm_back(const T* dy, const T* normal, const T* rate, const T* weight,
 
 // y = dropped x, of which `relu` cuts what is below 0.
 template <typename T>
-void drop_rows(const T* x, T* y, bool relu, long n_rows, long width, Dropout dropout,
+bool drop_rows(const T* x, T* y, bool relu, long n_rows, long width, Dropout dropout,
                long n_threads) {
-    each_chunk(n_rows, n_threads, [&](long first, long last, long) {
+    return each_chunk(n_rows, n_threads, [&](long first, long last, long) {
         std::vector<T> z(width + Simd<T>::W);
         for (long r = first; r < last; r++) {
             for (long c = 0; c < width; c++) {
@@ -491,9 +503,9 @@ void drop_rows(const T* x, T* y, bool relu, long n_rows, long width, Dropout dro
 
 // Gradient of relu and dropout: dy times the factor where y, what came out, is above 0.
 template <typename T>
-void relu_drop_back(const T* dy, const T* y, T* dx, long n_rows, long width, Dropout dropout,
+bool relu_drop_back(const T* dy, const T* y, T* dx, long n_rows, long width, Dropout dropout,
                     long n_threads) {
-    each_chunk(n_rows, n_threads, [&](long first, long last, long) {
+    return each_chunk(n_rows, n_threads, [&](long first, long last, long) {
         const T factor = T(dropout.factor);
         const T* __restrict from = dy;
         const T* __restrict kept = y;
@@ -504,42 +516,44 @@ void relu_drop_back(const T* dy, const T* y, T* dx, long n_rows, long width, Dro
 }
 
 #define EXPORT(T, NAME)                                                                            \
-    extern "C" void attend_##NAME(const T* qkv, T* y, T* lse, const long* lengths, long n_series,  \
+    extern "C" bool attend_##NAME(const T* qkv, T* y, T* lse, const long* lengths, long n_series,  \
                                   long n_head, long size, long window, uint64_t seed,              \
                                   uint32_t dropped, double factor, long n_threads) {               \
-        forward<T>(qkv, y, lse, lengths, n_series, n_head, size, window,                           \
+        return forward<T>(qkv, y, lse, lengths, n_series, n_head, size, window,                    \
                    Dropout{seed, dropped, factor}, n_threads);                                     \
     }                                                                                              \
-    extern "C" void attend_back_##NAME(                                                            \
+    extern "C" bool attend_back_##NAME(                                                            \
         const T* qkv, const T* y, const T* lse, const T* dy, T* dqkv, const long* lengths,         \
         long n_series, long n_head, long size, long window, uint64_t seed, uint32_t dropped,       \
         double factor, long n_threads) {                                                           \
-        backward<T>(qkv, y, lse, dy, dqkv, lengths, n_series, n_head, size, window,                \
+        return backward<T>(qkv, y, lse, dy, dqkv, lengths, n_series, n_head, size, window,         \
                     Dropout{seed, dropped, factor}, n_threads);                                    \
     }                                                                                              \
-    extern "C" void add_norm_##NAME(const T* x, const T* a, const T* weight, const T* bias, T* y,  \
+    extern "C" bool add_norm_##NAME(const T* x, const T* a, const T* weight, const T* bias, T* y,  \
                                     T* normal, T* rate, long n_rows, long width, double epsilon,   \
                                     uint64_t seed, uint32_t dropped, double factor,                \
                                     long n_threads) {                                              \
-        add_norm<T>(x, a, weight, bias, y, normal, rate, n_rows, width, epsilon,                   \
+        return add_norm<T>(x, a, weight, bias, y, normal, rate, n_rows, width, epsilon,            \
                     Dropout{seed, dropped, factor}, n_threads);                                    \
     }                                                                                              \
-    extern "C" void add_norm_back_##NAME(const T* dy, const T* normal, const T* rate,              \
+    extern "C" bool add_norm_back_##NAME(const T* dy, const T* normal, const T* rate,              \
                                          const T* weight, T* dx, T* da, T* d_parameters,           \
                                          long n_rows, long width, uint64_t seed,                   \
                                          uint32_t dropped, double factor, long n_threads) {        \
-        add_norm_back<T>(dy, normal, rate, weight, dx, da, d_parameters, n_rows, width,            \
+        return add_norm_back<T>(dy, normal, rate, weight, dx, da, d_parameters, n_rows, width,     \
                          Dropout{seed, dropped, factor}, n_threads);                               \
     }                                                                                              \
-    extern "C" void drop_rows_##NAME(const T* x, T* y, long relu, long n_rows, long width,         \
+    extern "C" bool drop_rows_##NAME(const T* x, T* y, long relu, long n_rows, long width,         \
                                      uint64_t seed, uint32_t dropped, double factor,               \
                                      long n_threads) {                                             \
-        drop_rows<T>(x, y, relu != 0, n_rows, width, Dropout{seed, dropped, factor}, n_threads);   \
+        return drop_rows<T>(x, y, relu != 0, n_rows, width,                                        \
+                            Dropout{seed, dropped, factor}, n_threads);                            \
     }                                                                                              \
-    extern "C" void relu_drop_back_##NAME(const T* dy, const T* y, T* dx, long n_rows, long width, \
+    extern "C" bool relu_drop_back_##NAME(const T* dy, const T* y, T* dx, long n_rows, long width, \
                                           uint64_t seed, uint32_t dropped, double factor,          \
                                           long n_threads) {                                        \
-        relu_drop_back<T>(dy, y, dx, n_rows, width, Dropout{seed, dropped, factor}, n_threads);    \
+        return relu_drop_back<T>(dy, y, dx, n_rows, width,                                         \
+                                 Dropout{seed, dropped, factor}, n_threads);                       \
     }
 EXPORT(float, float32)
 EXPORT(double, float64)

@@ -114,7 +114,13 @@ class _Dropout:
 
 
 def _call(name: str, *arguments: Any, dropout: _Dropout) -> None:
-    """Call a function of the library on tensors, of the type of the first, and whole numbers."""
+    """Call a function of the library on tensors, of the type of the first, and on numbers.
+
+    Raises
+    ------
+    MemoryError
+        Where its working memory does not suffice.
+    """
     library = native.library(SOURCE)
     passed: list[Any] = []
     for argument in arguments:
@@ -125,8 +131,9 @@ def _call(name: str, *arguments: Any, dropout: _Dropout) -> None:
         else:
             passed.append(ctypes.c_long(argument))
     function = getattr(library, f"{name}_{DTYPES[arguments[0].dtype]}")
-    function.restype = None
-    function(*passed, *dropout.arguments())
+    function.restype = ctypes.c_bool
+    if not function(*passed, *dropout.arguments()):
+        raise MemoryError(f"no memory is left for {name}.")
 
 
 class _Attention(torch.autograd.Function):
