@@ -25,7 +25,7 @@ from accelerate.utils.memory import clear_device_cache, should_reduce_batch_size
 from tqdm import tqdm
 
 from tst.io import files
-from tst.training import checkpoints
+from tst.training import checkpoints, memory
 from tst.training.batches import Batches, Loss, MicroBatches
 from tst.training.config import TrainConfig
 from tst.training.objectives import Objective, Objectives, objectives_of
@@ -197,12 +197,14 @@ class _Run:
     def train(self) -> pd.DataFrame:
         """Take the steps that are left and save the model; return the loss history."""
         self.model.train()
+        if self.accelerator.device.type == "cpu":
+            memory.keep_freed()
         first = len(self.history)
         with self._progress_bar(first) as bar:
             for step in range(first, self.config.max_steps):
                 row = self._step(step)
-                memory = _peak_memory(self.accelerator.device)
-                bar.set_postfix_str(f"loss {row['loss']:.5f}, {memory}", refresh=False)
+                peak = _peak_memory(self.accelerator.device)
+                bar.set_postfix_str(f"loss {row['loss']:.5f}, {peak}", refresh=False)
                 bar.update()
                 self._save_checkpoint_if_due(step)
         history = pd.DataFrame(self.history)

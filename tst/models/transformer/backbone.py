@@ -11,8 +11,9 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from tst.models.transformer import fused
 from tst.models.transformer.attention import make_attention
-from tst.models.transformer.config import BackboneConfig
+from tst.models.transformer.config import MAX_STEPS, BackboneConfig
 from tst.models.transformer.dropout import Dropout
 from tst.models.transformer.packing import Group, Packing
 from tst.models.transformer.positions import alibi_slopes, rotate, sinusoids
@@ -30,6 +31,10 @@ class SelfAttention(nn.Module):
         self.attention = make_attention(config)
         self.has_rotary = config.positions == "rope"
         self.dropout = config.attention_dropout
+        # Steps that a step attends to, where `fused.attend` knows how; None where it does not.
+        self.window = None
+        if config.attention != "probsparse" and config.positions == "sinusoidal":
+            self.window = config.window or MAX_STEPS
         slopes = alibi_slopes(config.n_head) if config.positions == "alibi" else None
         self.register_buffer("alibi", slopes, persistent=False)
         self.qkv = nn.Linear(config.d_model, 3 * config.d_model)
@@ -38,6 +43,10 @@ class SelfAttention(nn.Module):
     def forward(self, x: torch.Tensor, packing: Packing) -> torch.Tensor:
         """Attend within each series of a packed batch x (rows, d_model)."""
         qkv = self.qkv(x)
+        head_size = qkv.shape[1] // 3 // self.n_head
+        if self.window is not None and fused.takes(qkv, head_size):
+            dropout = self.dropout if self.training else 0.0
+            return self.out(fused.attend(qkv, packing.lengths, self.n_head, self.window, dropout))
         groups = [self._attend_group(qkv, group) for group in packing.groups]
         if len(groups) == 1:
             return self.out(groups[0])
@@ -94,7 +103,7 @@ class Block(nn.Module):
 
     def forward(self, x: torch.Tensor, packing: Packing) -> torch.Tensor:
         """Map rows (rows, d_model) to rows of the same shape."""
-        x = self.ln_1(x + self.drop(self.attention(x, packing)))
+        x = self._add_norm(x, self.attention(x, packing), self.ln_1)
         return self.feed_forward(x)
 
     def decode(self, x: torch.Tensor, cache: "KVCache", layer: int) -> torch.Tensor:
@@ -107,8 +116,18 @@ class Block(nn.Module):
 
         Dropout before relu is dropout after it, with one tensor less to store.
         """
-        hidden = F.relu(self.drop(self.ff_in(x)))
-        return self.ln_2(x + self.drop(self.ff_out(hidden)))
+        hidden = self.ff_in(x)
+        if self.training and fused.takes(hidden):
+            hidden = fused.relu_drop(hidden, self.drop.p)
+        else:
+            hidden = F.relu(self.drop(hidden))
+        return self._add_norm(x, self.ff_out(hidden), self.ln_2)
+
+    def _add_norm(self, x: torch.Tensor, a: torch.Tensor, norm: nn.LayerNorm) -> torch.Tensor:
+        """Return the norm of the sum of x and what a sub-layer made of it, some of which drops."""
+        if self.training and fused.takes(x) and fused.takes(a):
+            return fused.add_norm(x, a, norm, self.drop.p)
+        return norm(x + self.drop(a))
 
 
 class Backbone(nn.Module):

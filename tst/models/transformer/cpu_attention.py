@@ -2,8 +2,8 @@
 
 torch's fused attention refuses dropout on a CPU and falls back to T x T matrices in memory, a third
 of a training step by the profiler; here attention goes in blocks that stay in the processor's
-cache. Only trainings on a CPU with attention_dropout above 0 come here: the smoke profile and the
-cost benchmark; generation, GPUs, and the laptop profile take torch's kernels.
+cache. Only what `fused` does not take comes here: machines without a compiler, rotary positions and
+linear biases, head sizes that are no whole vectors.
 The backward pass uses torch's private `_softmax_backward_data`.
 """
 

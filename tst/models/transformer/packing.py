@@ -51,6 +51,7 @@ class Packing:
         if any(a < b for a, b in pairwise(lengths)):
             raise ValueError("a packed batch holds its series longest first.")
         self.n_rows = sum(lengths)
+        self.lengths = torch.tensor(lengths, dtype=torch.int64)  # on the CPU
         position = torch.cat([torch.arange(n) for n in lengths])
         self.position = position.to(device)  # step of each row within its series
         self.groups: list[Group] = []
