@@ -129,6 +129,23 @@ def upstream(run: Run, names: list[str], runs: list[Run]) -> list[str]:
     return targets
 
 
+def before(name: str) -> list[str]:
+    """Return the names of all runs that come before a run, directly or not, in alphabetic order."""
+    pipeline = read_pipeline((NOTEBOOKS / "pipeline.yml").read_text(encoding="utf-8"))
+    runs: list[Run] = []
+    for notebook in notebooks_of(pipeline):
+        runs += runs_of(notebook, list(pipeline["raw"]))
+    by_name = {run.name: run for run in runs}
+    found: set[str] = set()
+    queue = [by_name[name]]
+    while queue:
+        run = queue.pop()
+        needed = set(upstream(run, [*run.notebook.reads, *run.notebook.after], runs)) - found
+        found |= needed
+        queue += [by_name[other] for other in needed]
+    return sorted(found)
+
+
 def code_files(notebook: Notebook) -> list[str]:
     """Return the notebook and all files that decide what it gives, from the root."""
     path = NOTEBOOKS / f"{notebook.name}.ipynb"
