@@ -5,6 +5,7 @@ What a line or a dot is stands beside it; hollow markers are the paper's numbers
 95 % t-intervals over seeds.
 """
 
+import base64
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -130,7 +131,10 @@ def save(fig: Figure, path: str | Path, alt: str) -> None:
             metadata={"Title": alt},
         )
     if get_ipython() is not None:
-        display(fig, metadata={"image/png": {"alt": alt}})
+        # The file itself: to draw the figure for the notebook again takes as long as to save it.
+        png = base64.b64encode(Path(f"{path}.png").read_bytes()).decode()
+        shown = {"image/png": png, "text/plain": repr(fig)}
+        display(shown, raw=True, metadata={"image/png": {"alt": alt}})
     plt.close(fig)
 
 
