@@ -25,6 +25,8 @@ SAYS_J := { tr '\0' '\n' </proc/$$PPID/cmdline 2>/dev/null || ps -o args= -p $$P
 MAKEFLAGS += $(if $(filter 0,$(shell $(SAYS_J) | grep -cE -- '^(-[A-Za-z]*j|--jobs)')),-j$(CORES))
 endif
 THREADS := 1
+# Of a notebook that measures times.
+MEASURING := $(if $(filter smoke,$(PROFILE)),1,$(CORES))
 
 # As in tst/io/paths.py: a run that finds no real data writes to results/<profile>-simulated.
 REAL := train_1.csv wwt_pages.parquet borg2019_usage.parquet

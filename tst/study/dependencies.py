@@ -162,7 +162,7 @@ def code_files(notebook: Notebook) -> list[str]:
 def rules(pipeline: dict[str, dict[str, Any]]) -> Iterator[str]:
     """Yield the lines of the rules.
 
-    RAW, PRESENT, DONE, ENV, PROFILE, CORES, BENCH and RUN are variables of the Makefile.
+    RAW, PRESENT, DONE, ENV, PROFILE, MEASURING, BENCH and RUN are variables of the Makefile.
     """
     notebooks = notebooks_of(pipeline)
     runs: list[Run] = []
@@ -192,7 +192,7 @@ def _rule(run: Run, runs: list[Run]) -> Iterator[str]:
         yield f"ABLATIONS += ablation-{run.variant}"
     if notebook.cores == "all":
         before.append("$(BENCH)")
-        yield f"{target}: private THREADS = $(CORES)"
+        yield f"{target}: private THREADS = $(MEASURING)"
     yield f"NAMES += {run.name}"
     yield f".PHONY: {' '.join(short_names)}"
     yield f"{' '.join(short_names)}: {target}"
