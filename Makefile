@@ -6,7 +6,7 @@ SHELL := /bin/bash
 .DELETE_ON_ERROR:
 .SUFFIXES:
 .DEFAULT_GOAL := help
-.PHONY: help reproduce smoke ablations tune env lock bench data own example report lab readme lint check test nightly audit coverage clean clean-artifacts
+.PHONY: help reproduce study smoke ablations tune env lock bench data own example report lab readme lint check test nightly audit coverage clean clean-artifacts
 PROFILE ?= laptop
 PYTHON3 ?= python3
 export PYTHONPATH := $(CURDIR)
@@ -25,6 +25,8 @@ SAYS_J := { tr '\0' '\n' </proc/$$PPID/cmdline 2>/dev/null || ps -o args= -p $$P
 MAKEFLAGS += $(if $(filter 0,$(shell $(SAYS_J) | grep -cE -- '^(-[A-Za-z]*j|--jobs)')),-j$(CORES))
 endif
 THREADS := 1
+# Of a notebook that measures times.
+MEASURING := $(if $(filter smoke,$(PROFILE)),1,$(CORES))
 
 # As in tst/io/paths.py: a run that finds no real data writes to results/<profile>-simulated.
 REAL := train_1.csv wwt_pages.parquet borg2019_usage.parquet
@@ -35,9 +37,12 @@ DONE := $(RESULTS)/artifacts/done
 BENCH := $(if $(filter smoke,$(PROFILE)),,.bench/.made)
 define RUN
 @echo "== $(@F) ($(PROFILE))"
-@mkdir -p $(@D) && OMP_NUM_THREADS=$(THREADS) $(PYTHON) -m tst.study.run_notebook $(1) --profile $(PROFILE) $(2)
+@mkdir -p $(@D) && OMP_NUM_THREADS=$(THREADS) $(if $(filter-out 1,$(THREADS)),TST_WARM=) \
+  $(PYTHON) -m tst.study.start_notebook $(1) --profile $(PROFILE) $(2)
 @touch $@
 endef
+# The parent of all notebooks of a run, which they are forks of; its libraries have one thread, too. None with make -n.
+WARM := $(if $(findstring n,$(firstword -$(MAKEFLAGS))),,OMP_NUM_THREADS=1 $(PYTHON) -m tst.study.warm_parent)
 .deps.mk: notebooks/pipeline.yml $(wildcard notebooks/*.ipynb notebooks/ablations/*.yml) $(shell find tst -name '*.py' -o -type d ! -name __pycache__)
 	@$(PYTHON3) -m tst.study.dependencies > $@.part && mv $@.part $@ || { echo "Python 3.11 or newer? $$($(PYTHON3) --version). Name another: make PYTHON3=python3.11 ..."; exit 1; }
 -include .deps.mk
@@ -46,7 +51,9 @@ help: ## this list
 	@echo "make TARGET [PROFILE=smoke|laptop|paper] [TST_DATA=folder of the raw data]"
 	@sed -n 's/^\([a-z<>-]*\):.*## /  \1\t/p' Makefile | expand -t 22
 	@echo "  one notebook        $(NAMES)"
-reproduce: $(DONE)/13-claims ## the whole study: data, training, generation, verdicts (laptop: 2 cores, no GPU)
+reproduce: $(ENV) ## the whole study: data, training, generation, verdicts (laptop: 2 cores, no GPU)
+	@+$(WARM) $(MAKE) --no-print-directory study
+study: $(DONE)/13-claims ## the same, where each notebook imports all by itself
 	@echo "The $(PROFILE) study is complete: $(RESULTS)/13-claims.ipynb"
 smoke: ## all notebooks in miniature, on simulated data
 	@$(MAKE) --no-print-directory PROFILE=smoke reproduce

@@ -16,7 +16,6 @@ from typing import Any, Literal, Self, TypeVar, get_args
 
 import numpy as np
 import pandas as pd
-from sklearn.model_selection import GroupShuffleSplit, train_test_split
 
 from tst.errors import DataError, short_message, translate_errors
 from tst.io import files, untrusted
@@ -224,6 +223,9 @@ class SeriesSet:
         self, fraction: float, stratify: str | None, group: str | None, seed: int
     ) -> tuple[np.ndarray, np.ndarray]:
         """Return the numbers of the series of both parts, in no order."""
+        # Here, for a notebook that splits nothing does without its second of imports.
+        from sklearn.model_selection import GroupShuffleSplit, train_test_split
+
         everything = np.arange(len(self))
         if len(self) < 2:
             raise DataError(

@@ -40,8 +40,15 @@ def test_the_wheel_holds_the_package_with_its_data(tmp_path):
 
 
 def test_the_tool_imports_what_it_names():
-    """`Synthesiser` and `Table` load each dependency, and no package of the extras."""
-    code = "import sys, tst; tst.Synthesiser, tst.Table; print(*sys.modules)"
+    """`Synthesiser`, `Table` and a split load each dependency, and no package of the extras."""
+    code = (
+        "import sys, numpy, pandas, tst; tst.Synthesiser, tst.Table\n"
+        "from tst.series import Feature, from_list\n"
+        "facts = {'name': 'a', 'origin': 'simulated', 'interval': '1D'}\n"
+        "facts |= {'features': [Feature('x')], 'attributes': pandas.DataFrame(index=range(4))}\n"
+        "from_list([numpy.zeros((2, 1), 'float32')] * 4, **facts).split(0.5, seed=0)\n"
+        "print(*sys.modules)"
+    )
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)
     distributions = packages_distributions()
     loaded = {name for module in run.stdout.split() for name in distributions.get(module, [])}

@@ -11,7 +11,7 @@ from tst.io import paths
 from tst.study import dependencies
 
 PIPELINE = (paths.ROOT / "notebooks/pipeline.yml").read_text()
-TRAINS = re.compile(r"run_notebook (?:01|02|03|04|10)-")
+TRAINS = re.compile(r"start_notebook (?:01|02|03|04|10)-")
 
 
 @pytest.fixture
@@ -28,9 +28,9 @@ def runs(tmp_path):
 
     def notebooks_after(*changed):
         options = [option for file in changed for option in ("-W", file)]
-        said = run_make(*options, f"DONE={tmp_path}", "ENV=", "reproduce")
+        said = run_make(*options, f"DONE={tmp_path}", "ENV=", "study")
         found = re.findall(
-            r"run_notebook (\S+) --profile smoke *(?:--(?:dataset|ablation) (\S+))?", said
+            r"start_notebook (\S+) --profile smoke *(?:--(?:dataset|ablation) (\S+))?", said
         )
         return {"-".join(filter(None, names)) for names in found}
 
@@ -83,8 +83,8 @@ def test_the_timings_come_after_all_others_and_depend_on_none(runs):
 def test_one_notebook_brings_what_it_reads():
     """`make 05-fidelity-gcut` is a chain of its own data set."""
     said = run_make("05-fidelity-gcut", "DONE=nowhere", "ENV=")
-    names = re.findall(r"run_notebook (\S+) --profile smoke --dataset gcut", said)
-    assert len(names) == said.count("run_notebook")
+    names = re.findall(r"start_notebook (\S+) --profile smoke --dataset gcut", said)
+    assert len(names) == said.count("start_notebook")
     assert sorted(names) == [
         "01-data",
         "02-train-tst",

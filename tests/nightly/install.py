@@ -16,7 +16,7 @@ from pathlib import Path
 
 from tst.io.paths import ROOT
 
-EXTRAS = ("matplotlib", "papermill", "statsmodels", "polars", "pooch", "submitit", "pytest")
+EXTRAS = ("matplotlib", "papermill", "hmmlearn", "polars", "pooch", "submitit", "pytest")
 
 
 def readme_lines() -> str:

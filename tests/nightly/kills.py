@@ -25,7 +25,7 @@ def victims(make, kind, rng):
     """Return the processes of one kind below make."""
     all_ = [make, *make.children(recursive=True)]
     kernels = [p for p in all_ if "ipykernel_launcher" in _command(p)]
-    runners = [p for p in all_ if "tst.study.run_notebook" in _command(p)]
+    runners = [p for p in all_ if "tst.study.start_notebook" in _command(p)]
     chosen = {"everything": all_, "make and the runners": [p for p in all_ if p not in kernels]}
     chosen |= {
         "a runner": runners and [rng.choice(runners)],

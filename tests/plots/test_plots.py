@@ -1,5 +1,6 @@
 """Laws of the figures: axes are named, what is drawn is what was given, alt text is required."""
 
+import base64
 import subprocess
 import sys
 
@@ -21,6 +22,7 @@ from tst.plots import (
     verdict_plots,
 )
 from tst.study import claims
+from tst.study.sampler import KINDS
 from tst.vocabulary import METRICS, MODELS, VERDICTS
 
 matplotlib.use("Agg")
@@ -166,14 +168,37 @@ def test_alt_text_is_required(alt, tmp_path):
 
 
 def test_a_notebook_gets_the_alt_text(tmp_path, monkeypatch):
-    """Inside IPython the figure is shown once, with its alt text; outside nothing is shown."""
+    """Inside IPython the file is shown once, with its alt text; outside nothing is shown."""
     shown = []
-    monkeypatch.setattr(base, "display", lambda fig, metadata: shown.append(metadata))
+
+    def display(data, raw, metadata):
+        shown.append((base64.b64decode(data["image/png"]), data["text/plain"], metadata))
+
+    monkeypatch.setattr(base, "display", display)
     base.save(series_plots.lengths({"real": [1, 2]}), tmp_path / "a", "Two lengths")
     assert shown == []
     monkeypatch.setattr(base, "get_ipython", lambda: "a shell")
     base.save(series_plots.lengths({"real": [1, 2]}), tmp_path / "a", "Two lengths")
-    assert shown == [{"image/png": {"alt": "Two lengths"}}] and not matplotlib.pyplot.get_fignums()
+    ((png, text, metadata),) = shown
+    assert png == (tmp_path / "a.png").read_bytes()
+    assert text.startswith("<Figure size")
+    assert metadata == {"image/png": {"alt": "Two lengths"}}
+    assert not matplotlib.pyplot.get_fignums()
+
+
+def test_costs_are_bars_that_add_up():
+    """A bar a notebook, the dearest on top, as long as its core-seconds whatever it is cut into."""
+    costs = pd.DataFrame({"core_seconds": [4.0, 10.0]}, index=["01-a", "02-b"])
+    costs = costs.assign(**dict.fromkeys(KINDS, 0.0))
+    costs = costs.assign(training=[0.75, 0.5], start_up=[0.25, 0.5])
+    (ax,) = cost_plots.by_notebook(costs).axes
+    assert [label.get_text() for label in ax.get_yticklabels()] == ["01-a", "02-b"]
+    ends = [
+        max(bar.get_x() + bar.get_width() for bar in bars)
+        for bars in zip(*ax.containers, strict=True)
+    ]
+    assert ends == [4, 10]
+    assert set(cost_plots.WORK) == set(KINDS)
 
 
 def test_a_broken_figure_leaves_the_old_file(tmp_path, monkeypatch):

@@ -1,11 +1,14 @@
 """Laws of the runner: parameters arrive, a failure leaves no result, a mistake is one sentence."""
 
+import json
+
 import nbformat
 import pytest
 
 from tst.errors import DataError
 from tst.io import files, paths
 from tst.study import run_notebook
+from tst.study.sampler import KINDS
 
 
 @pytest.fixture
@@ -42,6 +45,18 @@ def test_parameters_reach_the_notebook(house):
     run_notebook.run_named("01-a", "tiny", "", out)
     assert nbformat.read(out, 4).cells[-1].outputs[0].text == "done\n"
     assert sorted(p.name for p in out.parent.iterdir()) == ["01-a.ipynb", "artifacts"]
+
+
+@pytest.mark.slow
+def test_a_run_leaves_what_it_cost(house):
+    """Beside its log: processor seconds of the runner and the kernel by kind of work."""
+    profile(house, "01-a: {all: {number: 3}}")
+    out = house / "results" / "01-a.ipynb"
+    run_notebook.run_named("01-a", "tiny", "", out)
+    costs = json.loads((out.parent / "artifacts" / "logs" / "01-a.json").read_text())
+    assert costs["start_up"] > 0
+    assert costs["peak_memory_mb"] > 0
+    assert set(KINDS) <= set(costs)
 
 
 @pytest.mark.slow

@@ -11,6 +11,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent.parent
 REAL_FILES = ("train_1.csv", "wwt_pages.parquet", "borg2019_usage.parquet")
 
+WARM = "TST_WARM"  # names the socket of a process that starts notebooks (tst.study.warm_parent)
+
 
 def data_dir() -> Path:
     """Return the folder of raw data, whether it exists or not."""
@@ -21,6 +23,23 @@ def cache_dir() -> Path:
     """Return the user's folder for what can be made again, whether it exists or not."""
     caches = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
     return Path(caches).expanduser() / "tst"
+
+
+def warm_socket() -> Path | None:
+    """Return the socket of the process that starts notebooks, None where there is none."""
+    name = os.environ.get(WARM)
+    return Path(name) if name else None
+
+
+def environment() -> dict[str, str]:
+    """Return a copy of this process's environment."""
+    return dict(os.environ)
+
+
+def set_environment(variables: dict[str, str]) -> None:
+    """Take an environment in the place of this process's own."""
+    os.environ.clear()
+    os.environ.update(variables)
 
 
 def has_real_data() -> bool:

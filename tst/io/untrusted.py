@@ -16,6 +16,7 @@ from dataclasses import MISSING, Field, fields, is_dataclass
 from pathlib import Path
 from typing import (
     IO,
+    TYPE_CHECKING,
     Any,
     ClassVar,
     Literal,
@@ -28,13 +29,15 @@ from typing import (
 )
 
 import numpy as np
-import pandas as pd
 import psutil
 import pyarrow as pa
 import pyarrow.parquet as pq
 import yaml
 
 from tst.errors import DataError, translate_errors
+
+if TYPE_CHECKING:
+    import pandas as pd  # half of a second that whoever reads a YAML does without
 
 GIB = 2**30
 # Bytes that a file may inflate to; the paper's GCUT (50,000 x 2,500 x 9 in float64) takes 9 GiB.
@@ -345,7 +348,7 @@ def check_csv(path: Path | str, zipped: bool) -> None:
 
 def read_parquet(
     path: Path | str, remedy: str = "place the file again", name: Path | str | None = None
-) -> pd.DataFrame:
+) -> "pd.DataFrame":
     """Return the DataFrame of a Parquet file with flat columns.
 
     Parameters

@@ -5,6 +5,7 @@ What a line or a dot is stands beside it; hollow markers are the paper's numbers
 95 % t-intervals over seeds.
 """
 
+import base64
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,18 +14,18 @@ from typing import Any
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
-import seaborn as sns
 from IPython import get_ipython
 from IPython.display import display
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
-from scipy import stats
+from scipy import special
 
 from tst.io import files
 from tst.vocabulary import ORIGINS, model_label
 
+INK = ".15"  # of text and ticks
 GREY = "#444444"
 BLUE = "#0072B2"
 ORANGE = "#E69F00"
@@ -72,29 +73,40 @@ COLOUR_MARKER = {
 
 def set_style() -> None:
     """Set the house style: white, opaque, 110 dpi, no box, light grid."""
-    sns.set_theme(context="notebook", style="ticks")
     plt.rcParams.update(
         {
             "figure.facecolor": "white",
             "axes.facecolor": "white",
             "savefig.facecolor": "white",
+            "font.sans-serif": ["Arial", "DejaVu Sans", "Liberation Sans", "sans-serif"],
             "font.size": 10,
+            "text.color": INK,
             "axes.labelsize": 10,
+            "axes.labelcolor": INK,
             "axes.titlesize": 10.5,
+            "axes.titlelocation": "left",
             "figure.titlesize": 11.5,
-            "xtick.labelsize": 9,
-            "ytick.labelsize": 9,
+            "legend.fontsize": 11,
+            "legend.title_fontsize": 12,
             "axes.grid": True,
+            "axes.axisbelow": True,
             "grid.color": "#E8E8E8",
+            "grid.linewidth": 1,
             "axes.spines.top": False,
             "axes.spines.right": False,
             "axes.edgecolor": "#888888",
+            "axes.linewidth": 1.25,
+            "lines.solid_capstyle": "round",
+            "patch.edgecolor": "white",
+            "patch.force_edgecolor": True,
             "figure.dpi": DPI,
             "savefig.dpi": DPI,
-            "axes.titlelocation": "left",
-            "axes.axisbelow": True,
         }
     )
+    for axis in ("xtick", "ytick"):
+        sizes = {"labelsize": 9, "major.size": 6, "minor.size": 4}
+        widths = {"major.width": 1.25, "minor.width": 1}
+        plt.rc(axis, color=INK, **sizes, **widths)
 
 
 def save(fig: Figure, path: str | Path, alt: str) -> None:
@@ -119,7 +131,10 @@ def save(fig: Figure, path: str | Path, alt: str) -> None:
             metadata={"Title": alt},
         )
     if get_ipython() is not None:
-        display(fig, metadata={"image/png": {"alt": alt}})
+        # The file itself: to draw the figure for the notebook again takes as long as to save it.
+        png = base64.b64encode(Path(f"{path}.png").read_bytes()).decode()
+        shown = {"image/png": png, "text/plain": repr(fig)}
+        display(shown, raw=True, metadata={"image/png": {"alt": alt}})
     plt.close(fig)
 
 
@@ -136,7 +151,7 @@ def mean_and_half_width(values: np.ndarray | pd.Series) -> tuple[float, float]:
     n = len(values)
     if n < 2:
         return float(values.mean()), np.nan
-    _, factor = stats.t.interval(0.95, n - 1)  # with scale=, it has no answer for equal values
+    factor = special.stdtrit(n - 1, 0.975)  # quantile of Student's t
     return float(values.mean()), float(factor * values.std(ddof=1) / np.sqrt(n))
 
 

@@ -1,4 +1,4 @@
-"""Figures of notebooks 11 and 12: how cost and quality change with length.
+"""Figures of notebooks 11 and 12: where the time goes, how cost and quality change with length.
 
 Cost is drawn on log-log axes, where a power of the length is a line and its exponent the slope.
 """
@@ -13,6 +13,7 @@ from tst.plots.base import (
     BLUE,
     GREEN,
     GREY,
+    ORANGE,
     PURPLE,
     RED,
     SKY,
@@ -29,6 +30,14 @@ ATTENTIONS = {
     "probsparse": PURPLE,
     "patch": GREEN,
     "materialised": RED,
+}
+WORK = {  # kind of work of tst.study.sampler: colour
+    "training": BLUE,
+    "generation": SKY,
+    "scoring": ORANGE,
+    "plots": GREEN,
+    "start_up": PURPLE,
+    "other": GREY,
 }
 VARIANTS = ATTENTIONS | {
     "real": GREY,
@@ -137,4 +146,30 @@ def beyond_window(frame: pd.DataFrame, titles: Mapping[str, str], window: float)
         ax.set(xscale="log", xlabel="length (steps; dashed: the window)", ylabel=title)
         label_ticks(ax, means["length"].unique(), fontsize=8)
         label_line_ends(ax, means["length"].max(), ends)
+    return fig
+
+
+def by_notebook(costs: pd.DataFrame) -> Figure:
+    """Draw the core-seconds of each notebook, a bar each, cut by kind of work; the dearest on top.
+
+    Parameters
+    ----------
+    costs
+        Index notebook; columns core_seconds and, for each kind of WORK, its share in them.
+    """
+    costs = costs.sort_values("core_seconds")
+    fig, axes = panel_row(1, 7.0, 0.21 * len(costs) + 1.2)
+    ax = axes[0]
+    left = np.zeros(len(costs))
+    for kind, colour in WORK.items():
+        seconds = (costs["core_seconds"] * costs[kind]).to_numpy()
+        ax.barh(costs.index, seconds, left=left, color=colour, label=kind.replace("_", "-"))
+        left += seconds
+    ax.grid(axis="y", visible=False)
+    ax.tick_params(axis="y", labelsize=8, length=0)
+    ax.margins(y=0.01)
+    ax.set_xlabel("core-seconds")
+    ax.legend(
+        ncols=len(WORK), fontsize=8, frameon=False, loc="lower left", bbox_to_anchor=(-0.2, 1)
+    )
     return fig

@@ -129,6 +129,23 @@ def upstream(run: Run, names: list[str], runs: list[Run]) -> list[str]:
     return targets
 
 
+def before(name: str) -> list[str]:
+    """Return the names of all runs that come before a run, directly or not, in alphabetic order."""
+    pipeline = read_pipeline((NOTEBOOKS / "pipeline.yml").read_text(encoding="utf-8"))
+    runs: list[Run] = []
+    for notebook in notebooks_of(pipeline):
+        runs += runs_of(notebook, list(pipeline["raw"]))
+    by_name = {run.name: run for run in runs}
+    found: set[str] = set()
+    queue = [by_name[name]]
+    while queue:
+        run = queue.pop()
+        needed = set(upstream(run, [*run.notebook.reads, *run.notebook.after], runs)) - found
+        found |= needed
+        queue += [by_name[other] for other in needed]
+    return sorted(found)
+
+
 def code_files(notebook: Notebook) -> list[str]:
     """Return the notebook and all files that decide what it gives, from the root."""
     path = NOTEBOOKS / f"{notebook.name}.ipynb"
@@ -145,7 +162,7 @@ def code_files(notebook: Notebook) -> list[str]:
 def rules(pipeline: dict[str, dict[str, Any]]) -> Iterator[str]:
     """Yield the lines of the rules.
 
-    RAW, PRESENT, DONE, ENV, PROFILE, CORES, BENCH and RUN are variables of the Makefile.
+    RAW, PRESENT, DONE, ENV, PROFILE, MEASURING, BENCH and RUN are variables of the Makefile.
     """
     notebooks = notebooks_of(pipeline)
     runs: list[Run] = []
@@ -175,7 +192,7 @@ def _rule(run: Run, runs: list[Run]) -> Iterator[str]:
         yield f"ABLATIONS += ablation-{run.variant}"
     if notebook.cores == "all":
         before.append("$(BENCH)")
-        yield f"{target}: private THREADS = $(CORES)"
+        yield f"{target}: private THREADS = $(MEASURING)"
     yield f"NAMES += {run.name}"
     yield f".PHONY: {' '.join(short_names)}"
     yield f"{' '.join(short_names)}: {target}"

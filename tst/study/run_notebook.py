@@ -3,7 +3,8 @@
 The parameters are the profile's (notebooks/profiles/NAME.yml). The executed copy appears in the
 results folder only when the run succeeded; a failed one is kept as *.failed.ipynb and never taken
 for a result. What the cells print goes to the terminal and, with the time, to
-artifacts/logs/NAME.log. A lock per executed copy keeps two processes from writing the same one.
+artifacts/logs/NAME.log; what the run cost goes to NAME.json beside it (`tst.study.meter`). A
+lock per executed copy keeps two processes from writing the same one.
 """
 
 import argparse
@@ -26,6 +27,7 @@ from traitlets.config import Config
 
 from tst.errors import DataError
 from tst.io import files, paths, untrusted
+from tst.study.meter import Meter
 
 PROFILES = paths.ROOT / "notebooks" / "profiles"
 ABLATIONS = paths.ROOT / "notebooks" / "ablations"
@@ -177,7 +179,8 @@ def _execute(source: Path, settings: Mapping[str, Any], out: Path) -> None:
     part = out.with_name(f".{out.stem}.part.ipynb")
     failed = out.with_suffix(".failed.ipynb")
     up_to = f"(the notebook up to there: {failed.relative_to(paths.ROOT)})"
-    with files.translate_write_errors(out), _kernel_over_ipc() as config:
+    with files.translate_write_errors(out), _private_folder() as folder:
+        costs = Meter(folder / "seconds.json")
         try:
             papermill.execute_notebook(
                 str(source),
@@ -188,7 +191,8 @@ def _execute(source: Path, settings: Mapping[str, Any], out: Path) -> None:
                 progress_bar=False,
                 stdout_file=sys.stdout,
                 log_output=True,
-                config=config,
+                config=_over_ipc(folder),
+                extra_arguments=costs.kernel_arguments,
             )
         except PapermillExecutionError as error:
             # papermill writes a failed notebook, too, which make would take for done
@@ -201,19 +205,25 @@ def _execute(source: Path, settings: Mapping[str, Any], out: Path) -> None:
                 "free some, then run the same command again: training goes on from its last "
                 f"checkpoint {up_to}."
             ) from None
+        files.write_text(costs.read(), _beside(out, "logs", f"{out.stem}.json"))
     files.write_text(nbformat.writes(tidy(nbformat.read(part, 4))) + "\n", out)
     part.unlink()
     failed.unlink(missing_ok=True)
 
 
 @contextlib.contextmanager
-def _kernel_over_ipc() -> Iterator[Config]:
-    """Give settings that let the kernel talk over files in a private folder.
+def _private_folder() -> Iterator[Path]:
+    """Give a folder for what only this process and its kernel share."""
+    with tempfile.TemporaryDirectory(prefix="tst-", ignore_cleanup_errors=True) as folder:
+        yield Path(folder)
+
+
+def _over_ipc(folder: Path) -> Config:
+    """Return settings that let the kernel talk over files in a folder.
 
     Over ports, of which each kernel takes free ones, kernels that start side by side race for them.
     """
-    with tempfile.TemporaryDirectory(prefix="tst-", ignore_cleanup_errors=True) as folder:
-        yield Config({"KernelManager": {"transport": "ipc", "ip": f"{folder}/k"}})
+    return Config({"KernelManager": {"transport": "ipc", "ip": f"{folder}/k"}})
 
 
 @contextlib.contextmanager

@@ -19,7 +19,7 @@ from tst.models.transformer.model import TST
 from tst.training.timing import wall_seconds
 
 T = TypeVar("T")
-TINY = TSTConfig(d_model=32, n_head=4, n_layer=2, d_ff=32, context_length=400)
+TINY = TSTConfig(d_model=32, n_head=4, n_layer=2, d_ff=32, context_length=60)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -73,22 +73,21 @@ def noise(n_steps: int) -> SeriesSet:
     )
 
 
-def processes(size: Size) -> None:
+def processes() -> None:
     """Seconds a step of the same global batch on 1 and 2 processes.
 
     Their start is taken out by the difference of two runs.
     """
-    width = size.pick(256, 16)
-    config = TSTConfig(d_model=width, n_head=4, n_layer=4, d_ff=width)
-    few = size.pick(5, 2)
-    many = size.pick(25, 6)
+    config = TSTConfig(d_model=256, n_head=4, n_layer=4, d_ff=256)
+    few = 5
+    many = 25
     with tempfile.TemporaryDirectory() as folder:
         data = Path(folder) / "train"
-        noise(size.pick(200, 20)).save(data)
+        noise(200).save(data)
         for n in (1, 2):
             times = []
             for steps in (few, many):
-                settings = TrainConfig(max_steps=steps, batch_size=size.pick(16, 4))
+                settings = TrainConfig(max_steps=steps, batch_size=16)
                 job = Job.of(SPEC, data, Path(folder) / f"{n}-{steps}", config, settings)
                 times.append(wall_seconds(partial(jobs.run_alone, job, n)))
             emit("train_seconds_by_processes", (times[1] - times[0]) / (many - few), x=n)
@@ -141,11 +140,12 @@ def train_rate(
 
 
 def main(size: Size) -> None:
-    """Measure all."""
+    """Measure all; several processes, whose start takes longer than all else, at full size only."""
     training(size)
     generation(size)
-    processes(size)
     models(size)
+    if size.name == "full":
+        processes()
 
 
 if __name__ == "__main__":
