@@ -14,6 +14,7 @@ from typing import Any
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
+import seaborn as sns
 from IPython import get_ipython
 from IPython.display import display
 from matplotlib.axes import Axes
@@ -25,7 +26,6 @@ from scipy import special
 from tst.io import files
 from tst.vocabulary import ORIGINS, model_label
 
-INK = ".15"  # of text and ticks
 GREY = "#444444"
 BLUE = "#0072B2"
 ORANGE = "#E69F00"
@@ -73,40 +73,29 @@ COLOUR_MARKER = {
 
 def set_style() -> None:
     """Set the house style: white, opaque, 110 dpi, no box, light grid."""
+    sns.set_theme(context="notebook", style="ticks")
     plt.rcParams.update(
         {
             "figure.facecolor": "white",
             "axes.facecolor": "white",
             "savefig.facecolor": "white",
-            "font.sans-serif": ["Arial", "DejaVu Sans", "Liberation Sans", "sans-serif"],
             "font.size": 10,
-            "text.color": INK,
             "axes.labelsize": 10,
-            "axes.labelcolor": INK,
             "axes.titlesize": 10.5,
-            "axes.titlelocation": "left",
             "figure.titlesize": 11.5,
-            "legend.fontsize": 11,
-            "legend.title_fontsize": 12,
+            "xtick.labelsize": 9,
+            "ytick.labelsize": 9,
             "axes.grid": True,
-            "axes.axisbelow": True,
             "grid.color": "#E8E8E8",
-            "grid.linewidth": 1,
             "axes.spines.top": False,
             "axes.spines.right": False,
             "axes.edgecolor": "#888888",
-            "axes.linewidth": 1.25,
-            "lines.solid_capstyle": "round",
-            "patch.edgecolor": "white",
-            "patch.force_edgecolor": True,
             "figure.dpi": DPI,
             "savefig.dpi": DPI,
+            "axes.titlelocation": "left",
+            "axes.axisbelow": True,
         }
     )
-    for axis in ("xtick", "ytick"):
-        sizes = {"labelsize": 9, "major.size": 6, "minor.size": 4}
-        widths = {"major.width": 1.25, "minor.width": 1}
-        plt.rc(axis, color=INK, **sizes, **widths)
 
 
 def save(fig: Figure, path: str | Path, alt: str) -> None:

@@ -48,6 +48,7 @@ LIBRARIES = (
     "matplotlib.pyplot",
     "matplotlib.backends.backend_agg",
     "mpl_toolkits.mplot3d",
+    "seaborn",
     "accelerate",
     "torch._dynamo",
     "safetensors.torch",
