@@ -125,10 +125,10 @@ def closure(source: str, root: Path = ROOT) -> set[Path]:
 
 
 def data_files(sources: Iterable[Path]) -> set[Path]:
-    """Return the small data files that lie beside some sources and are named in them."""
+    """Return the small files, no modules, that lie beside some sources and are named in them."""
     files = set()
     for source in sources:
-        for name in re.findall(r"[\w.-]+\.(?:csv|json|sha256)\b", source.read_text()):
+        for name in re.findall(r"[\w.-]+\.(?:csv|json|sha256|cpp)\b", source.read_text()):
             if (source.parent / name).is_file():
                 files.add(source.parent / name)
     return files

@@ -17,6 +17,12 @@ def data_dir() -> Path:
     return Path(os.environ.get("TST_DATA") or ROOT / "data").expanduser().resolve()
 
 
+def cache_dir() -> Path:
+    """Return the user's folder for what can be made again, whether it exists or not."""
+    caches = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
+    return Path(caches).expanduser() / "tst"
+
+
 def has_real_data() -> bool:
     """Tell whether the data folder holds at least one of the real tables of series."""
     return any((data_dir() / name).is_file() for name in REAL_FILES)

@@ -129,11 +129,12 @@ def deciding_files(spec: ModelSpec) -> set[Path]:
     """Return the files that decide what a training gives: the model's, the loop's, and this one."""
     model = closure.ROOT.joinpath(*spec.module.split(".")).with_suffix(".py")
     training_loop = Path(loop.__file__).resolve()
-    return {
+    modules = {
         *closure.deciding_files(model, ROOMS),
         *closure.deciding_files(training_loop, ROOMS),
         Path(__file__).resolve(),
     }
+    return modules | closure.data_files(modules)
 
 
 def code(spec: ModelSpec) -> str:
