@@ -14,6 +14,7 @@ import torch
 from tst.errors import DataError
 from tst.models.batches import N_FLAGS, add_flags
 from tst.models.scaling import Normaliser
+from tst.models.transformer import newest
 from tst.models.transformer.backbone import KVCache
 from tst.series import SeriesSet
 from tst.training.device import best_device
@@ -250,6 +251,10 @@ def _in_batches(
     config = model.config
     series_bytes = 2 * config.n_layer * config.d_model * max_steps * conditioning.element_size()
     size = max(1, CACHE_BYTES // series_bytes)
+    stack = newest.stack_of(model.backbone, conditioning.dtype, conditioning.device)
+    if stack is not None and precision == "fp32":
+        # Few enough that the processor's own cache holds their keys and values.
+        size = min(size, max(newest.ROWS, newest.FAST_BYTES // series_bytes))
     if precision == "auto":
         trial = conditioning[:size]
         n_steps = min(max_steps, conditioning.shape[1] + N_TRIAL_STEPS)
