@@ -26,14 +26,36 @@ from tst.models.transformer.batches import TokenBatches
 from tst.models.transformer.config import GenerativeConfig, TSTConfig
 from tst.models.transformer.encoding import SeriesEncoder
 from tst.models.transformer.generative import GenerativeTST
+from tst.models.transformer.heads import ChainHead
 from tst.models.transformer.model import SPEC, TST
 from tst.models.transformer.packing import Packing
 from tst.models.transformer.tokens import token_spec
+from tst.models.transformer.variables import Variable
 from tst.series import Feature, from_list
 from tst.table.table import Table
 from tst.training import loop
 from tst.training.loop import TrainConfig
 from tst.training.losses import masked_mse
+
+# A chain of two steps of four numbers, of which one is a category, one may repeat, one is the end.
+CHAIN_STEP = (Variable(), Variable("categorical", 3), Variable(repeats=True), Variable("stop"))
+CHAIN_WIDTH = sum(variable.width for variable in CHAIN_STEP)
+CHAIN_EDGES = tuple(tuple(np.linspace(-3, 3, 12)) for _ in CHAIN_STEP)
+CHAIN_STEPS = 2
+CHAIN_CONTEXT = 5
+
+
+def random_chain(head="mixture", seed=0):
+    """Return the head of this chain with random weights, in float64."""
+    torch.manual_seed(seed)
+    sizes = {"n_context": CHAIN_CONTEXT, "n_recent": CHAIN_WIDTH * CHAIN_STEPS}
+    edges = CHAIN_EDGES * CHAIN_STEPS
+    model = ChainHead(
+        CHAIN_STEP * CHAIN_STEPS, **sizes, head=head, bin_edges=edges, period=len(CHAIN_STEP)
+    ).double()
+    for parameter in model.parameters():
+        parameter.data += 0.3 * torch.randn_like(parameter)
+    return model
 
 
 def attributed_series(arrays, shares=(5, 3, 1), group=None, **attributes):

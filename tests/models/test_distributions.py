@@ -30,6 +30,11 @@ def continuous(kind, rows=1):
     return LogisticMixture(parameters.expand(rows, 1, 15), base)
 
 
+def uniform(*shape):
+    """Return uniform numbers of [0, 1), float64."""
+    return torch.rand(shape, dtype=torch.float64, generator=torch.Generator().manual_seed(5))
+
+
 def log_prob(kind, value, lower, upper):
     """Return log p of numbers (rows,) under `continuous`."""
     columns = [x.reshape(-1, 1) for x in (value, lower, upper)]
@@ -79,7 +84,7 @@ def test_tails_and_needles_stay_finite():
 @pytest.mark.parametrize("kind", ["mixture", "quantised"])
 def test_draws_follow_the_masses(kind):
     """20,000 draws against the distribution function that the masses give (KS)."""
-    draws = continuous(kind, 20_000).sample(torch.Generator().manual_seed(5))[:, 0].numpy()
+    draws = continuous(kind, 20_000).sample(uniform(20_000, 1, 2))[:, 0].numpy()
     grid = np.quantile(draws, np.linspace(0.01, 0.99, 50))
     cut = torch.tensor(grid)
     masses = log_prob(kind, cut, torch.full_like(cut, -BIG), cut).exp()
@@ -96,7 +101,7 @@ def test_many_numbers_are_drawn_each_by_its_own(kind):
     else:
         logits = torch.zeros(500, 2, N_BINS, dtype=torch.float64)
         both = QuantileBins(logits, EDGES + shift[:, None])
-    draws = both.sample(torch.Generator().manual_seed(0))
+    draws = both.sample(uniform(500, 2, 2))
     assert draws.shape == (500, 2)
     torch.testing.assert_close(draws.mean(0), shift, rtol=0, atol=0.4)
 
@@ -110,27 +115,37 @@ def test_discrete_probabilities_sum_to_one():
     assert category.log_prob(torch.arange(4)).exp().sum().item() == pytest.approx(1)
 
 
-def test_discrete_draws_follow_the_probabilities():
-    """Shares of 20,000 draws, within four standard errors."""
-    generator = torch.Generator().manual_seed(1)
-    logits = torch.tensor([0.0, 1.0, -1.0]).expand(20_000, 3)
-    shares = torch.bincount(Categorical(logits).sample(generator)) / 20_000
-    torch.testing.assert_close(shares, torch.softmax(logits[0], 0), rtol=0, atol=0.014)
-    ends = Hazard(torch.full((20_000,), -1.0)).sample(generator)
-    assert ends.float().mean().item() == pytest.approx(1 / (1 + np.e), abs=0.014)
+def test_discrete_draws_invert_the_distribution_function():
+    """Of evenly spaced uniform numbers each outcome takes its probability, to one of them."""
+    n = 20_000
+    grid = (torch.arange(n, dtype=torch.float64) + 0.5) / n
+    logits = torch.tensor([0.0, -torch.inf, 1.0, -1.0], dtype=torch.float64)
+    counts = torch.bincount(Categorical(logits.expand(n, 4)).sample(grid), minlength=4)
+    torch.testing.assert_close(counts / n, torch.softmax(logits, 0).float(), rtol=0, atol=1.1 / n)
+    ends = Hazard(torch.full((n,), -1.0, dtype=torch.float64)).sample(grid)
+    assert ends.sum().item() == pytest.approx(n / (1 + np.e), abs=1.1)
+
+
+@pytest.mark.parametrize("kind", ["mixture", "quantised"])
+def test_uniform_numbers_at_their_ends_give_numbers(kind):
+    """0 and the last number below 1 of float32 choose a part that there is, and a finite value."""
+    last = float(np.nextafter(np.float32(1), np.float32(0)))
+    ends = torch.tensor([0.0, last], dtype=torch.float64)
+    pairs = torch.cartesian_prod(ends, ends)[:, None]  # (4, 1, 2)
+    assert torch.isfinite(continuous(kind, 4).sample(pairs)).all()
 
 
 def test_the_papers_outputs_are_not_random():
     """A point and two flags: log p is minus the squared error, a draw is the output itself."""
-    generator = torch.Generator()
+    ignored = uniform(1, 1, 2)
     low = torch.tensor([-2.0])
     high = torch.tensor([6.0])
     point = Point(torch.zeros(1, 1), "sigmoid", low, high)
     middle = torch.tensor([[2.0]])  # of the range, where a sigmoid of 0 stands
-    assert torch.equal(point.sample(generator), middle)
+    assert torch.equal(point.sample(ignored), middle)
     assert point.log_prob(middle, middle, middle).item() == 0
     top = torch.tensor([[6.0]])
     assert point.log_prob(top, top, top).item() == pytest.approx(-0.25)
     flags = Flags(torch.tensor([[50.0, -50.0], [-50.0, 50.0]]))
-    assert flags.sample(generator).tolist() == [False, True]
+    assert flags.sample(ignored).tolist() == [False, True]
     assert flags.log_prob(torch.tensor([0.0, 1.0])).tolist() == pytest.approx([0, 0])

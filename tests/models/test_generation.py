@@ -79,6 +79,22 @@ def test_the_oracle_stops_at_the_donors_length(monkeypatch):
     np.testing.assert_allclose(alone.values, together.values, atol=1e-4)
 
 
+def test_both_ends_are_the_two_recipes():
+    """One pass gives the series by their flags and those of the oracle, as two passes do."""
+    real = donors((2, 5, 9, 21, 4, 4, 13))
+    tiny = model().float()
+    tiny.scaling = Normaliser.fit(real)
+    together = tiny.sample_with_oracle(7, real=real, max_steps=17)
+    for made, oracle in zip(together, (False, True), strict=True):
+        alone = tiny.sample(7, real=real, max_steps=17, oracle=oracle)
+        assert made.model == alone.model
+        np.testing.assert_array_equal(made.lengths, alone.lengths)
+        np.testing.assert_allclose(made.values, alone.values, atol=1e-4)
+    lengths = np.stack([made.lengths for made in together])
+    assert (lengths[0] < lengths[1]).any(), "the case must have flags that end too early"
+    assert (lengths[0] > lengths[1]).any(), "and too late"
+
+
 def test_batching_changes_nothing(monkeypatch):
     """One donor at a time gives the same series as all together."""
     real = donors((4, 6, 3, 8, 2))

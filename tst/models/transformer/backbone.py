@@ -11,7 +11,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from tst.models.transformer import fused
+from tst.models.transformer import fused, newest
 from tst.models.transformer.attention import make_attention
 from tst.models.transformer.config import MAX_STEPS, BackboneConfig
 from tst.models.transformer.dropout import Dropout
@@ -161,8 +161,13 @@ class Backbone(nn.Module):
         """
         if self.config.positions == "sinusoidal":
             x = x + self.positional_encoding(cache.length)
-        for layer, block in enumerate(self.blocks):
-            x = cast(Block, block).decode(x, cache, layer)
+        if cache.length == 0 and x.dtype == cache.dtype:
+            cache.stack = newest.stack_of(self, x.dtype, x.device)
+        if cache.stack is not None:
+            x = cache.stack.decode(x, cache)
+        else:
+            for layer, block in enumerate(self.blocks):
+                x = cast(Block, block).decode(x, cache, layer)
         cache.length += 1
         return x
 
@@ -201,6 +206,7 @@ class KVCache:
         self.n_head = config.n_head
         self.dtype = dtype
         self.length = 0  # steps so far
+        self.stack: newest.Stack | None = None  # of the backbone that fills it, once it does
         n_rows = batch_size * config.n_head
         head_size = config.d_model // config.n_head
         self.data = torch.empty(

@@ -4,13 +4,14 @@ What was drawn last is rounded and bounded in data units before it is fed back, 
 sees what the reader gets.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 
 from tst.models.transformer.backbone import KVCache
+from tst.models.transformer.chain import ChainSampler
 from tst.models.transformer.encoding import SeriesEncoder
 from tst.models.transformer.variables import encode
 from tst.series import ceil_div
@@ -19,9 +20,13 @@ if TYPE_CHECKING:
     from tst.models.transformer.generative import GenerativeTST
 
 
-@dataclass(frozen=True, kw_only=True)
+# Of the series drawn together: so many must be over before the others' cache is copied.
+DROPPED_SHARE = 1 / 8
+
+
+@dataclass(kw_only=True)
 class Unfinished:
-    """Series that have not ended yet: what each of these B needs to draw its next token.
+    """Series that are drawn together: what each of these B needs to draw its next token.
 
     Parameters
     ----------
@@ -99,6 +104,8 @@ class Decoder:
         self.encoder = encoder
         self.generator = generator
         self.patch = model.config.patch
+        self.chain = ChainSampler(model.head)
+        self.has_end = len(model.spec.step) > encoder.n_features
 
     def run(
         self, unfinished: Unfinished, cap: int, stop_at: torch.Tensor | None
@@ -122,78 +129,85 @@ class Decoder:
         lengths = torch.full((B,), cap, dtype=torch.int64, device=device)
         if stop_at is not None:
             lengths = stop_at.clone()
-        n_tokens = ceil_div(cap, self.patch)
-        cache = KVCache(self.model.config, B, n_tokens, torch.float32, device)
+        may_end = self.has_end or stop_at is not None
+        is_over = torch.zeros(B, dtype=torch.bool, device=device)  # of the series in `unfinished`
+        cache = KVCache(self.model.config, B, ceil_div(cap, self.patch), torch.float32, device)
         for first in range(0, cap, self.patch):
-            unfinished, token, ends = self._next_token(unfinished, cache, first)
+            token, ends = self._next_token(unfinished, cache, first)
             n_steps = min(self.patch, cap - first)
             index = unfinished.index
             values[index, first : first + n_steps] = token[:, :n_steps]
+            if not may_end:
+                continue
             if stop_at is None:
-                is_over = (ends >= 0) & (ends < n_steps)
-                lengths[index[is_over]] = first + ends[is_over] + 1
+                ends_here = ~is_over & (ends >= 0) & (ends < n_steps)
+                lengths[index[ends_here]] = first + ends[ends_here] + 1
+                is_over |= ends_here
             else:
                 is_over = stop_at[index] <= first + self.patch
-            if is_over.all():
+            n_over = int(is_over.sum())
+            if n_over == len(is_over):
                 break
-            if is_over.any() and first + self.patch < cap:
+            # Those that are over are drawn on, unread, until leaving them out pays for the copy.
+            if n_over >= DROPPED_SHARE * len(is_over) and first + self.patch < cap:
                 going = (~is_over).nonzero().flatten()
                 unfinished = unfinished.keep(going)
                 cache.keep(going)
+                is_over = is_over[going]
         observed = torch.arange(cap, device=device) < lengths[:, None]  # (B, cap)
         return values[observed].cpu().numpy(), lengths.cpu().numpy()
 
     def _next_token(
         self, unfinished: Unfinished, cache: KVCache, first: int
-    ) -> tuple[Unfinished, torch.Tensor, torch.Tensor]:
-        """Draw one token, whose first step is `first`.
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Draw one token, whose first step is `first`; it becomes the one before.
 
         Returns
         -------
-        unfinished
-            The same series with this token as the one before.
         token
             float, (B, S, n_features): values in data units.
         ends
             int64, (B,): the step within the token that ends each series, or -1.
         """
-        head = self.model.head
+        chain = self.chain
         B = len(unfinished.index)
+        D = len(self.model.spec.step)
         is_start = torch.full((B,), first == 0, device=unfinished.loc.device)
         embedded = self.model.embed(unfinished.recent, is_start, unfinished.conditions)
         h = self.model.backbone.decode(embedded, cache)
-        past = head.begin(h, unfinished.recent)
-        encoded = h.new_zeros(B, 0)
+        past = chain.begin(h, unfinished.recent)
+        uniform = chain.uniform(B, self.generator)
+        encoded = chain.new_encoding(B)
         ends = torch.full((B,), -1, dtype=torch.int64, device=h.device)
-        steps = []
+        token = h.new_empty(B, self.patch, self.encoder.n_features)
         for s in range(self.patch):
-            values = []
             for f in range(self.encoder.n_features):
-                d = s * len(self.model.spec.step) + f
-                out, base = head.chain_step(d, past, encoded)
-                z, repeat = head.draw(d, out, base, self.generator)
+                d = s * D + f
+                z, repeat = chain.draw(d, past, encoded, uniform)
                 value, z, repeat = self._settle(unfinished, f, z, repeat, first + s)
-                values.append(value)
-                channels = encode([head.variables[d]], z[:, None], repeat[:, None])  # (B, width)
-                encoded = torch.cat([encoded, channels], dim=1)
-            if len(self.model.spec.step) > self.encoder.n_features:
-                d = s * len(self.model.spec.step) + self.encoder.n_features
-                out, base = head.chain_step(d, past, encoded)
-                end, _ = head.draw(d, out, base, self.generator)
-                ends = torch.where((ends < 0) & (end > 0), torch.full_like(ends, s), ends)
-            steps.append(torch.stack(values, dim=1))
-            unfinished = replace(unfinished, previous=steps[-1])
-        return replace(unfinished, recent=encoded), torch.stack(steps, dim=1), ends
+                token[:, s, f] = value
+                chain.write(d, encoded, z, repeat)
+            if self.has_end:
+                end, _ = chain.draw(s * D + D - 1, past, encoded, uniform)
+                ends[(ends < 0) & (end > 0)] = s
+            unfinished.previous = token[:, s]
+        unfinished.recent = encoded
+        return token, ends
 
     def _settle(
-        self, unfinished: Unfinished, f: int, z: torch.Tensor, repeat: torch.Tensor, step: int
-    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        self,
+        unfinished: Unfinished,
+        f: int,
+        z: torch.Tensor,
+        repeat: torch.Tensor | None,
+        step: int,
+    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor | None]:
         """Repeat, replace, or round and bound a draw of measurement f, as it must be.
 
         Parameters
         ----------
         z, repeat
-            float and bool, (B,): what the head drew.
+            float and bool, (B,): what the chain drew; repeat is None where it has no gate.
 
         Returns
         -------
@@ -204,16 +218,10 @@ class Decoder:
         previous = unfinished.previous[:, f]
         if unfinished.prefix is not None and step < unfinished.prefix.shape[1]:
             value = unfinished.prefix[:, step, f]
-            repeat = torch.zeros_like(repeat)
-            if self.model.spec.step[f].repeats:
-                repeat = value == previous
+            repeat = value == previous if self.model.spec.step[f].repeats else None
         else:
-            rounded, _ = self.encoder.round_to_support(
-                z[:, None], loc[:, None], scale[:, None], [f]
-            )
-            repeat = repeat & ~torch.isnan(previous)
-            value = torch.where(repeat, previous, rounded[:, 0])
-        encoder = self.encoder.feature_encoders[f]
-        if encoder.n_categories:
-            return value, value, repeat
-        return value, (encoder.forward_tensor(value) - loc) / scale, repeat
+            value = self.encoder.rounded_to_support(f, z, loc, scale)
+            if repeat is not None:
+                repeat = repeat & ~torch.isnan(previous)
+                value = torch.where(repeat, previous, value)
+        return value, self.encoder.scaled_values(f, value, loc, scale), repeat

@@ -1,5 +1,8 @@
 """Distributions of one number given what came before, in the shape of `torch.distributions`.
 
+Draws invert the distribution function: `sample` takes uniform numbers, drawn beforehand for many
+rows at once, and is a plain function of them.
+
 Continuous numbers have atoms: a value at a bound, or a whole number, carries the probability of an
 interval instead of a density (censored mixtures; Salimans et al., PixelCNN++, 2017), so `log_prob`
 of a continuous distribution takes the interval beside the value. The paper's outputs, a point and
@@ -35,8 +38,14 @@ class ContinuousDistribution(Protocol):
             float, (rows, n), in scaled units.
         """
 
-    def sample(self, generator: torch.Generator) -> torch.Tensor:
-        """Draw, float (rows, n)."""
+    def sample(self, uniform: torch.Tensor) -> torch.Tensor:
+        """Draw, float (rows, n).
+
+        Parameters
+        ----------
+        uniform
+            float, (rows, n, 2), from [0, 1): one number chooses a part, one the place within.
+        """
 
 
 class DiscreteDistribution(Protocol):
@@ -45,8 +54,8 @@ class DiscreteDistribution(Protocol):
     def log_prob(self, value: torch.Tensor) -> torch.Tensor:
         """Return log p of codes, float (rows,) both."""
 
-    def sample(self, generator: torch.Generator) -> torch.Tensor:
-        """Draw codes, (rows,)."""
+    def sample(self, uniform: torch.Tensor) -> torch.Tensor:
+        """Draw codes, (rows,), from uniform numbers of [0, 1), float (rows,)."""
 
 
 class LogisticMixture:
@@ -61,10 +70,9 @@ class LogisticMixture:
     """
 
     def __init__(self, parameters: torch.Tensor, base: torch.Tensor) -> None:
-        logits, location, log_scale = parameters.chunk(3, dim=-1)  # each (rows, n, K)
-        self.logits = logits
-        self.log_scale = log_scale.clamp(MIN_LOG_SCALE, MAX_LOG_SCALE)
-        self.location = location + base[..., None]
+        # Each (rows, n, K); a draw needs one component only, so base and bounds come later.
+        self.logits, self.location, self.log_scale = parameters.chunk(3, dim=-1)
+        self.base = base
 
     def log_prob(
         self, value: torch.Tensor, lower: torch.Tensor, upper: torch.Tensor
@@ -74,13 +82,15 @@ class LogisticMixture:
         sigmoid(a) - sigmoid(b) is computed as sigmoid(a) sigmoid(-b) (1 - exp(b - a)): exact in
         tails and in narrow intervals.
         """
-        rate = torch.exp(-self.log_scale)
+        log_scale = self.log_scale.clamp(MIN_LOG_SCALE, MAX_LOG_SCALE)
+        location = self.location + self.base[..., None]
+        rate = torch.exp(-log_scale)
         is_mass = upper > lower
-        at_value = (value[..., None] - self.location) * rate  # (rows, n, K)
-        log_probs = -at_value - 2 * F.softplus(-at_value) - self.log_scale
+        at_value = (value[..., None] - location) * rate  # (rows, n, K)
+        log_probs = -at_value - 2 * F.softplus(-at_value) - log_scale
         if is_mass.any():
-            at_upper = (upper[..., None] - self.location) * rate
-            at_lower = (lower[..., None] - self.location) * rate
+            at_upper = (upper[..., None] - location) * rate
+            at_lower = (lower[..., None] - location) * rate
             gap = torch.where(is_mass[..., None], (upper - lower)[..., None] * rate, 1.0)
             # 1e-12: an interval as wide as the last place of float32 keeps a finite logarithm.
             share = torch.log(-torch.expm1(-gap.clamp_min(1e-12)))
@@ -88,14 +98,13 @@ class LogisticMixture:
             log_probs = torch.where(is_mass[..., None], mass, log_probs)
         return torch.logsumexp(F.log_softmax(self.logits, -1) + log_probs, dim=-1)
 
-    def sample(self, generator: torch.Generator) -> torch.Tensor:
-        """Draw, float (rows, n)."""
-        component = _draw_index(self.logits, generator)[..., None]  # (rows, n, 1)
-        u = _uniform(component[..., 0], self.logits, generator)
-        u = u.clamp(UNIFORM_MARGIN, 1 - UNIFORM_MARGIN)
-        noise = torch.log(u) - torch.log1p(-u)
-        scale = torch.exp(self.log_scale.gather(-1, component)[..., 0])
-        return self.location.gather(-1, component)[..., 0] + scale * noise
+    def sample(self, uniform: torch.Tensor) -> torch.Tensor:
+        """Draw, float (rows, n); see `ContinuousDistribution`."""
+        component = _choose(self.logits, uniform[..., :1])  # (rows, n, 1)
+        location = self.location.gather(-1, component)[..., 0] + self.base
+        log_scale = self.log_scale.gather(-1, component)[..., 0]
+        scale = torch.exp(log_scale.clamp(MIN_LOG_SCALE, MAX_LOG_SCALE))
+        return location + scale * torch.logit(uniform[..., 1], eps=UNIFORM_MARGIN)
 
 
 class QuantileBins:
@@ -128,15 +137,12 @@ class QuantileBins:
         mass = torch.log((log_p.exp() * share).sum(-1).clamp_min(MIN_MASS))
         return torch.where(upper > lower, mass, density)
 
-    def sample(self, generator: torch.Generator) -> torch.Tensor:
-        """Draw, float (rows, n)."""
-        index = _draw_index(self.logits, generator)
-        u = _uniform(index, self.logits, generator)
-        left = self.edges[:, :-1].expand(len(index), -1, -1)
-        widths = self.widths.expand(len(index), -1, -1)
-        chosen_left = left.gather(-1, index[..., None])[..., 0]
-        chosen_width = widths.gather(-1, index[..., None])[..., 0]
-        return chosen_left + chosen_width * u
+    def sample(self, uniform: torch.Tensor) -> torch.Tensor:
+        """Draw, float (rows, n); see `ContinuousDistribution`."""
+        index = _choose(self.logits, uniform[..., :1])  # (rows, n, 1)
+        left = self.edges[:, :-1].expand_as(self.logits).gather(-1, index)[..., 0]
+        width = self.widths.expand_as(self.logits).gather(-1, index)[..., 0]
+        return left + width * uniform[..., 1]
 
 
 class Point:
@@ -168,7 +174,7 @@ class Point:
         target = bottom + (top - bottom) * (value - self.low) / (self.high - self.low)
         return -(self.point - target).square()
 
-    def sample(self, generator: torch.Generator) -> torch.Tensor:
+    def sample(self, uniform: torch.Tensor) -> torch.Tensor:
         """Return the point in scaled units."""
         bottom, top = self.bounds
         return self.low + (self.high - self.low) * (self.point - bottom) / (top - bottom)
@@ -190,9 +196,9 @@ class Hazard:
         """Return log p of value > 0, (rows,)."""
         return -F.softplus(torch.where(value > 0, -self.logit, self.logit))
 
-    def sample(self, generator: torch.Generator) -> torch.Tensor:
+    def sample(self, uniform: torch.Tensor) -> torch.Tensor:
         """Draw, bool (rows,)."""
-        return _uniform(self.logit, self.logit, generator) < torch.sigmoid(self.logit)
+        return uniform < torch.sigmoid(self.logit)
 
 
 @dataclass(frozen=True)
@@ -211,9 +217,9 @@ class Categorical:
         """Return log p of codes, float (rows,) both."""
         return -F.cross_entropy(self.logits, value.long(), reduction="none")
 
-    def sample(self, generator: torch.Generator) -> torch.Tensor:
+    def sample(self, uniform: torch.Tensor) -> torch.Tensor:
         """Draw codes, int64 (rows,)."""
-        return _draw_index(self.logits, generator)
+        return _choose(self.logits, uniform[:, None])[:, 0]
 
 
 @dataclass(frozen=True)
@@ -233,22 +239,21 @@ class Flags:
         flags = torch.stack([1 - value, value], dim=1)
         return -(torch.sigmoid(self.logits) - flags).square().mean(1)
 
-    def sample(self, generator: torch.Generator) -> torch.Tensor:
+    def sample(self, uniform: torch.Tensor) -> torch.Tensor:
         """Tell where the second flag is not below the first, bool (rows,)."""
         return self.logits[:, 1] >= self.logits[:, 0]
 
 
-def _draw_index(logits: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
-    """Draw an index of the last axis, int64, of the shape of the others."""
-    probabilities = torch.softmax(logits, -1).flatten(0, -2)
-    index = torch.multinomial(probabilities, 1, generator=generator)
-    return index.view(logits.shape[:-1])
+def _choose(logits: torch.Tensor, uniform: torch.Tensor) -> torch.Tensor:
+    """Return which of K parts a uniform number of [0, 1) falls into, int64 (..., 1).
 
-
-def _uniform(
-    shape_like: torch.Tensor, dtype_like: torch.Tensor, generator: torch.Generator
-) -> torch.Tensor:
-    """Draw from [0, 1), float."""
-    return torch.rand(
-        shape_like.shape, generator=generator, device=dtype_like.device, dtype=dtype_like.dtype
-    )
+    Parameters
+    ----------
+    logits
+        float, (..., K).
+    uniform
+        float, (..., 1).
+    """
+    # Without the last, whose sum is 1 but for rounding: no number lies beyond all parts.
+    below = torch.softmax(logits, -1).cumsum(-1)[..., :-1]
+    return (below <= uniform).sum(-1, keepdim=True)

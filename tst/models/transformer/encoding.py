@@ -164,38 +164,37 @@ class SeriesEncoder:
         y = _transformed(self.feature_encoders, series)
         return _scaled(self.feature_encoders, y, series, loc, scale)
 
-    def round_to_support(
-        self, z: torch.Tensor, loc: torch.Tensor, scale: torch.Tensor, features: Sequence[int]
-    ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Round and bound samples as their measurements ask for it; the inverse of `scaled`.
+    def rounded_to_support(
+        self, f: int, z: torch.Tensor, loc: torch.Tensor, scale: torch.Tensor
+    ) -> torch.Tensor:
+        """Return the values of scaled samples, rounded and bounded as their measurement asks for.
 
         Parameters
         ----------
+        f
+            Which measurement they are of.
         z, loc, scale
-            float, (rows, len(features)) each: scaled samples, and how their series are scaled.
-        features
-            Which measurements they are of.
+            float, (rows,) each: scaled samples, and how their series are scaled.
 
         Returns
         -------
-        values, rounded
-            float, (rows, len(features)) each: values in data units, and the scaled values that
-            belong to them.
+        float, (rows,), in data units.
         """
-        values = []
-        rounded = []
-        for i, f in enumerate(features):
-            encoder = self.feature_encoders[f]
-            if encoder.n_categories:
-                values.append(z[:, i])
-                rounded.append(z[:, i])
-                continue
-            bounded = _within(z[:, i], self.z_low[f], self.z_high[f])
-            y = _within(loc[:, i] + scale[:, i] * bounded, self.y_low[f], self.y_high[f])
-            value = encoder.inverse(y)
-            values.append(value)
-            rounded.append((encoder.forward_tensor(value) - loc[:, i]) / scale[:, i])
-        return torch.stack(values, 1), torch.stack(rounded, 1)
+        encoder = self.feature_encoders[f]
+        if encoder.n_categories:
+            return z
+        bounded = _within(z, self.z_low[f], self.z_high[f])
+        y = _within(torch.addcmul(loc, scale, bounded), self.y_low[f], self.y_high[f])
+        return encoder.inverse(y)
+
+    def scaled_values(
+        self, f: int, value: torch.Tensor, loc: torch.Tensor, scale: torch.Tensor
+    ) -> torch.Tensor:
+        """Return the scaled values of measurement f, float (rows,); see `rounded_to_support`."""
+        encoder = self.feature_encoders[f]
+        if encoder.n_categories:
+            return value
+        return (encoder.forward_tensor(value) - loc) / scale
 
     def standardised(self, loc: np.ndarray, scale: np.ndarray) -> np.ndarray:
         """Return the series' locs and scales as attributes; `from_standardised` is the inverse.

@@ -14,6 +14,7 @@ import torch
 from tst.errors import DataError
 from tst.models.batches import N_FLAGS, add_flags
 from tst.models.scaling import Normaliser
+from tst.models.transformer import newest
 from tst.models.transformer.backbone import KVCache
 from tst.series import SeriesSet
 from tst.training.device import best_device
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 N_CONDITIONING = 2  # real steps that a series begins with
 CACHE_BYTES = 2**30  # of keys and values; series that need more are generated in parts
 N_TRIAL_STEPS = 8  # on which the faster precision is measured
+# Of the series generated together: so many must be over before the others' cache is copied.
+DROPPED_SHARE = 1 / 8
 
 
 @torch.no_grad()  # not inference_mode, in which autocast would convert the weights at each step
@@ -34,6 +37,7 @@ def generate(
     max_steps: int,
     precision: str = "fp32",
     stop_at: torch.Tensor | None = None,
+    at_least: torch.Tensor | None = None,
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Continue each series until its flags say that it ends.
 
@@ -50,6 +54,9 @@ def generate(
         in the type of `conditioning`.
     stop_at
         int64, (B,), each more than T: lengths that are given instead of read from the flags.
+    at_least
+        int64, (B,): steps to which each series goes on where its flags end it before; `lengths`
+        are the flags' all the same.
 
     Returns
     -------
@@ -66,9 +73,14 @@ def generate(
     values = conditioning.new_zeros(B, max_steps, C)
     values[:, :T] = conditioning
     lengths = torch.full((B,), max_steps, dtype=torch.int64, device=conditioning.device)
+    if stop_at is not None:
+        lengths = stop_at.clone()
+    if at_least is None:
+        at_least = torch.zeros_like(lengths)
     with cast(precision, conditioning.device):
-        _decode(model, values, lengths, T, stop_at)
-    return values, lengths
+        _decode(model, values, lengths, T, stop_at is None, at_least)
+    observed = torch.arange(max_steps, device=values.device) < lengths.maximum(at_least)[:, None]
+    return values * observed[..., None], lengths
 
 
 def _decode(
@@ -76,14 +88,15 @@ def _decode(
     values: torch.Tensor,
     lengths: torch.Tensor,
     T: int,
-    stop_at: torch.Tensor | None,
+    by_flags: bool,
+    at_least: torch.Tensor,
 ) -> None:
-    """Fill `values` from step T on, and `lengths` where a series ends before the cap.
+    """Fill `values` from step T on and, by flags, `lengths` where a series ends before the cap.
 
     Parameters
     ----------
     values
-        float, (B, max_steps, C), written in place.
+        float, (B, max_steps, C), written in place; steps after the end may be written, too.
     lengths
         int64, (B,), written in place.
     """
@@ -93,17 +106,16 @@ def _decode(
     x = model.prefill(values[:, :T], cache)
     for t in range(T, max_steps):
         values[alive, t] = x
-        if stop_at is None:
-            flag_1 = x[:, -2]
-            flag_2 = x[:, -1]
-            is_over = flag_2 >= flag_1
-        else:
-            is_over = stop_at[alive] == t + 1
-        if is_over.any():
-            lengths[alive[is_over]] = t + 1
-            going = (~is_over).nonzero().flatten()
-            if len(going) == 0:
-                break
+        if by_flags:
+            ends = (x[:, -1] >= x[:, -2]) & (lengths[alive] > t)
+            lengths[alive[ends]] = t + 1
+        is_going = lengths.maximum(at_least)[alive] > t + 1
+        n_going = int(is_going.sum())
+        if n_going == 0:
+            break
+        # Those that are over go on, unread, until leaving them out pays for the copy.
+        if n_going <= (1 - DROPPED_SHARE) * len(alive):
+            going = is_going.nonzero().flatten()
             alive = alive[going]
             x = x[going]
             cache.keep(going)
@@ -147,6 +159,51 @@ def from_donors(
     DataError
         Where a donor has fewer than 2 steps.
     """
+    stop_at = _true_lengths(donors, max_steps) if oracle else None
+    values, lengths = _continued(model, donors, scaling, max_steps, precision, stop_at, None)
+    return _as_series(values, lengths, donors, scaling, key)
+
+
+def both_ends(
+    model: "TST",
+    donors: SeriesSet,
+    scaling: Normaliser,
+    max_steps: int,
+    keys: tuple[str, str],
+    precision: str = "fp32",
+) -> tuple[SeriesSet, SeriesSet]:
+    """Return what `from_donors` does by flags, and as an oracle, for little more than one of both.
+
+    The recipe is not random: both are the same series, cut at two places.
+
+    Parameters
+    ----------
+    keys
+        Names of the two generators.
+
+    The other parameters are those of `from_donors`.
+    """
+    true_lengths = _true_lengths(donors, max_steps)
+    values, lengths = _continued(model, donors, scaling, max_steps, precision, None, true_lengths)
+    by_flags = _as_series(values, lengths, donors, scaling, keys[0])
+    return by_flags, _as_series(values, true_lengths, donors, scaling, keys[1])
+
+
+def _true_lengths(donors: SeriesSet, max_steps: int) -> torch.Tensor:
+    """Return the donors' lengths, at least one generated step, at most the cap, int64 (B,)."""
+    return torch.from_numpy(donors.lengths).clamp(N_CONDITIONING + 1, max_steps)
+
+
+def _continued(
+    model: "TST",
+    donors: SeriesSet,
+    scaling: Normaliser,
+    max_steps: int,
+    precision: str,
+    stop_at: torch.Tensor | None,
+    at_least: torch.Tensor | None,
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return what `generate` does of the donors' first steps, on the CPU."""
     check(precision)
     n_short = int((donors.lengths < N_CONDITIONING).sum())
     if n_short:
@@ -155,15 +212,18 @@ def from_donors(
             f"{N_CONDITIONING} steps; leave them out: the recipe starts from 2 real steps."
         )
     device = best_device()
-    scaled, loc, scale = scaling.normalise(donors)
+    scaled, _, _ = scaling.normalise(donors)
     conditioning = _first_steps(add_flags(scaled, donors.lengths), donors.offsets[:-1])
-    stop_at = None
-    if oracle:
-        stop_at = torch.from_numpy(donors.lengths).clamp(N_CONDITIONING + 1, max_steps).to(device)
-    values, lengths = _in_batches(
-        model.to(device), conditioning.to(device), max_steps, precision, stop_at
-    )
-    observed = torch.arange(max_steps) < lengths[:, None]  # (B, max_steps)
+    given = [None if n is None else n.to(device) for n in (stop_at, at_least)]
+    return _in_batches(model.to(device), conditioning.to(device), max_steps, precision, *given)
+
+
+def _as_series(
+    values: torch.Tensor, lengths: torch.Tensor, donors: SeriesSet, scaling: Normaliser, key: str
+) -> SeriesSet:
+    """Return scaled values (B, max_steps, C) up to these lengths (B,) as a SeriesSet."""
+    _, loc, scale = scaling.normalise(donors)
+    observed = torch.arange(values.shape[1]) < lengths[:, None]  # (B, max_steps)
     flat = values[observed][:, :-N_FLAGS].numpy()
     return replace(
         donors,
@@ -185,11 +245,16 @@ def _in_batches(
     max_steps: int,
     precision: str,
     stop_at: torch.Tensor | None,
+    at_least: torch.Tensor | None,
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Return what `generate` does, on the CPU, in parts whose cache fits into CACHE_BYTES."""
     config = model.config
     series_bytes = 2 * config.n_layer * config.d_model * max_steps * conditioning.element_size()
     size = max(1, CACHE_BYTES // series_bytes)
+    stack = newest.stack_of(model.backbone, conditioning.dtype, conditioning.device)
+    if stack is not None and precision == "fp32":
+        # Few enough that the processor's own cache holds their keys and values.
+        size = min(size, max(newest.ROWS, newest.FAST_BYTES // series_bytes))
     if precision == "auto":
         trial = conditioning[:size]
         n_steps = min(max_steps, conditioning.shape[1] + N_TRIAL_STEPS)
@@ -201,9 +266,9 @@ def _in_batches(
     lengths = []
     for first in range(0, len(conditioning), size):
         part = slice(first, first + size)
-        part_stop_at = None if stop_at is None else stop_at[part]
+        given = [None if n is None else n[part] for n in (stop_at, at_least)]
         part_values, part_lengths = generate(
-            model, conditioning[part], max_steps, precision, part_stop_at
+            model, conditioning[part], max_steps, precision, *given
         )
         values.append(part_values)
         lengths.append(part_lengths)

@@ -4,7 +4,7 @@ The paper's head is a point, the mean of what may come next; its output cannot b
 token is a chain of variables, and each has an exact conditional likelihood
 (`tst.models.transformer.distributions`). An exact repeat of the step before has a gate, a
 probability of its own. One masked layer computes all variables at once in training (as MADE,
-Germain et al., 2015); sampling goes through them in order.
+Germain et al., 2015); sampling goes through them in order (`tst.models.transformer.chain`).
 """
 
 import math
@@ -189,7 +189,7 @@ class ChainHead(nn.Module):
         columns = [out.new_zeros(len(out))] * len(self.variables)
         for d, variable in enumerate(self.variables):
             if variable.kind != "continuous":
-                columns[d] = _discrete(variable, out[:, d]).log_prob(target.value[:, d])
+                columns[d] = self.discrete(variable, out[:, d]).log_prob(target.value[:, d])
         log_probs = torch.stack(columns, dim=1)
         if not len(self.numbers):
             return log_probs
@@ -204,7 +204,7 @@ class ChainHead(nn.Module):
         self, out: torch.Tensor, base: torch.Tensor, target: Target
     ) -> torch.Tensor:
         """Return log p of all continuous numbers at once, (rows, n)."""
-        distribution = self._continuous(out, base, self.bin_edges[self.numbers])
+        distribution = self.continuous(out, base, self.bin_edges[self.numbers])
         log_probs = distribution.log_prob(target.value, target.lower, target.upper)
         if self.is_point:
             return log_probs
@@ -213,7 +213,7 @@ class ChainHead(nn.Module):
         gated = torch.where(target.repeat, F.logsigmoid(gate), other)
         return torch.where(self.gated[self.numbers], gated, log_probs)
 
-    def _continuous(
+    def continuous(
         self, out: torch.Tensor, base: torch.Tensor, bin_edges: torch.Tensor
     ) -> ContinuousDistribution:
         """Return the distribution of n continuous numbers from their outputs (rows, n, n_out)."""
@@ -224,75 +224,11 @@ class ChainHead(nn.Module):
             return QuantileBins(parameters, bin_edges)
         return Point(parameters[..., 0], self.head, bin_edges[:, 0], bin_edges[:, -1])
 
-    def begin(
-        self, context: torch.Tensor, recent: torch.Tensor
-    ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Return what of all variables depends on the past alone, for `chain_step`.
-
-        Returns
-        -------
-        Hidden units (rows, D, N_HIDDEN) and linear part of the locations (rows, D).
-        """
-        hidden = self.context(torch.cat([context, recent], dim=1))
-        hidden = hidden.view(-1, len(self.variables), N_HIDDEN)
-        return hidden, recent @ self.skip[: self.n_recent]
-
-    def chain_step(
-        self, d: int, past: tuple[torch.Tensor, torch.Tensor], encoded: torch.Tensor
-    ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Return `outputs` of variable d alone.
-
-        Parameters
-        ----------
-        past
-            What `begin` returned.
-        encoded
-            float, (rows, starts[d] or more): encoding of the variables before d.
-
-        Returns
-        -------
-        Outputs (rows, n_out) and linear part of the location (rows,).
-        """
-        hidden, base = past
-        n_seen = 0 if self.is_point else self.starts[d]
-        seen = encoded[:, :n_seen]
-        hidden = F.relu(hidden[:, d] + seen @ self.chain[:n_seen, d])
-        skip = self.skip[self.n_recent : self.n_recent + n_seen, d]
-        return hidden @ self.out[d] + self.bias[d], base[:, d] + seen @ skip
-
-    def draw(
-        self, d: int, out: torch.Tensor, base: torch.Tensor, generator: torch.Generator
-    ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Draw variable d of each row.
-
-        Parameters
-        ----------
-        out, base
-            What `chain_step` returned.
-
-        Returns
-        -------
-        Value, float (rows,), and whether it repeats the step before, bool (rows,).
-        """
-        variable = self.variables[d]
-        # Drawn for every variable, so that draws do not depend on which of them need a gate.
-        gate = Hazard(out[:, 0]).sample(generator)
-        never = torch.zeros_like(gate)
+    @staticmethod
+    def discrete(variable: Variable, out: torch.Tensor) -> DiscreteDistribution:
+        """Return the distribution of one discrete variable from its outputs (rows, n_out)."""
         if variable.kind == "stop":
-            return gate.to(out.dtype), gate
-        if variable.kind != "continuous":
-            return _discrete(variable, out).sample(generator).to(out.dtype), never
-        distribution = self._continuous(out[:, None], base[:, None], self.bin_edges[d : d + 1])
-        value = distribution.sample(generator)[:, 0]
-        if variable.repeats and not self.is_point:
-            return value, gate
-        return value, never
-
-
-def _discrete(variable: Variable, out: torch.Tensor) -> DiscreteDistribution:
-    """Return the distribution of one discrete variable from its outputs (rows, n_out)."""
-    if variable.kind == "stop":
-        return Hazard(out[:, 0])
-    if variable.kind == "flags":
-        return Flags(out[:, :2])
-    return Categorical(out[:, 1 : 1 + variable.n_categories])
+            return Hazard(out[:, 0])
+        if variable.kind == "flags":
+            return Flags(out[:, :2])
+        return Categorical(out[:, 1 : 1 + variable.n_categories])

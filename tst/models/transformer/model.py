@@ -41,6 +41,7 @@ class TST(nn.Module):
     """
 
     key: ClassVar[str] = "tst_paper"
+    oracle_key: ClassVar[str] = "tst_oracle"
 
     def __init__(self, config: TSTConfig = PAPER, scaling: Normaliser | None = None) -> None:
         super().__init__()
@@ -123,20 +124,43 @@ class TST(nn.Module):
         DataError
             Where donors are missing or too short, or the model does not know its scaling.
         """
+        donors = self._donors(n_series, real)
+        cap = max_steps or self.config.context_length
+        key = self.oracle_key if oracle else self.key
+        scaling = self._known_scaling()
+        return generation.from_donors(self, donors, scaling, cap, key, precision, oracle)
+
+    def sample_with_oracle(
+        self,
+        n_series: int,
+        *,
+        real: SeriesSet,
+        max_steps: int | None = None,
+        precision: str = "fp32",
+    ) -> tuple[SeriesSet, SeriesSet]:
+        """Return what `sample` does without and with `oracle`, each series generated once."""
+        donors = self._donors(n_series, real)
+        cap = max_steps or self.config.context_length
+        keys = (self.key, self.oracle_key)
+        return generation.both_ends(self, donors, self._known_scaling(), cap, keys, precision)
+
+    def _known_scaling(self) -> Normaliser:
         if self.scaling is None:
             raise DataError(
                 "this TST does not know how its data were scaled: train it on a series set first."
             )
+        return self.scaling
+
+    def _donors(self, n_series: int, real: SeriesSet | None) -> SeriesSet:
+        """Return the first `n_series` of the real series."""
+        self._known_scaling()
         if real is None or len(real) < n_series:
             n_donors = 0 if real is None else len(real)
             raise DataError(
                 f"TST needs a real donor for each of {n_series} series, and has {n_donors}; "
                 "give real=."
             )
-        donors = real if len(real) == n_series else real.take(range(n_series))
-        cap = max_steps or self.config.context_length
-        key = "tst_oracle" if oracle else self.key
-        return generation.from_donors(self, donors, self.scaling, cap, key, precision, oracle)
+        return real if len(real) == n_series else real.take(range(n_series))
 
     def save(self, folder: Path | str) -> None:
         """Write model.json and model.safetensors to a folder, the weights last and by rename."""

@@ -13,11 +13,11 @@ import torch
 
 from tst.errors import DataError
 from tst.models.transformer.batches import TokenBatches
+from tst.models.transformer.chain import ChainSampler
 from tst.models.transformer.decoder import Decoder, start
 from tst.models.transformer.encoding import SeriesEncoder
 from tst.models.transformer.packing import Packing
 from tst.models.transformer.tokens import attribute_target
-from tst.models.transformer.variables import encode
 from tst.series import SeriesSet, ceil_div
 from tst.training.device import best_device
 
@@ -144,26 +144,25 @@ def draw_attributes(
     if donors is not None:
         return attribute_target(encoder, donors).value.to(generator.device)
     ones = torch.ones(n_series, 1, device=generator.device)
-    values = ones[:, :0]
     if not model.spec.attributes:
-        return values
-    head = model.attribute_head
+        return ones[:, :0]
+    chain = ChainSampler(model.attribute_head)
     names = list(encoder.categories)
-    past = head.begin(ones, ones[:, :0])
-    encoded = ones[:, :0]
-    for d, variable in enumerate(head.variables):
-        out, base = head.chain_step(d, past, encoded)
+    past = chain.begin(ones, ones[:, :0])
+    uniform = chain.uniform(n_series, generator)
+    encoded = chain.new_encoding(n_series)
+    values = []
+    for d, variable in enumerate(chain.variables):
         # Drawn where it is given, too, so that the others do not depend on what is given.
-        value, _ = head.draw(d, out, base, generator)
+        value, _ = chain.draw(d, past, encoded, uniform)
         if given is not None and d < len(names) and names[d] in given:
             value = _codes(encoder, names[d], given[names[d]]).to(value)
         elif variable.kind == "continuous":
-            edges = head.bin_edges[d]
+            edges = chain.head.bin_edges[d]
             value = value.clamp(edges[0], edges[-1])
-        value = value[:, None]
-        values = torch.cat([values, value], dim=1)
-        encoded = torch.cat([encoded, encode([variable], value, torch.zeros_like(value))], dim=1)
-    return values
+        values.append(value)
+        chain.write(d, encoded, value, None)
+    return torch.stack(values, dim=1)
 
 
 def _codes(encoder: SeriesEncoder, name: str, column: Sequence[object]) -> torch.Tensor:

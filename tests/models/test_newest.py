@@ -1,0 +1,152 @@
+"""Laws of compiled attention of the newest step: it is what torch computes, whatever the sizes."""
+
+import pytest
+import torch
+
+from tst.io import native
+from tst.models.transformer import newest
+from tst.models.transformer.backbone import Backbone, KVCache
+from tst.models.transformer.config import BackboneConfig, attention_fields
+from tst.models.transformer.packing import Packing
+from tst.models.transformer.positions import alibi_slopes
+
+pytestmark = pytest.mark.skipif(native.library(newest.SOURCE) is None, reason="no compiler")
+N_HEAD = 3
+ROOM = 83  # steps that a cache has room for
+
+
+def cached(size, n_steps, dtype=torch.float64):
+    """Return a query, keys and values of 4 series of 3 heads as a cache has them."""
+    generator = torch.Generator().manual_seed(size + n_steps)
+    q = 3 * torch.randn(4 * N_HEAD, 1, size, generator=generator, dtype=dtype)
+    both = torch.randn(2, 4 * N_HEAD, ROOM, size, generator=generator, dtype=dtype)
+    keys, values = both[:, :, :n_steps]
+    return q, keys, values
+
+
+def literal(q, keys, values, alibi=None):
+    """Attend as the formula says."""
+    scores = (q * keys).sum(-1) / q.shape[-1] ** 0.5  # (N, T)
+    if alibi is not None:
+        distance = torch.arange(keys.shape[1] - 1, -1, -1)
+        scores = scores - alibi.repeat(len(q) // len(alibi))[:, None] * distance
+    return (torch.softmax(scores, 1)[..., None] * values).sum(1)
+
+
+@pytest.mark.parametrize("size", newest.HEAD_SIZES)
+@pytest.mark.parametrize("n_steps", [1, 2, 7, 8, 16, 19, ROOM])
+def test_it_is_the_formula(size, n_steps):
+    """With and without biases, at lengths that no vector divides; 1e-12, in float32 1e-5."""
+    slopes = alibi_slopes(N_HEAD)
+    for dtype, tolerance in ((torch.float64, 1e-12), (torch.float32, 1e-5)):
+        q, keys, values = cached(size, n_steps, dtype)
+        assert newest.takes(q, keys, values)
+        for alibi in (None, slopes.to(dtype)):
+            expected = literal(q, keys, values, alibi)
+            y = newest.attend(q, keys, values, alibi)
+            torch.testing.assert_close(y, expected, rtol=0, atol=tolerance)
+
+
+def test_large_scores_do_not_overflow():
+    """One key far above all others takes all the weight."""
+    q, keys, values = cached(16, 19, torch.float32)
+    keys[:, 5] = 1e3 * q[:, 0]
+    torch.testing.assert_close(newest.attend(q, keys, values), values[:, 5])
+
+
+def test_threads_change_no_bit(monkeypatch):
+    """One, or several that share the rows."""
+    q, keys, values = cached(32, ROOM, torch.float32)
+    alone = newest.attend(q, keys, values)
+    monkeypatch.setattr(newest, "BYTES_OF_ONE_THREAD", 0)
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 5)
+    assert torch.equal(newest.attend(q, keys, values), alone)
+
+
+def test_what_it_does_not_know_is_left_to_torch(monkeypatch):
+    """Other head sizes, other types, keys that do not lie row after row, no compiler."""
+    q, keys, values = cached(16, 8)
+    assert not newest.takes(q[..., :7], keys[..., :7], values[..., :7])
+    assert not newest.takes(q.half(), keys.half(), values.half())
+    assert not newest.takes(q, keys.transpose(0, 1), values.transpose(0, 1))
+    monkeypatch.setattr(native, "library", lambda source: None)
+    assert not newest.takes(q, keys, values)
+
+
+def backbone(attention="full", positions="sinusoidal", **sizes):
+    """Return a random backbone in float64 of three heads of 16, its sizes distinct."""
+    torch.manual_seed(1)
+    sizes = {"d_model": 48, "n_head": N_HEAD, "n_layer": 2, "d_ff": 80} | sizes
+    config = BackboneConfig(
+        **sizes, context_length=ROOM, **attention_fields(attention), positions=positions
+    )
+    model = Backbone(config).double().eval()
+    for parameter in model.parameters():
+        parameter.data += 0.2 * torch.randn_like(parameter)
+    return model
+
+
+def decoded(model, x):
+    """Return all steps x (B, T, d_model) taken through a cache one by one, and the cache."""
+    B, T, _ = x.shape
+    cache = KVCache(model.config, B, T, x.dtype)
+    return torch.stack([model.decode(x[:, t], cache) for t in range(T)], 1), cache
+
+
+@pytest.mark.parametrize("attention", ["full", "sliding:5"])
+@pytest.mark.parametrize("positions", ["sinusoidal", "alibi"])
+@torch.no_grad()
+def test_a_stack_is_the_whole_packed_pass(attention, positions):
+    """Step by step through compiled blocks, for 11 series, a number that no tile divides: 1e-10."""
+    model = backbone(attention, positions)
+    x = torch.randn(11, 37, 48, dtype=torch.float64)
+    y, cache = decoded(model, x)
+    assert cache.stack is not None
+    whole = model(x.flatten(0, 1), Packing([37] * 11))
+    torch.testing.assert_close(y.flatten(0, 1), whole, rtol=0, atol=1e-10)
+
+
+@torch.no_grad()
+def test_a_stack_and_torch_keep_the_same_cache(monkeypatch):
+    """Keys and values are equal to 1e-12; series may be left out in between."""
+    model = backbone()
+    x = torch.randn(11, 19, 48, dtype=torch.float64)
+    y, ours = decoded(model, x)
+    left = torch.tensor([0, 3, 9])
+    ours.keep(left)
+    monkeypatch.setattr(newest, "stack_of", lambda *given: None)
+    expected, torchs = decoded(model, x)
+    assert torchs.stack is None
+    torchs.keep(left)
+    torch.testing.assert_close(y, expected, rtol=0, atol=1e-12)
+    torch.testing.assert_close(ours.data, torchs.data, rtol=0, atol=1e-12)
+
+
+@torch.no_grad()
+def test_threads_of_a_stack_change_no_bit(monkeypatch):
+    """One, or more than there are tiles of series."""
+    model = backbone()
+    x = torch.randn(19, 5, 48, dtype=torch.float64)
+    alone, _ = decoded(model, x)
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 7)
+    assert torch.equal(decoded(model, x)[0], alone)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"attention": "probsparse:2"},
+        {"positions": "rope"},
+        {"d_model": 51},
+        {"d_ff": 81},
+        {"d_model": 768, "n_head": 12, "n_layer": 1},
+    ],
+)
+def test_other_backbones_have_no_stack(other):
+    """ProbSparse, turned keys, widths of no whole vectors, weights that no cache holds."""
+    cpu = torch.device("cpu")
+    assert newest.stack_of(backbone(), torch.float64, cpu) is not None
+    assert newest.stack_of(backbone(), torch.float32, cpu) is None
+    assert newest.stack_of(backbone(**other), torch.float64, cpu) is None
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        assert newest.stack_of(backbone(), torch.float64, cpu) is None
