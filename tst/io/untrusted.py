@@ -35,6 +35,7 @@ import pyarrow.parquet as pq
 import yaml
 
 from tst.errors import DataError, translate_errors
+from tst.io import mapped
 
 GIB = 2**30
 # Bytes that a file may inflate to; the paper's GCUT (50,000 x 2,500 x 9 in float64) takes 9 GiB.
@@ -227,9 +228,15 @@ def _converted_items(value: Any, arguments: tuple[Any, ...]) -> Any:
 
 
 def read_array(path: Path | str) -> np.ndarray:
-    """Return the array of a .npy file, which must have as many bytes as its header claims."""
+    """Return the array of a .npy file, which must have as many bytes as its header claims.
+
+    A large one is mapped, not read.
+    """
+    n_bytes = os.stat(path).st_size
     with open(path, "rb") as file:
-        _check_header(file, os.stat(path).st_size, path)
+        _check_header(file, n_bytes, path)
+        if n_bytes >= mapped.MAPPED_BYTES:
+            return mapped.open_array(path)
         file.seek(0)
         return np.load(file, allow_pickle=False)
 
