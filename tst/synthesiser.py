@@ -5,6 +5,7 @@ until a hazard ends the series; no real value enters a sample. Sizes follow the 
 steps the time given. A saved model is model.safetensors and model.json, without pickle.
 """
 
+import hashlib
 import json
 import shutil
 import tempfile
@@ -19,7 +20,7 @@ import pandas as pd
 import torch
 
 from tst.errors import DataError, translate_errors
-from tst.io import weights
+from tst.io import files, part_files, weights
 from tst.io.untrusted import check_room, read_json
 from tst.models import jobs
 from tst.models.base import Training
@@ -41,6 +42,7 @@ N_NUMBERS = 96  # of a patch, at most
 N_EPOCHS, MIN_STEPS, MAX_STEPS = 60, 400, 20_000  # within which the time given decides
 DRAWS = 50  # rounds of attributes that are drawn for rare given ones, before they are set
 TIMED = 5  # steps
+PART_BYTES = 2**28  # of keys and values, that the series of one part of a sample take
 
 
 class Synthesiser:
@@ -128,12 +130,82 @@ class Synthesiser:
         given
             {attribute: value}: only series of these.
         """
+        return self._sample_table(n_series, self.seed if seed is None else seed, given)
+
+    def sample_parts(
+        self,
+        n_series: int,
+        folder: Path | str,
+        seed: int | None = None,
+        given: Mapping[str, object] | None = None,
+    ) -> list[Path]:
+        """Write a table of `n_series` synthetic series as Parquet files, in the memory of one part.
+
+        The files part-00000.parquet ... of the folder are one table; each is there when it is
+        complete. A run that was stopped goes on behind the last of them; another model, seed or
+        number begins afresh.
+
+        Parameters
+        ----------
+        folder
+            Of the files.
+        n_series, seed, given
+            As in `sample`.
+
+        Returns
+        -------
+        Paths of the files, in order.
+        """
+        model, _ = self._fitted()
+        if n_series < 1:
+            raise DataError(f"n_series is {n_series}; give the number of series, at least 1.")
         seed = self.seed if seed is None else seed
+        n_a_part = sampling.series_within(model, PART_BYTES)
+        paths = part_files.prepared(
+            Path(folder),
+            ceil_div(n_series, n_a_part),
+            {
+                "n_series": n_series,
+                "seed": seed,
+                "given": str(given or {}),
+                "model": self._digest(),
+            },
+        )
+        for i, path in enumerate(paths):
+            if path.exists():
+                continue
+            first = i * n_a_part
+            n = min(n_a_part, n_series - first)
+            part_seed = int(np.random.SeedSequence([seed, i]).generate_state(1)[0])
+            frame = self._sample_table(n, part_seed, given, first, n_series)
+            with files.replacing(path) as part:
+                frame.to_parquet(part, index=False)
+        return paths
+
+    def _sample_table(
+        self,
+        n_series: int,
+        seed: int,
+        given: Mapping[str, object] | None,
+        first: int = 0,
+        n_all: int | None = None,
+    ) -> pd.DataFrame:
+        """Return a table of synthetic series: those from `first` on of `n_all`."""
         series = self.sample_series(n_series, seed, given)
-        frame = self._fitted()[1].to_frame(series, seed)
+        frame = self._fitted()[1].to_frame(series, seed, first, n_all)
         for name, value in (given or {}).items():
             frame[name] = pd.Series([value] * len(frame)).astype(frame[name].dtype)
         return frame
+
+    def _digest(self) -> str:
+        """Return hex digits that name the model and its table by all that decides a sample."""
+        model, table = self._fitted()
+        facts = json.dumps(table.to_dict() | model.facts(), sort_keys=True, default=str)
+        digest = hashlib.sha256(facts.encode())
+        for name, tensor in sorted(model.state_dict().items()):
+            digest.update(name.encode())
+            digest.update(tensor.cpu().contiguous().numpy().tobytes())
+        return digest.hexdigest()
 
     def sample_series(
         self, n_series: int, seed: int | None = None, given: Mapping[str, object] | None = None

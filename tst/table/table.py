@@ -174,7 +174,9 @@ class Table:
             values.append(fill_gaps(x, rows.starts, partial(_median, table, column)))
         return np.stack(values, axis=1).astype(np.float32)
 
-    def to_frame(self, series: SeriesSet, seed: int = 0) -> pd.DataFrame:
+    def to_frame(
+        self, series: SeriesSet, seed: int = 0, first: int = 0, n_all: int | None = None
+    ) -> pd.DataFrame:
         """Return a SeriesSet as a table: same columns, order and dtypes, new ids, regular times.
 
         Parameters
@@ -183,11 +185,14 @@ class Table:
             Of the features and attributes that the table has.
         seed
             Of the starts, and of the numbers within an attribute's ranges.
+        first, n_all
+            Where the series are a part of a synthetic table: the number of the first, from 0, and
+            of all.
         """
         rng = np.random.default_rng([seed, len(series)])
         series_of_row = series.series_index
         written = {
-            self.id.name: self.new_ids(len(series)).iloc[series_of_row],
+            self.id.name: self.new_ids(len(series), first, n_all).iloc[series_of_row],
             self.clock.name: self.clock.times(series.lengths, rng),
         }
         position = 0  # of the column in series.values
@@ -199,7 +204,8 @@ class Table:
             written[column.name] = column.decode(series.values[:, position], missing)
             position += 1
         for column in self.attributes:
-            written[column.name] = _attribute_values(column, series, rng).iloc[series_of_row]
+            values = _attribute_values(column, series, rng, first)
+            written[column.name] = values.iloc[series_of_row]
         for column in self.constants:
             is_empty = np.full(len(series_of_row), not column.categories)
             written[column.name] = column.decode(np.zeros(len(series_of_row)), is_empty)
@@ -292,15 +298,21 @@ class Table:
                 return False
         return all(set(values) <= labels[name] for name, values in categories.items())
 
-    def new_ids(self, n_series: int) -> pd.Series:
-        """Return new ids in the id's dtype, one a series; raises DataError where none are left."""
+    def new_ids(self, n_series: int, first: int = 0, n_all: int | None = None) -> pd.Series:
+        """Return new ids in the id's dtype, one a series; raises DataError where none are left.
+
+        Parameters
+        ----------
+        first, n_all
+            As in `to_frame`.
+        """
         dtype = types.pandas_dtype(self.id.dtype)
         if is_number(pd.Series([], dtype=dtype)):
-            self._check_room_for_ids(n_series)
-            numbers = np.arange(self.next_id, self.next_id + n_series)
+            self._check_room_for_ids(first + n_series)
+            numbers = np.arange(self.next_id + first, self.next_id + first + n_series)
             return pd.Series(numbers, name=self.id.name).astype(dtype)
-        width = len(str(n_series))
-        names = [f"synthetic-{i:0{width}d}" for i in range(1, n_series + 1)]
+        width = len(str(n_all or n_series))
+        names = [f"synthetic-{first + i:0{width}d}" for i in range(1, n_series + 1)]
         return _as_text(names, self.id)
 
     def _check_room_for_ids(self, n_series: int) -> None:
@@ -345,11 +357,12 @@ def _median(table: SortedTable, column: ColumnCodec) -> float:
 
 
 def _attribute_values(
-    column: ColumnCodec, series: SeriesSet, rng: np.random.Generator
+    column: ColumnCodec, series: SeriesSet, rng: np.random.Generator, first: int
 ) -> pd.Series:
-    """Return the column of an attribute, one value a series."""
+    """Return the column of an attribute, one value a series, of which `first` come before."""
     if column.kind == "name":
-        return _as_text([f"{column.name}-{i}" for i in range(1, len(series) + 1)], column)
+        names = [f"{column.name}-{first + i}" for i in range(1, len(series) + 1)]
+        return _as_text(names, column)
     return column.from_labels(series.attributes[column.name].astype(str), rng)
 
 

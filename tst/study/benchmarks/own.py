@@ -16,6 +16,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from tst.io import mapped
 from tst.study.benchmarks.common import Size, emit, peak_mb, read_size
 from tst.synthesiser import Synthesiser
 
@@ -60,5 +61,36 @@ def write_table(path: Path, n_rows: int) -> None:
 def peak_of(path: Path, folder: Path, n_rows: int) -> float:
     """Learn a table and sample it; return the peak resident size of this program, MB."""
     model = Synthesiser(max_steps=MAX_STEPS, folder=folder / "training").fit(path)
-    model.sample(int(n_rows * SHARE_SAMPLED) // MEAN_STEPS)
+    model.sample_parts(int(n_rows * SHARE_SAMPLED) // MEAN_STEPS, folder / "synthetic")
     return peak_mb()
+
+
+def in_a_process(path: Path, n_rows: int) -> float:
+    """Return the peak of a fresh process, MB."""
+    with tempfile.TemporaryDirectory(dir=path.parent) as folder:
+        command = [sys.executable, "-m", "tst.study.benchmarks.own", "full"]
+        command += [str(path), folder, str(n_rows)]
+        done = subprocess.run(command, capture_output=True, text=True, check=True)
+    return float(json.loads(done.stdout.splitlines()[-1]))
+
+
+def main(size: Size) -> None:
+    """Compare a table with one of ten times as many rows."""
+    few = size.pick(10**6, 10**4)
+    peaks = {}
+    with tempfile.TemporaryDirectory(dir=mapped.scratch_folder()) as folder:
+        for n_rows in (few, 10 * few):
+            path = Path(folder) / "table.parquet"
+            write_table(path, n_rows)
+            peaks[n_rows] = in_a_process(path, n_rows)
+            emit("own_peak_memory_mb", peaks[n_rows], rows=n_rows)
+    ratio = peaks[10 * few] / peaks[few]
+    emit("own_memory_ratio_1e7_to_1e6", ratio, rows=10 * few, mb=peaks[10 * few])
+
+
+if __name__ == "__main__":
+    chosen = read_size(sys.argv[1:])
+    if len(sys.argv) > 2:
+        print(json.dumps(peak_of(Path(sys.argv[2]), Path(sys.argv[3]), int(sys.argv[4]))))
+    else:
+        main(chosen)
