@@ -24,7 +24,7 @@ from tst.io import files, part_files, weights
 from tst.io.untrusted import check_room, read_json
 from tst.models import jobs
 from tst.models.base import Training
-from tst.models.jobs import Job
+from tst.models.jobs import Engine, Job
 from tst.models.transformer import sampling
 from tst.models.transformer.batches import TokenBatches
 from tst.models.transformer.config import GenerativeConfig
@@ -66,6 +66,9 @@ class Synthesiser:
         temporary one.
     d_model, n_layer, patch, batch_size, learning_rate
         Sizes; patch (steps a token) None: by the longest series.
+    engine, n_processes
+        Where the training runs, and on how many processes, as `tst.models.jobs.train_all` has it;
+        an engine needs a `folder` that its machines share.
     """
 
     def __init__(
@@ -80,6 +83,8 @@ class Synthesiser:
         patch: int | None = None,
         batch_size: int = 16,
         learning_rate: float = 2e-3,
+        engine: Engine = "here",
+        n_processes: int = 1,
     ) -> None:
         self.max_steps, self.minutes, self.seed, self.roles, self.folder = (
             max_steps,
@@ -90,6 +95,8 @@ class Synthesiser:
         )
         self.d_model, self.n_layer, self.patch = d_model, n_layer, patch
         self.batch_size, self.learning_rate = batch_size, learning_rate
+        self.engine: Engine = engine
+        self.n_processes = n_processes
         self.model: GenerativeTST | None = None
         self.table: Table | None = None
 
@@ -110,7 +117,7 @@ class Synthesiser:
         try:
             series.save(folder / "series")
             job = self._job(series, folder)
-            self.history: pd.DataFrame = jobs.train(job)
+            self.history: pd.DataFrame = jobs.train_all([job], self.engine, self.n_processes)
             self.model = GenerativeTST.load(folder / "model")
         finally:
             if not self.folder:

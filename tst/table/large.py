@@ -37,11 +37,7 @@ def sort_file(file: ChunkedFile, roles: Roles) -> SortedTable:
     DataError
         Where the table cannot be read or sorted.
     """
-    check_disk(CELL * file.n_cells, mapped.scratch_folder(), file.path.name)
-    head = next(file.chunks())
-    roles.check(list(head))
-    time_column = guess_time(head, roles)
-    id_column = guess_id(head, time_column, roles)
+    head, id_column, time_column = guess_roles(file, roles)
     scan = Scan(file, id_column, time_column)
     store = PartFolder(scan.dtypes)
     _deal(file, scan, store, roles)
@@ -51,6 +47,21 @@ def sort_file(file: ChunkedFile, roles: Roles) -> SortedTable:
     time = read_times(empty[time_column], scan.date_text)
     problems = [*dropped.problems(), *time.all_problems(int(scan.n_rows_of_id.sum()))]
     return sort_store(store, id_column, time.clock, roles, problems)
+
+
+def guess_roles(file: ChunkedFile, roles: Roles) -> tuple[pd.DataFrame, str, str]:
+    """Return the first chunk of a file, and the names of its id and time by it.
+
+    Raises
+    ------
+    DataError
+        Where the disk has no room for the file's parts, or the roles do not fit the columns.
+    """
+    check_disk(CELL * file.n_cells, mapped.scratch_folder(), file.path.name)
+    head = next(file.chunks())
+    roles.check(list(head))
+    time_column = guess_time(head, roles)
+    return head, guess_id(head, time_column, roles), time_column
 
 
 class Scan:

@@ -21,7 +21,7 @@ from tst.io.untrusted import from_mapping
 from tst.series import Feature, SeriesSet
 from tst.table.calendar import Clock
 from tst.table.columns import ColumnCodec, Problem
-from tst.table.large import sort_file
+from tst.table.large import guess_roles, sort_file
 from tst.table.parts import RESERVED, divide_columns
 from tst.table.roles import Roles, guess_id, guess_time
 from tst.table.rows import Rows, SortedTable, sort_rows
@@ -117,6 +117,19 @@ class Table:
         )
         table.new_ids(rows.n_series)  # fails early where new ids do not fit the id's dtype
         return table, table.to_series(rows, name)
+
+    @classmethod
+    def check(
+        cls,
+        source: pd.DataFrame | Path | str,
+        settings: Roles | Mapping[str, object] | Path | str | None = None,
+    ) -> None:
+        """Raise DataError soon where `fit` would; of a large file, only the beginning is read."""
+        file = None if isinstance(source, pd.DataFrame) else ChunkedFile(source)
+        if file is not None and file.is_large:
+            guess_roles(file, Roles.read(settings))
+        else:
+            cls.fit(source, settings)
 
     def to_series(self, table: SortedTable, name: str) -> SeriesSet:
         """Return a sorted table as a SeriesSet: an attribute is taken from a series' first row."""
