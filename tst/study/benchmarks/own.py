@@ -8,6 +8,7 @@ import json
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,6 +20,7 @@ import pyarrow.parquet as pq
 from tst.io import mapped
 from tst.study.benchmarks.common import Size, emit, peak_mb, read_size
 from tst.synthesiser import Synthesiser
+from tst.table.table import Table
 
 MEAN_STEPS = 100  # of a series
 BLOCK = 1000  # series written at once
@@ -58,39 +60,67 @@ def write_table(path: Path, n_rows: int) -> None:
     writer.close()
 
 
-def peak_of(path: Path, folder: Path, n_rows: int) -> float:
-    """Learn a table and sample it; return the peak resident size of this program, MB."""
-    model = Synthesiser(max_steps=MAX_STEPS, folder=folder / "training").fit(path)
-    model.sample_parts(int(n_rows * SHARE_SAMPLED) // MEAN_STEPS, folder / "synthetic")
-    return peak_mb()
+def measure(path: Path, folder: Path, n_rows: int) -> dict[str, float]:
+    """Learn a table and sample a part of it; return what this program took.
+
+    Returns
+    -------
+    mb
+        Peak resident size.
+    read_seconds, sample_seconds
+        Processor time from the file to the series set, and for the synthetic rows.
+    gb_of_disk
+        What the training set takes there.
+    columns, series, synthetic_rows
+        Counted.
+    """
+    start = time.process_time()
+    table, series = Table.fit(path)
+    read_seconds = time.process_time() - start
+    model = Synthesiser(max_steps=MAX_STEPS, folder=folder / "training").fit_series(series, table)
+    n_bytes = sum(file.stat().st_size for file in (folder / "training" / "series").iterdir())
+    start = time.process_time()
+    n_sampled = max(1, int(n_rows * SHARE_SAMPLED) // MEAN_STEPS)
+    parts = model.sample_parts(n_sampled, folder / "synthetic")
+    return {
+        "mb": peak_mb(),
+        "read_seconds": read_seconds,
+        "sample_seconds": time.process_time() - start,
+        "gb_of_disk": n_bytes / 1e9,
+        "columns": len(table.order),
+        "series": len(series),
+        "synthetic_rows": sum(pq.ParquetFile(part).metadata.num_rows for part in parts),
+    }
 
 
-def in_a_process(path: Path, n_rows: int) -> float:
-    """Return the peak of a fresh process, MB."""
+def in_a_process(path: Path, n_rows: int) -> dict[str, float]:
+    """Return the measures of a fresh process."""
     with tempfile.TemporaryDirectory(dir=path.parent) as folder:
         command = [sys.executable, "-m", "tst.study.benchmarks.own", "full"]
         command += [str(path), folder, str(n_rows)]
         done = subprocess.run(command, capture_output=True, text=True, check=True)
-    return float(json.loads(done.stdout.splitlines()[-1]))
+    measures: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
+    return measures
 
 
 def main(size: Size) -> None:
     """Compare a table with one of ten times as many rows."""
-    few = size.pick(10**6, 10**4)
+    few = size.pick(10**6, 2 * 10**3)
     peaks = {}
     with tempfile.TemporaryDirectory(dir=mapped.scratch_folder()) as folder:
         for n_rows in (few, 10 * few):
             path = Path(folder) / "table.parquet"
             write_table(path, n_rows)
-            peaks[n_rows] = in_a_process(path, n_rows)
-            emit("own_peak_memory_mb", peaks[n_rows], rows=n_rows)
+            measures = in_a_process(path, n_rows)
+            peaks[n_rows] = measures.pop("mb")
+            emit("own_peak_memory_mb", peaks[n_rows], rows=n_rows, **measures)
     ratio = peaks[10 * few] / peaks[few]
-    emit("own_memory_ratio_1e7_to_1e6", ratio, rows=10 * few, mb=peaks[10 * few])
+    emit("own_memory_ratio_1e7_to_1e6", ratio, rows=10 * few, of=few)
 
 
 if __name__ == "__main__":
     chosen = read_size(sys.argv[1:])
     if len(sys.argv) > 2:
-        print(json.dumps(peak_of(Path(sys.argv[2]), Path(sys.argv[3]), int(sys.argv[4]))))
+        print(json.dumps(measure(Path(sys.argv[2]), Path(sys.argv[3]), int(sys.argv[4]))))
     else:
         main(chosen)
