@@ -168,25 +168,41 @@ class PartFolder:
         self.n_parts = max(self.n_parts, part + 1)
         self._write(self._path(part), "ab", rows)
 
-    def read(self, part: int) -> tuple[pd.DataFrame, np.ndarray]:
-        """Return the rows of a part and their times, shape (n_rows,)."""
+    def frame(self, part: int) -> pd.DataFrame:
+        """Return the rows of a part."""
+        table = self._read(part)
+        return table.select(range(table.num_columns - 1)).to_pandas().astype(self.dtypes)
+
+    def times(self, part: int) -> np.ndarray:
+        """Return their times, shape (n_rows,)."""
+        path = self._path(part, "times.npy")
+        if path.exists():
+            return np.load(path)
+        return self._read(part).column(-1).to_numpy()
+
+    def is_first_of_id(self, part: int) -> np.ndarray:
+        """Return, of sorted rows, which is the first of its id, bool (n_rows,)."""
+        return np.load(self._path(part, "first.npy"))
+
+    def write(
+        self, part: int, frame: pd.DataFrame, times: np.ndarray, is_first_of_id: np.ndarray
+    ) -> None:
+        """Replace the rows of a part by sorted ones."""
+        self._write(self._path(part), "wb", _as_arrow(frame, times))
+        np.save(self._path(part, "times.npy"), times)
+        np.save(self._path(part, "first.npy"), is_first_of_id)
+
+    def _read(self, part: int) -> pa.Table:
         path = self._path(part)
         n_bytes = os.stat(path).st_size
         tables = []
         with open(path, "rb") as file:
             while file.tell() < n_bytes:  # one stream a call of `append`
                 tables.append(pa.ipc.open_stream(file).read_all())
-        table = pa.concat_tables(tables, promote_options="default")  # one may have nothing but null
-        last = table.num_columns - 1
-        frame = table.remove_column(last).to_pandas()
-        return frame.astype(self.dtypes), table.column(last).to_numpy()
+        return pa.concat_tables(tables, promote_options="default")  # one may hold only nulls
 
-    def write(self, part: int, frame: pd.DataFrame, times: np.ndarray) -> None:
-        """Replace a part."""
-        self._write(self._path(part), "wb", _as_arrow(frame, times))
-
-    def _path(self, part: int) -> Path:
-        return self.folder / f"{part:06d}.arrow"
+    def _path(self, part: int, suffix: str = "arrow") -> Path:
+        return self.folder / f"{part:06d}.{suffix}"
 
     def _write(self, path: Path, mode: str, rows: pa.Table) -> None:
         with open(path, mode) as file, pa.ipc.new_stream(file, rows.schema) as stream:

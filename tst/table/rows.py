@@ -64,29 +64,47 @@ class Store(Protocol):
     def __len__(self) -> int:
         """Return the number of parts."""
 
-    def read(self, part: int) -> tuple[pd.DataFrame, np.ndarray]:
-        """Return the rows of a part, and their times, shape (n_rows,)."""
+    def frame(self, part: int) -> pd.DataFrame:
+        """Return the rows of a part."""
 
-    def write(self, part: int, frame: pd.DataFrame, times: np.ndarray) -> None:
-        """Replace a part."""
+    def times(self, part: int) -> np.ndarray:
+        """Return their times, shape (n_rows,)."""
+
+    def is_first_of_id(self, part: int) -> np.ndarray:
+        """Return, of sorted rows, which is the first of its id, bool (n_rows,)."""
+
+    def write(
+        self, part: int, frame: pd.DataFrame, times: np.ndarray, is_first_of_id: np.ndarray
+    ) -> None:
+        """Replace the rows of a part by sorted ones."""
 
 
 class Held:
     """A store of one part, in memory."""
 
     def __init__(self, frame: pd.DataFrame, times: np.ndarray) -> None:
-        self.rows = (frame, times)
+        self.rows = (frame, times, np.empty(0, dtype=bool))
 
     def __len__(self) -> int:
         return 1
 
-    def read(self, part: int) -> tuple[pd.DataFrame, np.ndarray]:
-        """Return the rows and their times."""
-        return self.rows
+    def frame(self, part: int) -> pd.DataFrame:
+        """Return the rows."""
+        return self.rows[0]
 
-    def write(self, part: int, frame: pd.DataFrame, times: np.ndarray) -> None:
+    def times(self, part: int) -> np.ndarray:
+        """Return their times."""
+        return self.rows[1]
+
+    def is_first_of_id(self, part: int) -> np.ndarray:
+        """Return which is the first of its id."""
+        return self.rows[2]
+
+    def write(
+        self, part: int, frame: pd.DataFrame, times: np.ndarray, is_first_of_id: np.ndarray
+    ) -> None:
         """Replace the rows."""
-        self.rows = (frame, times)
+        self.rows = (frame, times, is_first_of_id)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -121,9 +139,10 @@ class SortedTable:
     def parts(self) -> Iterator[Rows]:
         """Yield the rows of some series after those of others."""
         for part in range(len(self.store)):
-            frame, times = self.store.read(part)
-            is_first_of_id = _first_of_ids(frame[self.id_column])
+            times = self.store.times(part)
+            is_first_of_id = self.store.is_first_of_id(part)
             is_first, _ = _first_rows(times, is_first_of_id, self.clock, self.roles)
+            frame = self.store.frame(part)
             yield Rows(frame=frame, is_first_of_id=is_first_of_id, is_first=is_first)
 
     @property
@@ -212,8 +231,7 @@ def sort_store(
 
     def sorted_times() -> Iterator[tuple[np.ndarray, np.ndarray]]:
         for part in range(len(store)):
-            frame, times = store.read(part)
-            yield times, _first_of_ids(frame[id_column])
+            yield store.times(part), store.is_first_of_id(part)
 
     step, months = find_interval(sorted_times)
     clock = replace(clock, step=step, months=months)
@@ -264,21 +282,24 @@ def _sort_parts(
     n_seen = 0
     first_tied = ""
     for part in range(len(store)):
-        frame, times = store.read(part)
+        frame = store.frame(part)
+        times = store.times(part)
         order = _series_order(frame[id_column], times)
         frame = frame.iloc[order]
         times = times[order]
         n_seen += len(frame)
-        is_tied = _mark_tied(frame[id_column], times)
+        is_first_of_id = _first_of_ids(frame[id_column])
+        is_tied = ~is_first_of_id & np.append(False, times[1:] == times[:-1])
         if is_tied.any():
             n_tied += int(is_tied.sum())
             first_tied = first_tied or row_name(frame[id_column], int(np.argmax(is_tied)))
             is_kept = _mark_unique(frame, is_tied, id_column, time_column)
             frame = frame[is_kept]
             times = times[is_kept]
-        store.write(part, frame, times)
+            is_first_of_id = _first_of_ids(frame[id_column])
+        store.write(part, frame, times, is_first_of_id)
         n_rows += len(frame)
-        n_ids += int(_first_of_ids(frame[id_column]).sum())
+        n_ids += int(is_first_of_id.sum())
     if n_tied / n_seen > MAX_TIED_SHARE:
         raise DataError(
             f"{n_tied / n_seen:.0%} of the rows share '{id_column}' and '{time_column}' with "
@@ -303,12 +324,6 @@ def _first_of_ids(ids: pd.Series) -> np.ndarray:
 def _series_order(ids: pd.Series, times: np.ndarray) -> np.ndarray:
     """Return the order of rows by id, then time."""
     return np.lexsort((times, _id_codes(ids)))
-
-
-def _mark_tied(ids: pd.Series, times: np.ndarray) -> np.ndarray:
-    """Mark, in sorted rows, those that share id and time with the row before, bool (n_rows,)."""
-    is_first_of_id = _first_of_ids(ids)
-    return ~is_first_of_id & np.append(False, times[1:] == times[:-1])
 
 
 def _mark_unique(

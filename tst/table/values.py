@@ -331,20 +331,21 @@ def median(parts: Callable[[], Iterable[np.ndarray]]) -> float:
     ranks = np.array([(n - 1) // 2, n // 2])
     prefixes = np.zeros(2, np.uint64)
     for shift in (48, 32, 16, 0):
-        counts = np.zeros((2, 2**16), np.int64)
+        # The two are mostly one number: then its digits are counted once.
+        counts = {prefix: np.zeros(2**16, np.int64) for prefix in prefixes.tolist()}
         for part in parts():
             keys = _sortable_bits(part)
-            for i, prefix in enumerate(prefixes):
+            for prefix, count in counts.items():
                 of_prefix = keys
                 if shift < 48:
-                    of_prefix = keys[keys >> np.uint64(shift + 16) == prefix]
+                    of_prefix = keys[keys >> np.uint64(shift + 16) == np.uint64(prefix)]
                 digits = (of_prefix >> np.uint64(shift) & np.uint64(0xFFFF)).astype(np.int64)
-                counts[i] += np.bincount(digits, minlength=2**16)
-        for i in range(2):
-            reached = np.cumsum(counts[i])
+                count += np.bincount(digits, minlength=2**16)
+        for i, prefix in enumerate(prefixes.tolist()):
+            reached = np.cumsum(counts[prefix])
             digit = int(np.searchsorted(reached, ranks[i], "right"))
             ranks[i] -= reached[digit - 1] if digit else 0
-            prefixes[i] = prefixes[i] << np.uint64(16) | np.uint64(digit)
+            prefixes[i] = np.uint64(prefix << 16 | digit)
     return float(np.mean(_from_sortable_bits(prefixes)))
 
 
