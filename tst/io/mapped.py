@@ -12,9 +12,10 @@ from pathlib import Path
 
 import numpy as np
 
+from tst.io import paths
+
 BLOCK_BYTES = 2**24  # gone through at once: far above a page, far below a computer's memory
 MAPPED_BYTES = 2**26  # from which on an array is mapped, not held
-LARGE_TEMPORARY = "/var/tmp"  # on the disk, where /tmp may be memory
 
 
 def blocks(array: np.ndarray) -> Iterator[slice]:
@@ -34,16 +35,9 @@ def empty(shape: tuple[int, ...], dtype: type) -> np.ndarray:
     n_bytes = int(np.prod(shape)) * np.dtype(dtype).itemsize
     if n_bytes < MAPPED_BYTES:
         return np.empty(shape, dtype)
-    with tempfile.TemporaryFile(dir=scratch_folder()) as file:
+    with tempfile.TemporaryFile(dir=paths.scratch_dir()) as file:
         os.truncate(file.fileno(), n_bytes)
         return np.memmap(file, dtype=dtype, mode="r+", shape=shape)
-
-
-def scratch_folder() -> str:
-    """Return the folder of large temporary files: TMPDIR, else /var/tmp."""
-    if "TMPDIR" not in os.environ and os.path.isdir(LARGE_TEMPORARY):
-        return LARGE_TEMPORARY
-    return tempfile.gettempdir()
 
 
 def open_array(path: Path | str) -> np.ndarray:

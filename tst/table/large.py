@@ -18,7 +18,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from tst.io import mapped
+from tst.io import paths
 from tst.io.untrusted import CELL, check_disk
 from tst.table.calendar import DateText, read_times
 from tst.table.roles import Roles, guess_id, guess_time
@@ -57,7 +57,7 @@ def guess_roles(file: ChunkedFile, roles: Roles) -> tuple[pd.DataFrame, str, str
     DataError
         Where the disk has no room for the file's parts, or the roles do not fit the columns.
     """
-    check_disk(CELL * file.n_cells, mapped.scratch_folder(), file.path.name)
+    check_disk(CELL * file.n_cells, paths.scratch_dir(), file.path.name)
     head = next(file.chunks())
     roles.check(list(head))
     time_column = guess_time(head, roles)
@@ -94,7 +94,7 @@ class Scan:
         n_cells = 0
         for chunk in file.chunks():
             n_cells += chunk.size  # a zipped file may hold more than its size says
-            check_disk(CELL * n_cells, mapped.scratch_folder(), file.path.name)
+            check_disk(CELL * n_cells, paths.scratch_dir(), file.path.name)
             dtypes.add(chunk)
             chunk = self.dropped.drop(chunk)
             self.date_text = self.date_text.joined(DateText.of(chunk[self.time_column]))
@@ -156,7 +156,7 @@ class PartFolder:
 
     def __init__(self, dtypes: Mapping[str, Any]) -> None:
         self.dtypes = dtypes
-        self.folder = Path(tempfile.mkdtemp(prefix="tst-", dir=mapped.scratch_folder()))
+        self.folder = Path(tempfile.mkdtemp(prefix="tst-", dir=paths.scratch_dir()))
         weakref.finalize(self, shutil.rmtree, self.folder, ignore_errors=True)
         self.n_parts = 0
 

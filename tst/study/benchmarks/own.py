@@ -17,7 +17,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from tst.io import mapped
+from tst.io import paths
 from tst.study.benchmarks.common import Size, emit, peak_mb, read_size
 from tst.synthesiser import Synthesiser
 from tst.table.table import Table
@@ -107,7 +107,7 @@ def main(size: Size) -> None:
     """Compare a table with one of ten times as many rows."""
     few = size.pick(10**6, 2 * 10**3)
     peaks = {}
-    with tempfile.TemporaryDirectory(dir=mapped.scratch_folder()) as folder:
+    with tempfile.TemporaryDirectory(dir=paths.scratch_dir()) as folder:
         for n_rows in (few, 10 * few):
             path = Path(folder) / "table.parquet"
             write_table(path, n_rows)
