@@ -177,12 +177,12 @@ class PartFolder:
         """Return their times, shape (n_rows,)."""
         path = self._path(part, "times.npy")
         if path.exists():
-            return np.load(path)
+            return np.load(path, allow_pickle=False)
         return self._read(part).column(-1).to_numpy()
 
     def is_first_of_id(self, part: int) -> np.ndarray:
         """Return, of sorted rows, which is the first of its id, bool (n_rows,)."""
-        return np.load(self._path(part, "first.npy"))
+        return np.load(self._path(part, "first.npy"), allow_pickle=False)
 
     def write(
         self, part: int, frame: pd.DataFrame, times: np.ndarray, is_first_of_id: np.ndarray
