@@ -8,7 +8,6 @@ import json
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,9 +17,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from tst.io import paths
-from tst.study.benchmarks.common import Size, emit, peak_mb, read_size
-from tst.synthesiser import Synthesiser
-from tst.table.table import Table
+from tst.study.benchmarks.common import Size, emit, read_size
 
 MEAN_STEPS = 100  # of a series
 BLOCK = 1000  # series written at once
@@ -60,8 +57,35 @@ def write_table(path: Path, n_rows: int) -> None:
     writer.close()
 
 
-def measure(path: Path, folder: Path, n_rows: int) -> dict[str, float]:
-    """Learn a table and sample a part of it; return what this program took.
+# The measured program. It is text, for the user's table is no part of the study: a change in its
+# room measures nothing anew.
+PROGRAM = """
+import json, sys, time
+from pathlib import Path
+from tst import Synthesiser
+from tst.study.benchmarks.common import peak_mb
+from tst.table.table import Table
+
+path, folder, max_steps, n_sampled = Path(sys.argv[1]), Path(sys.argv[2]), *map(int, sys.argv[3:])
+start = time.process_time()
+table, series = Table.fit(path)
+read_seconds = time.process_time() - start
+model = Synthesiser(max_steps=max_steps, folder=folder / "training").fit_series(series, table)
+start = time.process_time()
+model.sample_parts(n_sampled, folder / "synthetic")
+sample_seconds = time.process_time() - start
+print(json.dumps({
+    "mb": peak_mb(),
+    "read_seconds": read_seconds,
+    "sample_seconds": sample_seconds,
+    "columns": len(table.order),
+    "series": len(series),
+}))
+"""
+
+
+def in_a_process(path: Path, n_rows: int) -> dict[str, float]:
+    """Learn a table and sample a part of it in a fresh process; return what it took.
 
     Returns
     -------
@@ -74,32 +98,16 @@ def measure(path: Path, folder: Path, n_rows: int) -> dict[str, float]:
     columns, series, synthetic_rows
         Counted.
     """
-    start = time.process_time()
-    table, series = Table.fit(path)
-    read_seconds = time.process_time() - start
-    model = Synthesiser(max_steps=MAX_STEPS, folder=folder / "training").fit_series(series, table)
-    n_bytes = sum(file.stat().st_size for file in (folder / "training" / "series").iterdir())
-    start = time.process_time()
     n_sampled = max(1, int(n_rows * SHARE_SAMPLED) // MEAN_STEPS)
-    parts = model.sample_parts(n_sampled, folder / "synthetic")
-    return {
-        "mb": peak_mb(),
-        "read_seconds": read_seconds,
-        "sample_seconds": time.process_time() - start,
-        "gb_of_disk": n_bytes / 1e9,
-        "columns": len(table.order),
-        "series": len(series),
-        "synthetic_rows": sum(pq.ParquetFile(part).metadata.num_rows for part in parts),
-    }
-
-
-def in_a_process(path: Path, n_rows: int) -> dict[str, float]:
-    """Return the measures of a fresh process."""
-    with tempfile.TemporaryDirectory(dir=path.parent) as folder:
-        command = [sys.executable, "-m", "tst.study.benchmarks.own", "full"]
-        command += [str(path), folder, str(n_rows)]
+    with tempfile.TemporaryDirectory(dir=path.parent) as name:
+        folder = Path(name)
+        command = [sys.executable, "-c", PROGRAM, str(path), name, str(MAX_STEPS), str(n_sampled)]
         done = subprocess.run(command, capture_output=True, text=True, check=True)
-    measures: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
+        measures: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
+        n_bytes = sum(file.stat().st_size for file in (folder / "training" / "series").iterdir())
+        parts = list((folder / "synthetic").glob("*.parquet"))
+        measures["gb_of_disk"] = n_bytes / 1e9
+        measures["synthetic_rows"] = sum(pq.ParquetFile(p).metadata.num_rows for p in parts)
     return measures
 
 
@@ -119,8 +127,4 @@ def main(size: Size) -> None:
 
 
 if __name__ == "__main__":
-    chosen = read_size(sys.argv[1:])
-    if len(sys.argv) > 2:
-        print(json.dumps(measure(Path(sys.argv[2]), Path(sys.argv[3]), int(sys.argv[4]))))
-    else:
-        main(chosen)
+    main(read_size(sys.argv[1:]))
