@@ -13,6 +13,7 @@ import tst
 from tst import Synthesiser, __main__
 from tst.io import paths
 from tst.study import own_data
+from tst.table import source
 
 EXAMPLE = str(paths.ROOT / "notebooks" / "example.csv")
 HEAVY = ("torch", "papermill", "nbconvert", "nbformat", "jupyter_client")
@@ -37,6 +38,8 @@ def ask(*arguments, cwd=paths.ROOT):
         (["own", "gone.csv"], "no table at gone.csv: give a CSV"),
         (["own", EXAMPLE, "--number", "many"], "'many' is no whole number of at least 0"),
         (["own", EXAMPLE, "--minutes", "-1"], "'-1' is no number of minutes above 0"),
+        (["own", EXAMPLE, "--engine", "moon"], "invalid choice: 'moon'"),
+        (["own", EXAMPLE, "--processes", "0"], "'0' is no whole number of at least 1"),
         (["own", EXAMPLE, "--name", "../x"], "'../x' becomes a folder: use letters"),
         (["own", EXAMPLE, "--config", "gone.yml"], "no roles file at gone.yml"),
         (["own", EXAMPLE, "--colour", "red"], "unrecognized arguments: --colour red"),
@@ -99,6 +102,14 @@ def test_sample_is_the_sample_of_the_model(model, tmp_path, suffix):
     assert [path.name for path in tmp_path.iterdir()] == [out.name]
 
 
+def test_sample_into_a_folder_is_a_table_in_parts(model, tmp_path, capsys):
+    """A path without a suffix is a folder of Parquet files, which are one table."""
+    out = tmp_path / "made"
+    assert __main__.main(["sample", str(model), "-n", "7", "--out", str(out)]) == 0
+    assert "7 series in 1 Parquet files" in capsys.readouterr().out
+    assert pd.read_parquet(out / "part-00000.parquet")["host"].nunique() == 7
+
+
 def test_a_sample_without_a_file_is_csv_on_the_terminal(model, capsys):
     """Nothing but the rows is printed, so that it can be piped."""
     assert __main__.main(["sample", str(model), "-n", "7"]) == 0
@@ -122,6 +133,21 @@ def test_own_works_without_the_study(tmp_path, monkeypatch, capsys, suffix):
     table = pd.read_csv(made) if suffix == "csv" else pd.read_parquet(made)
     assert list(table) == list(frame)
     assert len(Synthesiser.load(tmp_path / "copy" / "model").sample(3)) >= 3
+
+
+@pytest.mark.slow
+def test_own_of_a_large_table_is_a_folder(tmp_path, monkeypatch):
+    """Read in chunks, learned by a task of its own, written in parts."""
+    monkeypatch.setattr(__main__, "report_lacks", lambda: "nothing")
+    monkeypatch.setattr(source, "MAX_CELLS", 600)
+    data = tmp_path / "series.parquet"
+    frame = user_table(60)
+    frame.to_parquet(data)
+    command = ["own", str(data), "--max-steps", "2", "--processes", "2"]
+    assert __main__.main(command) == 0
+    made = pd.read_parquet(tmp_path / "own" / "synthetic" / "part-00000.parquet")
+    assert list(made) == list(frame)
+    assert made["host"].nunique() == 60
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,7 @@
 """Laws of SeriesSet: nothing is lost, nothing is mixed, what is wrong is said."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -8,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tst.errors import DataError
+from tst.io import mapped
 from tst.series import Feature, SeriesSet, ceil_div, concat, from_list, offsets
 
 
@@ -218,3 +221,50 @@ def test_ceil_div_counts_parts(counts, size):
     assert n_parts.tolist() == [ceil_div(n, size) for n in counts]
     assert ((n_parts - 1) * size < counts).all()
     assert (n_parts * size >= counts).all()
+
+
+@pytest.fixture
+def tiny_blocks(monkeypatch):
+    """Blocks of 64 bytes, and every array of 100 bytes a mapped one."""
+    monkeypatch.setattr(mapped, "BLOCK_BYTES", 64)
+    monkeypatch.setattr(mapped, "MAPPED_BYTES", 100)
+
+
+def test_a_mapped_set_is_the_set(tmp_path, monkeypatch, tiny_blocks):
+    """Taken, split, saved and loaded by blocks: the same numbers, and the same fingerprint."""
+    lengths = (7, 1, 12, 3, 30, 2, 9)
+    mapped_set = distinct_series(lengths).take([6, 0, 4, 4, 1, 2, 3, 5])
+    assert mapped.is_mapped(mapped_set.values)
+    mapped_set.save(tmp_path / "mapped")
+    loaded = SeriesSet.load(tmp_path / "mapped")
+    assert mapped.is_mapped(loaded.values)
+    halves = loaded.split(0.5, seed=1)
+    bad = loaded.values.copy()
+    bad[21] = np.nan
+    with pytest.raises(DataError, match="of series 2 has .* at step 5"):
+        replace(loaded, values=bad)
+    monkeypatch.undo()
+    plain = distinct_series(lengths).take([6, 0, 4, 4, 1, 2, 3, 5])
+    assert not mapped.is_mapped(plain.values)
+    plain.save(tmp_path / "plain")
+    for name in ("values.npy", "lengths.npy", "meta.json"):
+        one, other = (tmp_path / folder / name for folder in ("plain", "mapped"))
+        assert one.read_bytes() == other.read_bytes()
+    assert loaded.sha256() == mapped_set.sha256() == plain.sha256()
+    digests = [[half.sha256() for half in halves], [h.sha256() for h in plain.split(0.5, seed=1)]]
+    assert digests[0] == digests[1]
+
+
+def test_an_excerpt_has_the_ranges_of_the_set():
+    """A small set is its own; of a large one series are drawn, extremes among them, whole."""
+    rng = np.random.default_rng(0)
+    series = distinct_series(rng.integers(1, 9, 200))
+    series = replace(series, values=rng.normal(size=series.values.shape))
+    assert series.excerpt(series.values.size) is series
+    part = series.excerpt(100)
+    assert 60 <= part.values.size <= 100 + 4 * 16
+    assert part.sha256() == series.excerpt(100).sha256()
+    np.testing.assert_array_equal(part.values.min(0), series.values.min(0))
+    np.testing.assert_array_equal(part.values.max(0), series.values.max(0))
+    whole = {array.tobytes() for array in (series[i] for i in range(len(series)))}
+    assert all(part[i].tobytes() in whole for i in range(len(part)))

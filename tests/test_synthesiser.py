@@ -159,3 +159,39 @@ def test_import_is_light():
         [sys.executable, "-c", code], capture_output=True, text=True, cwd=paths.ROOT
     )
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def test_a_sample_in_parts_is_one_table(fitted, tmp_path, monkeypatch):
+    """As many series as asked for, ids and names told apart across parts, dtypes of the table."""
+    model, frame = fitted
+    monkeypatch.setattr("tst.synthesiser.PART_BYTES", 2**14)
+    paths = model.sample_parts(50, tmp_path / "made", seed=3)
+    assert len(paths) > 3
+    made = pd.concat([pd.read_parquet(path) for path in paths])
+    assert made["host"].nunique() == made["owner"].nunique() == 50
+    assert made["host"].str.len().nunique() == 1
+    assert (made.dtypes == frame[list(made)].dtypes).all()
+    first, second = (pd.read_parquet(path).drop(columns=["host", "owner"]) for path in paths[:2])
+    assert not first.equals(second)
+    given = model.sample_parts(20, tmp_path / "given", given={"site": "north"})
+    assert all((pd.read_parquet(path)["site"] == "north").all() for path in given)
+
+
+def test_a_sample_in_parts_that_was_stopped_goes_on(fitted, tmp_path, monkeypatch):
+    """Complete parts stay, missing ones are made alike; another seed or number begins afresh."""
+    model, _ = fitted
+    monkeypatch.setattr("tst.synthesiser.PART_BYTES", 2**14)
+    paths = model.sample_parts(50, tmp_path, seed=3)
+    content = [path.read_bytes() for path in paths]
+    times = [path.stat().st_mtime_ns for path in paths]
+    for path in paths[2:]:
+        path.unlink()
+    assert model.sample_parts(50, tmp_path, seed=3) == paths
+    assert [path.read_bytes() for path in paths] == content
+    assert [path.stat().st_mtime_ns for path in paths[:2]] == times[:2]
+    model.sample_parts(50, tmp_path, seed=4)
+    assert all(path.read_bytes() != old for path, old in zip(paths, content, strict=True))
+    fewer = model.sample_parts(9, tmp_path, seed=4)
+    assert sorted(tmp_path.glob("*.parquet")) == fewer
+    with pytest.raises(DataError, match="at least 1"):
+        model.sample_parts(0, tmp_path)

@@ -66,13 +66,26 @@ def _parser() -> Parser:
     own.add_argument(
         "--max-steps", type=_whole, default=0, help="optimiser steps instead of minutes"
     )
+    own.add_argument(
+        "--processes", type=_at_least_one, default=1, help="that share a training step (1)"
+    )
+    own.add_argument(
+        "--engine",
+        choices=("here", "local", "slurm"),
+        default="here",
+        help="where the training runs: in this process, as a task of its own, on a cluster (here)",
+    )
 
     sample = commands.add_parser("sample", help="sample a table from a model that was saved")
     sample.set_defaults(run=sample_model)
     sample.add_argument("model", type=Path, help="a folder with model.json and model.safetensors")
     sample.add_argument("-n", "--number", type=_at_least_one, required=True, help="series to make")
     sample.add_argument("--seed", type=_whole, help="the same seed gives the same table")
-    sample.add_argument("--out", type=Path, help="a .csv or .parquet file (CSV on the terminal)")
+    sample.add_argument(
+        "--out",
+        type=Path,
+        help="a .csv or .parquet file, or a folder for many Parquet files (CSV on the terminal)",
+    )
 
     report = commands.add_parser("report", help="write the cards and the site of a run")
     report.set_defaults(run=write_report)
@@ -90,7 +103,8 @@ def own_data(options: argparse.Namespace) -> None:
     """Make a synthetic copy of a table.
 
     With the study at hand notebook 20 makes it, with a report, in results/own/NAME; without it
-    the table and the model go to a folder NAME beside the input.
+    the table and the model go to a folder NAME beside the input. The copy of a table that is read
+    in chunks is a folder of Parquet files.
     """
     if not re.fullmatch(r"[\w-]+", options.name):
         raise DataError(
@@ -103,19 +117,27 @@ def own_data(options: argparse.Namespace) -> None:
 
     from tst.table.table import Table
 
-    table, series = Table.fit(data, roles, options.name)
     missing = report_lacks()
     if missing:
+        table, series = Table.fit(data, roles, options.name)
         folder = _synthesise(data, table, series, options)
         note = f"; a report on its quality needs {missing}"
     else:
+        Table.check(data, roles)
         from tst.study import own_data as study_own_data
 
         folder = study_own_data.report(
-            data, roles, options.name, options.number, options.minutes, options.max_steps
+            data=data,
+            roles=roles,
+            name=options.name,
+            n_series=options.number,
+            minutes=options.minutes,
+            max_steps=options.max_steps,
+            n_processes=options.processes,
+            engine=options.engine,
         )
         note = " and report.html"
-    names = [path.name for path in sorted(folder.glob("synthetic.*"))]
+    names = [path.name for path in sorted(folder.glob("synthetic*"))]
     print(f"wrote {_shown(folder)}: {', '.join(names)}, model{note}")
 
 
@@ -133,15 +155,23 @@ def _synthesise(
 ) -> Path:
     """Fit and sample a table, write table and model beside the input; return their folder."""
     from tst.synthesiser import Synthesiser
+    from tst.table.source import ChunkedFile
 
     folder = data.resolve().parent / options.name
     with files.translate_write_errors(folder):
         folder.mkdir(exist_ok=True)
     model = Synthesiser(
-        max_steps=options.max_steps or None, minutes=options.minutes, folder=folder / "training"
+        max_steps=options.max_steps or None,
+        minutes=options.minutes,
+        folder=folder / "training",
+        engine=options.engine,
+        n_processes=options.processes,
     )
     model.fit_series(series, table)
     model.save(folder / "model")
+    if ChunkedFile(data).is_large:
+        model.sample_parts(options.number or len(series), folder / "synthetic")
+        return folder
     suffix = ".parquet" if data.suffix.lower() in PARQUET else ".csv"
     _write(model.sample(options.number or len(series)), folder / f"synthetic{suffix}")
     return folder
@@ -156,15 +186,23 @@ def sample_model(options: argparse.Namespace) -> None:
             f"no model in {folder}: model.json and model.safetensors of Synthesiser.save "
             "belong there."
         )
-    if out and out.suffix.lower() not in (".csv", *PARQUET):
-        raise DataError(f"cannot tell what kind of file {out} is: name it .csv or .parquet.")
+    if out and out.suffix.lower() not in (".csv", *PARQUET, ""):
+        raise DataError(
+            f"cannot tell what kind of file {out} is: name it .csv or .parquet, or give a folder."
+        )
 
     from tst.synthesiser import Synthesiser
 
     # progress must not stand among the rows
     with contextlib.redirect_stdout(sys.stderr):
-        frame = Synthesiser.load(folder).sample(options.number, options.seed)
-    if out:
+        model = Synthesiser.load(folder)
+        if out and not out.suffix:
+            n_files = len(model.sample_parts(options.number, out, options.seed))
+        else:
+            frame = model.sample(options.number, options.seed)
+    if out and not out.suffix:
+        print(f"wrote {out}: {options.number:,} series in {n_files:,} Parquet files")
+    elif out:
         _write(frame, out)
         print(f"wrote {out}: {options.number:,} series, {len(frame):,} rows")
     else:

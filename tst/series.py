@@ -11,6 +11,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Literal, Self, TypeVar, get_args
 
@@ -18,12 +19,13 @@ import numpy as np
 import pandas as pd
 
 from tst.errors import DataError, short_message, translate_errors
-from tst.io import files, untrusted
+from tst.io import files, mapped, untrusted
 from tst.vocabulary import ORIGINS
 
 FORMAT = "seriesset-1"
 FILES = ("meta.json", "values.npy", "lengths.npy", "attributes.parquet")
 AGAIN = "write it again with SeriesSet.save"
+BLOCK_SERIES = 2**16  # whose attributes are written as text at once
 MAX_EXACT = 2**53  # up to which float64 holds each whole number
 
 Kind = Literal["continuous", "categorical"]
@@ -158,15 +160,50 @@ class SeriesSet:
         """Return the series at `indices`, in that order; repeats are allowed."""
         indices = np.asarray(indices, dtype=np.int64)
         lengths = self.lengths[indices]
-        # A row of the result lies this far from its row in `values`.
-        distance = self.offsets[indices] - offsets(lengths)[:-1]  # (n_taken,)
-        rows = np.repeat(distance, lengths) + np.arange(lengths.sum())
+        n_rows = int(lengths.sum())
+        values = mapped.empty((n_rows, self.n_features), np.float32)
+        first_rows = offsets(lengths)  # of the series in the result
+        row_bytes = 8 * (self.n_features + 2)  # of a number, a row's index and what makes it
+        n_blocks = ceil_div(n_rows * row_bytes, mapped.BLOCK_BYTES)
+        bounds = np.searchsorted(first_rows, np.linspace(0, n_rows, max(1, n_blocks) + 1))
+        for first, last in pairwise(np.unique(bounds)):
+            part = slice(first, last)
+            # A row of the result lies this far from its row in `values`.
+            distance = self.offsets[indices[part]] - first_rows[part]
+            rows = np.arange(first_rows[first], first_rows[last])
+            rows += np.repeat(distance, lengths[part])
+            values[first_rows[first] : first_rows[last]] = self.values[rows]
+            mapped.release(self.values)
+            mapped.release(values)
         return replace(
-            self,
-            values=self.values[rows],
-            lengths=lengths,
-            attributes=self.attributes.iloc[indices],
+            self, values=values, lengths=lengths, attributes=self.attributes.iloc[indices]
         )
+
+    def excerpt(self, max_values: int) -> Self:
+        """Return the set, or a part of the series where it has more values than `max_values`.
+
+        The part is drawn without a seed of anybody's: the same set has the same excerpt. It has the
+        series in which each measurement is least and greatest, so that ranges are the whole set's.
+        """
+        max_rows = max(1, max_values // self.n_features)
+        if len(self.values) <= max_rows:
+            return self
+        order = np.random.default_rng(0).permutation(len(self))
+        n_drawn = int(np.searchsorted(np.cumsum(self.lengths[order]), max_rows, "right"))
+        chosen = np.union1d(order[: max(1, n_drawn)], self._extreme_series())
+        return self.take(chosen)
+
+    def _extreme_series(self) -> np.ndarray:
+        """Return the numbers of the series in which each measurement is least and greatest."""
+        columns = np.arange(self.n_features)
+        rows = []  # that are extreme in some block
+        for block in mapped.blocks(self.values):
+            values = np.asarray(self.values[block])
+            rows += [values.argmin(0) + block.start, values.argmax(0) + block.start]
+        candidates = np.stack(rows)  # (2 * n_blocks, n_features)
+        values = self.values[candidates, columns]
+        extreme = [candidates[values.argmin(0), columns], candidates[values.argmax(0), columns]]
+        return np.unique(np.searchsorted(self.offsets, extreme, side="right") - 1)
 
     def head(self, n_steps: int) -> Self:
         """Return the first `n_steps` steps of each series (all of a shorter one)."""
@@ -251,9 +288,13 @@ class SeriesSet:
 
     def sha256(self) -> str:
         """Return the fingerprint of values, lengths and attributes."""
-        digest = hashlib.sha256(self.values.tobytes())
+        digest = hashlib.sha256()
+        for block in mapped.blocks(self.values):
+            digest.update(self.values[block].tobytes())
         digest.update(self.lengths.tobytes())
-        digest.update(self.attributes.astype(str).to_csv(index=False).encode())
+        for first in range(0, len(self), BLOCK_SERIES):
+            rows = self.attributes.iloc[first : first + BLOCK_SERIES].astype(str)
+            digest.update(rows.to_csv(index=False, header=first == 0).encode())
         return digest.hexdigest()
 
     def save(self, folder: Path | str) -> None:
@@ -266,7 +307,7 @@ class SeriesSet:
             **{name: getattr(self, name) for name in names},
         }
         with files.replacing_folder(folder) as part:
-            np.save(part / "values.npy", self.values, allow_pickle=False)
+            mapped.save(self.values, part / "values.npy")
             np.save(part / "lengths.npy", self.lengths, allow_pickle=False)
             self.attributes.to_parquet(part / "attributes.parquet")
             (part / "meta.json").write_text(json.dumps(meta, indent=1))
@@ -428,9 +469,11 @@ def _check_shapes(series: SeriesSet) -> None:
 
 def _check_values(series: SeriesSet) -> None:
     """Raise DataError where a value is missing or infinite."""
-    is_bad = ~np.isfinite(series.values)
-    if is_bad.any():
-        row, column = np.argwhere(is_bad)[0]
+    for block in mapped.blocks(series.values):
+        is_bad = ~np.isfinite(series.values[block])
+        if not is_bad.any():
+            continue
+        row, column = np.argwhere(is_bad)[0] + (block.start, 0)
         index = int(np.searchsorted(series.offsets, row, side="right") - 1)
         raise DataError(
             f"series set '{series.name}': feature '{series.features[column].name}' "

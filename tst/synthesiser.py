@@ -5,6 +5,7 @@ until a hazard ends the series; no real value enters a sample. Sizes follow the 
 steps the time given. A saved model is model.safetensors and model.json, without pickle.
 """
 
+import hashlib
 import json
 import shutil
 import tempfile
@@ -19,11 +20,11 @@ import pandas as pd
 import torch
 
 from tst.errors import DataError, translate_errors
-from tst.io import weights
+from tst.io import files, part_files, weights
 from tst.io.untrusted import check_room, read_json
 from tst.models import jobs
 from tst.models.base import Training
-from tst.models.jobs import Job
+from tst.models.jobs import Engine, Job
 from tst.models.transformer import sampling
 from tst.models.transformer.batches import TokenBatches
 from tst.models.transformer.config import GenerativeConfig
@@ -41,6 +42,7 @@ N_NUMBERS = 96  # of a patch, at most
 N_EPOCHS, MIN_STEPS, MAX_STEPS = 60, 400, 20_000  # within which the time given decides
 DRAWS = 50  # rounds of attributes that are drawn for rare given ones, before they are set
 TIMED = 5  # steps
+PART_BYTES = 2**28  # of keys and values, that the series of one part of a sample take
 
 
 class Synthesiser:
@@ -64,6 +66,9 @@ class Synthesiser:
         temporary one.
     d_model, n_layer, patch, batch_size, learning_rate
         Sizes; patch (steps a token) None: by the longest series.
+    engine, n_processes
+        Where the training runs, and on how many processes, as `tst.models.jobs.train_all` has it;
+        an engine needs a `folder` that its machines share.
     """
 
     def __init__(
@@ -78,6 +83,8 @@ class Synthesiser:
         patch: int | None = None,
         batch_size: int = 16,
         learning_rate: float = 2e-3,
+        engine: Engine = "here",
+        n_processes: int = 1,
     ) -> None:
         self.max_steps, self.minutes, self.seed, self.roles, self.folder = (
             max_steps,
@@ -88,6 +95,8 @@ class Synthesiser:
         )
         self.d_model, self.n_layer, self.patch = d_model, n_layer, patch
         self.batch_size, self.learning_rate = batch_size, learning_rate
+        self.engine: Engine = engine
+        self.n_processes = n_processes
         self.model: GenerativeTST | None = None
         self.table: Table | None = None
 
@@ -108,7 +117,7 @@ class Synthesiser:
         try:
             series.save(folder / "series")
             job = self._job(series, folder)
-            self.history: pd.DataFrame = jobs.train(job)
+            self.history: pd.DataFrame = jobs.train_all([job], self.engine, self.n_processes)
             self.model = GenerativeTST.load(folder / "model")
         finally:
             if not self.folder:
@@ -128,12 +137,82 @@ class Synthesiser:
         given
             {attribute: value}: only series of these.
         """
+        return self._sample_table(n_series, self.seed if seed is None else seed, given)
+
+    def sample_parts(
+        self,
+        n_series: int,
+        folder: Path | str,
+        seed: int | None = None,
+        given: Mapping[str, object] | None = None,
+    ) -> list[Path]:
+        """Write a table of `n_series` synthetic series as Parquet files, in the memory of one part.
+
+        The files part-00000.parquet ... of the folder are one table; each is there when it is
+        complete. A run that was stopped goes on behind the last of them; another model, seed or
+        number begins afresh.
+
+        Parameters
+        ----------
+        folder
+            Of the files.
+        n_series, seed, given
+            As in `sample`.
+
+        Returns
+        -------
+        Paths of the files, in order.
+        """
+        model, _ = self._fitted()
+        if n_series < 1:
+            raise DataError(f"n_series is {n_series}; give the number of series, at least 1.")
         seed = self.seed if seed is None else seed
+        n_a_part = sampling.series_within(model, PART_BYTES)
+        paths = part_files.prepared(
+            Path(folder),
+            ceil_div(n_series, n_a_part),
+            {
+                "n_series": n_series,
+                "seed": seed,
+                "given": str(given or {}),
+                "model": self._digest(),
+            },
+        )
+        for i, path in enumerate(paths):
+            if path.exists():
+                continue
+            first = i * n_a_part
+            n = min(n_a_part, n_series - first)
+            part_seed = int(np.random.SeedSequence([seed, i]).generate_state(1)[0])
+            frame = self._sample_table(n, part_seed, given, first, n_series)
+            with files.replacing(path) as part:
+                frame.to_parquet(part, index=False)
+        return paths
+
+    def _sample_table(
+        self,
+        n_series: int,
+        seed: int,
+        given: Mapping[str, object] | None,
+        first: int = 0,
+        n_all: int | None = None,
+    ) -> pd.DataFrame:
+        """Return a table of synthetic series: those from `first` on of `n_all`."""
         series = self.sample_series(n_series, seed, given)
-        frame = self._fitted()[1].to_frame(series, seed)
+        frame = self._fitted()[1].to_frame(series, seed, first, n_all)
         for name, value in (given or {}).items():
             frame[name] = pd.Series([value] * len(frame)).astype(frame[name].dtype)
         return frame
+
+    def _digest(self) -> str:
+        """Return hex digits that name the model and its table by all that decides a sample."""
+        model, table = self._fitted()
+        facts = json.dumps(table.to_dict() | model.facts(), sort_keys=True, default=str)
+        digest = hashlib.sha256(facts.encode())
+        for name, tensor in sorted(model.state_dict().items()):
+            digest.update(name.encode())
+            digest.update(tensor.cpu().contiguous().numpy().tobytes())
+        return digest.hexdigest()
 
     def sample_series(
         self, n_series: int, seed: int | None = None, given: Mapping[str, object] | None = None

@@ -3,9 +3,11 @@
 import gzip
 import io
 import json
+import shutil
 import struct
 import zipfile
 from dataclasses import asdict, dataclass, field
+from types import SimpleNamespace
 from typing import Any, Literal
 
 import numpy as np
@@ -20,6 +22,7 @@ from tst.data import doppelganger_npz, gcut
 from tst.errors import DataError
 from tst.io import untrusted
 from tst.series import SeriesSet
+from tst.table import source
 from tst.table.roles import Roles
 from tst.table.table import Table
 
@@ -125,7 +128,20 @@ def test_rows_that_a_parquet_file_claims(tmp_path, small):
     """A million rows of ten columns in some KB are counted before any is read."""
     path = tmp_path / "t.parquet"
     pq.write_table(pa.table({f"c{i}": np.zeros(10**6, bool) for i in range(10)}), path)
-    refused(lambda: Table.fit(path), "would inflate to 0.0745 GiB")
+    refused(lambda: untrusted.read_parquet(path), "would inflate to 0.0745 GiB")
+
+
+def test_a_large_table_needs_disk(tmp_path, monkeypatch):
+    """What its parts take is counted before it is read; of a zipped one while it is."""
+    monkeypatch.setattr(source, "MAX_CELLS", 1000)
+    monkeypatch.setattr(shutil, "disk_usage", lambda folder: SimpleNamespace(free=ROOM))
+    path = tmp_path / "t.parquet"
+    pq.write_table(pa.table({f"c{i}": np.zeros(10**6, bool) for i in range(10)}), path)
+    refused(lambda: Table.fit(path), "t.parquet takes 0.0745 GiB of disk to sort, and .* TMPDIR")
+    zipped = tmp_path / "t.csv.gz"
+    rows = [b"%d,%d,2\n" % (i // 300, i % 300) for i in range(300_000)]
+    zipped.write_bytes(gzip.compress(b"id,t,x\n" + b"".join(rows)))
+    refused(lambda: Table.fit(zipped), "t.csv.gz takes .* GiB of disk to sort")
 
 
 def test_a_part_of_the_trace_that_inflates(tmp_path, small):

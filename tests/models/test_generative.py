@@ -9,7 +9,7 @@ from helpers import encoded_batches, mixed_series, tiny_generative
 
 from tst.errors import DataError
 from tst.io import weights
-from tst.models.transformer.generative import MAX_VARIABLES, GenerativeTST
+from tst.models.transformer.generative import MAX_VARIABLES, GenerativeTST, token_nll
 from tst.models.transformer.packing import Packing
 from tst.models.transformer.variables import Variable
 
@@ -98,3 +98,17 @@ def test_training_never_sees_the_future():
     assert torch.equal(after[:7], before[:7])
     assert not torch.equal(after[7:13], before[7:13])
     assert torch.equal(after[13:], before[13:]), "other series of the batch see nothing of it"
+
+
+@pytest.mark.parametrize("kinds", [("rate", "x"), ("state",)])
+def test_every_weight_that_learns_has_a_gradient(kinds):
+    """Processes that share a step wait for the gradient of each; also where all are categories."""
+    series = mixed_series(lengths=(7, 9, 4, 6))
+    kept = [series.feature_names.index(kind) for kind in kinds]
+    features = [series.features[i] for i in kept]
+    series = replace(series, values=series.values[:, kept], features=features)
+    _, spec, batches = encoded_batches(series)
+    model = tiny_generative(spec)
+    token_nll(model, batches(0)).backward()
+    lacking = [name for name, p in model.named_parameters() if p.requires_grad and p.grad is None]
+    assert lacking == []

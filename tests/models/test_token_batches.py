@@ -16,7 +16,7 @@ def test_a_window_inside_a_series_follows_a_real_token():
     batch = batches.collate(np.array([2, 3]), 1.0, 1.0)  # the first two windows of series 1
     assert batch.is_start.tolist() == [True] + [False] * 9
     assert (batch.recent[0] == 0).all()
-    torch.testing.assert_close(batch.recent[5], batches.encoded[11])
+    torch.testing.assert_close(batch.recent[5], batches.whole.encoded[11])
     assert batch.series.tolist() == [0] * 5 + [1] * 5
 
 
@@ -82,3 +82,24 @@ def test_noise_is_the_same_in_every_version_of_python():
     noise = 0.5 * torch.randn(clean.recent.shape, generator=generator)
     is_seen = batches.is_value & ~clean.is_start[:, None]
     assert torch.equal(noisy_batches(3, 1, 2).recent, clean.recent + noise * is_seen)
+
+
+@pytest.mark.parametrize("patch", [1, 3])
+@pytest.mark.parametrize("fixed", [False, True])
+def test_a_large_set_gives_the_batches_of_a_small_one(monkeypatch, patch, fixed):
+    """Series that are read and encoded with their batch: the same bits in every tensor."""
+    lengths = (17, 23, 8, 5, 29, 13) if not fixed else (20,) * 6
+    series = mixed_series(lengths, fixed=fixed)
+    settings = {"patch": patch, "context_length": 6, "noise": 0.1, "attributes": True}
+    _, _, small = encoded_batches(series, **settings)
+    monkeypatch.setattr("tst.models.transformer.batches.MAX_ENCODED", 0)
+    _, _, large = encoded_batches(series, **settings)
+    assert large.whole is None
+    for step in range(2 * small.steps_per_epoch):
+        for rank in (0, 1):
+            expected = []
+            small(step, rank, 2).map(lambda x, kept=expected: kept.append(x) or x)
+            given = []
+            large(step, rank, 2).map(lambda x, kept=given: kept.append(x) or x)
+            assert len(expected) > 8
+            assert all(map(torch.equal, expected, given))

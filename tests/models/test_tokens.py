@@ -18,11 +18,11 @@ def test_tokens_hold_every_number_once(patch):
     """Observed numbers are the series' numbers; the end stands at the last step of each series."""
     series = mixed_series()
     encoder, _, batches = encoded_batches(series, patch)
-    observed = batches.observed.numpy().astype(bool).reshape(-1, N_VARIABLES)
+    observed = batches.whole.observed.numpy().astype(bool).reshape(-1, N_VARIABLES)
     assert observed.sum() == len(series.values) * N_VARIABLES
     is_step = observed[:, 0]
     assert (observed == is_step[:, None]).all(), "a step is observed as a whole"
-    value = batches.target.value.numpy().reshape(-1, N_VARIABLES)[is_step]
+    value = batches.whole.target.value.numpy().reshape(-1, N_VARIABLES)[is_step]
     z = encoder.scaled(series, *encoder.series_loc_scale(series))
     np.testing.assert_allclose(value[:, :5], z, rtol=1e-5, atol=1e-5)
     np.testing.assert_array_equal(np.flatnonzero(value[:, 5]), series.offsets[1:] - 1)
@@ -33,7 +33,7 @@ def test_masses_stand_where_values_pile_up():
     """A count has the interval that rounds to it, zero all below, a plain value a density."""
     series = mixed_series()
     encoder, _, batches = encoded_batches(series)
-    target = batches.target
+    target = batches.whole.target
     rate, count = series.values[:, 0], series.values[:, 1]
     is_mass = (target.upper > target.lower).numpy()
     np.testing.assert_array_equal(is_mass[:, 0], rate == 0)

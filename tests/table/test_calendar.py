@@ -155,7 +155,7 @@ def test_what_is_a_time(values, expected):
 def test_intervals_of_numbers(times, expected):
     """Two series of three rows."""
     is_first = np.array([True, False, False] * 2)
-    assert find_interval(np.array(times, float), is_first) == expected
+    assert find_interval(lambda: [(np.array(times, float), is_first)]) == expected
 
 
 @pytest.mark.parametrize(("step", "months"), [("MS", 1), ("3MS", 3), ("28D", 0), ("YS", 12)])
@@ -164,5 +164,5 @@ def test_intervals_of_months(step, months):
     times = pd.Series(pd.date_range("2023-01-01", periods=8, freq=step))
     is_first = np.arange(8) == 0
     nanoseconds = read_times(times).times
-    assert find_interval(nanoseconds, is_first)[1] == months
+    assert find_interval(lambda: [(nanoseconds, is_first)])[1] == months
     assert DAY == 24 * 60 * MINUTE

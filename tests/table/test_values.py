@@ -36,7 +36,7 @@ def test_gaps_are_filled_from_the_same_series():
     nan = np.nan
     x = np.array([nan, 1.0, nan, nan, 4.0, nan, nan, 9.0])
     starts = np.array([0, 0, 0, 0, 4, 5, 5, 7])  # the third series has no number
-    filled = values.fill_gaps(x, starts)
+    filled = values.fill_gaps(x, starts, lambda: 4.0)
     np.testing.assert_array_equal(filled, [1, 1, 1, 1, 4, 4, 4, 9])
 
 
@@ -53,7 +53,7 @@ def test_gaps_are_filled_from_the_same_series():
 )
 def test_decimals(x, n_decimals):
     """As many as the value with most of them has; None where float32 cannot tell them."""
-    assert values.count_decimals(np.array(x, float)) == n_decimals
+    assert values.Numbers.of(np.array(x, float)).rounding() == n_decimals
 
 
 def test_numbers_that_only_look_like_codes():
@@ -63,9 +63,9 @@ def test_numbers_that_only_look_like_codes():
     floor = np.maximum(rng.normal(size=2000), -1.0)
     outlier = np.r_[rng.random(1995), [-999.0] * 5]
     for x in (zeros, floor, outlier, rng.integers(0, 2, 2000) * 7.0):
-        assert values.find_missing_code(x) is None
+        assert values.Numbers.of(x).missing_code() is None
     skewed = np.r_[np.exp(3 * rng.normal(size=1900)), [-1.0] * 100]
-    assert values.find_missing_code(skewed) == -1
+    assert values.Numbers.of(skewed).missing_code() == -1
 
 
 def test_dates_and_durations_are_seconds():

@@ -6,9 +6,11 @@ found, so that a run on simulated data never overwrites what was made from real 
 """
 
 import os
+import tempfile
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent.parent
+LARGE_TEMPORARY = Path("/var/tmp")
 REAL_FILES = ("train_1.csv", "wwt_pages.parquet", "borg2019_usage.parquet")
 
 WARM = "TST_WARM"  # names the socket of a process that starts notebooks (tst.study.warm_parent)
@@ -45,6 +47,13 @@ def set_environment(variables: dict[str, str]) -> None:
 def has_real_data() -> bool:
     """Tell whether the data folder holds at least one of the real tables of series."""
     return any((data_dir() / name).is_file() for name in REAL_FILES)
+
+
+def scratch_dir() -> Path:
+    """Return the folder of large temporary files: TMPDIR, else /var/tmp, for /tmp may be memory."""
+    if "TMPDIR" not in os.environ and LARGE_TEMPORARY.is_dir():
+        return LARGE_TEMPORARY
+    return Path(tempfile.gettempdir())
 
 
 def results_dir(profile: str) -> Path:

@@ -9,9 +9,10 @@ import gzip
 import json
 import math
 import os
+import shutil
 import types
 import zipfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import MISSING, Field, fields, is_dataclass
 from pathlib import Path
 from typing import (
@@ -35,6 +36,7 @@ import pyarrow.parquet as pq
 import yaml
 
 from tst.errors import DataError, translate_errors
+from tst.io import mapped
 
 if TYPE_CHECKING:
     import pandas as pd  # half of a second that whoever reads a YAML does without
@@ -72,6 +74,16 @@ def check_room(n_bytes: float, path: Path | str) -> None:
         raise DataError(
             f"{path} would inflate to {n_bytes / GIB:.3g} GiB, above the limit of "
             f"{room() / GIB:.3g} (half of the free memory, at most 16): give a smaller file."
+        )
+
+
+def check_disk(n_bytes: float, folder: Path | str, name: Path | str) -> None:
+    """Raise DataError where parts of a file would take more than the free disk of a folder."""
+    free = shutil.disk_usage(folder).free
+    if n_bytes > free:
+        raise DataError(
+            f"{name} takes {n_bytes / GIB:.3g} GiB of disk to sort, and {folder} has "
+            f"{free / GIB:.3g}: free some, or name another folder in TMPDIR."
         )
 
 
@@ -230,9 +242,15 @@ def _converted_items(value: Any, arguments: tuple[Any, ...]) -> Any:
 
 
 def read_array(path: Path | str) -> np.ndarray:
-    """Return the array of a .npy file, which must have as many bytes as its header claims."""
+    """Return the array of a .npy file, which must have as many bytes as its header claims.
+
+    A large one is mapped, not read.
+    """
+    n_bytes = os.stat(path).st_size
     with open(path, "rb") as file:
-        _check_header(file, os.stat(path).st_size, path)
+        _check_header(file, n_bytes, path)
+        if n_bytes >= mapped.MAPPED_BYTES:
+            return mapped.open_array(path)
         file.seek(0)
         return np.load(file, allow_pickle=False)
 
@@ -358,24 +376,49 @@ def read_parquet(
     """
     name = name or path
     with translate_errors(f"cannot read {name}", remedy):
-        file = pq.ParquetFile(path)
-        schema = file.schema_arrow
-        nested = [field.name for field in schema if pa.types.is_nested(field.type)]
-        if nested:
-            raise DataError(
-                f"{name}: column '{nested[0]}' holds lists or records; give one value a row."
-            )
+        file, schema = _open_parquet(path, name)
         groups = [file.metadata.row_group(i) for i in range(file.metadata.num_row_groups)]
         n_rows = sum(group.num_rows for group in groups)
         n_claimed = sum(group.total_byte_size for group in groups)
         check_room(max(CELL * n_rows * len(schema), n_claimed), name)
-        # Text is read as codes first, so that one long text in many rows is counted, not inflated.
-        text_columns = [field.name for field in schema if _is_text(field.type)]
-        table = pq.ParquetFile(path, read_dictionary=text_columns).read()
-        check_room(sum(map(_inflated_size, table.columns)), name)
-        table = table.cast(schema)
-        table.validate(full=True)  # text that is no UTF-8, codes outside of their dictionary
-        return table.to_pandas()
+        return _plain_frame(file.read(), schema, name)
+
+
+def parquet_chunks(path: Path | str, n_rows: int, remedy: str) -> Iterator[pd.DataFrame]:
+    """Yield the rows of a Parquet file with flat columns, `n_rows` at a time.
+
+    Columns are read page by page, so that a file of one row group takes no more memory either.
+    """
+    name = Path(path).name
+    with translate_errors(f"cannot read {name}", remedy):
+        file, schema = _open_parquet(path, name, buffer_size=CHUNK, pre_buffer=False)
+        for batch in file.iter_batches(batch_size=n_rows):
+            yield _plain_frame(pa.Table.from_batches([batch]), schema, name)
+
+
+def _open_parquet(
+    path: Path | str, name: Path | str, **options: Any
+) -> tuple[pq.ParquetFile, pa.Schema]:
+    """Return a Parquet file, open, and its schema; raises DataError where columns are not flat.
+
+    Text is read as codes first, so that one long text in many rows is counted, not inflated.
+    """
+    schema = pq.ParquetFile(path).schema_arrow
+    nested = [field.name for field in schema if pa.types.is_nested(field.type)]
+    if nested:
+        raise DataError(
+            f"{name}: column '{nested[0]}' holds lists or records; give one value a row."
+        )
+    text_columns = [field.name for field in schema if _is_text(field.type)]
+    return pq.ParquetFile(path, read_dictionary=text_columns, **options), schema
+
+
+def _plain_frame(table: pa.Table, schema: pa.Schema, name: Path | str) -> pd.DataFrame:
+    """Return rows that were read in the file's own schema; raises DataError where they are many."""
+    check_room(sum(map(_inflated_size, table.columns)), name)
+    table = table.cast(schema)
+    table.validate(full=True)  # text that is no UTF-8, codes outside of their dictionary
+    return table.to_pandas()
 
 
 def _is_text(kind: pa.DataType) -> bool:

@@ -19,7 +19,15 @@ def folder_of(name: str) -> Path:
 
 
 def report(
-    data: Path, roles: Path | None, name: str, n_series: int, minutes: float, max_steps: int
+    *,
+    data: Path,
+    roles: Path | None,
+    name: str,
+    n_series: int,
+    minutes: float,
+    max_steps: int,
+    n_processes: int,
+    engine: str,
 ) -> Path:
     """Fit a table, sample one like it and judge it; return the folder that holds all of it.
 
@@ -37,6 +45,8 @@ def report(
         Of training, undisturbed.
     max_steps
         Optimiser steps instead of minutes; 0: as many as fit into the minutes.
+    n_processes, engine
+        Of the training, as `tst.models.jobs.train_all` has them.
 
     Raises
     ------
@@ -51,6 +61,8 @@ def report(
         "n_series": n_series,
         "minutes": minutes,
         "max_steps": max_steps,
+        "n_processes": n_processes,
+        "engine": engine,
     }
     if roles is not None:
         settings["roles"] = str(roles.resolve())

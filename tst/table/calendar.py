@@ -6,14 +6,17 @@ from that grid between the earliest and the latest start, so that no real series
 """
 
 import re
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 import pandas as pd
 from pandas.api import types
 
 from tst.errors import DataError
-from tst.table.values import row_name, with_zone_of, without_zone
+from tst.table.columns import Problem
+from tst.table.values import median, row_name, with_zone_of, without_zone
 
 ZONE = r":\d\d(?:[.,]\d+)?\s*(Z|[+-]\d\d:?\d\d)$"  # behind the minutes or seconds
 MINUTE = 60_000_000_000  # nanoseconds
@@ -125,6 +128,42 @@ class TimeColumn:
     clock: Clock
     problems: tuple[str, ...] = ()
 
+    def all_problems(self, n_rows: int) -> list[Problem]:
+        """Return the sentences as problems of so many rows."""
+        return [Problem(self.clock.name, text, n_rows) for text in self.problems]
+
+
+@dataclass(frozen=True, kw_only=True)
+class DateText:
+    """What must be known of all dates that are text before one of them is read.
+
+    Parameters
+    ----------
+    date_format
+        Of strptime, guessed from the first date; empty where there is none.
+    zones
+        The offsets from UTC that are written behind dates, in the order in which they occur.
+    """
+
+    date_format: str = ""
+    zones: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, column: pd.Series) -> Self:
+        """Return the facts of a column, nothing where it holds no text."""
+        if not (types.is_object_dtype(column.dtype) or types.is_string_dtype(column.dtype)):
+            return cls()
+        text = column.dropna().astype(str)
+        zones = text.str.extract(ZONE)[0].dropna().unique()
+        return cls(date_format=_guess_format(text.head(1)), zones=tuple(zones))
+
+    def joined(self, following: "DateText") -> "DateText":
+        """Return the facts of these dates and of those behind them."""
+        return DateText(
+            date_format=self.date_format or following.date_format,
+            zones=tuple(dict.fromkeys((*self.zones, *following.zones))),
+        )
+
 
 def is_time(column: pd.Series) -> bool:
     """Tell whether a column holds dates, as such or as text."""
@@ -135,8 +174,13 @@ def is_time(column: pd.Series) -> bool:
     return _guess_format(column.dropna().head(1).astype(str)) != ""
 
 
-def read_times(column: pd.Series) -> TimeColumn:
+def read_times(column: pd.Series, text: DateText | None = None) -> TimeColumn:
     """Read a time column: dates, numbers or dates as text, of which none need be known.
+
+    Parameters
+    ----------
+    text
+        What is known of the whole column where this is a part of it.
 
     Raises
     ------
@@ -149,29 +193,27 @@ def read_times(column: pd.Series) -> TimeColumn:
         return TimeColumn(times=times, clock=clock)
     if types.is_numeric_dtype(column.dtype):
         return TimeColumn(times=column.to_numpy(np.float64, na_value=-np.inf), clock=clock)
-    return _read_text(column)
+    return _read_text(column, text or DateText.of(column))
 
 
-def _read_text(column: pd.Series) -> TimeColumn:
+def _read_text(column: pd.Series, facts: DateText) -> TimeColumn:
     """Read dates that are text."""
     text = column.astype(str).where(column.notna())
-    date_format = _guess_format(text.dropna().head(1))
+    date_format = facts.date_format
     if not date_format:
         raise DataError(
             f"time column '{column.name}' holds '{text.dropna().iloc[0]}', neither a date nor a "
             "number."
         )
-    zones = text.str.extract(ZONE)[0]
-    has_zones = bool(zones.notna().any())
+    has_zones = bool(facts.zones)
     zone = ""
     problems: tuple[str, ...] = ()
     if has_zones:
-        _check_zones(column, zones)
-        distinct = zones.dropna().unique()
-        zone = distinct[0]
-        if len(distinct) > 1:
+        _check_zones(column, text.str.extract(ZONE)[0])
+        zone = facts.zones[0]
+        if len(facts.zones) > 1:
             zone = "+00:00"
-            listed = ", ".join(sorted(distinct))
+            listed = ", ".join(sorted(facts.zones))
             problems = (f"time zones {listed} are mixed; all times are taken to UTC",)
     dates = _parse_dates(text, date_format, column, has_zones)
     clock = Clock(
@@ -185,25 +227,36 @@ def _read_text(column: pd.Series) -> TimeColumn:
     return TimeColumn(times=times, clock=clock, problems=problems)
 
 
-def find_interval(times: np.ndarray, is_first: np.ndarray) -> tuple[float, int]:
+def find_interval(
+    parts: Callable[[], Iterable[tuple[np.ndarray, np.ndarray]]],
+) -> tuple[float, int]:
     """Return the interval of sorted times: (median step within series, months or 0).
 
     Parameters
     ----------
-    times
-        int64 nanoseconds or float64 numbers, shape (n_rows,), rising within each series.
-    is_first
-        bool, shape (n_rows,): True for the first row of each series.
+    parts
+        Returns, whenever it is called, the parts of a table, each as times and is_first. times:
+        int64 nanoseconds or float64 numbers, shape (n_rows,), rising within each series; is_first:
+        bool, shape (n_rows,), True for the first row of each series.
     """
-    steps = np.diff(times)[~is_first[1:]]
-    steps = steps[steps > 0]
-    if not len(steps):
+
+    def steps() -> Iterator[np.ndarray]:
+        for times, is_first in parts():
+            step = np.diff(times)[~is_first[1:]]
+            yield step[step > 0].astype(np.float64)
+
+    shortest = min((float(part.min()) for part in steps() if len(part)), default=0.0)
+    if not shortest:
         return 1.0, 0
-    step = float(np.median(steps))
-    if times.dtype != np.int64 or step < SHORTEST_MONTH or (steps < SHORTEST_MONTH).any():
+    step = median(steps)
+    if shortest < SHORTEST_MONTH:
         return step, 0
-    day_of_month = pd.Series(times.astype("datetime64[ns]")).dt.day
-    if day_of_month.nunique() > 1:
+    days: set[int] = set()
+    for times, _ in parts():
+        if times.dtype != np.int64:
+            return step, 0
+        days.update(pd.Series(times.astype("datetime64[ns]")).dt.day.unique())
+    if len(days) > 1:
         return step, 0
     return step, max(1, round(step / MEAN_MONTH))
 

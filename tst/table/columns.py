@@ -19,8 +19,7 @@ from tst.io.untrusted import from_mapping
 from tst.table.values import (
     FEW,
     Epoch,
-    count_decimals,
-    find_missing_code,
+    Numbers,
     from_seconds,
     is_number,
     round_to_digits,
@@ -29,6 +28,7 @@ from tst.table.values import (
 
 N_RANGES = 16  # quantiles of a numeric attribute: coarse enough that each holds many series
 SHIFTED = 100  # times its range that a value must be before the least one is subtracted
+MAX_DISTINCT = 2**16  # values of a column that are kept, to tell categories
 MISSING = "(missing)"  # the category that missing values of an attribute are learned as
 
 
@@ -44,6 +44,70 @@ class Problem(NamedTuple):
     column: str
     text: str
     n_rows: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class ColumnFacts:
+    """What a codec needs of a column that is gone through in parts.
+
+    Parameters
+    ----------
+    distinct
+        Distinct values in the dtype of the column, in the order in which they occur; of numbers
+        that are no codes, and of more than `MAX_DISTINCT`, only some.
+    n_rows, n_missing
+        Rows, and those of them that hold nothing.
+    numbers
+        Where it holds numbers, what is known of them.
+    epoch
+        What seconds stand for.
+    """
+
+    distinct: pd.Series
+    n_rows: int
+    n_missing: int
+    numbers: Numbers | None = None
+    epoch: Epoch = ""
+
+    @classmethod
+    def of(cls, column: pd.Series) -> Self:
+        """Return the facts of a column or of a part of it."""
+        n_missing = int(column.isna().sum())
+        distinct = column.drop_duplicates().head(MAX_DISTINCT + 1)
+        if not is_number(column):
+            return cls(distinct=distinct, n_rows=len(column), n_missing=n_missing)
+        x, epoch = to_numbers(column)
+        return cls(
+            distinct=distinct,
+            n_rows=len(column),
+            n_missing=n_missing,
+            numbers=Numbers.of(x[np.isfinite(x)]),
+            epoch=epoch,
+        )
+
+    def joined(self, following: "ColumnFacts") -> "ColumnFacts":
+        """Return the facts of this part and of the one behind it."""
+        distinct = self.distinct
+        if len(distinct) <= MAX_DISTINCT:
+            distinct = pd.concat([distinct, following.distinct]).drop_duplicates()
+        numbers = self.numbers
+        if numbers is not None and following.numbers is not None:
+            numbers = numbers.joined(following.numbers)
+        return ColumnFacts(
+            distinct=distinct.head(MAX_DISTINCT + 1),
+            n_rows=self.n_rows + following.n_rows,
+            n_missing=self.n_missing + following.n_missing,
+            numbers=numbers,
+            epoch=self.epoch,
+        )
+
+    def n_coded(self, code: float | None) -> int:
+        """Return how many values are missing, or are the code that says so."""
+        n_coded = 0
+        if code is not None and self.numbers is not None:
+            is_low = self.numbers.low == code
+            n_coded = self.numbers.n_low if is_low else self.numbers.n_high
+        return self.n_missing + n_coded
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,20 +154,26 @@ class ColumnCodec:
     @classmethod
     def fit(cls, column: pd.Series, categorical: bool = False) -> Self:
         """Return how a measurement is coded; `categorical` says that its numbers are codes."""
-        facts = _facts(column)
-        if categorical or not is_number(column):
-            return cls(**facts, kind="category", **_categories(column))
-        x, epoch = to_numbers(column)
-        known = x[np.isfinite(x)]
-        if not facts["missing"] and not epoch:
-            missing_code = find_missing_code(known)
+        return cls.of(ColumnFacts.of(column), categorical)
+
+    @classmethod
+    def of(cls, column: "ColumnFacts", categorical: bool = False) -> Self:
+        """Return how a measurement is coded of which these facts are known."""
+        facts = _facts(column.distinct) | {"missing": column.n_missing > 0}
+        if categorical or column.numbers is None:
+            return cls(**facts, kind="category", **_categories(column.distinct))
+        numbers = column.numbers
+        missing_code = None
+        if not facts["missing"] and not column.epoch:
+            missing_code = numbers.missing_code()
             if missing_code is not None:
-                known = known[known != missing_code]
                 facts |= {"missing": True, "missing_code": missing_code}
-        value_range = max(np.ptp(known), 1e-30)
-        if np.abs(known).max() > SHIFTED * value_range:
-            facts["shift"] = float(known.min())
-        return cls(**facts, **_number_facts(column, known, epoch))
+        low, high = numbers.without(missing_code)
+        value_range = max(high - low, 1e-30)
+        if max(abs(low), abs(high)) > SHIFTED * value_range:
+            facts["shift"] = low
+        decimals = numbers.rounding(missing_code)
+        return cls(**facts, **_number_facts(column.distinct, decimals, column.epoch))
 
     @classmethod
     def fit_attribute(cls, column: pd.Series) -> Self:
@@ -119,7 +189,7 @@ class ColumnCodec:
             return cls(**facts, kind="category", **_categories(column))
         x, epoch = to_numbers(column)
         known = x[np.isfinite(x)]
-        facts |= _number_facts(column, known, epoch)
+        facts |= _number_facts(column, Numbers.of(known).rounding(), epoch)
         if len(np.unique(known)) <= FEW and not epoch:
             facts["kind"] = "category"
             categories = pd.unique(column.dropna().sort_values()).tolist()
@@ -304,11 +374,11 @@ def _facts(column: pd.Series) -> dict[str, Any]:
     }
 
 
-def _number_facts(column: pd.Series, known: np.ndarray, epoch: Epoch) -> dict[str, Any]:
+def _number_facts(column: pd.Series, decimals: int | None, epoch: Epoch) -> dict[str, Any]:
     """Return kind, epoch and decimals of a column of numbers."""
     if types.is_integer_dtype(column.dtype) or epoch:
         return {"kind": "whole", "epoch": epoch, "decimals": 0}
-    return {"kind": "number", "epoch": epoch, "decimals": count_decimals(known)}
+    return {"kind": "number", "epoch": epoch, "decimals": decimals}
 
 
 def _categories(column: pd.Series) -> dict[str, Any]:

@@ -5,16 +5,15 @@ A constant is the same in every row, an attribute in all rows of each series; th
 
 from dataclasses import dataclass
 
-import numpy as np
 import pandas as pd
 from pandas.api import types
 
 from tst.errors import DataError
 from tst.table.calendar import is_time
-from tst.table.columns import ColumnCodec, Problem
+from tst.table.columns import MAX_DISTINCT, ColumnCodec, ColumnFacts, Problem
 from tst.table.roles import Roles, constant_within
-from tst.table.rows import Rows
-from tst.table.values import FEW, check_text, is_number
+from tst.table.rows import SortedTable
+from tst.table.values import FEW, TextCheck, check_text, is_number
 
 RESERVED = ("all",)  # names of features that the measures of fidelity keep for themselves
 MAX_CATEGORIES = 200  # of a column; text with more is rather a comment or a name
@@ -41,8 +40,8 @@ class Parts:
     problems: tuple[Problem, ...]
 
 
-def divide_columns(rows: Rows, roles: Roles) -> Parts:
-    """Return the columns of sorted rows as constants, attributes and features.
+def divide_columns(table: SortedTable, roles: Roles) -> Parts:
+    """Return the columns of a sorted table as constants, attributes and features.
 
     Raises
     ------
@@ -50,86 +49,140 @@ def divide_columns(rows: Rows, roles: Roles) -> Parts:
         Where no column changes within a series, a column cannot be coded, or the roles say what
         the columns are not.
     """
-    frame = rows.frame
-    problems = list(rows.problems)
-    kept = _kept_columns(rows, roles, problems)
-    constants = [name for name in kept if frame[name].nunique(dropna=False) == 1]
+    problems = list(table.problems)
+    columns = list(next(table.parts()).frame)
+    kept = _kept_columns(columns, table, problems)
+    varying, constant_in_series = _changing(table, kept)
+    constants = [name for name in kept if name not in varying]
     for name in constants:
         text = "the same in every row: written back, not learned"
-        problems.append(Problem(name, text, len(frame)))
-    varying = [name for name in kept if name not in constants]
-    attributes, features = _divide(rows, roles, varying, constants)
-    feature_codecs = [_fit_feature(frame[name], roles, problems) for name in features]
-    first = frame[rows.is_first_of_id]
-    attribute_codecs = [_fit_attribute(first[name], problems) for name in attributes]
-    if roles.label and roles.label not in attributes:
-        raise DataError(
-            f"label '{roles.label}' is no attribute: it must be the same in all rows of a series."
-        )
-    written = (rows.id_column, rows.clock.name, *kept)
-    return Parts(
-        features=tuple(feature_codecs),
-        attributes=tuple(attribute_codecs),
-        constants=tuple(ColumnCodec.fit(frame[name], categorical=True) for name in constants),
-        order=tuple(name for name in frame if name in written),
-        problems=tuple(problems),
-    )
-
-
-def _kept_columns(rows: Rows, roles: Roles, problems: list[Problem]) -> list[str]:
-    """Return the columns beside id and time that the roles keep."""
-    others = [name for name in rows.frame if name not in (rows.id_column, rows.clock.name)]
-    if roles.features is None and roles.attributes is None:
-        return others
-    named = [*(roles.features or ()), *(roles.attributes or ())]
-    for name in others:
-        if name not in named:
-            problems.append(Problem(name, "left out by the roles file", len(rows.frame)))
-    return [name for name in others if name in named]
-
-
-def _divide(
-    rows: Rows, roles: Roles, varying: list[str], constants: list[str]
-) -> tuple[list[str], list[str]]:
-    """Return (attributes, features): which of the varying columns are constant within a series."""
-    attributes = [
-        name
-        for name in constant_within(rows.frame[varying], rows.is_first_of_id)
-        if name not in (roles.features or ())
-    ]
+        problems.append(Problem(name, text, table.n_rows))
+    attributes = [name for name in constant_in_series if name not in (roles.features or ())]
     for name in roles.attributes or ():
         if name not in attributes and name not in constants:
             raise DataError(f"attribute '{name}' changes within a series: list it under features.")
     features = [name for name in varying if name not in attributes]
     if not features:
         raise DataError(
-            f"no column changes within the series of '{rows.id_column}': there is nothing to learn."
+            f"no column changes within the series of '{table.id_column}': there is nothing to "
+            "learn."
         )
-    return attributes, features
+    facts, first, first_row = _gathered(table, features, attributes)
+    feature_codecs = [_fit_feature(name, facts[name], roles, problems) for name in features]
+    attribute_codecs = [_fit_attribute(first[name], problems) for name in attributes]
+    if roles.label and roles.label not in attributes:
+        raise DataError(
+            f"label '{roles.label}' is no attribute: it must be the same in all rows of a series."
+        )
+    written = (table.id_column, table.clock.name, *kept)
+    return Parts(
+        features=tuple(feature_codecs),
+        attributes=tuple(attribute_codecs),
+        constants=tuple(ColumnCodec.fit(first_row[name], categorical=True) for name in constants),
+        order=tuple(name for name in columns if name in written),
+        problems=tuple(problems),
+    )
 
 
-def _fit_feature(column: pd.Series, roles: Roles, problems: list[Problem]) -> ColumnCodec:
+def _kept_columns(columns: list[str], table: SortedTable, problems: list[Problem]) -> list[str]:
+    """Return the columns beside id and time that the roles keep."""
+    roles = table.roles
+    others = [name for name in columns if name not in (table.id_column, table.clock.name)]
+    if roles.features is None and roles.attributes is None:
+        return others
+    named = [*(roles.features or ()), *(roles.attributes or ())]
+    for name in others:
+        if name not in named:
+            problems.append(Problem(name, "left out by the roles file", table.n_rows))
+    return [name for name in others if name in named]
+
+
+def _changing(table: SortedTable, names: list[str]) -> tuple[list[str], list[str]]:
+    """Return the columns that have several values, and those of them constant in each series."""
+    seen: dict[str, pd.Series] = {}  # at most two values of each
+    constant = names
+    for rows in table.parts():
+        for name in names:
+            values = rows.frame[name]
+            if name in seen:
+                values = pd.concat([seen[name], values])
+            if name not in seen or len(seen[name]) < 2:
+                seen[name] = values.drop_duplicates().head(2)
+        constant = constant_within(rows.frame[constant], rows.is_first_of_id)
+    varying = [name for name in names if len(seen[name]) > 1]
+    return varying, [name for name in constant if name in varying]
+
+
+@dataclass
+class FeatureFacts:
+    """What is known of a feature once all parts of a table were gone through."""
+
+    facts: ColumnFacts
+    text: TextCheck
+    is_date_text: bool
+
+
+def _gathered(
+    table: SortedTable, features: list[str], attributes: list[str]
+) -> tuple[dict[str, FeatureFacts], pd.DataFrame, pd.DataFrame]:
+    """Return what codecs are made from, in one pass.
+
+    Returns
+    -------
+    facts
+        Of each feature.
+    first
+        The attributes in the first row of each series.
+    first_row
+        All columns of the first row.
+    """
+    known: dict[str, FeatureFacts] = {}
+    first = []
+    first_row = None
+    for rows in table.parts():
+        if first_row is None:
+            first_row = rows.frame.head(1)
+        first.append(rows.frame.loc[rows.is_first_of_id, attributes])
+        for name in features:
+            column = rows.frame[name]
+            facts = ColumnFacts.of(column)
+            if name in known:
+                facts = known[name].facts.joined(facts)
+            else:
+                is_date = types.is_datetime64_any_dtype(column.dtype)
+                known[name] = FeatureFacts(facts, TextCheck(), is_time(column) and not is_date)
+            known[name].facts = facts
+            if facts.numbers is None:
+                known[name].text.add(column)
+    return known, pd.concat(first), first_row
+
+
+def _fit_feature(
+    name: str, known: FeatureFacts, roles: Roles, problems: list[Problem]
+) -> ColumnCodec:
     """Return how a column that changes in time is coded, and add to the problems."""
-    name = column.name
-    if is_time(column) and not types.is_datetime64_any_dtype(column.dtype):
+    if known.is_date_text:
         raise DataError(
             f"feature '{name}' holds dates as text; leave it out by a roles file, or give seconds."
         )
-    if not is_number(column):
-        check_text(column)
-    is_binary = types.is_integer_dtype(column.dtype) and column.nunique() <= 2
-    codec = ColumnCodec.fit(column, categorical=name in roles.categorical or is_binary)
+    known.text.check(name)
+    facts = known.facts
+    is_binary = types.is_integer_dtype(facts.distinct.dtype) and facts.distinct.nunique() <= 2
+    codec = ColumnCodec.of(facts, categorical=name in roles.categorical or is_binary)
     if codec.kind == "category" and len(codec.categories) > MAX_CATEGORIES:
+        n_values = f"{len(codec.categories):,}"
+        if len(facts.distinct) > MAX_DISTINCT:
+            n_values = f"more than {MAX_DISTINCT:,}"
         raise DataError(
-            f"column '{name}' has {len(codec.categories):,} different values, too many for a "
-            "category: leave it out by a roles file (features: [...])."
+            f"column '{name}' has {n_values} different values, too many for a category: leave it "
+            "out by a roles file (features: [...])."
         )
     if codec.missing:
-        n_missing = int(np.isnan(codec.encode(column)).sum())
+        n_missing = facts.n_coded(codec.missing_code)
         problems.append(Problem(name, _describe_missing(codec), n_missing))
     if name in RESERVED:
         text = f"a name that the report keeps for itself: '{name}_' there"
-        problems.append(Problem(name, text, len(column)))
+        problems.append(Problem(name, text, facts.n_rows))
     return codec
 
 

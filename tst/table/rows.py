@@ -4,7 +4,9 @@ The order of the rows in the table does not matter: series go by their ids, rows
 and of rows that share both the first by value stays.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from typing import Any, Protocol
 
 import numpy as np
 import pandas as pd
@@ -21,33 +23,21 @@ FEW_SERIES = 10  # below which a split into halves may divide the parts of one s
 
 @dataclass(frozen=True, kw_only=True)
 class Rows:
-    """A table's rows, sorted by series and time.
+    """Rows of a table, sorted by series and time: all of some series, or the whole table.
 
     Parameters
     ----------
     frame
         The rows, without those that have no id or no time, or that stand there twice.
-    id_column, clock
-        Name of the id; the time column, its interval and its starts.
     is_first_of_id
         bool, shape (n_rows,): True for the first row of each id.
     is_first
         bool, shape (n_rows,): True for the first row of each series, after cuts.
-    problems
-        What was noticed.
     """
 
     frame: pd.DataFrame
-    id_column: str
-    clock: Clock
     is_first_of_id: np.ndarray
     is_first: np.ndarray
-    problems: tuple[Problem, ...]
-
-    @property
-    def first_of_id(self) -> np.ndarray:
-        """First row of each id, shape (n_ids,)."""
-        return np.flatnonzero(self.is_first_of_id)
 
     @property
     def first(self) -> np.ndarray:
@@ -64,86 +54,271 @@ class Rows:
         """First row of each row's series, shape (n_rows,)."""
         return np.repeat(self.first, self.lengths)
 
+
+class Store(Protocol):
+    """Rows of a table in one or more parts, of which one is held at a time.
+
+    A part has all rows of some ids; the parts follow each other as the ids do.
+    """
+
+    def __len__(self) -> int:
+        """Return the number of parts."""
+
+    def frame(self, part: int) -> pd.DataFrame:
+        """Return the rows of a part."""
+
+    def times(self, part: int) -> np.ndarray:
+        """Return their times, shape (n_rows,)."""
+
+    def is_first_of_id(self, part: int) -> np.ndarray:
+        """Return, of sorted rows, which is the first of its id, bool (n_rows,)."""
+
+    def write(
+        self, part: int, frame: pd.DataFrame, times: np.ndarray, is_first_of_id: np.ndarray
+    ) -> None:
+        """Replace the rows of a part by sorted ones."""
+
+
+class Held:
+    """A store of one part, in memory."""
+
+    def __init__(self, frame: pd.DataFrame, times: np.ndarray) -> None:
+        self.rows = (frame, times, np.empty(0, dtype=bool))
+
+    def __len__(self) -> int:
+        return 1
+
+    def frame(self, part: int) -> pd.DataFrame:
+        """Return the rows."""
+        return self.rows[0]
+
+    def times(self, part: int) -> np.ndarray:
+        """Return their times."""
+        return self.rows[1]
+
+    def is_first_of_id(self, part: int) -> np.ndarray:
+        """Return which is the first of its id."""
+        return self.rows[2]
+
+    def write(
+        self, part: int, frame: pd.DataFrame, times: np.ndarray, is_first_of_id: np.ndarray
+    ) -> None:
+        """Replace the rows."""
+        self.rows = (frame, times, is_first_of_id)
+
+
+@dataclass(frozen=True, kw_only=True)
+class SortedTable:
+    """A table sorted by series and time, gone through part by part.
+
+    Parameters
+    ----------
+    store
+        The sorted rows.
+    id_column, clock, roles
+        Name of the id; the time column, its interval and its starts; how series are cut.
+    id_dtype, last_id
+        dtype of the ids, and the last of them.
+    n_rows, n_ids, n_series
+        Rows, ids, and series after cuts.
+    problems
+        What was noticed.
+    """
+
+    store: Store
+    id_column: str
+    clock: Clock
+    roles: Roles
+    id_dtype: str
+    last_id: Any
+    n_rows: int
+    n_ids: int
+    n_series: int
+    problems: tuple[Problem, ...]
+
+    def parts(self) -> Iterator[Rows]:
+        """Yield the rows of some series after those of others."""
+        for part in range(len(self.store)):
+            times = self.store.times(part)
+            is_first_of_id = self.store.is_first_of_id(part)
+            is_first, _ = _first_rows(times, is_first_of_id, self.clock, self.roles)
+            frame = self.store.frame(part)
+            yield Rows(frame=frame, is_first_of_id=is_first_of_id, is_first=is_first)
+
     @property
     def is_cut(self) -> bool:
         """Whether series were cut into parts."""
-        return len(self.first) > len(self.first_of_id)
+        return self.n_series > self.n_ids
 
     @property
     def has_few_ids(self) -> bool:
         """Whether a split must divide parts of one series, because there are few series."""
-        return len(self.first_of_id) < FEW_SERIES
+        return self.n_ids < FEW_SERIES
 
 
-def sort_rows(frame: pd.DataFrame, id_column: str, time_column: str, roles: Roles) -> Rows:
-    """Sort a table by series and time, drop what cannot be placed, and cut as the roles say.
+def sort_rows(frame: pd.DataFrame, id_column: str, time_column: str, roles: Roles) -> SortedTable:
+    """Sort a table in memory as `sort_store` does, and drop what has no id or no time.
 
     Raises
     ------
     DataError
-        Where id or time is empty, the id is a wrong one, or only one series is left.
+        As `sort_store`, and where id or time is empty.
     """
-    problems: list[Problem] = []
-    frame = _drop_incomplete(frame, id_column, time_column, problems)
+    dropped = Dropped(id_column, time_column)
+    frame = dropped.drop(frame)
+    dropped.check()
     time = read_times(frame[time_column])
-    problems += [Problem(time_column, text, len(frame)) for text in time.problems]
-    order = _series_order(frame[id_column], time.times)
-    frame = frame.iloc[order]
-    times = time.times[order]
-    is_kept = _mark_unique(frame, times, id_column, time_column, problems)
-    frame = frame[is_kept]
-    times = times[is_kept]
+    problems = [*dropped.problems(), *time.all_problems(len(frame))]
+    return sort_store(Held(frame, time.times), id_column, time.clock, roles, problems)
 
-    codes = _id_codes(frame[id_column])
-    is_first_of_id = np.append(True, codes[1:] != codes[:-1])
-    if is_first_of_id.sum() == 1 and not roles.window:
+
+class Dropped:
+    """Counts, part by part, the rows that are dropped because they have no id or no time."""
+
+    def __init__(self, id_column: str, time_column: str) -> None:
+        self.what = {id_column: "no id", time_column: "no time"}
+        self.n_missing = dict.fromkeys(self.what, 0)
+        self.n_rows = dict.fromkeys(self.what, 0)
+
+    def drop(self, frame: pd.DataFrame) -> pd.DataFrame:
+        """Return the rows that have an id and a time, and count the others."""
+        for column in self.what:
+            missing = frame[column].isna()
+            self.n_rows[column] += len(frame)
+            if missing.any():
+                self.n_missing[column] += int(missing.sum())
+                frame = frame[~missing]
+        return frame
+
+    def check(self) -> None:
+        """Raise DataError where an id or a time is missing in all rows."""
+        for column, n_missing in self.n_missing.items():
+            if n_missing == self.n_rows[column]:
+                raise DataError(f"column '{column}' is empty: name another in a roles file.")
+
+    def problems(self) -> list[Problem]:
+        """Return what was dropped."""
+        return [
+            Problem(column, f"rows with {what}, dropped", self.n_missing[column])
+            for column, what in self.what.items()
+            if self.n_missing[column]
+        ]
+
+
+def sort_store(
+    store: Store, id_column: str, clock: Clock, roles: Roles, problems: list[Problem]
+) -> SortedTable:
+    """Sort the rows of a store by series and time, drop what stands twice, cut as the roles say.
+
+    Parameters
+    ----------
+    clock
+        Of the time column; the interval and the starts are still to be found.
+    problems
+        What was noticed before.
+
+    Raises
+    ------
+    DataError
+        Where the id is a wrong one, or only one series is left.
+    """
+    n_rows, n_ids, ids = _sort_parts(store, id_column, clock.name, problems)
+    if n_ids == 1 and not roles.window:
         raise DataError(
             f"column '{id_column}' names one series only: give a table of several, or cut it into "
             "parts by `window: 100` in a roles file."
         )
-    step, months = find_interval(times, is_first_of_id)
-    clock = replace(time.clock, step=step, months=months)
-    is_gap = _find_gaps(times, is_first_of_id, clock, roles, problems)
-    is_first = _cut(is_first_of_id, is_gap, roles)
-    if is_first.sum() < 2:
+
+    def sorted_times() -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        for part in range(len(store)):
+            yield store.times(part), store.is_first_of_id(part)
+
+    step, months = find_interval(sorted_times)
+    clock = replace(clock, step=step, months=months)
+    n_series = 0
+    earliest = []
+    latest = []
+    gaps = Gaps()
+    for times, is_first_of_id in sorted_times():
+        is_first, is_gap = _first_rows(times, is_first_of_id, clock, roles)
+        gaps.count(times, is_first_of_id, is_gap, clock)
+        n_series += int(is_first.sum())
+        starts = times[is_first].astype(float)
+        earliest.append(starts.min())
+        latest.append(starts.max())
+    problems += gaps.problems(clock, roles)
+    if n_series < 2:
         raise DataError(
             f"column '{id_column}' leaves one series only: give a table of several, or a smaller "
             "window."
         )
-    starts = times[is_first].astype(float)
-    rows = Rows(
-        frame=frame,
+    table = SortedTable(
+        store=store,
         id_column=id_column,
-        clock=replace(clock, first_start=starts.min(), last_start=starts.max()),
-        is_first_of_id=is_first_of_id,
-        is_first=is_first,
+        clock=replace(clock, first_start=min(earliest), last_start=max(latest)),
+        roles=roles,
+        id_dtype=str(ids.dtype),
+        last_id=ids.iloc[-1],
+        n_rows=n_rows,
+        n_ids=n_ids,
+        n_series=n_series,
         problems=tuple(problems),
     )
-    if not rows.is_cut:
-        return rows
-    text = f"series, cut into {len(rows.first):,} parts"
-    if rows.has_few_ids:
+    if not table.is_cut:
+        return table
+    text = f"series, cut into {n_series:,} parts"
+    if table.has_few_ids:
         text += "; parts of one may be learned and held out"
-    cut = Problem(id_column, text, len(rows.first_of_id))
-    return replace(rows, problems=(*rows.problems, cut))
+    return replace(table, problems=(*problems, Problem(id_column, text, n_ids)))
 
 
-def _drop_incomplete(
-    frame: pd.DataFrame, id_column: str, time_column: str, problems: list[Problem]
-) -> pd.DataFrame:
-    """Return the rows that have an id and a time, and add to the problems."""
-    for column, what in ((id_column, "no id"), (time_column, "no time")):
-        missing = frame[column].isna()
-        if missing.all():
-            raise DataError(f"column '{column}' is empty: name another in a roles file.")
-        if missing.any():
-            problems.append(Problem(column, f"rows with {what}, dropped", int(missing.sum())))
-            frame = frame[~missing]
-    return frame
+def _sort_parts(
+    store: Store, id_column: str, time_column: str, problems: list[Problem]
+) -> tuple[int, int, pd.Series]:
+    """Sort each part and drop rows that stand twice; return (n_rows, n_ids, ids of the last)."""
+    n_rows = 0
+    n_ids = 0
+    n_tied = 0
+    n_seen = 0
+    first_tied = ""
+    for part in range(len(store)):
+        frame = store.frame(part)
+        times = store.times(part)
+        order = _series_order(frame[id_column], times)
+        frame = frame.iloc[order]
+        times = times[order]
+        n_seen += len(frame)
+        is_first_of_id = _first_of_ids(frame[id_column])
+        is_tied = ~is_first_of_id & np.append(False, times[1:] == times[:-1])
+        if is_tied.any():
+            n_tied += int(is_tied.sum())
+            first_tied = first_tied or row_name(frame[id_column], int(np.argmax(is_tied)))
+            is_kept = _mark_unique(frame, is_tied, id_column, time_column)
+            frame = frame[is_kept]
+            times = times[is_kept]
+            is_first_of_id = _first_of_ids(frame[id_column])
+        store.write(part, frame, times, is_first_of_id)
+        n_rows += len(frame)
+        n_ids += int(is_first_of_id.sum())
+    if n_tied / n_seen > MAX_TIED_SHARE:
+        raise DataError(
+            f"{n_tied / n_seen:.0%} of the rows share '{id_column}' and '{time_column}' with "
+            f"another ({first_tied}): name the right id in a roles file."
+        )
+    if n_tied:
+        text = "rows with the id and time of another, dropped (the first by value stays)"
+        problems.append(Problem(time_column, text, n_tied))
+    return n_rows, n_ids, frame[id_column]
 
 
 def _id_codes(ids: pd.Series) -> np.ndarray:
     return pd.factorize(ids, sort=True)[0]
+
+
+def _first_of_ids(ids: pd.Series) -> np.ndarray:
+    """Return, of sorted ids, which is the first of its kind, bool (n_rows,)."""
+    codes = pd.factorize(ids)[0]
+    return np.append(True, codes[1:] != codes[:-1])
 
 
 def _series_order(ids: pd.Series, times: np.ndarray) -> np.ndarray:
@@ -152,11 +327,7 @@ def _series_order(ids: pd.Series, times: np.ndarray) -> np.ndarray:
 
 
 def _mark_unique(
-    frame: pd.DataFrame,
-    times: np.ndarray,
-    id_column: str,
-    time_column: str,
-    problems: list[Problem],
+    frame: pd.DataFrame, is_tied: np.ndarray, id_column: str, time_column: str
 ) -> np.ndarray:
     """Mark, in sorted rows, one of those that share id and time: the first by its other values.
 
@@ -165,19 +336,6 @@ def _mark_unique(
     is_kept
         bool, shape (n_rows,).
     """
-    codes = _id_codes(frame[id_column])
-    is_tied = np.append(False, (times[1:] == times[:-1]) & (codes[1:] == codes[:-1]))
-    if not is_tied.any():
-        return ~is_tied
-    if is_tied.mean() > MAX_TIED_SHARE:
-        row = row_name(frame[id_column], int(np.argmax(is_tied)))
-        raise DataError(
-            f"{is_tied.mean():.0%} of the rows share '{id_column}' and '{time_column}' with "
-            f"another ({row}): name the right id in a roles file."
-        )
-    text = "rows with the id and time of another, dropped (the first by value stays)"
-    problems.append(Problem(time_column, text, int(is_tied.sum())))
-
     group = np.cumsum(~is_tied)  # rows that share id and time
     others = [column for column in frame if column not in (id_column, time_column)]
     # the rows of a group by value: sort all by value, then, stably, by group
@@ -195,32 +353,51 @@ def _sortable(column: pd.Series) -> pd.Series:
     return column if is_number(column) else column.astype(str)
 
 
-def _find_gaps(
-    times: np.ndarray,
-    is_first: np.ndarray,
-    clock: Clock,
-    roles: Roles,
-    problems: list[Problem],
-) -> np.ndarray:
-    """Return which rows stand behind a gap, and add gaps and uneven steps to the problems."""
-    if clock.months:
-        return np.zeros(len(times), dtype=bool)
-    steps = np.append(0, np.diff(times))
-    is_gap = ~is_first & (steps > GAP * clock.step)
-    is_uneven = ~is_first & (steps != clock.step) & ~is_gap
-    if is_gap.any():
-        action = "each is one step, as any other"
-        if roles.gaps == "cut":
-            action = "a new series begins behind each"
-        text = (
-            f"gaps (more than {GAP} intervals to the row before): {action}; synthetic times have "
-            "none"
-        )
-        problems.append(Problem(clock.name, text, int(is_gap.sum())))
-    if is_uneven.any():
-        text = "steps that differ from the interval, the median step; synthetic times are regular"
-        problems.append(Problem(clock.name, text, int(is_uneven.sum())))
-    return is_gap
+class Gaps:
+    """Counts, part by part, gaps and steps that differ from the interval."""
+
+    def __init__(self) -> None:
+        self.n_gaps = 0
+        self.n_uneven = 0
+
+    def count(
+        self, times: np.ndarray, is_first: np.ndarray, is_gap: np.ndarray, clock: Clock
+    ) -> None:
+        """Add the rows of a part; arguments as in `_first_rows`."""
+        if clock.months:
+            return
+        steps = np.append(0, np.diff(times))
+        self.n_gaps += int(is_gap.sum())
+        self.n_uneven += int((~is_first & (steps != clock.step) & ~is_gap).sum())
+
+    def problems(self, clock: Clock, roles: Roles) -> list[Problem]:
+        """Return what was found."""
+        found = []
+        if self.n_gaps:
+            action = "each is one step, as any other"
+            if roles.gaps == "cut":
+                action = "a new series begins behind each"
+            text = (
+                f"gaps (more than {GAP} intervals to the row before): {action}; synthetic times "
+                "have none"
+            )
+            found.append(Problem(clock.name, text, self.n_gaps))
+        if self.n_uneven:
+            text = (
+                "steps that differ from the interval, the median step; synthetic times are regular"
+            )
+            found.append(Problem(clock.name, text, self.n_uneven))
+        return found
+
+
+def _first_rows(
+    times: np.ndarray, is_first_of_id: np.ndarray, clock: Clock, roles: Roles
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return which rows begin a series, and which stand behind a gap, bool (n_rows,) each."""
+    is_gap = np.zeros(len(times), dtype=bool)
+    if not clock.months:
+        is_gap = ~is_first_of_id & (np.append(0, np.diff(times)) > GAP * clock.step)
+    return _cut(is_first_of_id, is_gap, roles), is_gap
 
 
 def _cut(is_first_of_id: np.ndarray, is_gap: np.ndarray, roles: Roles) -> np.ndarray:

@@ -5,15 +5,24 @@ Columns hold numbers, truth values, text, dates or durations when they leave her
 
 import datetime
 import decimal
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
+import pyarrow.parquet as pq
 from pandas.api import types
 
 from tst.errors import DataError, short_message
 from tst.io import untrusted
 
+PARQUET = (".parquet", ".pq")
+MAX_CELLS = 2**22  # values of a table, above which it is read in chunks of so many
+CSV_CELL = 6  # bytes of a value in a CSV, about
+GZIP_RATIO = 4  # times that gzip shrinks a CSV, about
+Compression = Literal["gzip"] | None
 PLAIN_TYPES = (str, int, float, bool, np.number, np.bool_)  # of values in a column of objects
 
 
@@ -26,14 +35,20 @@ def read(source: pd.DataFrame | Path | str) -> pd.DataFrame:
         Where there is no table, it is empty, a name stands twice, or a column is not plain.
     """
     if isinstance(source, pd.DataFrame):
-        name = "the table"
-        frame = source
-    else:
-        path = Path(source)
-        name = path.name
-        if not path.is_file():
-            raise DataError(f"no table at {path}: give a CSV, CSV.gz or Parquet file.")
-        frame = _read_file(path)
+        return _cleaned(source, "the table")
+    path = Path(source)
+    _check_there(path)
+    return _cleaned(_read_file(path), path.name)
+
+
+def _check_there(path: Path) -> None:
+    """Raise DataError where there is no file."""
+    if not path.is_file():
+        raise DataError(f"no table at {path}: give a CSV, CSV.gz or Parquet file.")
+
+
+def _cleaned(frame: pd.DataFrame, name: str, first_row: int = 0) -> pd.DataFrame:
+    """Return a table with numbered rows and plain columns; raises DataError as `read` does."""
     # an index with a name is a column, as Parquet keeps it
     index_names = [n for n in frame.index.names if n is not None and n not in frame.columns]
     frame = frame.reset_index(index_names or None, drop=not index_names)
@@ -43,17 +58,146 @@ def read(source: pd.DataFrame | Path | str) -> pd.DataFrame:
     if not frame.columns.is_unique:
         duplicate = frame.columns[frame.columns.duplicated()][0]
         raise DataError(f"{name} has two columns named '{duplicate}': rename one.")
+    frame.index = pd.RangeIndex(first_row, first_row + len(frame))
     return pd.DataFrame({column: _plain(frame[column]) for column in frame})
+
+
+class ChunkedFile:
+    """A CSV, CSV.gz or Parquet file that is read in chunks.
+
+    Parameters
+    ----------
+    path
+        Of the file.
+    text_columns
+        Columns of a CSV that are text, whatever some chunks look like.
+    """
+
+    def __init__(self, path: Path | str, text_columns: Sequence[str] = ()) -> None:
+        self.path = Path(path)
+        self.text_columns = text_columns
+
+    @property
+    def is_parquet(self) -> bool:
+        """Whether it is Parquet by its name."""
+        return self.path.suffix.lower() in PARQUET
+
+    @property
+    def n_cells(self) -> int:
+        """How many values it holds, of a CSV about."""
+        _check_there(self.path)
+        if self.is_parquet:
+            with _translated_errors(self.path):
+                facts = pq.ParquetFile(self.path).metadata
+                return int(facts.num_rows * facts.num_columns)
+        n_bytes = self.path.stat().st_size
+        if self.path.suffix.lower() == ".gz":
+            n_bytes *= GZIP_RATIO
+        return n_bytes // CSV_CELL
+
+    @property
+    def is_large(self) -> bool:
+        """Whether it is read in chunks."""
+        return self.n_cells > MAX_CELLS
+
+    def chunks(self) -> Iterator[pd.DataFrame]:
+        """Yield the rows, some at a time, numbered through, as `read` returns them.
+
+        A column may have another dtype in another chunk: see `Dtypes`.
+        """
+        first_row = 0
+        with _translated_errors(self.path):
+            frames = self._parquet_chunks() if self.is_parquet else self._csv_chunks()
+            for frame in frames:
+                yield _cleaned(frame, self.path.name, first_row)
+                first_row += len(frame)
+        if not first_row:
+            raise DataError(f"{self.path.name} is empty: give a table with a heading and rows.")
+
+    def _parquet_chunks(self) -> Iterator[pd.DataFrame]:
+        n_columns = pq.ParquetFile(self.path).metadata.num_columns
+        n_rows = max(1, MAX_CELLS // n_columns)
+        return untrusted.parquet_chunks(self.path, n_rows, "give CSV, CSV.gz or Parquet")
+
+    def _csv_chunks(self) -> Iterator[pd.DataFrame]:
+        compression: Compression = "gzip" if self.path.suffix.lower() == ".gz" else None
+        n_columns = len(_heading(self.path, compression))
+        reader = pd.read_csv(
+            self.path,
+            low_memory=False,
+            compression=compression,
+            dtype=dict.fromkeys(self.text_columns, str),
+            chunksize=max(1, MAX_CELLS // n_columns),
+        )
+        with reader:
+            for frame in reader:
+                _check_width(frame, self.path)
+                yield frame
+
+
+class Dtypes:
+    """The dtype that each column of a table has as a whole, from those that its chunks have."""
+
+    def __init__(self) -> None:
+        self.of_chunks: dict[str, list[Any]] = {}  # but of chunks without a value
+        self.of_empty: dict[str, Any] = {}
+        self.has_missing: dict[str, bool] = {}
+
+    def add(self, chunk: pd.DataFrame) -> None:
+        """Add the dtypes of a chunk."""
+        for name in chunk:
+            column = chunk[name]
+            is_missing = column.isna()
+            self.has_missing[name] = self.has_missing.get(name, False) or bool(is_missing.any())
+            known = self.of_chunks.setdefault(name, [])
+            if is_missing.all():
+                self.of_empty[name] = column.dtype
+            elif column.dtype not in known:
+                known.append(column.dtype)
+
+    def joined(self) -> tuple[dict[str, Any], list[str]]:
+        """Return each column's dtype, and the columns that are numbers in some chunks only."""
+        dtypes = {}
+        text_columns = []
+        for name, known in self.of_chunks.items():
+            dtype = _joined_dtype(known, self.has_missing[name]) if known else self.of_empty[name]
+            if dtype is None:
+                dtype = pd.Series(["text"]).dtype
+                text_columns.append(name)
+            dtypes[name] = dtype
+        return dtypes, text_columns
+
+
+def _joined_dtype(known: list[Any], has_missing: bool) -> Any:
+    """Return the dtype that pandas gives a column with chunks of these; None: text."""
+    if all(isinstance(dtype, pd.CategoricalDtype) for dtype in known):
+        categories = pd.unique(np.concatenate([np.asarray(d.categories) for d in known]))
+        return pd.CategoricalDtype(categories, known[0].ordered)
+    kinds = {dtype.kind if isinstance(dtype, np.dtype) else "" for dtype in known}
+    if kinds <= set("iuf"):
+        dtype = np.result_type(*known)
+        # pandas has no whole numbers beside missing ones, but as a dtype of their own
+        return np.dtype(np.float64) if has_missing and dtype.kind in "iu" else dtype
+    if kinds <= set("bO"):
+        return np.dtype(object) if has_missing or len(kinds) > 1 else known[0]
+    return known[0] if len(known) == 1 else None
 
 
 def _read_file(path: Path) -> pd.DataFrame:
     """Return the table of a CSV, CSV.gz or Parquet file; raises DataError where it is none."""
     suffix = path.suffix.lower()
-    try:
-        if suffix in (".parquet", ".pq"):
+    with _translated_errors(path):
+        if suffix in PARQUET:
             return untrusted.read_parquet(path, "give CSV, CSV.gz or Parquet", path.name)
         untrusted.check_csv(path, suffix == ".gz")
         return _read_csv(path, "gzip" if suffix == ".gz" else None)
+
+
+@contextmanager
+def _translated_errors(path: Path) -> Iterator[None]:
+    """Raise a DataError for whatever a damaged file makes pandas or pyarrow raise."""
+    try:
+        yield
     except pd.errors.EmptyDataError:
         raise DataError(f"{path.name} is empty: give a table with a heading and rows.") from None
     except DataError:
@@ -64,24 +208,34 @@ def _read_file(path: Path) -> pd.DataFrame:
         ) from None
 
 
-def _read_csv(path: Path, compression: str | None) -> pd.DataFrame:
-    """Return the table of a CSV.
+def _read_csv(path: Path, compression: Compression) -> pd.DataFrame:
+    """Return the table of a CSV."""
+    _heading(path, compression)
+    frame = pd.read_csv(path, low_memory=False, compression=compression)
+    _check_width(frame, path)
+    return frame
+
+
+def _heading(path: Path, compression: Compression) -> list[str]:
+    """Return the names of a CSV's columns; raises DataError where one stands twice.
 
     The heading is read by itself first: pandas would rename a name that stands twice, and take the
     first columns for an index where rows are longer than the heading.
     """
-    options = {"low_memory": False, "compression": compression}
-    heading = pd.read_csv(path, header=None, nrows=1, dtype=str, **options)
+    heading = pd.read_csv(path, header=None, nrows=1, dtype=str, compression=compression)
     names = heading.iloc[0].dropna()
     if names.duplicated().any():
         duplicate = names[names.duplicated()].iloc[0]
         raise DataError(f"{path.name} has two columns named '{duplicate}': rename one.")
-    frame = pd.read_csv(path, **options)
+    return names.tolist()
+
+
+def _check_width(frame: pd.DataFrame, path: Path) -> None:
+    """Raise DataError where rows of a CSV are longer than its heading."""
     if not isinstance(frame.index, pd.RangeIndex):
         raise DataError(
             f"{path.name} has rows with more values than the heading has names: name each column."
         )
-    return frame
 
 
 def _plain(column: pd.Series) -> pd.Series:

@@ -5,8 +5,9 @@
 times. The order of the rows in the table does not matter.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,15 +16,17 @@ import pandas as pd
 from pandas.api import types
 
 from tst.errors import DataError
+from tst.io import mapped
 from tst.io.untrusted import from_mapping
 from tst.series import Feature, SeriesSet
 from tst.table.calendar import Clock
 from tst.table.columns import ColumnCodec, Problem
+from tst.table.large import guess_roles, sort_file
 from tst.table.parts import RESERVED, divide_columns
 from tst.table.roles import Roles, guess_id, guess_time
-from tst.table.rows import Rows, sort_rows
-from tst.table.source import read
-from tst.table.values import fill_gaps, is_number
+from tst.table.rows import Rows, SortedTable, sort_rows
+from tst.table.source import ChunkedFile, read
+from tst.table.values import fill_gaps, is_number, median
 
 GAP_MARK = " missing"  # ends the name of a companion feature
 PART_OF = "series"  # attribute that names the series which a part was cut from
@@ -89,18 +92,22 @@ class Table:
         DataError
             Where the table cannot be learned: what, where and what to do.
         """
-        frame = read(source)
         roles = Roles.read(settings)
-        roles.check(list(frame))
-        time_column = guess_time(frame, roles)
-        id_column = guess_id(frame, time_column, roles)
-        rows = sort_rows(frame, id_column, time_column, roles)
+        file = None if isinstance(source, pd.DataFrame) else ChunkedFile(source)
+        if file is not None and file.is_large:
+            rows = sort_file(file, roles)
+        else:
+            frame = read(source)
+            roles.check(list(frame))
+            time_column = guess_time(frame, roles)
+            id_column = guess_id(frame, time_column, roles)
+            rows = sort_rows(frame, id_column, time_column, roles)
         parts = divide_columns(rows, roles)
-        ids = rows.frame[id_column]
+        ids = pd.Series([], dtype=rows.id_dtype)
         table = cls(
             order=parts.order,
-            id=ColumnCodec(name=id_column, dtype=str(ids.dtype), kind="name"),
-            next_id=int(ids.max()) + 1 if is_number(ids) else 1,
+            id=ColumnCodec(name=rows.id_column, dtype=rows.id_dtype, kind="name"),
+            next_id=int(rows.last_id) + 1 if is_number(ids) else 1,
             clock=rows.clock,
             features=parts.features,
             attributes=parts.attributes,
@@ -108,41 +115,81 @@ class Table:
             label=roles.label,
             problems=parts.problems,
         )
-        table.new_ids(len(rows.first))  # fails early where new ids do not fit the id's dtype
+        table.new_ids(rows.n_series)  # fails early where new ids do not fit the id's dtype
         return table, table.to_series(rows, name)
 
-    def to_series(self, rows: Rows, name: str) -> SeriesSet:
-        """Return sorted rows as a SeriesSet: an attribute is taken from a series' first row."""
-        values = []
-        features = []
-        for column, label in zip(self.features, self._feature_names(), strict=True):
-            x = column.encode(rows.frame[column.name])  # (n_rows,)
-            if column.missing:
-                values.append(~np.isfinite(x))
-                features.append(Feature(self._free_name(label + GAP_MARK), "categorical"))
-            values.append(fill_gaps(x, rows.starts))
-            is_category = column.kind == "category"
-            features.append(Feature(label, "categorical" if is_category else "continuous"))
-        first = rows.frame.iloc[rows.first]
-        attributes = pd.DataFrame({c.name: c.to_labels(first[c.name]) for c in self._learned})
-        attributes.index = pd.RangeIndex(len(first))
+    @classmethod
+    def check(
+        cls,
+        source: pd.DataFrame | Path | str,
+        settings: Roles | Mapping[str, object] | Path | str | None = None,
+    ) -> None:
+        """Raise DataError soon where `fit` would; of a large file, only the beginning is read."""
+        file = None if isinstance(source, pd.DataFrame) else ChunkedFile(source)
+        if file is not None and file.is_large:
+            guess_roles(file, Roles.read(settings))
+        else:
+            cls.fit(source, settings)
+
+    def to_series(self, table: SortedTable, name: str) -> SeriesSet:
+        """Return a sorted table as a SeriesSet: an attribute is taken from a series' first row."""
+        features = self._series_features()
+        values = mapped.empty((table.n_rows, len(features)), np.float32)
+        lengths = []
+        attributes = []
+        names = []  # of the series that parts were cut from
+        row = 0
+        for rows in table.parts():
+            n_rows = len(rows.frame)
+            values[row : row + n_rows] = self._encode(rows, table)
+            mapped.release(values)
+            row += n_rows
+            lengths.append(rows.lengths)
+            first = rows.frame.iloc[rows.first]
+            labels = {c.name: c.to_labels(first[c.name]) for c in self._learned}
+            attributes.append(pd.DataFrame(labels, index=pd.RangeIndex(len(first))))
+            if table.is_cut and not table.has_few_ids:
+                names.append(first[self.id.name].astype(str).to_numpy())
+        frame = pd.concat(attributes, ignore_index=True)
         group = None
-        if rows.is_cut and not rows.has_few_ids:
+        if names:
             group = self._free_name(PART_OF)
-            attributes[group] = first[self.id.name].astype(str).to_numpy()
+            frame[group] = np.concatenate(names)
         return SeriesSet(
             name=name,
-            values=np.stack(values, axis=1).astype(np.float32),  # (n_rows, n_features)
-            lengths=rows.lengths,
+            values=values,
+            lengths=np.concatenate(lengths),
             features=features,
-            attributes=attributes,
+            attributes=frame,
             origin="original",
             interval=self.clock.interval,
             label=self.label,
             group=group,
         )
 
-    def to_frame(self, series: SeriesSet, seed: int = 0) -> pd.DataFrame:
+    def _series_features(self) -> list[Feature]:
+        """Return the features of a SeriesSet of this table."""
+        features = []
+        for column, label in zip(self.features, self._feature_names(), strict=True):
+            if column.missing:
+                features.append(Feature(self._free_name(label + GAP_MARK), "categorical"))
+            is_category = column.kind == "category"
+            features.append(Feature(label, "categorical" if is_category else "continuous"))
+        return features
+
+    def _encode(self, rows: Rows, table: SortedTable) -> np.ndarray:
+        """Return the values of some rows of a sorted table, float32 (n_rows, n_features)."""
+        values = []
+        for column in self.features:
+            x = column.encode(rows.frame[column.name])  # (n_rows,)
+            if column.missing:
+                values.append(~np.isfinite(x))
+            values.append(fill_gaps(x, rows.starts, partial(_median, table, column)))
+        return np.stack(values, axis=1).astype(np.float32)
+
+    def to_frame(
+        self, series: SeriesSet, seed: int = 0, first: int = 0, n_all: int | None = None
+    ) -> pd.DataFrame:
         """Return a SeriesSet as a table: same columns, order and dtypes, new ids, regular times.
 
         Parameters
@@ -151,11 +198,14 @@ class Table:
             Of the features and attributes that the table has.
         seed
             Of the starts, and of the numbers within an attribute's ranges.
+        first, n_all
+            Where the series are a part of a synthetic table: the number of the first, from 0, and
+            of all.
         """
         rng = np.random.default_rng([seed, len(series)])
         series_of_row = series.series_index
         written = {
-            self.id.name: self.new_ids(len(series)).iloc[series_of_row],
+            self.id.name: self.new_ids(len(series), first, n_all).iloc[series_of_row],
             self.clock.name: self.clock.times(series.lengths, rng),
         }
         position = 0  # of the column in series.values
@@ -167,7 +217,8 @@ class Table:
             written[column.name] = column.decode(series.values[:, position], missing)
             position += 1
         for column in self.attributes:
-            written[column.name] = _attribute_values(column, series, rng).iloc[series_of_row]
+            values = _attribute_values(column, series, rng, first)
+            written[column.name] = values.iloc[series_of_row]
         for column in self.constants:
             is_empty = np.full(len(series_of_row), not column.categories)
             written[column.name] = column.decode(np.zeros(len(series_of_row)), is_empty)
@@ -260,15 +311,21 @@ class Table:
                 return False
         return all(set(values) <= labels[name] for name, values in categories.items())
 
-    def new_ids(self, n_series: int) -> pd.Series:
-        """Return new ids in the id's dtype, one a series; raises DataError where none are left."""
+    def new_ids(self, n_series: int, first: int = 0, n_all: int | None = None) -> pd.Series:
+        """Return new ids in the id's dtype, one a series; raises DataError where none are left.
+
+        Parameters
+        ----------
+        first, n_all
+            As in `to_frame`.
+        """
         dtype = types.pandas_dtype(self.id.dtype)
         if is_number(pd.Series([], dtype=dtype)):
-            self._check_room_for_ids(n_series)
-            numbers = np.arange(self.next_id, self.next_id + n_series)
+            self._check_room_for_ids(first + n_series)
+            numbers = np.arange(self.next_id + first, self.next_id + first + n_series)
             return pd.Series(numbers, name=self.id.name).astype(dtype)
-        width = len(str(n_series))
-        names = [f"synthetic-{i:0{width}d}" for i in range(1, n_series + 1)]
+        width = len(str(n_all or n_series))
+        names = [f"synthetic-{first + i:0{width}d}" for i in range(1, n_series + 1)]
         return _as_text(names, self.id)
 
     def _check_room_for_ids(self, n_series: int) -> None:
@@ -301,12 +358,24 @@ class Table:
         return name
 
 
+def _median(table: SortedTable, column: ColumnCodec) -> float:
+    """Return the median of a column's numbers in the whole table."""
+
+    def known() -> Iterator[np.ndarray]:
+        for rows in table.parts():
+            x = column.encode(rows.frame[column.name])
+            yield x[np.isfinite(x)]
+
+    return median(known)
+
+
 def _attribute_values(
-    column: ColumnCodec, series: SeriesSet, rng: np.random.Generator
+    column: ColumnCodec, series: SeriesSet, rng: np.random.Generator, first: int
 ) -> pd.Series:
-    """Return the column of an attribute, one value a series."""
+    """Return the column of an attribute, one value a series, of which `first` come before."""
     if column.kind == "name":
-        return _as_text([f"{column.name}-{i}" for i in range(1, len(series) + 1)], column)
+        names = [f"{column.name}-{first + i}" for i in range(1, len(series) + 1)]
+        return _as_text(names, column)
     return column.from_labels(series.attributes[column.name].astype(str), rng)
 
 

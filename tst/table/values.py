@@ -4,7 +4,9 @@ Dates count as seconds since 1970 and durations as seconds. What cannot be a num
 DataError that names the column, the value and the row.
 """
 
-from typing import Literal
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Literal, Self
 
 import numpy as np
 import pandas as pd
@@ -20,6 +22,9 @@ FEW = 20  # distinct numbers, up to which they are told apart one by one
 # cannot be meant: this many times, and this share of the values.
 MIN_CODED = 20
 MIN_CODED_SHARE = 0.0005
+N_TRIED = 1000  # numbers of a part that are looked at first
+SIGN_SHIFT = np.uint64(63)
+SIGN = np.uint64(1) << SIGN_SHIFT  # bit of a float64
 
 Epoch = Literal["", "datetime", "timedelta"]  # what seconds stand for; "": plain numbers
 
@@ -110,21 +115,44 @@ def from_seconds(x: np.ndarray, missing: np.ndarray, dtype: object, epoch: Epoch
     return with_zone_of(pd.Series(nanoseconds.astype(f"{epoch}64[ns]")).where(~missing), dtype)
 
 
+class TextCheck:
+    """Finds, part by part, a column of text that holds mostly numbers."""
+
+    def __init__(self) -> None:
+        self.n_text = 0
+        self.n_values = 0
+        self.first_text = ""  # and its row
+
+    def add(self, column: pd.Series) -> None:
+        """Count the texts of a part that are numbers, and those that are not."""
+        if types.is_bool_dtype(column.dtype):
+            return
+        counts = column.value_counts()
+        as_numbers = pd.to_numeric(pd.Series(counts.index.astype(str)), errors="coerce")
+        is_text = as_numbers.isna().to_numpy()
+        self.n_text += int(counts[is_text].sum())
+        self.n_values += int(counts.sum())
+        if is_text.any() and not self.first_text:
+            first = int(np.argmax(column.isin(counts.index[is_text])))
+            self.first_text = f"'{column.iloc[first]}' in {row_name(column, first)}"
+
+    def check(self, name: object) -> None:
+        """Raise DataError where most are numbers, and not all."""
+        if 0 < self.n_text < self.n_values / 2:
+            raise DataError(
+                f"column '{name}' holds {self.first_text}, most others are numbers: correct it, "
+                "or leave it empty (missing)."
+            )
+
+
 def check_text(column: pd.Series) -> None:
     """Raise DataError where a column of text holds mostly numbers."""
-    counts = column.value_counts()
-    as_numbers = pd.to_numeric(pd.Series(counts.index.astype(str)), errors="coerce")
-    is_text = as_numbers.isna().to_numpy()
-    n_text = counts[is_text].sum()
-    if 0 < n_text < counts.sum() / 2 and not types.is_bool_dtype(column.dtype):
-        first = int(np.argmax(column.isin(counts.index[is_text])))
-        raise DataError(
-            f"column '{column.name}' holds '{column.iloc[first]}' in {row_name(column, first)}, "
-            "most others are numbers: correct it, or leave it empty (missing)."
-        )
+    text = TextCheck()
+    text.add(column)
+    text.check(column.name)
 
 
-def fill_gaps(x: np.ndarray, starts: np.ndarray) -> np.ndarray:
+def fill_gaps(x: np.ndarray, starts: np.ndarray, median: Callable[[], float]) -> np.ndarray:
     """Return numbers without NaN.
 
     A missing number becomes the last one before it in its series, or else the next one in its
@@ -133,9 +161,11 @@ def fill_gaps(x: np.ndarray, starts: np.ndarray) -> np.ndarray:
     Parameters
     ----------
     x
-        float64, shape (n_rows,), NaN where missing; at least one is known.
+        float64, shape (n_rows,), NaN where missing.
     starts
         int, shape (n_rows,): the first row of each row's series.
+    median
+        Returns the median of all; called where it is needed.
     """
     known = np.isfinite(x)
     if known.all():
@@ -144,46 +174,190 @@ def fill_gaps(x: np.ndarray, starts: np.ndarray) -> np.ndarray:
     before = np.maximum.accumulate(np.where(known, rows, -1))
     after = np.minimum.accumulate(np.where(known, rows, len(x))[::-1])[::-1]
     start_at = np.append(starts, -1)  # `after` is len(x) where no number follows
-    next_in_series = np.where(
-        start_at[after] == starts, x[np.minimum(after, len(x) - 1)], np.median(x[known])
-    )
-    return np.where(before >= starts, x[before], next_in_series)
+    has_next = start_at[after] == starts
+    filled = np.where(before >= starts, x[before], x[np.minimum(after, len(x) - 1)])
+    is_unknown = ~has_next & (before < starts)
+    if is_unknown.any():
+        filled[is_unknown] = median()
+    return filled
 
 
-def find_missing_code(x: np.ndarray) -> float | None:
-    """Return the number that stands for missing in a measurement (-1, -999, 9999), or None.
-
-    It is the least or the greatest, whole, repeated, and either the only one below 0 or farther
-    from all others than half their range.
+@dataclass(frozen=True, kw_only=True)
+class Numbers:
+    """What a codec needs of many finite numbers, gone through in parts.
 
     Parameters
     ----------
-    x
-        float64, shape (n_values,), finite.
+    n
+        How many.
+    low, n_low, next_low
+        The least, how often it occurs, and the least of the others (inf where there is none).
+    high, n_high, next_high
+        The greatest, and the same of it (-inf).
+    distinct
+        Distinct ones, of which no more than `FEW` + 2 are kept.
+    decimals
+        The least number of decimals that none exceeds; None beyond `MAX_DECIMALS`.
     """
-    for code in (x.min(), x.max()):
-        others = x[x != code]
-        n_coded = len(x) - len(others)
-        is_frequent = n_coded >= max(MIN_CODED, MIN_CODED_SHARE * len(x))
-        is_minority = len(others) > len(x) / 2
-        is_whole = code == np.round(code)
-        if not (is_frequent and is_minority and is_whole) or len(np.unique(others)) <= FEW:
-            continue
-        is_only_negative = code < 0 <= others.min()
-        is_far_off = np.abs(others - code).min() > np.ptp(others) / 2
-        if is_only_negative or is_far_off:
-            return float(code)
-    return None
+
+    n: int = 0
+    low: float = np.inf
+    n_low: int = 0
+    next_low: float = np.inf
+    high: float = -np.inf
+    n_high: int = 0
+    next_high: float = -np.inf
+    distinct: tuple[float, ...] = ()
+    decimals: int | None = 0
+
+    @classmethod
+    def of(cls, x: np.ndarray) -> Self:
+        """Return the facts of numbers, float64, shape (n_values,)."""
+        if not len(x):
+            return cls()
+        low = float(x.min())
+        high = float(x.max())
+        is_low = x == low
+        is_high = x == high
+        return cls(
+            n=len(x),
+            low=low,
+            n_low=int(is_low.sum()),
+            next_low=float(x.min(initial=np.inf, where=~is_low)),
+            high=high,
+            n_high=int(is_high.sum()),
+            next_high=float(x.max(initial=-np.inf, where=~is_high)),
+            distinct=_few_distinct(x),
+            decimals=_decimals(x),
+        )
+
+    def joined(self, other: "Numbers") -> "Numbers":
+        """Return the facts of these numbers and of others."""
+        low = min(self.low, other.low)
+        high = max(self.high, other.high)
+        lower = [x for part in (self, other) for x in (part.low, part.next_low) if x > low]
+        higher = [x for part in (self, other) for x in (part.high, part.next_high) if x < high]
+        decimals = None
+        if self.decimals is not None and other.decimals is not None:
+            decimals = max(self.decimals, other.decimals)
+        return Numbers(
+            n=self.n + other.n,
+            low=low,
+            n_low=sum(part.n_low for part in (self, other) if part.low == low),
+            next_low=min(lower, default=np.inf),
+            high=high,
+            n_high=sum(part.n_high for part in (self, other) if part.high == high),
+            next_high=max(higher, default=-np.inf),
+            distinct=tuple({*self.distinct, *other.distinct})[: FEW + 2],
+            decimals=decimals,
+        )
+
+    def missing_code(self) -> float | None:
+        """Return the number that stands for missing in a measurement (-1, -999, 9999), or None.
+
+        It is the least or the greatest, whole, repeated, and either the only one below 0 or farther
+        from all others than half their range.
+        """
+        for code, n_coded, least, greatest in (
+            (self.low, self.n_low, self.next_low, self.high),
+            (self.high, self.n_high, self.low, self.next_high),
+        ):
+            is_frequent = n_coded >= max(MIN_CODED, MIN_CODED_SHARE * self.n)
+            is_minority = self.n - n_coded > self.n / 2
+            is_whole = code == np.round(code)
+            has_many_others = len(self.distinct) > FEW + 1
+            if not (is_frequent and is_minority and is_whole and has_many_others):
+                continue
+            is_only_negative = code < 0 <= least
+            nearest = min(abs(least - code), abs(greatest - code))
+            if is_only_negative or nearest > (greatest - least) / 2:
+                return code
+        return None
+
+    def without(self, code: float | None) -> tuple[float, float]:
+        """Return the least and the greatest number but for a code for missing."""
+        low = self.next_low if self.low == code else self.low
+        high = self.next_high if self.high == code else self.high
+        return low, high
+
+    def rounding(self, code: float | None = None) -> int | None:
+        """Return the least number of decimals that no value exceeds; None beyond float32's digits.
+
+        Parameters
+        ----------
+        code
+            A whole number that is left out.
+        """
+        largest = max(map(abs, self.without(code)))
+        magnitude = int(np.floor(np.log10(max(largest, 1e-30))))
+        most = max(0, min(DIGITS - 1 - magnitude, MAX_DECIMALS))
+        return None if self.decimals is None or self.decimals > most else self.decimals
 
 
-def count_decimals(x: np.ndarray) -> int | None:
-    """Return the least number of decimals that no value exceeds; None beyond float32's digits."""
-    magnitude = int(np.floor(np.log10(max(np.abs(x).max(), 1e-30))))
-    most = max(0, min(DIGITS - 1 - magnitude, MAX_DECIMALS))
-    for n_decimals in range(most + 1):
-        if np.allclose(np.round(x, n_decimals), x, rtol=1e-12, atol=0):
-            return n_decimals
-    return None
+def _few_distinct(x: np.ndarray) -> tuple[float, ...]:
+    """Return distinct numbers, no more than `FEW` + 2 of them."""
+    distinct = pd.unique(x[:N_TRIED])
+    if len(distinct) < FEW + 2:
+        distinct = pd.unique(x)
+    return tuple(distinct[: FEW + 2].tolist())
+
+
+def _decimals(x: np.ndarray) -> int | None:
+    """Return the least number of decimals that no value exceeds, None beyond `MAX_DECIMALS`.
+
+    A number that is rounded to more decimals than it has stays as it is: where the first numbers
+    have more than some decimals, all have.
+    """
+    n_decimals = 0
+    for part in (x[:N_TRIED], x):
+        while not np.allclose(np.round(part, n_decimals), part, rtol=1e-12, atol=0):
+            n_decimals += 1
+            if n_decimals > MAX_DECIMALS:
+                return None
+    return n_decimals
+
+
+def median(parts: Callable[[], Iterable[np.ndarray]]) -> float:
+    """Return the median of numbers in parts, which are gone through four times.
+
+    Each time the next 16 bits of the two middle numbers are found, by counting.
+
+    Parameters
+    ----------
+    parts
+        Returns, whenever it is called, float64 arrays of shape (n,), without NaN.
+    """
+    n = sum(len(part) for part in parts())
+    ranks = np.array([(n - 1) // 2, n // 2])
+    prefixes = np.zeros(2, np.uint64)
+    for shift in (48, 32, 16, 0):
+        # The two are mostly one number: then its digits are counted once.
+        counts = {prefix: np.zeros(2**16, np.int64) for prefix in prefixes.tolist()}
+        for part in parts():
+            keys = _sortable_bits(part)
+            for prefix, count in counts.items():
+                of_prefix = keys
+                if shift < 48:
+                    of_prefix = keys[keys >> np.uint64(shift + 16) == np.uint64(prefix)]
+                digits = (of_prefix >> np.uint64(shift) & np.uint64(0xFFFF)).astype(np.int64)
+                count += np.bincount(digits, minlength=2**16)
+        for i, prefix in enumerate(prefixes.tolist()):
+            reached = np.cumsum(counts[prefix])
+            digit = int(np.searchsorted(reached, ranks[i], "right"))
+            ranks[i] -= reached[digit - 1] if digit else 0
+            prefixes[i] = np.uint64(prefix << 16 | digit)
+    return float(np.mean(_from_sortable_bits(prefixes)))
+
+
+def _sortable_bits(x: np.ndarray) -> np.ndarray:
+    """Return numbers, float64 (n,), as uint64 that are in the same order."""
+    bits = np.ascontiguousarray(x).view(np.uint64)
+    return np.where(bits >> SIGN_SHIFT, ~bits, bits | SIGN)
+
+
+def _from_sortable_bits(keys: np.ndarray) -> np.ndarray:
+    """Return the numbers, inverting `_sortable_bits`."""
+    return np.where(keys >> SIGN_SHIFT, keys ^ SIGN, ~keys).view(np.float64)
 
 
 def round_to_digits(x: np.ndarray) -> np.ndarray:

@@ -6,6 +6,7 @@ of a series follows a learned start token.
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Self
 
 import numpy as np
 import torch
@@ -17,6 +18,9 @@ from tst.models.transformer.tokens import attribute_target, tokens
 from tst.models.transformer.variables import Target, TokenSpec, encode
 from tst.series import SeriesSet, ceil_div, offsets
 from tst.training.batches import EpochOrder
+
+# Values of a set up to which all its tokens are kept: they take some thirty times as much room.
+MAX_ENCODED = 2**21
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,11 +75,44 @@ class TokenBatch:
         return self.map(lambda tensor: tensor.to(device, non_blocking=True))
 
 
+@dataclass(frozen=True, kw_only=True)
+class EncodedSet:
+    """Series as tokens, one series after another.
+
+    Parameters
+    ----------
+    target, observed
+        As `tst.models.transformer.tokens.tokens` returns them, (n_tokens, S * D).
+    encoded
+        float, (n_tokens, n_recent): encoding of each token.
+    attributes
+        `Target` (n_series, n_attributes).
+    """
+
+    target: Target
+    observed: torch.Tensor
+    encoded: torch.Tensor
+    attributes: Target
+
+    @classmethod
+    def of(cls, series: SeriesSet, encoder: SeriesEncoder, spec: TokenSpec, patch: int) -> Self:
+        """Return a set encoded."""
+        target, observed = tokens(series, encoder, spec, patch)
+        return cls(
+            target=target,
+            observed=observed,
+            encoded=encode(spec.step * patch, target.value, target.repeat),
+            attributes=attribute_target(encoder, series),
+        )
+
+
 class TokenBatches:
     """Random batches of windows of a set, each a function of the step alone.
 
     A window is a whole series where context_length allows, else a part of one: the first part
-    follows the start token, a later one the real token before it.
+    follows the start token, a later one the real token before it. A set of at most `MAX_ENCODED`
+    values is encoded once; of a larger one, the series of each batch are read and encoded when they
+    are asked for.
 
     Parameters
     ----------
@@ -100,12 +137,13 @@ class TokenBatches:
         batch_size: int,
         seed: int,
     ) -> None:
+        self.series = series
+        self.encoder = encoder
+        self.spec = spec
         self.config = config
         self.seed = seed
         variables = spec.step * config.patch
         self.n_window = max(1, config.context_length // config.patch)  # tokens of a window
-        self.target, self.observed = tokens(series, encoder, spec, config.patch)
-        self.encoded = encode(variables, self.target.value, self.target.repeat)
         is_end = torch.tensor([variable.kind == "stop" for variable in variables])
         self.emphasis = torch.where(is_end, config.stop_weight, 1.0)  # (S * D,)
         # Which channels of the encoding are values of measurements (noise is added to these).
@@ -116,16 +154,18 @@ class TokenBatches:
                 channels[0] = True
             is_value += channels
         self.is_value = torch.tensor(is_value, dtype=torch.bool)  # (n_recent,)
-        n_tokens = ceil_div(series.lengths, config.patch)
-        self.lengths = window_lengths(n_tokens, self.n_window)
-        self.starts = offsets(self.lengths)[:-1]
-        is_first = np.zeros(len(self.encoded), dtype=bool)
-        is_first[offsets(n_tokens)[:-1]] = True
-        self.is_first = torch.from_numpy(is_first)  # of its series, (n_tokens,)
-        series_of_token = np.repeat(np.arange(len(series)), n_tokens)
-        self.series_of_window = series_of_token[self.starts]
-        self.attributes = attribute_target(encoder, series)
+        self.n_tokens = ceil_div(series.lengths, config.patch)  # of each series
+        self.lengths = window_lengths(self.n_tokens, self.n_window)
+        n_windows = ceil_div(self.n_tokens, self.n_window)
+        self.series_of_window = np.repeat(np.arange(len(series)), n_windows)
+        # First token of each window, counted within its series.
+        first_windows = np.repeat(offsets(n_windows)[:-1], n_windows)
+        self.first_tokens = (np.arange(len(self.lengths)) - first_windows) * self.n_window
         self.order = EpochOrder(len(self.lengths), batch_size, seed)
+        self.whole: EncodedSet | None = None
+        if series.values.size <= MAX_ENCODED:
+            self.whole = EncodedSet.of(series, encoder, spec, config.patch)
+            self._first_tokens_of_series = offsets(self.n_tokens)[:-1]
 
     @property
     def steps_per_epoch(self) -> int:
@@ -140,10 +180,10 @@ class TokenBatches:
         """
         windows = self.order.chosen(step)
         windows = windows[np.argsort(-self.lengths[windows], kind="stable")]
-        n_numbers = float(self.observed[self._rows(windows)].sum())
+        n_variables = len(self.spec.step)
+        n_numbers = float(self._n_steps(windows).sum() * n_variables)
         if not self.config.mask_loss:
-            n_numbers = float(len(windows) * self.n_window * self.observed.shape[1])
-        n_variables = self.observed.shape[1] // self.config.patch  # of a step
+            n_numbers = float(len(windows) * self.n_window * self.config.patch * n_variables)
         step_weight = n_ranks * n_variables / n_numbers
         series_weight = n_ranks / self.order.batch_size
         batch = self.collate(windows[rank::n_ranks], step_weight * self.emphasis, series_weight)
@@ -153,11 +193,32 @@ class TokenBatches:
             batch = self._noisy(batch, step, rank)
         return batch
 
-    def _rows(self, windows: np.ndarray) -> torch.Tensor:
-        """Return the tokens of some windows, one window after another, int64 (rows,)."""
-        n = self.lengths[windows]
-        first = np.repeat(self.starts[windows] - offsets(n)[:-1], n)
-        return torch.from_numpy(first + np.arange(n.sum()))
+    def _n_steps(self, windows: np.ndarray) -> np.ndarray:
+        """Return the steps of some windows, int64 (B,)."""
+        left = self.series.lengths[self.series_of_window[windows]]
+        left = left - self.first_tokens[windows] * self.config.patch
+        return np.minimum(left, self.n_window * self.config.patch)
+
+    def _encoded(self, windows: np.ndarray) -> tuple[EncodedSet, np.ndarray, np.ndarray]:
+        """Return an encoded set with the series of some windows.
+
+        Returns
+        -------
+        encoded
+            The whole set, or the series of these windows.
+        first_rows
+            int64, (B,): where each window begins in it.
+        series
+            int64, (B,): which of its series each window is of.
+        """
+        series = self.series_of_window[windows]
+        first_tokens = self.first_tokens[windows]
+        if self.whole is not None:
+            return self.whole, self._first_tokens_of_series[series] + first_tokens, series
+        taken = self.series.take(series)
+        encoded = EncodedSet.of(taken, self.encoder, self.spec, self.config.patch)
+        first_rows = offsets(self.n_tokens[series])[:-1] + first_tokens
+        return encoded, first_rows, np.arange(len(windows))
 
     def collate(
         self, windows: np.ndarray, step_weight: torch.Tensor | float, series_weight: float
@@ -173,19 +234,22 @@ class TokenBatches:
         series_weight
             Weight of a window's attributes.
         """
-        rows = self._rows(windows)
         n = self.lengths[windows]
-        is_start = self.is_first[rows]
-        before = self.encoded[(rows - 1).clamp(min=0)]
-        series = torch.from_numpy(self.series_of_window[windows])
+        encoded, first_rows, of_series = self._encoded(windows)
+        window_of_row = np.repeat(np.arange(len(windows)), n)
+        token = np.arange(n.sum()) - offsets(n)[:-1][window_of_row]  # of its window
+        rows = torch.from_numpy(first_rows[window_of_row] + token)
+        is_start = torch.from_numpy(self.first_tokens[windows][window_of_row] + token == 0)
+        before = encoded.encoded[(rows - 1).clamp(min=0)]
+        series = torch.from_numpy(of_series)
         return TokenBatch(
             recent=torch.where(is_start[:, None], torch.zeros(()), before),
             is_start=is_start,
-            target=self.target.map(lambda tensor: tensor[rows]),
-            weight=self.observed[rows] * step_weight,
-            attributes=self.attributes.map(lambda tensor: tensor[series]),
+            target=encoded.target.map(lambda tensor: tensor[rows]),
+            weight=encoded.observed[rows] * step_weight,
+            attributes=encoded.attributes.map(lambda tensor: tensor[series]),
             attribute_weight=torch.full((len(windows), 1), series_weight),
-            series=torch.from_numpy(np.repeat(np.arange(len(windows)), n)),
+            series=torch.from_numpy(window_of_row),
             lengths=tuple(n.tolist()),
         )
 

@@ -21,6 +21,7 @@ from tst.series import SeriesSet
 
 # Series with fewer steps (one in twenty may have) have no location and scale of their own.
 MIN_OWN_STEPS = 16
+MAX_FITTED = 2**21  # values of a set, above which transforms and scales are an excerpt's
 MARGIN = 0.02  # of a measurement's range, by which samples may leave it
 
 
@@ -87,7 +88,9 @@ class SeriesEncoder:
 
     @classmethod
     def fit(cls, series: SeriesSet, attributes: bool = True) -> Self:
-        """Return the encoder of a training set.
+        """Return the encoder of a training set, of a large one by an excerpt.
+
+        Ranges, categories and lengths are the whole set's.
 
         Parameters
         ----------
@@ -100,6 +103,8 @@ class SeriesEncoder:
         DataError
             Where an attribute has missing values.
         """
+        whole = series
+        series = series.excerpt(MAX_FITTED)
         feature_encoders = _fit_features(series)
         y = _transformed(feature_encoders, series)
         loc = y.mean(0)
@@ -108,18 +113,18 @@ class SeriesEncoder:
         typical = np.array([_positive_median(column) for column in series_scale.T])
         min_scale = np.maximum(0.01 * typical, 1e-3 * scale)
         own = np.concatenate([series_loc, np.log(np.maximum(series_scale, min_scale))], axis=1)
-        per_series = bool(attributes and np.quantile(series.lengths, 0.05) >= MIN_OWN_STEPS)
+        per_series = bool(attributes and np.quantile(whole.lengths, 0.05) >= MIN_OWN_STEPS)
         if per_series:
             z = _scaled(
                 feature_encoders, y, series, series_loc, np.maximum(series_scale, min_scale)
             )
         else:
             z = _scaled(feature_encoders, y, series, *_for_each(series, loc, scale))
-        longest = int(series.lengths.max())
-        has_one_length = bool((series.lengths == longest).all())
+        longest = int(whole.lengths.max())
+        has_one_length = bool((whole.lengths == longest).all())
         return cls(
             facts=SeriesFacts.of(series),
-            categories=known_categories(series) if attributes else {},
+            categories=known_categories(whole) if attributes else {},
             feature_encoders=feature_encoders,
             per_series=per_series,
             loc=_floats(loc),

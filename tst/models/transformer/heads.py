@@ -101,7 +101,9 @@ class ChainHead(nn.Module):
         out_scale = 0.5 / math.sqrt(N_HIDDEN)
         self.out = nn.Parameter(torch.randn(D, N_HIDDEN, self.n_out) * out_scale)
         self.bias = nn.Parameter(self._first_bias())
-        self.skip = nn.Parameter(self._first_skip(E))
+        # Without a continuous number it has no gradient, which several processes would wait for.
+        has_numbers = any(variable.kind == "continuous" for variable in self.variables)
+        self.skip = nn.Parameter(self._first_skip(E), requires_grad=has_numbers)
 
     def _n_parameters(self) -> int:
         """Return how many outputs describe a continuous number, the gate aside."""

@@ -92,9 +92,7 @@ def _in_parts(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return values and lengths of series of these attributes, in parts that CACHE_BYTES hold."""
     model = decoder.model
-    n_tokens = ceil_div(cap, model.config.patch)
-    series_bytes = 2 * model.config.n_layer * model.config.d_model * n_tokens * BYTES
-    size = max(1, CACHE_BYTES // series_bytes)
+    size = _series_within(model, cap, CACHE_BYTES)
     values = []
     lengths = []
     for first in range(0, len(attributes), size):
@@ -108,6 +106,18 @@ def _in_parts(
         values.append(part_values)
         lengths.append(part_lengths)
     return np.concatenate(values), np.concatenate(lengths)
+
+
+def series_within(model: "GenerativeTST", n_bytes: int) -> int:
+    """Return of how many series, as long as the longest, keys and values take so many bytes."""
+    return _series_within(model, encoder_of(model).longest, n_bytes)
+
+
+def _series_within(model: "GenerativeTST", n_steps: int, n_bytes: int) -> int:
+    """Return of how many series of so many steps keys and values take so many bytes; at least 1."""
+    n_tokens = ceil_div(n_steps, model.config.patch)
+    series_bytes = 2 * model.config.n_layer * model.config.d_model * n_tokens * BYTES
+    return max(1, n_bytes // series_bytes)
 
 
 def encoder_of(model: "GenerativeTST") -> SeriesEncoder:

@@ -6,7 +6,7 @@ import torch
 
 from tst.errors import DataError
 from tst.models.transformer.config import Stop
-from tst.models.transformer.encoding import MARGIN, SeriesEncoder, exact_repeats
+from tst.models.transformer.encoding import MARGIN, MAX_FITTED, SeriesEncoder, exact_repeats
 from tst.models.transformer.feature_encoding import FeatureEncoder
 from tst.models.transformer.variables import BIG, Target, TokenSpec, Variable
 from tst.series import SeriesSet, ceil_div, offsets
@@ -20,10 +20,11 @@ def token_spec(encoder: SeriesEncoder, series: SeriesSet, stop: Stop = "stop") -
     Parameters
     ----------
     series
-        The training set, at whose quantiles the bins stand.
+        The training set, at whose quantiles the bins stand (of a large one, an excerpt's).
     stop
         Kind of the variable that ends a series, where lengths vary.
     """
+    series = series.excerpt(MAX_FITTED)
     z = encoder.scaled(series, *encoder.series_loc_scale(series))
     step = [_variable(feature) for feature in encoder.feature_encoders]
     bin_edges = [_bins(column) for column in z.T]

@@ -33,6 +33,8 @@ COSTS = {
     "as a part of materialised attention's",
     "builder_speedup": "building GCUT from the raw trace, over a pandas loop",
     "builder_memory_ratio_10_to_2": "memory of that for 10 parts, over 2 parts",
+    "own_memory_ratio_1e7_to_1e6": "peak memory of `tst own` on a table of 10 million rows, "
+    "over a million",
 }
 
 
