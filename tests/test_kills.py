@@ -30,6 +30,7 @@ from tst.plots import series_plots
 from tst.plots.base import save
 from tst.series import SeriesSet
 from tst.study import tables
+from tst.training import loop
 from tst.training.loop import TrainConfig
 
 N_KILLS = 50
@@ -93,8 +94,8 @@ def study(folder):
 
 
 def contents(folder):
-    """Return {path: SHA-256} of all files of a folder."""
-    found = sorted(p for p in Path(folder).rglob("*") if p.is_file())
+    """Return {path: SHA-256} of all files of a folder but those that say what a run took."""
+    found = sorted(p for p in Path(folder).rglob("*") if p.is_file() and p.name != loop.COST_FILE)
     return {str(p.relative_to(folder)): hashlib.sha256(p.read_bytes()).hexdigest() for p in found}
 
 

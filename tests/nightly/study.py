@@ -15,7 +15,8 @@ import pandas as pd
 from tst.io import paths
 
 TIMES = "seconds|peak_memory|_per_s|gain$"  # metrics that measure the machine
-TIMED = {"figures/08-head.png", "figures/11-cost.png"}  # figures that draw them
+# Files that hold them, or draw them.
+TIMED = {"cost.json", "figures/08-head.png", "figures/11-cost.png"}
 APART = ("artifacts/done", "artifacts/logs", "artifacts/locks")
 
 
@@ -84,7 +85,7 @@ def left(folder):
     root, found = folder / "results" / "smoke", {}
     for path in sorted(p for p in root.rglob("*") if p.is_file()):
         name = path.relative_to(root).as_posix()
-        if path.suffix == ".ipynb" or name.startswith(APART) or name in TIMED:
+        if path.suffix == ".ipynb" or name.startswith(APART) or {path.name, name} & TIMED:
             continue
         data = path.read_bytes()
         if name.startswith("tables/"):

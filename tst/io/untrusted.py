@@ -384,7 +384,7 @@ def read_parquet(
         return _plain_frame(file.read(), schema, name)
 
 
-def parquet_chunks(path: Path | str, n_rows: int, remedy: str) -> Iterator[pd.DataFrame]:
+def parquet_chunks(path: Path | str, n_rows: int, remedy: str) -> "Iterator[pd.DataFrame]":
     """Yield the rows of a Parquet file with flat columns, `n_rows` at a time.
 
     Columns are read page by page, so that a file of one row group takes no more memory either.
@@ -413,7 +413,7 @@ def _open_parquet(
     return pq.ParquetFile(path, read_dictionary=text_columns, **options), schema
 
 
-def _plain_frame(table: pa.Table, schema: pa.Schema, name: Path | str) -> pd.DataFrame:
+def _plain_frame(table: pa.Table, schema: pa.Schema, name: Path | str) -> "pd.DataFrame":
     """Return rows that were read in the file's own schema; raises DataError where they are many."""
     check_room(sum(map(_inflated_size, table.columns)), name)
     table = table.cast(schema)
