@@ -80,7 +80,7 @@ def generate_by_gpt2(
 def main(size: Size) -> None:
     """Measure both in the same precision, one after the other; in bf16 over fewer steps."""
     transformers = import_transformers()
-    n_steps = size.pick(550, 40)  # the length of WWT
+    n_steps = size.pick(200, 40)
     torch.manual_seed(0)
     other = gpt2(transformers, size.config, n_steps)
     ours = model_for(size, n_steps).eval()
