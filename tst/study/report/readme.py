@@ -27,8 +27,8 @@ COSTS = {
     "matrix_rate_fraction": "FLOP rate of its training steps at window 400, "
     "over a plain matrix product's (1 is the limit)",
     "generate_speedup": "generating 64 series of 550 steps, over the literal loop",
-    "generate_over_gpt2": "64 series of 200 steps, over a GPT-2 of its depth and width with its own cache "
-    "(transformers)",
+    "generate_over_gpt2": "64 series of 200 steps, over a GPT-2 of its depth and width "
+    "with its own cache (transformers)",
     "memory_ratio_2500": "peak memory of a training step on 2,500 steps, "
     "as a part of materialised attention's",
     "builder_speedup": "building GCUT from the raw trace, over a pandas loop",
