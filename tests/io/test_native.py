@@ -71,3 +71,28 @@ def test_a_folder_of_another_user_is_not_trusted(build, monkeypatch):
     build(times(3))
     monkeypatch.setattr(native.os, "getuid", lambda: owner + 1)
     assert build(times(3)) is None
+
+
+@needs_compiler
+def test_a_folder_that_others_can_write_is_not_trusted(build, tmp_path):
+    build(times(3))
+    (tmp_path / "cache" / "tst").chmod(0o770)
+    assert build(times(3)) is None
+
+
+@needs_compiler
+def test_a_damaged_library_is_built_anew(build, tmp_path):
+    build(times(3))
+    (name,) = built(tmp_path)
+    (tmp_path / "cache" / "tst" / name).write_bytes(b"no library")
+    build(times(4))  # the dynamic loader knows the first one by its file
+    assert build(times(3)) is None
+    assert build(times(3)).times(5) == 15
+
+
+def test_without_a_home_there_is_no_library(build, monkeypatch):
+    def no_home():
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.setattr(native.paths, "cache_dir", no_home)
+    assert build(times(3)) is None

@@ -10,6 +10,13 @@ from tst.models.transformer.config import BackboneConfig, attention_fields
 from tst.models.transformer.packing import Packing
 from tst.models.transformer.positions import alibi_slopes
 
+@pytest.fixture(autouse=True)
+def _without_gradients():
+    """As whoever generates: with them, torch's way is taken."""
+    with torch.no_grad():
+        yield
+
+
 pytestmark = pytest.mark.skipif(native.library(newest.SOURCE) is None, reason="no compiler")
 N_HEAD = 3
 ROOM = 83  # steps that a cache has room for
@@ -150,3 +157,44 @@ def test_other_backbones_have_no_stack(other):
     assert newest.stack_of(backbone(**other), torch.float64, cpu) is None
     with torch.autocast("cpu", dtype=torch.bfloat16):
         assert newest.stack_of(backbone(), torch.float64, cpu) is None
+
+
+def small_stack(n_series):
+    """Return the stack of a small backbone, and a cache of 4 steps."""
+    config = BackboneConfig(d_model=64, n_head=4, n_layer=1, d_ff=64, context_length=8)
+    backbone = Backbone(config).eval()
+    stack = newest.stack_of(backbone, torch.float32, torch.device("cpu"))
+    return stack, KVCache(config, n_series, 4)
+
+
+def test_a_full_cache_takes_no_step():
+    """One step too many, or another number of series, is an error and writes nothing."""
+    stack, cache = small_stack(3)
+    cache.length = 4
+    with pytest.raises(IndexError, match="takes no step 4 of 3 series"):
+        stack.decode(torch.zeros(3, 64), cache)
+    cache.length = 0
+    with pytest.raises(IndexError, match="of 5 series"):
+        stack.decode(torch.zeros(5, 64), cache)
+
+
+def test_no_series_are_no_work():
+    stack, cache = small_stack(0)
+    assert stack.decode(torch.zeros(0, 64), cache).shape == (0, 64)
+
+
+def test_gradients_go_the_way_of_torch():
+    """Where they are asked for, compiled code declines."""
+    q, keys, values = cached(16, 7)
+    with torch.enable_grad():
+        assert newest.takes(q, keys, values)
+        assert not newest.takes(q.requires_grad_(), keys, values)
+        config = BackboneConfig(d_model=64, n_head=4, n_layer=1, d_ff=64, context_length=8)
+        assert newest.stack_of(Backbone(config), torch.float32, torch.device("cpu")) is None
+
+
+def test_what_is_no_number_stays_none():
+    """NaN and infinite scores do not become a mean of the values."""
+    q, keys, values = cached(16, 19, torch.float32)
+    keys[:, 5] = float("nan")
+    assert newest.attend(q, keys, values).isnan().all()

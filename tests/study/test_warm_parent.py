@@ -61,6 +61,8 @@ def command(house, line, warm=True):
         "OMP_NUM_THREADS": "1",
         "SHADE": "blue",
     }
+    # More than one message of a socket takes, as on clusters.
+    environment |= {f"FILLER_{i}": 1000 * "x" for i in range(300)}
     environment.pop(paths.WARM, None)
     return subprocess.Popen(
         [*parent, "sh", "-c", line],

@@ -11,7 +11,9 @@ import hashlib
 import os
 import platform
 import shutil
+import stat
 import subprocess
+import tempfile
 from functools import cache
 from pathlib import Path
 
@@ -30,6 +32,7 @@ FLAGS = (
     "-w",
 )
 CPU_FACTS = Path("/proc/cpuinfo")
+WRITABLE_BY_OTHERS = stat.S_IWGRP | stat.S_IWOTH
 SECONDS = 120  # that a build may take; it takes about two
 
 
@@ -39,16 +42,27 @@ def library(source: Path) -> ctypes.CDLL | None:
     compiler = next(filter(None, map(shutil.which, COMPILERS)), None)
     if compiler is None:
         return None
-    folder = paths.cache_dir()
-    path = folder / f"{source.stem}-{_digest(source, compiler)}.so"
-    with contextlib.suppress(OSError, subprocess.SubprocessError):
+    # A user without a home folder has no place for it: a RuntimeError.
+    with contextlib.suppress(OSError, RuntimeError, subprocess.SubprocessError):
+        folder = paths.cache_dir()
+        path = folder / f"{source.stem}-{_digest(source, compiler)}.so"
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        if folder.stat().st_uid != os.getuid():  # what others can write is not run
-            return None
+        facts = folder.stat()
+        if facts.st_uid != os.getuid() or facts.st_mode & WRITABLE_BY_OTHERS:
+            return None  # what others can write is not run
         if not path.exists():
             _build(compiler, source, path)
-        return ctypes.CDLL(str(path))
+        return _load(path)
     return None
+
+
+def _load(path: Path) -> ctypes.CDLL:
+    """Return the library of a file; a damaged one is deleted, so that it is built anew."""
+    try:
+        return ctypes.CDLL(str(path))
+    except OSError:
+        path.unlink(missing_ok=True)
+        raise
 
 
 def _digest(source: Path, compiler: str) -> str:
@@ -62,7 +76,9 @@ def _digest(source: Path, compiler: str) -> str:
 
 def _build(compiler: str, source: Path, path: Path) -> None:
     """Build a library beside its place and rename it: processes may build at the same time."""
-    part = path.with_name(f".{path.stem}.{os.getpid()}.so")
+    descriptor, name = tempfile.mkstemp(suffix=".so", prefix=".", dir=path.parent)
+    os.close(descriptor)
+    part = Path(name)
     try:
         command = [compiler, *FLAGS, str(source), "-o", str(part)]
         subprocess.run(command, check=True, capture_output=True, timeout=SECONDS)

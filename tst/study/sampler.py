@@ -19,7 +19,7 @@ KINDS = ("training", "generation", "scoring", "plots", "start_up", "other")
 INTERVAL = 0.02  # processor seconds between two looks: a thousandth of a short notebook
 
 PACKAGE = str(Path(__file__).resolve().parent.parent) + "/"
-# (beginning of a module's path in the package, function or "" for all): kind of work
+# (beginnings of a module's path in the package and of a function's name): kind of work
 PLACES = {
     ("training/", ""): "training",
     ("models/jobs.py", "train"): "training",
@@ -39,7 +39,7 @@ def kind_of(frame: FrameType | None) -> str:
         if file.startswith(PACKAGE):
             module = file.removeprefix(PACKAGE)
             for (place, function), kind in PLACES.items():
-                if module.startswith(place) and function in ("", frame.f_code.co_name):
+                if module.startswith(place) and frame.f_code.co_name.startswith(function):
                     return kind
         frame = frame.f_back
     return "other"

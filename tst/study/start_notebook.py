@@ -31,9 +31,16 @@ def _ask(connection: socket.socket, arguments: Sequence[str]) -> int:
         "folder": os.getcwd(),
         "environment": paths.environment(),
     }
-    socket.send_fds(connection, [json.dumps(request).encode()], [1, 2])
+    socket.send_fds(connection, [b" "], [1, 2])
+    connection.sendall(json.dumps(request).encode() + b"\n")
     code = connection.recv(1)
-    return code[0] if code else 1  # it was killed
+    if not code:
+        print(
+            f"{arguments[0]}: its process was killed, as the system does where memory runs out; "
+            "free some, then run the same command again.",
+            file=sys.stderr,
+        )
+    return code[0] if code else 1
 
 
 if __name__ == "__main__":

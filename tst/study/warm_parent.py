@@ -9,6 +9,7 @@ are threads after the imports, or no Linux, the command runs alone.
 """
 
 import atexit
+import contextlib
 import importlib
 import json
 import os
@@ -19,8 +20,10 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 import traceback
 import warnings
+import weakref
 from collections.abc import Callable, Sequence
 from functools import partial
 from importlib.metadata import EntryPoint
@@ -57,7 +60,7 @@ LIBRARIES = (
 INLINE = "module://matplotlib_inline.backend_inline"  # what ipykernel sets before matplotlib comes
 PROVISIONER = "tst-forked"  # name among jupyter_client's ways to start a kernel
 ARROW_THREAD = "jemalloc_bg_thd"  # of its memory, which is made to be forked
-MESSAGE = 2**20  # bytes that arguments and environment of a notebook may take
+GRACE = 10  # seconds that a notebook has to end its kernel
 PATIENCE = 0.1  # seconds between two looks at whether the command has ended
 
 
@@ -68,7 +71,10 @@ def main(command: Sequence[str]) -> int:
     with tempfile.TemporaryDirectory(prefix="tst-") as folder:
         path = f"{folder}/warm"
         with socket.socket(socket.AF_UNIX) as listener:
-            listener.bind(path)
+            try:
+                listener.bind(path)
+            except OSError:  # a socket's path has at most 107 bytes
+                return subprocess.run(command, close_fds=False).returncode
             listener.listen()
             # make tells its jobs by open files how many may run: they are handed on
             process = subprocess.Popen(["env", f"{paths.WARM}={path}", *command], close_fds=False)
@@ -107,7 +113,10 @@ def _serve(listener: socket.socket, process: subprocess.Popen) -> None:
 def _leave(action: Callable[[], int | None]) -> NoReturn:
     """End this fork with the exit code of an action: what called `fork` must not go on in it."""
     code = 1
-    atexit._clear()  # else it would delete the files of the process that it is a fork of
+    # Else it would delete the files of the process that it is a fork of.
+    atexit._clear()
+    weakref.finalize._registry.clear()  # type: ignore[attr-defined]
+    weakref.finalize._registered_with_atexit = False  # type: ignore[attr-defined]
     signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         code = action() or 0
@@ -124,17 +133,21 @@ def _leave(action: Callable[[], int | None]) -> NoReturn:
 
 def _run(connection: socket.socket) -> int:
     """Run the notebook that a process of `start_notebook` asks for, as if in that process."""
-    text, descriptors, _, _ = socket.recv_fds(connection, MESSAGE, 2)
-    request = json.loads(text)
+    _, descriptors, _, _ = socket.recv_fds(connection, 1, 2)
+    with connection.makefile("rb") as stream:
+        request = json.loads(stream.readline())
     for source, target in zip(descriptors, (1, 2), strict=True):
         os.dup2(source, target)
         os.close(source)
     _become(request["folder"], request["environment"])
-    ForkedProvisioner.waiting = ForkedKernel(connection)
+    kernel = ForkedKernel(connection)
+    ForkedProvisioner.waiting = kernel
     use_forked_kernels()
-    threading.Thread(target=_end_with, args=(connection,), daemon=True).start()
+    has_ended = threading.Event()
+    threading.Thread(target=_end_with, args=(connection, kernel, has_ended), daemon=True).start()
     code: int = importlib.import_module("tst.study.run_notebook").main(request["arguments"])
     sys.stdout.flush()
+    has_ended.set()
     connection.send(bytes([code]))
     return code
 
@@ -145,9 +158,21 @@ def _become(folder: str, environment: dict[str, str]) -> None:
     paths.set_environment(environment)
 
 
-def _end_with(connection: socket.socket) -> None:
-    """End this process as soon as the one that asked for it has ended."""
+def _end_with(
+    connection: socket.socket, kernel: "ForkedKernel", has_ended: threading.Event
+) -> None:
+    """End this process, and its kernel with all that it started, with the one that asked for it.
+
+    As a Ctrl-C does, which gives nbclient the time to end the kernel; where that is not enough, by
+    force.
+    """
     connection.recv(1)
+    if has_ended.is_set():
+        return
+    os.kill(os.getpid(), signal.SIGINT)
+    time.sleep(GRACE)
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(kernel.pid, signal.SIGKILL)
     os.kill(os.getpid(), signal.SIGKILL)
 
 

@@ -67,6 +67,10 @@ class BackboneConfig:
             _check_count(name, getattr(self, name), MAX_WIDTH)
         for name in ("context_length", "patch"):
             _check_count(name, getattr(self, name), MAX_STEPS)
+        for name in ("dropout", "attention_dropout"):
+            share = getattr(self, name)
+            if not 0 <= share < 1:
+                raise ValueError(f"{name} is {share}; it must be at least 0 and below 1.")
         if self.attention == "sliding":
             _check_count("window", self.window, MAX_STEPS)
         elif self.window:

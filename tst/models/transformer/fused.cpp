@@ -14,6 +14,7 @@
 #include <atomic>
 #include <cmath>
 #include <cstdint>
+#include <limits>
 #include <exception>
 #include <new>
 #include <thread>
@@ -262,7 +263,7 @@ template <typename T>
 T soften(T* row, long first, long last, long start, long stop, T* most) {
     using vec = typename Simd<T>::vec;
     constexpr int W = Simd<T>::W;
-    const T none = T(-1e30);
+    const T none = -std::numeric_limits<T>::infinity();
     for (long j = start; j < first; j++) row[j] = none;
     for (long j = last; j < stop; j++) row[j] = none;
     vec high = load(row + start);

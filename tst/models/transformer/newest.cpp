@@ -7,15 +7,43 @@
 // threads.
 
 // Sums may be taken in any order: they are what this file computes, a vector at a time.
-#pragma GCC optimize("-ffast-math")
+// What is no number stays none.
+#pragma GCC optimize("-ffast-math", "-fno-finite-math-only")
 
 #include <algorithm>
+#include <atomic>
 #include <cmath>
 #include <cstdint>
 #include <cstring>
-#include <functional>
+#include <new>
 #include <thread>
 #include <vector>
+
+// Let threads work on slices of n_tasks, and wait for them; a slice that finds no thread is worked
+// on here. Returns whether memory sufficed: no exception leaves this file.
+template <typename Work>
+bool on_threads(long n_tasks, long n_threads, Work work) {
+    n_threads = std::max(1L, std::min(n_threads, n_tasks));
+    std::atomic<bool> sufficed{true};
+    auto slice = [&](long i) {
+        try {
+            work(n_tasks * i / n_threads, n_tasks * (i + 1) / n_threads);
+        } catch (const std::bad_alloc&) {
+            sufficed = false;
+        }
+    };
+    std::vector<std::thread> threads;
+    long i = 1;
+    try {
+        threads.reserve(n_threads);
+        for (; i < n_threads; i++) threads.emplace_back(slice, i);
+    } catch (const std::exception&) {
+        for (; i < n_threads; i++) slice(i);
+    }
+    slice(0);
+    for (auto& thread : threads) thread.join();
+    return sufficed;
+}
 
 // e^x for x <= 0, within 2 units of the last place: 2^n times a polynomial (Cephes) of the rest.
 inline float exponential(float x) {
@@ -145,18 +173,15 @@ void attend_rows(const T* q, const T* keys, const T* values, const T* slopes, T*
 }
 
 template <typename T>
-void attend(const T* q, const T* keys, const T* values, const T* slopes, T* y, long n_rows,
+bool attend(const T* q, const T* keys, const T* values, const T* slopes, T* y, long n_rows,
             long size, long n_head, long row_steps, long n_steps, long n_threads) {
     auto rows = size == 16   ? attend_rows<T, 16>
                 : size == 32 ? attend_rows<T, 32>
                 : size == 64 ? attend_rows<T, 64>
                              : attend_rows<T, 128>;
-    std::vector<std::thread> others;
-    for (long i = 1; i < n_threads; i++)
-        others.emplace_back(rows, q, keys, values, slopes, y, n_rows * i / n_threads,
-                            n_rows * (i + 1) / n_threads, n_head, row_steps, n_steps);
-    rows(q, keys, values, slopes, y, 0, n_rows / n_threads, n_head, row_steps, n_steps);
-    for (auto& other : others) other.join();
+    return on_threads(n_rows, n_threads, [&](long first, long last) {
+        rows(q, keys, values, slopes, y, first, last, n_head, row_steps, n_steps);
+    });
 }
 
 constexpr long ROWS = 8;  // series that go through all blocks together: their sums fit in registers
@@ -257,39 +282,34 @@ void decode_rows(T* x, T* cache, const T* const* layers, const T* slopes, double
 }
 
 template <typename T>
-void decode(T* x, T* cache, const T* const* layers, const T* slopes, double epsilon, Sizes s,
+bool decode(T* x, T* cache, const T* const* layers, const T* slopes, double epsilon, Sizes s,
             long n_threads) {
     auto rows = s.size == 16   ? decode_rows<T, 16>
                 : s.size == 32 ? decode_rows<T, 32>
                 : s.size == 64 ? decode_rows<T, 64>
                                : decode_rows<T, 128>;
     const long n_parts = (s.n_series + ROWS - 1) / ROWS;
-    n_threads = std::min(n_threads, n_parts);
-    std::vector<std::thread> others;
-    for (long i = 1; i < n_threads; i++)
-        others.emplace_back(rows, x, cache, layers, slopes, epsilon, std::cref(s),
-                            n_parts * i / n_threads * ROWS,
-                            std::min(n_parts * (i + 1) / n_threads * ROWS, s.n_series));
-    rows(x, cache, layers, slopes, epsilon, s, 0, std::min(n_parts / n_threads * ROWS, s.n_series));
-    for (auto& other : others) other.join();
+    return on_threads(n_parts, n_threads, [&](long first, long last) {
+        rows(x, cache, layers, slopes, epsilon, s, first * ROWS, std::min(last * ROWS, s.n_series));
+    });
 }
 
-extern "C" void decode_float32(float* x, float* cache, const float* const* layers,
+extern "C" bool decode_float32(float* x, float* cache, const float* const* layers,
                                const float* slopes, double epsilon, Sizes sizes, long n_threads) {
-    decode(x, cache, layers, slopes, epsilon, sizes, n_threads);
+    return decode(x, cache, layers, slopes, epsilon, sizes, n_threads);
 }
-extern "C" void decode_float64(double* x, double* cache, const double* const* layers,
+extern "C" bool decode_float64(double* x, double* cache, const double* const* layers,
                                const double* slopes, double epsilon, Sizes sizes, long n_threads) {
-    decode(x, cache, layers, slopes, epsilon, sizes, n_threads);
+    return decode(x, cache, layers, slopes, epsilon, sizes, n_threads);
 }
 
-extern "C" void attend_newest_float32(const float* q, const float* keys, const float* values,
+extern "C" bool attend_newest_float32(const float* q, const float* keys, const float* values,
                                       const float* slopes, float* y, long n_rows, long size,
                                       long n_head, long row_steps, long n_steps, long n_threads) {
-    attend(q, keys, values, slopes, y, n_rows, size, n_head, row_steps, n_steps, n_threads);
+    return attend(q, keys, values, slopes, y, n_rows, size, n_head, row_steps, n_steps, n_threads);
 }
-extern "C" void attend_newest_float64(const double* q, const double* keys, const double* values,
+extern "C" bool attend_newest_float64(const double* q, const double* keys, const double* values,
                                       const double* slopes, double* y, long n_rows, long size,
                                       long n_head, long row_steps, long n_steps, long n_threads) {
-    attend(q, keys, values, slopes, y, n_rows, size, n_head, row_steps, n_steps, n_threads);
+    return attend(q, keys, values, slopes, y, n_rows, size, n_head, row_steps, n_steps, n_threads);
 }

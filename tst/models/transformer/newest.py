@@ -3,13 +3,13 @@
 torch's batched products are made for large matrices: of one query and a short series they take
 several times the time that reading the cache takes; and of a small transformer, a step of a few
 series costs more in calls than in numbers. Where there is no compiler (`tst.io.native`), on other
-devices and for other sizes, `takes` and `stack_of` say no and the caller goes torch's way, which
-computes the same.
+devices, for other sizes and where gradients are asked for, `takes` and `stack_of` say no and the
+caller goes torch's way, which computes the same.
 """
 
 import ctypes
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import torch
 
@@ -77,13 +77,20 @@ def attend(
         n_head = len(slopes)
     tensors = (q, keys, values, slopes, y)
     numbers = (N, size, n_head, keys.stride(0) // size, T, n_threads)
-    function = getattr(native.library(SOURCE), f"attend_newest_{DTYPES[q.dtype]}")
-    function.restype = None
-    function(
+    _call(
+        f"attend_newest_{DTYPES[q.dtype]}",
         *[ctypes.c_void_p(None if x is None else x.data_ptr()) for x in tensors],
         *[ctypes.c_long(number) for number in numbers],
     )
     return y
+
+
+def _call(name: str, *arguments: Any) -> None:
+    """Call a function of the library; raise MemoryError where memory did not suffice."""
+    function = getattr(native.library(SOURCE), name)
+    function.restype = ctypes.c_bool
+    if not function(*arguments):
+        raise MemoryError("a generated step does not fit into memory; make fewer series at a time.")
 
 
 class _Sizes(ctypes.Structure):
@@ -132,7 +139,8 @@ class Stack:
                 block.ln_2,
             ):
                 weight = part.weight.detach()
-                self.weights += [weight.t().contiguous(), part.bias.detach().contiguous()]
+                turned = weight.t().clone(memory_format=torch.contiguous_format)
+                self.weights += [turned, part.bias.detach().clone()]
         pointers = [weight.data_ptr() for weight in self.weights]
         self.pointers = (ctypes.c_void_p * len(pointers))(*pointers)
 
@@ -140,6 +148,11 @@ class Stack:
         """Take one more step x (B, d_model) through all blocks; see `Backbone.decode`."""
         B, width = x.shape
         config = self.config
+        if cache.length >= cache.data.shape[3] or cache.data.shape[2] != B * config.n_head:
+            raise IndexError(
+                f"a cache of {cache.data.shape[2] // config.n_head} series and "
+                f"{cache.data.shape[3]} steps takes no step {cache.length} of {B} series."
+            )
         y = x.clone(memory_format=torch.contiguous_format)
         sizes = _Sizes(
             n_layer=config.n_layer,
@@ -151,9 +164,8 @@ class Stack:
             step=cache.length,
             first_step=max(0, cache.length + 1 - self.window),
         )
-        function = getattr(native.library(SOURCE), f"decode_{DTYPES[x.dtype]}")
-        function.restype = None
-        function(
+        _call(
+            f"decode_{DTYPES[x.dtype]}",
             ctypes.c_void_p(y.data_ptr()),
             ctypes.c_void_p(cache.data.data_ptr()),
             self.pointers,
@@ -180,6 +192,7 @@ def stack_of(backbone: "Backbone", dtype: torch.dtype, device: torch.device) -> 
         and dtype in DTYPES
         and all(parameter.dtype == dtype for parameter in parameters)
         and not torch.is_autocast_enabled("cpu")
+        and not torch.is_grad_enabled()
         and config.attention != "probsparse"
         and config.positions != "rope"
         and config.d_model // config.n_head in HEAD_SIZES
