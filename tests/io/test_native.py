@@ -81,11 +81,14 @@ def test_a_folder_that_others_can_write_is_not_trusted(build, tmp_path):
 
 
 @needs_compiler
-def test_a_damaged_library_is_built_anew(build, tmp_path):
+def test_a_damaged_library_is_built_anew(build, tmp_path, monkeypatch):
+    """It is not loaded, and the next process finds a sound one."""
     build(times(3))
     (name,) = built(tmp_path)
-    (tmp_path / "cache" / "tst" / name).write_bytes(b"no library")
-    build(times(4))  # the dynamic loader knows the first one by its file
+    # Another folder, for the dynamic loader keeps what it has loaded by its path.
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "other"))
+    (tmp_path / "other" / "tst").mkdir(parents=True, mode=0o700)
+    (tmp_path / "other" / "tst" / name).write_bytes(b"no library")
     assert build(times(3)) is None
     assert build(times(3)).times(5) == 15
 

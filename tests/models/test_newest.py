@@ -10,6 +10,7 @@ from tst.models.transformer.config import BackboneConfig, attention_fields
 from tst.models.transformer.packing import Packing
 from tst.models.transformer.positions import alibi_slopes
 
+
 @pytest.fixture(autouse=True)
 def _without_gradients():
     """As whoever generates: with them, torch's way is taken."""

@@ -39,6 +39,7 @@ def takes(q: torch.Tensor, keys: torch.Tensor, values: torch.Tensor) -> bool:
         q.device.type == "cpu"
         and q.dtype in DTYPES
         and size in HEAD_SIZES
+        and not (torch.is_grad_enabled() and any(x.requires_grad for x in (q, keys, values)))
         and q.dtype == keys.dtype == values.dtype
         and keys.stride() == values.stride()
         and keys.stride()[1:] == (size, 1)
