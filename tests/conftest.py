@@ -1,8 +1,10 @@
-"""What all tests share: the tests' own helper modules, one thread, how hard Hypothesis tries."""
+"""What all tests share: one thread, how hard Hypothesis tries, a disk that is full."""
 
+import resource
 import sys
 from pathlib import Path
 
+import pytest
 from hypothesis import HealthCheck, settings
 
 QUIET = {
@@ -26,3 +28,12 @@ def pytest_sessionfinish(session):
     path, fuzzing = session.config.getoption("--fuzz-report"), sys.modules.get("fuzzing")
     if path and fuzzing and fuzzing.TALLY:
         Path(path).write_text(fuzzing.report())
+
+
+@pytest.fixture
+def limited():
+    """Let no file grow beyond 20,000 bytes, as on a full disk."""
+    old = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, old[1]))
+    yield
+    resource.setrlimit(resource.RLIMIT_FSIZE, old)

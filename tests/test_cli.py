@@ -11,7 +11,7 @@ from helpers import user_table
 
 import tst
 from tst import Synthesiser, __main__
-from tst.io import paths
+from tst.io import part_files, paths
 from tst.study import own_data
 from tst.table import source
 
@@ -110,6 +110,21 @@ def test_sample_into_a_folder_is_a_table_in_parts(model, tmp_path, capsys):
     assert pd.read_parquet(out / "part-00000.parquet")["host"].nunique() == 7
 
 
+def test_a_file_in_the_place_of_the_folder_of_a_sample(model, tmp_path, capsys):
+    """One sentence, and the file stays; so do the files of a folder that tst did not write."""
+    out = tmp_path / "made"
+    out.write_text("mine")
+    assert __main__.main(["sample", str(model), "-n", "7", "--out", str(out)]) == 1
+    assert "a part of this path is a file" in capsys.readouterr().err.splitlines()[-1]
+    assert out.read_text() == "mine"
+    theirs = tmp_path / "theirs"
+    theirs.mkdir()
+    (theirs / "part-00000.parquet").write_text("theirs")
+    assert __main__.main(["sample", str(model), "-n", "7", "--out", str(theirs)]) == 1
+    assert "which tst did not write" in capsys.readouterr().err.splitlines()[-1]
+    assert (theirs / "part-00000.parquet").read_text() == "theirs"
+
+
 def test_a_sample_without_a_file_is_csv_on_the_terminal(model, capsys):
     """Nothing but the rows is printed, so that it can be piped."""
     assert __main__.main(["sample", str(model), "-n", "7"]) == 0
@@ -135,6 +150,24 @@ def test_own_works_without_the_study(tmp_path, monkeypatch, capsys, suffix):
     assert len(Synthesiser.load(tmp_path / "copy" / "model").sample(3)) >= 3
 
 
+def test_one_synthetic_table_is_left(tmp_path):
+    """An older one in another form is deleted, but neither the input nor what others wrote."""
+    files = [tmp_path / name for name in ("synthetic.csv", "synthetic.parquet", "synthetic.txt")]
+    for target in (tmp_path / "synthetic", *files[:2]):
+        for path in files:
+            path.write_text("x")
+        with part_files.prepared(tmp_path / "synthetic", 1, {}) as paths_of_parts:
+            paths_of_parts[0].write_text("x")
+        __main__._delete_other_forms(target, tmp_path / "series.csv")
+        assert set(tmp_path.iterdir()) == {target, files[2]}
+    files[0].write_text("x")
+    (tmp_path / "synthetic").mkdir()
+    (tmp_path / "synthetic" / "part-00000.parquet").write_text("theirs")
+    before = set(tmp_path.rglob("*"))
+    __main__._delete_other_forms(files[1], files[0])
+    assert set(tmp_path.rglob("*")) == before
+
+
 @pytest.mark.slow
 def test_own_of_a_large_table_is_a_folder(tmp_path, monkeypatch):
     """Read in chunks, learned by a task of its own, written in parts."""
@@ -143,8 +176,11 @@ def test_own_of_a_large_table_is_a_folder(tmp_path, monkeypatch):
     data = tmp_path / "series.parquet"
     frame = user_table(60)
     frame.to_parquet(data)
+    (tmp_path / "own").mkdir()
+    (tmp_path / "own" / "synthetic.parquet").write_text("of an earlier run")
     command = ["own", str(data), "--max-steps", "2", "--processes", "2"]
     assert __main__.main(command) == 0
+    assert not (tmp_path / "own" / "synthetic.parquet").exists()
     made = pd.read_parquet(tmp_path / "own" / "synthetic" / "part-00000.parquet")
     assert list(made) == list(frame)
     assert made["host"].nunique() == 60

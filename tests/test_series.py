@@ -268,3 +268,35 @@ def test_an_excerpt_has_the_ranges_of_the_set():
     np.testing.assert_array_equal(part.values.max(0), series.values.max(0))
     whole = {array.tobytes() for array in (series[i] for i in range(len(series)))}
     assert all(part[i].tobytes() in whole for i in range(len(part)))
+
+
+def test_an_excerpt_of_few_long_series_has_pieces_of_them():
+    """Bounded however long they are: contiguous pieces of many places, extremes among them."""
+    rng = np.random.default_rng(0)
+    series = distinct_series([9000, 7, 4001])
+    series = replace(series, values=rng.normal(size=series.values.shape))
+    part = series.excerpt(1000)
+    assert 750 <= part.values.size <= 2000
+    assert part.sha256() == series.excerpt(1000).sha256()
+    np.testing.assert_array_equal(part.values.min(0), series.values.min(0))
+    np.testing.assert_array_equal(part.values.max(0), series.values.max(0))
+    row_of = {row.tobytes(): i for i, row in enumerate(series.values)}
+    ids = []
+    for i, piece in enumerate(part[i] for i in range(len(part))):
+        rows = [row_of[row.tobytes()] for row in piece]
+        assert rows == list(range(rows[0], rows[0] + len(rows)))
+        of_series = np.searchsorted(series.offsets, [rows[0], rows[-1]], side="right") - 1
+        assert (of_series == part.attributes["id"].iloc[i]).all()
+        ids += of_series[:1].tolist()
+    assert ids == sorted(ids) and ids.count(0) > 1
+
+
+def test_pieces_are_parts_of_series():
+    """In any order, with repeats, with the attributes of their series."""
+    series = distinct_series([5, 2, 6])
+    index, starts, lengths = np.array([2, 0, 2, 1]), np.array([1, 0, 3, 1]), np.array([4, 5, 3, 1])
+    made = series.pieces(index, starts, lengths)
+    assert made.attributes["id"].tolist() == [2, 0, 2, 1]
+    for i in range(len(made)):
+        whole = series[index[i]]
+        np.testing.assert_array_equal(made[i], whole[starts[i] : starts[i] + lengths[i]])

@@ -1,5 +1,7 @@
 """Laws of the public API: same seed, same table; what is given is met, what is saved is loaded."""
 
+import json
+import os
 import subprocess
 import sys
 
@@ -195,3 +197,68 @@ def test_a_sample_in_parts_that_was_stopped_goes_on(fitted, tmp_path, monkeypatc
     assert sorted(tmp_path.glob("*.parquet")) == fewer
     with pytest.raises(DataError, match="at least 1"):
         model.sample_parts(0, tmp_path)
+
+
+def test_parts_of_another_size_are_no_parts_of_the_table(fitted, tmp_path, monkeypatch):
+    """As many, but with other series in each: begun afresh, not mixed."""
+    model, _ = fitted
+    monkeypatch.setattr("tst.models.transformer.sampling.series_within", lambda *_: 6)
+    first, second = model.sample_parts(10, tmp_path)
+    second.unlink()
+    monkeypatch.setattr("tst.models.transformer.sampling.series_within", lambda *_: 8)
+    paths = model.sample_parts(10, tmp_path)
+    assert paths == [first, second]
+    assert [pd.read_parquet(path)["host"].nunique() for path in paths] == [8, 2]
+    monkeypatch.setattr("tst.synthesiser.__version__", "another")
+    first.write_text("of an older program")
+    assert pd.read_parquet(model.sample_parts(10, tmp_path)[0])["host"].nunique() == 8
+
+
+def test_two_samples_in_one_folder_do_not_mix(fitted, tmp_path, monkeypatch):
+    """The second is refused while the first writes."""
+    model, _ = fitted
+    sample_table = model._sample_table
+    refused = []
+
+    def _while_writing(*arguments):
+        monkeypatch.setattr(model, "_sample_table", sample_table)
+        with pytest.raises(DataError, match="another program is writing") as caught:
+            model.sample_parts(5, tmp_path, seed=9)
+        refused.append(caught.value)
+        return sample_table(*arguments)
+
+    monkeypatch.setattr(model, "_sample_table", _while_writing, raising=False)
+    (path,) = model.sample_parts(5, tmp_path, seed=8)
+    assert len(refused) == 1
+    expected = model.sample_parts(5, tmp_path / "alone", seed=8)[0]
+    assert path.read_bytes() == expected.read_bytes()
+
+
+def test_a_training_without_a_folder_leaves_nothing(tmp_path, monkeypatch):
+    """It takes place where large files may be, not in memory."""
+    monkeypatch.setattr(paths, "scratch_dir", lambda: tmp_path)
+    folders = []
+
+    def _broken_off(self, series, folder):
+        folders.append(folder)
+        (folder / "series").mkdir()
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Synthesiser, "_train", _broken_off)
+    with pytest.raises(KeyboardInterrupt):
+        Synthesiser(**TINY).fit(user_table())
+    assert folders[0].parent == tmp_path
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_steps_are_written_whole(tmp_path, monkeypatch):
+    """A second count never leaves half of the first: the old file is replaced, not changed."""
+    monkeypatch.setattr("tst.synthesiser._seconds_a_step", lambda training: 0.125)
+    series = mixed_series()
+    for minutes, n_steps in ((0.01, 4), (0.02, 9)):
+        model = Synthesiser(minutes=minutes, d_model=8, n_layer=1)
+        assert model._affordable_steps(series, model.config(series), tmp_path) == n_steps
+        if not (tmp_path / "first.json").exists():
+            os.link(tmp_path / "steps.json", tmp_path / "first.json")
+    assert json.loads((tmp_path / "first.json").read_text())["steps"] == 4
+    assert json.loads((tmp_path / "steps.json").read_text())["steps"] == 9

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 from tst import __version__
 from tst.errors import DataError
-from tst.io import files, paths
+from tst.io import files, part_files, paths
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 NOTEBOOK = paths.ROOT / "notebooks" / "20-own-data.ipynb"  # the report of `tst own`
 PARQUET = (".parquet", ".pq")
+SYNTHETIC = "synthetic"  # the name of a synthetic table, but for a suffix
 
 
 class Parser(argparse.ArgumentParser):
@@ -137,6 +138,7 @@ def own_data(options: argparse.Namespace) -> None:
             engine=options.engine,
         )
         note = " and report.html"
+    _delete_other_forms(folder / _synthetic_name(data), data)
     names = [path.name for path in sorted(folder.glob("synthetic*"))]
     print(f"wrote {_shown(folder)}: {', '.join(names)}, model{note}")
 
@@ -155,7 +157,6 @@ def _synthesise(
 ) -> Path:
     """Fit and sample a table, write table and model beside the input; return their folder."""
     from tst.synthesiser import Synthesiser
-    from tst.table.source import ChunkedFile
 
     folder = data.resolve().parent / options.name
     with files.translate_write_errors(folder):
@@ -169,12 +170,34 @@ def _synthesise(
     )
     model.fit_series(series, table)
     model.save(folder / "model")
-    if ChunkedFile(data).is_large:
-        model.sample_parts(options.number or len(series), folder / "synthetic")
-        return folder
-    suffix = ".parquet" if data.suffix.lower() in PARQUET else ".csv"
-    _write(model.sample(options.number or len(series)), folder / f"synthetic{suffix}")
+    target = folder / _synthetic_name(data)
+    n_series = options.number or len(series)
+    if target.suffix:
+        _write(model.sample(n_series), target)
+    else:
+        model.sample_parts(n_series, target)
     return folder
+
+
+def _synthetic_name(data: Path) -> str:
+    """Return the name of the synthetic table of a file; one in parts has no suffix."""
+    from tst.table.source import ChunkedFile
+
+    if ChunkedFile(data).is_large:
+        return SYNTHETIC
+    suffix = ".parquet" if data.suffix.lower() in PARQUET else ".csv"
+    return SYNTHETIC + suffix
+
+
+def _delete_other_forms(target: Path, data: Path) -> None:
+    """Delete the synthetic table that an earlier run left in another form, but not the input."""
+    with files.translate_write_errors(target.parent):
+        for suffix in (".csv", ".parquet"):
+            old = target.with_suffix(suffix)
+            if old not in (target, data.resolve()):
+                old.unlink(missing_ok=True)
+    if target.suffix:
+        part_files.delete(target.with_suffix(""))
 
 
 def sample_model(options: argparse.Namespace) -> None:

@@ -159,17 +159,26 @@ class SeriesSet:
     def take(self, indices: Sequence[int] | np.ndarray) -> Self:
         """Return the series at `indices`, in that order; repeats are allowed."""
         indices = np.asarray(indices, dtype=np.int64)
-        lengths = self.lengths[indices]
+        return self.pieces(indices, np.zeros_like(indices), self.lengths[indices])
+
+    def pieces(self, indices: np.ndarray, starts: np.ndarray, lengths: np.ndarray) -> Self:
+        """Return contiguous pieces of series as series.
+
+        Parameters
+        ----------
+        indices, starts, lengths
+            int64, (n_pieces,) each: the series, the first step, and the number of steps of each.
+        """
         n_rows = int(lengths.sum())
         values = mapped.empty((n_rows, self.n_features), np.float32)
-        first_rows = offsets(lengths)  # of the series in the result
+        first_rows = offsets(lengths)  # of the pieces in the result
         row_bytes = 8 * (self.n_features + 2)  # of a number, a row's index and what makes it
         n_blocks = ceil_div(n_rows * row_bytes, mapped.BLOCK_BYTES)
         bounds = np.searchsorted(first_rows, np.linspace(0, n_rows, max(1, n_blocks) + 1))
         for first, last in pairwise(np.unique(bounds)):
             part = slice(first, last)
             # A row of the result lies this far from its row in `values`.
-            distance = self.offsets[indices[part]] - first_rows[part]
+            distance = self.offsets[indices[part]] + starts[part] - first_rows[part]
             rows = np.arange(first_rows[first], first_rows[last])
             rows += np.repeat(distance, lengths[part])
             values[first_rows[first] : first_rows[last]] = self.values[rows]
@@ -180,21 +189,41 @@ class SeriesSet:
         )
 
     def excerpt(self, max_values: int) -> Self:
-        """Return the set, or a part of the series where it has more values than `max_values`.
+        """Return the set, or a part of it where it has more values than `max_values`.
 
-        The part is drawn without a seed of anybody's: the same set has the same excerpt. It has the
-        series in which each measurement is least and greatest, so that ranges are the whole set's.
+        The part is drawn without a seed of anybody's: the same set has the same excerpt. Series are
+        drawn, and those in which each measurement is least and greatest are among them, so that
+        ranges are the whole set's. Where they would take more than twice `max_values`, long
+        series are cut into pieces first, of which some are drawn alike.
         """
         max_rows = max(1, max_values // self.n_features)
         if len(self.values) <= max_rows:
             return self
+        extreme_rows = self._extreme_rows()
+        chosen = self._drawn(max_rows, extreme_rows)
+        if self.lengths[chosen].sum() <= 2 * max_rows:
+            return self.take(chosen)
+        cut = self._cut(max(1, max_rows // (2 * self.n_features)))
+        return cut.take(cut._drawn(max_rows, extreme_rows))
+
+    def _drawn(self, max_rows: int, extreme_rows: np.ndarray) -> np.ndarray:
+        """Return the numbers of drawn series, of `max_rows` steps, and of those with some rows."""
         order = np.random.default_rng(0).permutation(len(self))
         n_drawn = int(np.searchsorted(np.cumsum(self.lengths[order]), max_rows, "right"))
-        chosen = np.union1d(order[: max(1, n_drawn)], self._extreme_series())
-        return self.take(chosen)
+        extreme = np.searchsorted(self.offsets, extreme_rows, side="right") - 1
+        return np.union1d(order[: max(1, n_drawn)], extreme)
 
-    def _extreme_series(self) -> np.ndarray:
-        """Return the numbers of the series in which each measurement is least and greatest."""
+    def _cut(self, n_steps: int) -> Self:
+        """Return the set, each series cut into even pieces of at most `n_steps`."""
+        n_pieces = ceil_div(self.lengths, n_steps)
+        series = np.repeat(np.arange(len(self)), n_pieces)
+        piece = np.arange(len(series)) - offsets(n_pieces)[series]  # of its series
+        lengths = self.lengths[series] // n_pieces[series]
+        lengths += piece < self.lengths[series] % n_pieces[series]
+        return replace(self, lengths=lengths, attributes=self.attributes.iloc[series])
+
+    def _extreme_rows(self) -> np.ndarray:
+        """Return the rows in which each measurement is least and greatest: (2, n_features)."""
         columns = np.arange(self.n_features)
         rows = []  # that are extreme in some block
         for block in mapped.blocks(self.values):
@@ -203,7 +232,7 @@ class SeriesSet:
         candidates = np.stack(rows)  # (2 * n_blocks, n_features)
         values = self.values[candidates, columns]
         extreme = [candidates[values.argmin(0), columns], candidates[values.argmax(0), columns]]
-        return np.unique(np.searchsorted(self.offsets, extreme, side="right") - 1)
+        return np.stack(extreme)
 
     def head(self, n_steps: int) -> Self:
         """Return the first `n_steps` steps of each series (all of a shorter one)."""

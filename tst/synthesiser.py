@@ -7,8 +7,6 @@ steps the time given. A saved model is model.safetensors and model.json, without
 
 import hashlib
 import json
-import shutil
-import tempfile
 import warnings
 from collections.abc import Mapping
 from dataclasses import asdict, replace
@@ -19,8 +17,9 @@ import numpy as np
 import pandas as pd
 import torch
 
+from tst import __version__
 from tst.errors import DataError, translate_errors
-from tst.io import files, part_files, weights
+from tst.io import files, part_files, scratch, weights
 from tst.io.untrusted import check_room, read_json
 from tst.models import jobs
 from tst.models.base import Training
@@ -113,17 +112,20 @@ class Synthesiser:
 
         `history` then holds the loss of each step.
         """
-        folder = Path(self.folder or tempfile.mkdtemp(prefix="tst-"))
-        try:
-            series.save(folder / "series")
-            job = self._job(series, folder)
-            self.history: pd.DataFrame = jobs.train_all([job], self.engine, self.n_processes)
-            self.model = GenerativeTST.load(folder / "model")
-        finally:
-            if not self.folder:
-                shutil.rmtree(folder)
+        if self.folder:
+            self._train(series, Path(self.folder))
+        else:
+            with scratch.Folder() as folder:
+                self._train(series, folder)
         self.table = table
         return self
+
+    def _train(self, series: SeriesSet, folder: Path) -> None:
+        """Train a model of a set in a folder, or go on there."""
+        series.save(folder / "series")
+        job = self._job(series, folder)
+        self.history: pd.DataFrame = jobs.train_all([job], self.engine, self.n_processes)
+        self.model = GenerativeTST.load(folder / "model")
 
     def sample(
         self, n_series: int, seed: int | None = None, given: Mapping[str, object] | None = None
@@ -168,25 +170,25 @@ class Synthesiser:
             raise DataError(f"n_series is {n_series}; give the number of series, at least 1.")
         seed = self.seed if seed is None else seed
         n_a_part = sampling.series_within(model, PART_BYTES)
-        paths = part_files.prepared(
-            Path(folder),
-            ceil_div(n_series, n_a_part),
-            {
-                "n_series": n_series,
-                "seed": seed,
-                "given": str(given or {}),
-                "model": self._digest(),
-            },
-        )
-        for i, path in enumerate(paths):
-            if path.exists():
-                continue
-            first = i * n_a_part
-            n = min(n_a_part, n_series - first)
-            part_seed = int(np.random.SeedSequence([seed, i]).generate_state(1)[0])
-            frame = self._sample_table(n, part_seed, given, first, n_series)
-            with files.replacing(path) as part:
-                frame.to_parquet(part, index=False)
+        facts = {
+            "n_series": n_series,
+            "n_a_part": n_a_part,
+            "seed": seed,
+            "given": str(given or {}),
+            "model": self._digest(),
+            "version": __version__,
+        }
+        n_parts = ceil_div(n_series, n_a_part)
+        with part_files.prepared(Path(folder), n_parts, facts) as paths:
+            for i, path in enumerate(paths):
+                if path.exists():
+                    continue
+                first = i * n_a_part
+                n = min(n_a_part, n_series - first)
+                part_seed = int(np.random.SeedSequence([seed, i]).generate_state(1)[0])
+                frame = self._sample_table(n, part_seed, given, first, n_series)
+                with files.replacing(path) as part:
+                    frame.to_parquet(part, index=False)
         return paths
 
     def _sample_table(
@@ -320,7 +322,7 @@ class Synthesiser:
             f"{seconds:.2f} s a step: {n_steps:,} steps, about {minutes:.1f} minutes undisturbed",
             flush=True,
         )
-        path.write_text(json.dumps({"of": decided_by, "steps": n_steps}))
+        files.write_text(json.dumps({"of": decided_by, "steps": n_steps}), path)
         return n_steps
 
     def _matching(self, n_series: int, seed: int, wanted: Mapping[str, str]) -> pd.DataFrame:

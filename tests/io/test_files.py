@@ -2,7 +2,6 @@
 
 import errno
 import os
-import resource
 import tempfile
 
 import numpy as np
@@ -55,15 +54,6 @@ def test_each_reason_is_a_sentence(tmp_path, number):
     assert "\n" not in text
     with pytest.raises(ConnectionError), files.replacing(tmp_path / "a"):
         raise ConnectionError(errno.ECONNRESET, "not about the disk")
-
-
-@pytest.fixture
-def limited():
-    """Let no file grow beyond 20,000 bytes, as on a full disk."""
-    old = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, old[1]))
-    yield
-    resource.setrlimit(resource.RLIMIT_FSIZE, old)
 
 
 def large(folder):

@@ -1,11 +1,13 @@
 """Laws of arrays that may be larger than memory: mapped or not, the numbers are the same."""
 
 import hashlib
+import os
+import tempfile
 
 import numpy as np
 import pytest
 
-from tst.io import mapped
+from tst.io import files, mapped, paths
 
 
 @pytest.fixture
@@ -46,3 +48,28 @@ def test_a_file_written_by_blocks_is_numpys(tiny_blocks, tmp_path):
     opened = mapped.open_array(tmp_path / "ours.npy")
     assert mapped.is_mapped(opened)
     np.testing.assert_array_equal(opened, array)
+
+
+def test_a_mapped_array_has_its_disk_from_the_start(tiny_blocks, monkeypatch):
+    """A disk that is full later would end the program without a word."""
+    handles = []
+    make = tempfile.TemporaryFile
+
+    def _kept(**options):
+        file = make(**options)
+        handles.append(os.dup(file.fileno()))
+        return file
+
+    monkeypatch.setattr(tempfile, "TemporaryFile", _kept)
+    array = mapped.empty((2**18, 1), np.float32)
+    facts = os.fstat(handles[0])
+    os.close(handles[0])
+    assert array.nbytes == facts.st_size == 2**20
+    if hasattr(os, "posix_fallocate"):
+        assert facts.st_blocks * 512 >= 2**20
+
+
+def test_a_disk_without_room_for_an_array_is_a_sentence(tiny_blocks, limited):
+    """Before anything is written."""
+    with pytest.raises(files.WriteError, match=f"cannot write {paths.scratch_dir()}: the file wo"):
+        mapped.empty((10_000, 3), np.float32)

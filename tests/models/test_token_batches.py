@@ -103,3 +103,29 @@ def test_a_large_set_gives_the_batches_of_a_small_one(monkeypatch, patch, fixed)
             large(step, rank, 2).map(lambda x, kept=given: kept.append(x) or x)
             assert len(expected) > 8
             assert all(map(torch.equal, expected, given))
+
+
+@pytest.mark.parametrize("own", [False, True])
+def test_of_long_series_only_windows_are_read(monkeypatch, own):
+    """A batch takes the room of its windows; each series' scale is found once, from all of it."""
+    lengths = (40, 60, 55) if own else (40, 3, 55)
+    series = mixed_series(lengths)
+    settings = {"patch": 2, "context_length": 6, "attributes": True}
+    encoder, _, small = encoded_batches(series, **settings)
+    assert encoder.per_series == own
+    monkeypatch.setattr("tst.models.transformer.batches.MAX_ENCODED", 0)
+    _, _, large = encoded_batches(series, **settings)
+    n_taken = []
+    take = type(series).take
+    monkeypatch.setattr(type(series), "take", lambda s, i: n_taken.append(len(i)) or take(s, i))
+    for first in range(0, len(large.lengths), 4):
+        windows = np.arange(len(large.lengths))[first : first + 4]
+        windows = windows[np.argsort(-large.lengths[windows], kind="stable")]
+        encoded, _, _ = large._encoded(windows)
+        assert len(encoded.observed) <= len(windows) * (large.n_window + 2)
+        given, expected = (b.collate(windows, 1.0, 1.0) for b in (large, small))
+        assert torch.equal(given.recent, expected.recent)
+        assert torch.equal(given.target.value, expected.target.value)
+        assert torch.equal(given.target.repeat, expected.target.repeat)
+        assert torch.equal(given.attributes.value, expected.attributes.value)
+    assert n_taken == [1] * 3 * own

@@ -1,13 +1,18 @@
 """Laws of tables larger than memory: in parts or in one piece, the same set and the same table."""
 
+import errno
+import os
+
 import numpy as np
 import pandas as pd
 import pytest
-from helpers import problem_text, user_table
+from helpers import problem_text, table_error, user_table
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tst.io import files
 from tst.table import columns, large, source, values
+from tst.table import table as table_module
 from tst.table.table import Table
 
 
@@ -120,6 +125,83 @@ def test_mistakes_in_parts(tmp_path, in_parts):
         write(wrong, path)
         with pytest.raises(source.DataError, match=words):
             Table.fit(path, {"id": "host", "time": "when"})
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_any_name_of_a_column(tmp_path, monkeypatch, in_parts, name):
+    """Also those that the parts, pyarrow or pandas give to columns of their own."""
+    names = {"when": "times", "cpu": "times_", "exact": "row", "memory": "__index_level_0__"}
+    frame = user_table(60).rename(columns=names)
+    check_both_ways(frame, tmp_path / name, monkeypatch, {"id": "host"})
+
+
+def test_an_index_with_a_name_in_parts(tmp_path, monkeypatch, in_parts):
+    """One that Parquet describes, or has as a column, is a column."""
+    roles = {"id": "host", "time": "when"}
+    frame = user_table(60).drop(columns="exact")
+    for index in (pd.RangeIndex(7, 7 + 3 * len(frame), 3), pd.Index(np.arange(len(frame)) % 5)):
+        frame.index = index.rename("exact")
+        table = check_both_ways(frame, tmp_path / "t.parquet", monkeypatch, roles)
+        assert table.order[0] == "exact"
+
+
+def test_the_median_of_a_column_is_found_once(tmp_path, monkeypatch, in_parts):
+    """However many parts have a series without any number, which takes it."""
+    frame = user_table(60)
+    is_unknown = frame["host"].str[-1].isin(list("0248"))
+    frame.loc[is_unknown, ["memory", "cpu"]] = np.nan
+    write(frame, tmp_path / "t.parquet")
+    asked = []
+    median = table_module.median
+    monkeypatch.setattr(table_module, "median", lambda parts: asked.append(1) or median(parts))
+    Table.fit(tmp_path / "t.parquet", {"id": "host", "time": "when"})
+    assert len(asked) == 2
+
+
+def test_dates_as_text_behind_the_first_part(tmp_path, monkeypatch, in_parts):
+    """Are found where the first series have none."""
+    frame = user_table(60)
+    is_known = frame["host"] > "h140"
+    dates = np.resize(["2024-01-01", "2024-01-02", "2024-01-03"], len(frame))
+    frame["seen"] = pd.Series(dates).where(is_known)
+    path = tmp_path / "t.parquet"
+    write(frame, path)
+    sentences = []
+    for max_cells in (600, 10**9):
+        monkeypatch.setattr(source, "MAX_CELLS", max_cells)
+        sentences.append(table_error(path, {"id": "host", "time": "when"}))
+    assert sentences[0] == sentences[1]
+    assert "feature 'seen' holds dates as text" in sentences[0]
+
+
+def test_a_chunk_without_a_time(tmp_path, in_parts):
+    """Before text that is no date: the sentence is about the text."""
+    frame = user_table(60)
+    frame["when"] = "soon"
+    frame.loc[:100, "when"] = None
+    for name in ("t.csv", "t.parquet"):
+        write(frame, tmp_path / name)
+        sentence = table_error(tmp_path / name, {"id": "host", "time": "when"})
+        assert sentence == "time column 'when' holds 'soon', neither a date nor a number."
+
+
+def test_a_full_disk_ends_sorting_with_a_sentence(limited, monkeypatch):
+    """While rows are dealt, and while sorted ones are written."""
+    frame = pd.DataFrame({"x": np.arange(10_000.0)})
+    times = np.arange(10_000)
+    store = large.PartFolder(frame.dtypes.to_dict())
+    said = f"cannot write {store.folder.path}: "
+    with pytest.raises(files.WriteError, match=said):
+        store.append(0, large._as_arrow(frame, times))
+    with pytest.raises(files.WriteError, match=said):
+        store.write(0, frame, times, times == 0)
+
+    def _full(path, array):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(np, "save", _full)
+    with pytest.raises(files.WriteError, match=f"{said}the disk is full"):
+        store.write(0, frame.head(5), times[:5], times[:5] == 0)
 
 
 FLOATS = st.lists(

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from tst.io import paths
+from tst.io import files, paths
 
 BLOCK_BYTES = 2**24  # gone through at once: far above a page, far below a computer's memory
 MAPPED_BYTES = 2**26  # from which on an array is mapped, not held
@@ -31,13 +31,30 @@ def empty(shape: tuple[int, ...], dtype: type) -> np.ndarray:
     """Return an array to be filled: in memory, or, where it is large, in a file without a name.
 
     The file is in TMPDIR, else in /var/tmp; the system deletes it with the array.
+
+    Raises
+    ------
+    WriteError
+        Where the disk has no room for it.
     """
     n_bytes = int(np.prod(shape)) * np.dtype(dtype).itemsize
     if n_bytes < MAPPED_BYTES:
         return np.empty(shape, dtype)
-    with tempfile.TemporaryFile(dir=paths.scratch_dir()) as file:
-        os.truncate(file.fileno(), n_bytes)
+    folder = paths.scratch_dir()
+    with files.translate_write_errors(folder), tempfile.TemporaryFile(dir=folder) as file:
+        _take_disk(file.fileno(), n_bytes)
         return np.memmap(file, dtype=dtype, mode="r+", shape=shape)
+
+
+def _take_disk(handle: int, n_bytes: int) -> None:
+    """Give an empty file a length, and its disk at once where the system can.
+
+    Else a full disk would end the program without a word (SIGBUS) when the array is filled.
+    """
+    if hasattr(os, "posix_fallocate"):
+        os.posix_fallocate(handle, 0, n_bytes)
+    else:
+        os.truncate(handle, n_bytes)
 
 
 def open_array(path: Path | str) -> np.ndarray:

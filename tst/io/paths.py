@@ -51,7 +51,8 @@ def has_real_data() -> bool:
 
 def scratch_dir() -> Path:
     """Return the folder of large temporary files: TMPDIR, else /var/tmp, for /tmp may be memory."""
-    if "TMPDIR" not in os.environ and LARGE_TEMPORARY.is_dir():
+    may_write = os.access(LARGE_TEMPORARY, os.W_OK | os.X_OK)
+    if "TMPDIR" not in os.environ and LARGE_TEMPORARY.is_dir() and may_write:
         return LARGE_TEMPORARY
     return Path(tempfile.gettempdir())
 

@@ -392,8 +392,26 @@ def parquet_chunks(path: Path | str, n_rows: int, remedy: str) -> "Iterator[pd.D
     name = Path(path).name
     with translate_errors(f"cannot read {name}", remedy):
         file, schema = _open_parquet(path, name, buffer_size=CHUNK, pre_buffer=False)
+        index = _described_index(schema, file.metadata.num_rows)
+        first_row = 0
         for batch in file.iter_batches(batch_size=n_rows):
-            yield _plain_frame(pa.Table.from_batches([batch]), schema, name)
+            frame = _plain_frame(pa.Table.from_batches([batch]), schema, name)
+            if index is not None:
+                frame.index = index[first_row : first_row + len(frame)]
+            first_row += len(frame)
+            yield frame
+
+
+def _described_index(schema: pa.Schema, n_rows: int) -> "pd.RangeIndex | None":
+    """Return the index of a file that pandas wrote as start, stop and step, not as a column."""
+    described = (schema.pandas_metadata or {}).get("index_columns", [])
+    if len(described) != 1 or not isinstance(described[0], dict):
+        return None
+    import pandas as pd
+
+    facts = described[0]
+    index = pd.RangeIndex(facts["start"], facts["stop"], facts["step"], name=facts["name"])
+    return index if len(index) == n_rows else None
 
 
 def _open_parquet(

@@ -201,9 +201,13 @@ def _read_text(column: pd.Series, facts: DateText) -> TimeColumn:
     text = column.astype(str).where(column.notna())
     date_format = facts.date_format
     if not date_format:
+        known = text.dropna()
+        if not len(known):  # nothing to read, as in a part whose rows have no time
+            nothing = np.full(len(column), np.iinfo(np.int64).min)
+            clock = Clock(name=str(column.name), dtype=str(column.dtype))
+            return TimeColumn(times=nothing, clock=clock)
         raise DataError(
-            f"time column '{column.name}' holds '{text.dropna().iloc[0]}', neither a date nor a "
-            "number."
+            f"time column '{column.name}' holds '{known.iloc[0]}', neither a date nor a number."
         )
     has_zones = bool(facts.zones)
     zone = ""

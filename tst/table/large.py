@@ -7,9 +7,6 @@ of the table in memory; memory grows with the number of series and with the long
 """
 
 import os
-import shutil
-import tempfile
-import weakref
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -18,7 +15,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from tst.io import paths
+from tst.io import files, paths, scratch
 from tst.io.untrusted import CELL, check_disk
 from tst.table.calendar import DateText, read_times
 from tst.table.roles import Roles, guess_id, guess_time
@@ -27,6 +24,7 @@ from tst.table.source import ChunkedFile, Dtypes
 
 PART_CELLS = 2**20  # values (rows times columns) of a part
 PENDING_IDS = 2**20  # of chunks, counted one by one before they are put together
+N_BESIDE = 4  # numbers beside the values of a row, at most: its place, its time twice, its mark
 
 
 def sort_file(file: ChunkedFile, roles: Roles) -> SortedTable:
@@ -57,11 +55,17 @@ def guess_roles(file: ChunkedFile, roles: Roles) -> tuple[pd.DataFrame, str, str
     DataError
         Where the disk has no room for the file's parts, or the roles do not fit the columns.
     """
-    check_disk(CELL * file.n_cells, paths.scratch_dir(), file.path.name)
     head = next(file.chunks())
+    _check_disk(file, file.n_cells, head.shape[1])
     roles.check(list(head))
     time_column = guess_time(head, roles)
     return head, guess_id(head, time_column, roles), time_column
+
+
+def _check_disk(file: ChunkedFile, n_cells: int, n_columns: int) -> None:
+    """Raise DataError where the disk has no room for the parts of so many values of a file."""
+    n_rows = n_cells / n_columns
+    check_disk(CELL * (n_cells + N_BESIDE * n_rows), paths.scratch_dir(), file.path.name)
 
 
 class Scan:
@@ -94,7 +98,7 @@ class Scan:
         n_cells = 0
         for chunk in file.chunks():
             n_cells += chunk.size  # a zipped file may hold more than its size says
-            check_disk(CELL * n_cells, paths.scratch_dir(), file.path.name)
+            _check_disk(file, n_cells, chunk.shape[1])
             dtypes.add(chunk)
             chunk = self.dropped.drop(chunk)
             self.date_text = self.date_text.joined(DateText.of(chunk[self.time_column]))
@@ -156,8 +160,7 @@ class PartFolder:
 
     def __init__(self, dtypes: Mapping[str, Any]) -> None:
         self.dtypes = dtypes
-        self.folder = Path(tempfile.mkdtemp(prefix="tst-", dir=paths.scratch_dir()))
-        weakref.finalize(self, shutil.rmtree, self.folder, ignore_errors=True)
+        self.folder = scratch.Folder()
         self.n_parts = 0
 
     def __len__(self) -> int:
@@ -171,7 +174,8 @@ class PartFolder:
     def frame(self, part: int) -> pd.DataFrame:
         """Return the rows of a part."""
         table = self._read(part)
-        return table.select(range(table.num_columns - 1)).to_pandas().astype(self.dtypes)
+        frame = table.select(range(table.num_columns - 1)).to_pandas()
+        return frame.rename_axis(None).astype(self.dtypes)
 
     def times(self, part: int) -> np.ndarray:
         """Return their times, shape (n_rows,)."""
@@ -189,8 +193,9 @@ class PartFolder:
     ) -> None:
         """Replace the rows of a part by sorted ones."""
         self._write(self._path(part), "wb", _as_arrow(frame, times))
-        np.save(self._path(part, "times.npy"), times)
-        np.save(self._path(part, "first.npy"), is_first_of_id)
+        with files.translate_write_errors(self.folder.path):
+            np.save(self._path(part, "times.npy"), times)
+            np.save(self._path(part, "first.npy"), is_first_of_id)
 
     def _read(self, part: int) -> pa.Table:
         path = self._path(part)
@@ -202,14 +207,26 @@ class PartFolder:
         return pa.concat_tables(tables, promote_options="default")  # one may hold only nulls
 
     def _path(self, part: int, suffix: str = "arrow") -> Path:
-        return self.folder / f"{part:06d}.{suffix}"
+        return self.folder.path / f"{part:06d}.{suffix}"
 
     def _write(self, path: Path, mode: str, rows: pa.Table) -> None:
-        with open(path, mode) as file, pa.ipc.new_stream(file, rows.schema) as stream:
+        with (
+            files.translate_write_errors(self.folder.path),
+            open(path, mode) as file,
+            pa.ipc.new_stream(file, rows.schema) as stream,
+        ):
             stream.write_table(rows)
 
 
 def _as_arrow(frame: pd.DataFrame, times: np.ndarray) -> pa.Table:
     """Return rows, their numbers in the file, and their times as the last column."""
     frame = frame.set_axis(frame.index.to_numpy(), axis=0)  # a range would not be kept
-    return pa.Table.from_pandas(frame).append_column("times", pa.array(times))
+    frame = frame.rename_axis(_free_name("row", frame))
+    return pa.Table.from_pandas(frame).append_column(_free_name("times", frame), pa.array(times))
+
+
+def _free_name(name: str, frame: pd.DataFrame) -> str:
+    """Return a name that no column has."""
+    while name in frame:
+        name += "_"
+    return name

@@ -119,7 +119,6 @@ class FeatureFacts:
 
     facts: ColumnFacts
     text: TextCheck
-    is_date_text: bool
 
 
 def _gathered(
@@ -149,8 +148,7 @@ def _gathered(
             if name in known:
                 facts = known[name].facts.joined(facts)
             else:
-                is_date = types.is_datetime64_any_dtype(column.dtype)
-                known[name] = FeatureFacts(facts, TextCheck(), is_time(column) and not is_date)
+                known[name] = FeatureFacts(facts, TextCheck())
             known[name].facts = facts
             if facts.numbers is None:
                 known[name].text.add(column)
@@ -161,12 +159,13 @@ def _fit_feature(
     name: str, known: FeatureFacts, roles: Roles, problems: list[Problem]
 ) -> ColumnCodec:
     """Return how a column that changes in time is coded, and add to the problems."""
-    if known.is_date_text:
+    facts = known.facts
+    is_date = types.is_datetime64_any_dtype(facts.distinct.dtype)
+    if is_time(facts.distinct) and not is_date:
         raise DataError(
             f"feature '{name}' holds dates as text; leave it out by a roles file, or give seconds."
         )
     known.text.check(name)
-    facts = known.facts
     is_binary = types.is_integer_dtype(facts.distinct.dtype) and facts.distinct.nunique() <= 2
     codec = ColumnCodec.of(facts, categorical=name in roles.categorical or is_binary)
     if codec.kind == "category" and len(codec.categories) > MAX_CATEGORIES:

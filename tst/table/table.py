@@ -5,9 +5,9 @@
 times. The order of the rows in the table does not matter.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -138,10 +138,12 @@ class Table:
         lengths = []
         attributes = []
         names = []  # of the series that parts were cut from
+        # Of all numbers of a column: found once at most, for each goes through all parts.
+        medians = [cache(partial(_median, table, column)) for column in self.features]
         row = 0
         for rows in table.parts():
             n_rows = len(rows.frame)
-            values[row : row + n_rows] = self._encode(rows, table)
+            values[row : row + n_rows] = self._encode(rows, medians)
             mapped.release(values)
             row += n_rows
             lengths.append(rows.lengths)
@@ -177,14 +179,14 @@ class Table:
             features.append(Feature(label, "categorical" if is_category else "continuous"))
         return features
 
-    def _encode(self, rows: Rows, table: SortedTable) -> np.ndarray:
-        """Return the values of some rows of a sorted table, float32 (n_rows, n_features)."""
+    def _encode(self, rows: Rows, medians: Sequence[Callable[[], float]]) -> np.ndarray:
+        """Return the values of some rows, float32 (n_rows, n_features); a median a feature."""
         values = []
-        for column in self.features:
+        for column, median_of_all in zip(self.features, medians, strict=True):
             x = column.encode(rows.frame[column.name])  # (n_rows,)
             if column.missing:
                 values.append(~np.isfinite(x))
-            values.append(fill_gaps(x, rows.starts, partial(_median, table, column)))
+            values.append(fill_gaps(x, rows.starts, median_of_all))
         return np.stack(values, axis=1).astype(np.float32)
 
     def to_frame(

@@ -14,7 +14,7 @@ import torch
 from tst.models.batches import window_lengths
 from tst.models.transformer.config import GenerativeConfig
 from tst.models.transformer.encoding import SeriesEncoder
-from tst.models.transformer.tokens import attribute_target, tokens
+from tst.models.transformer.tokens import Moments, attribute_target, tokens
 from tst.models.transformer.variables import Target, TokenSpec, encode
 from tst.series import SeriesSet, ceil_div, offsets
 from tst.training.batches import EpochOrder
@@ -95,14 +95,22 @@ class EncodedSet:
     attributes: Target
 
     @classmethod
-    def of(cls, series: SeriesSet, encoder: SeriesEncoder, spec: TokenSpec, patch: int) -> Self:
-        """Return a set encoded."""
-        target, observed = tokens(series, encoder, spec, patch)
+    def of(
+        cls,
+        series: SeriesSet,
+        encoder: SeriesEncoder,
+        spec: TokenSpec,
+        patch: int,
+        moments: Moments | None = None,
+        is_end: np.ndarray | None = None,
+    ) -> Self:
+        """Return a set encoded; `moments` and `is_end` as `tokens` takes them."""
+        target, observed = tokens(series, encoder, spec, patch, moments, is_end)
         return cls(
             target=target,
             observed=observed,
             encoded=encode(spec.step * patch, target.value, target.repeat),
-            attributes=attribute_target(encoder, series),
+            attributes=attribute_target(encoder, series, moments),
         )
 
 
@@ -111,8 +119,8 @@ class TokenBatches:
 
     A window is a whole series where context_length allows, else a part of one: the first part
     follows the start token, a later one the real token before it. A set of at most `MAX_ENCODED`
-    values is encoded once; of a larger one, the series of each batch are read and encoded when they
-    are asked for.
+    values is encoded once; of a larger one, the windows of each batch are read and encoded when
+    they are asked for.
 
     Parameters
     ----------
@@ -166,6 +174,7 @@ class TokenBatches:
         if series.values.size <= MAX_ENCODED:
             self.whole = EncodedSet.of(series, encoder, spec, config.patch)
             self._first_tokens_of_series = offsets(self.n_tokens)[:-1]
+        self._moments: dict[int, Moments] = {}  # of series that do not fit into a window
 
     @property
     def steps_per_epoch(self) -> int:
@@ -200,12 +209,13 @@ class TokenBatches:
         return np.minimum(left, self.n_window * self.config.patch)
 
     def _encoded(self, windows: np.ndarray) -> tuple[EncodedSet, np.ndarray, np.ndarray]:
-        """Return an encoded set with the series of some windows.
+        """Return an encoded set with some windows.
 
         Returns
         -------
         encoded
-            The whole set, or the series of these windows.
+            The whole set, or pieces of series: each window, and the tokens before it that decide
+            what it follows.
         first_rows
             int64, (B,): where each window begins in it.
         series
@@ -215,10 +225,32 @@ class TokenBatches:
         first_tokens = self.first_tokens[windows]
         if self.whole is not None:
             return self.whole, self._first_tokens_of_series[series] + first_tokens, series
-        taken = self.series.take(series)
-        encoded = EncodedSet.of(taken, self.encoder, self.spec, self.config.patch)
-        first_rows = offsets(self.n_tokens[series])[:-1] + first_tokens
+        patch = self.config.patch
+        # The token before is seen, and what that one repeats stands in the one before it.
+        n_before = np.minimum(first_tokens, 2)
+        starts = (first_tokens - n_before) * patch
+        ends = np.minimum((first_tokens + self.n_window) * patch, self.series.lengths[series])
+        pieces = self.series.pieces(series, starts, ends - starts)
+        is_end = ends == self.series.lengths[series]
+        encoded = EncodedSet.of(
+            pieces, self.encoder, self.spec, patch, self._moments_of(pieces, series), is_end
+        )
+        first_rows = offsets(ceil_div(pieces.lengths, patch))[:-1] + n_before
         return encoded, first_rows, np.arange(len(windows))
+
+    def _moments_of(self, pieces: SeriesSet, series: np.ndarray) -> Moments:
+        """Return loc and scale of the series that pieces are of; of a long one they are kept."""
+        loc, scale = self.encoder.series_loc_scale(pieces)
+        if not self.encoder.per_series:
+            return loc, scale
+        for i in np.flatnonzero(self.n_tokens[series] > self.n_window):
+            one = int(series[i])
+            if one not in self._moments:
+                self._moments[one] = self.encoder.series_loc_scale(self.series.take([one]))
+            own_loc, own_scale = self._moments[one]  # (1, n_features) each
+            loc[i] = own_loc[0]
+            scale[i] = own_scale[0]
+        return loc, scale
 
     def collate(
         self, windows: np.ndarray, step_weight: torch.Tensor | float, series_weight: float

@@ -12,6 +12,7 @@ from tst.models.transformer.variables import BIG, Target, TokenSpec, Variable
 from tst.series import SeriesSet, ceil_div, offsets
 
 N_BINS = 64  # of a quantised head
+Moments = tuple[np.ndarray, np.ndarray]  # of each series: as `SeriesEncoder.series_loc_scale`
 
 
 def token_spec(encoder: SeriesEncoder, series: SeriesSet, stop: Stop = "stop") -> TokenSpec:
@@ -64,8 +65,15 @@ def _bins(z: np.ndarray) -> tuple[float, ...]:
     return tuple(edges.tolist())
 
 
-def attribute_target(encoder: SeriesEncoder, series: SeriesSet) -> Target:
+def attribute_target(
+    encoder: SeriesEncoder, series: SeriesSet, moments: Moments | None = None
+) -> Target:
     """Return the attributes of each series as numbers whose likelihood is asked.
+
+    Parameters
+    ----------
+    moments
+        Loc and scale of each series; None: its own.
 
     Returns
     -------
@@ -88,7 +96,7 @@ def attribute_target(encoder: SeriesEncoder, series: SeriesSet) -> Target:
     numbers = np.stack(codes, axis=1) if codes else np.zeros((len(series), 0))
     is_least = np.zeros(numbers.shape, dtype=bool)
     if encoder.per_series:
-        loc, scale = encoder.series_loc_scale(series)
+        loc, scale = moments or encoder.series_loc_scale(series)
         numbers = np.concatenate([numbers, encoder.standardised(loc, scale)], axis=1)
         never = np.zeros(loc.shape, dtype=bool)
         is_least = np.concatenate([is_least, never, scale <= np.array(encoder.min_scale)], axis=1)
@@ -103,12 +111,25 @@ def attribute_target(encoder: SeriesEncoder, series: SeriesSet) -> Target:
 
 
 def tokens(
-    series: SeriesSet, encoder: SeriesEncoder, spec: TokenSpec, patch: int
+    series: SeriesSet,
+    encoder: SeriesEncoder,
+    spec: TokenSpec,
+    patch: int,
+    moments: Moments | None = None,
+    is_end: np.ndarray | None = None,
 ) -> tuple[Target, torch.Tensor]:
     """Return a set in tokens of `patch` steps, series after series.
 
     The last token of a series is filled with zeros behind its end; where lengths vary, each step's
     last number says whether it ends the series.
+
+    Parameters
+    ----------
+    moments
+        Loc and scale of each series; None: its own.
+    is_end
+        bool, (n_series,): whether the end of each is one, as that of a piece may not be; None: all
+        are.
 
     Returns
     -------
@@ -118,7 +139,7 @@ def tokens(
         float32, of that shape: 1 where a number is one of the series, 0 where it fills a token.
     """
     rows = series.series_index
-    loc, scale = encoder.series_loc_scale(series)
+    loc, scale = moments or encoder.series_loc_scale(series)
     z = encoder.scaled(series, loc, scale)
     lowers = []
     uppers = []
@@ -132,6 +153,8 @@ def tokens(
     repeat = exact_repeats(series) & has_gate
     if not encoder.fixed_length:
         is_last = series.step_index == series.lengths[rows] - 1
+        if is_end is not None:
+            is_last = is_last & is_end[rows]
         z = np.column_stack([z, is_last])
         lower = np.column_stack([lower, is_last])
         upper = np.column_stack([upper, is_last])
