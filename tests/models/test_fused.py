@@ -235,6 +235,7 @@ except MemoryError as error:
 """
 
 
+@pytest.mark.slow
 def test_without_memory_it_is_python_that_says_so():
     """The process lives on, so that the training loop can divide the batch."""
     done = subprocess.run(

@@ -65,6 +65,7 @@ def test_no_second_is_lost():
     assert watched.seconds == dict.fromkeys(KINDS, 0.0) | {"start_up": 2.0, "other": 2.0}
 
 
+@pytest.mark.slow
 def test_a_process_writes_its_seconds_when_it_ends(tmp_path):
     """Of the kind that it spent them in; a system call that waits is not broken by a look."""
     code = (

@@ -15,6 +15,8 @@ from tst.table import columns, large, source, values
 from tst.table import table as table_module
 from tst.table.table import Table
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def in_parts(monkeypatch):

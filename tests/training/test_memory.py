@@ -32,6 +32,7 @@ def run(keep):
     return bool(int(kept)), int(faults)
 
 
+@pytest.mark.slow
 def test_freed_blocks_come_back_without_a_page():
     """Ten rounds of 80 MB ask for next to no page, where without they ask for thousands."""
     kept, faults = run(True)
