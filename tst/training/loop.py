@@ -126,7 +126,7 @@ def _finished_history(folder: Path, state: PartialState) -> pd.DataFrame:
         # Left by a run killed after it saved the model and before it deleted its checkpoints.
         checkpoints.remove(folder)
     history = pd.read_csv(folder / "loss.csv")
-    cost = json.loads((folder / COST_FILE).read_text())
+    cost = _cost(folder)
     print(
         f"{folder.name}: already trained on the same data with the same code and settings: "
         f"{len(history):,} steps in {cost['seconds']:,.0f} s on {cost['device']}."
@@ -191,7 +191,7 @@ class _Run:
             objective.optimizer = optimizer
         self.batches = MicroBatches(self.accelerator, batches, config.batch_size, folder.name)
         self.history: History = checkpoints.resume(self.accelerator, self.objectives, folder)
-        self.seconds_before = _seconds_spent(folder) if self.history else 0.0
+        self.seconds_before = float(_cost(folder)["seconds"]) if self.history else 0.0
         self.start = time.perf_counter()
 
     def train(self) -> pd.DataFrame:
@@ -323,9 +323,10 @@ def _check_device(error: RuntimeError, folder: Path, step: int) -> None:
         ) from error
 
 
-def _seconds_spent(folder: Path) -> float:
-    """Return the wall seconds that the steps of a run took up to its newest checkpoint."""
-    return float(json.loads((folder / COST_FILE).read_text())["seconds"])
+def _cost(folder: Path) -> dict[str, Any]:
+    """Return what the steps of a run took up to its end or newest checkpoint."""
+    cost: dict[str, Any] = json.loads((folder / COST_FILE).read_text())
+    return cost
 
 
 def _device_name(device: torch.device) -> str:

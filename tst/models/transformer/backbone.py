@@ -19,6 +19,10 @@ from tst.models.transformer.packing import Group, Packing
 from tst.models.transformer.positions import alibi_slopes, rotate, sinusoids
 from tst.series import ceil_div
 
+CACHE_BYTES = 2**30  # of keys and values; series that need more are generated in parts
+# Of the series generated together: so many must be over before the others' cache is copied.
+DROPPED_SHARE = 1 / 8
+
 
 class SelfAttention(nn.Module):
     """Causal multi-head self-attention."""
@@ -180,6 +184,11 @@ class Backbone(nn.Module):
         if last >= len(self.positions):
             self.positions = sinusoids(2 * last, self.config.d_model).to(self.positions)
         return self.positions[position]
+
+
+def cache_bytes(config: BackboneConfig, n_tokens: int, dtype: torch.dtype = torch.float32) -> int:
+    """Return the bytes of the keys and values of one series of so many tokens."""
+    return 2 * config.n_layer * config.d_model * n_tokens * dtype.itemsize
 
 
 class KVCache:

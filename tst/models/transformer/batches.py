@@ -105,6 +105,7 @@ class EncodedSet:
         is_end: np.ndarray | None = None,
     ) -> Self:
         """Return a set encoded; `moments` and `is_end` as `tokens` takes them."""
+        moments = moments or encoder.series_loc_scale(series)  # both below ask for them
         target, observed = tokens(series, encoder, spec, patch, moments, is_end)
         return cls(
             target=target,

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from tst.models.transformer.backbone import KVCache
+from tst.models.transformer.backbone import DROPPED_SHARE, KVCache
 from tst.models.transformer.chain import ChainSampler
 from tst.models.transformer.encoding import SeriesEncoder
 from tst.models.transformer.variables import encode
@@ -18,10 +18,6 @@ from tst.series import ceil_div
 
 if TYPE_CHECKING:
     from tst.models.transformer.generative import GenerativeTST
-
-
-# Of the series drawn together: so many must be over before the others' cache is copied.
-DROPPED_SHARE = 1 / 8
 
 
 @dataclass(kw_only=True)

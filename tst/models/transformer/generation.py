@@ -15,7 +15,7 @@ from tst.errors import DataError
 from tst.models.batches import N_FLAGS, add_flags
 from tst.models.scaling import Normaliser
 from tst.models.transformer import newest
-from tst.models.transformer.backbone import KVCache
+from tst.models.transformer.backbone import CACHE_BYTES, DROPPED_SHARE, KVCache, cache_bytes
 from tst.series import SeriesSet
 from tst.training.device import best_device
 from tst.training.precision import cast, check, fastest
@@ -24,10 +24,7 @@ if TYPE_CHECKING:
     from tst.models.transformer.model import TST
 
 N_CONDITIONING = 2  # real steps that a series begins with
-CACHE_BYTES = 2**30  # of keys and values; series that need more are generated in parts
 N_TRIAL_STEPS = 8  # on which the faster precision is measured
-# Of the series generated together: so many must be over before the others' cache is copied.
-DROPPED_SHARE = 1 / 8
 
 
 @torch.no_grad()  # not inference_mode, in which autocast would convert the weights at each step
@@ -160,8 +157,9 @@ def from_donors(
         Where a donor has fewer than 2 steps.
     """
     stop_at = _true_lengths(donors, max_steps) if oracle else None
-    values, lengths = _continued(model, donors, scaling, max_steps, precision, stop_at, None)
-    return _as_series(values, lengths, donors, scaling, key)
+    scaled = scaling.normalise(donors)
+    values, lengths = _continued(model, donors, scaled[0], max_steps, precision, stop_at, None)
+    return _as_series(values, lengths, donors, scaling, scaled[1:], key)
 
 
 def both_ends(
@@ -184,9 +182,10 @@ def both_ends(
     The other parameters are those of `from_donors`.
     """
     true_lengths = _true_lengths(donors, max_steps)
-    values, lengths = _continued(model, donors, scaling, max_steps, precision, None, true_lengths)
-    by_flags = _as_series(values, lengths, donors, scaling, keys[0])
-    return by_flags, _as_series(values, true_lengths, donors, scaling, keys[1])
+    scaled = scaling.normalise(donors)
+    values, lengths = _continued(model, donors, scaled[0], max_steps, precision, None, true_lengths)
+    by_flags = _as_series(values, lengths, donors, scaling, scaled[1:], keys[0])
+    return by_flags, _as_series(values, true_lengths, donors, scaling, scaled[1:], keys[1])
 
 
 def _true_lengths(donors: SeriesSet, max_steps: int) -> torch.Tensor:
@@ -197,13 +196,13 @@ def _true_lengths(donors: SeriesSet, max_steps: int) -> torch.Tensor:
 def _continued(
     model: "TST",
     donors: SeriesSet,
-    scaling: Normaliser,
+    scaled: np.ndarray,
     max_steps: int,
     precision: str,
     stop_at: torch.Tensor | None,
     at_least: torch.Tensor | None,
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return what `generate` does of the donors' first steps, on the CPU."""
+    """Return what `generate` does of the donors' first steps, scaled (rows, F), on the CPU."""
     check(precision)
     n_short = int((donors.lengths < N_CONDITIONING).sum())
     if n_short:
@@ -212,22 +211,28 @@ def _continued(
             f"{N_CONDITIONING} steps; leave them out: the recipe starts from 2 real steps."
         )
     device = best_device()
-    scaled, _, _ = scaling.normalise(donors)
     conditioning = _first_steps(add_flags(scaled, donors.lengths), donors.offsets[:-1])
     given = [None if n is None else n.to(device) for n in (stop_at, at_least)]
     return _in_batches(model.to(device), conditioning.to(device), max_steps, precision, *given)
 
 
 def _as_series(
-    values: torch.Tensor, lengths: torch.Tensor, donors: SeriesSet, scaling: Normaliser, key: str
+    values: torch.Tensor,
+    lengths: torch.Tensor,
+    donors: SeriesSet,
+    scaling: Normaliser,
+    moments: tuple[np.ndarray, np.ndarray],
+    key: str,
 ) -> SeriesSet:
-    """Return scaled values (B, max_steps, C) up to these lengths (B,) as a SeriesSet."""
-    _, loc, scale = scaling.normalise(donors)
+    """Return scaled values (B, max_steps, C) up to these lengths (B,) as a SeriesSet.
+
+    `moments` are the donors' loc and scale, as `scaling.normalise` returns them.
+    """
     observed = torch.arange(values.shape[1]) < lengths[:, None]  # (B, max_steps)
     flat = values[observed][:, :-N_FLAGS].numpy()
     return replace(
         donors,
-        values=scaling.inverse(flat, lengths.numpy(), loc, scale),
+        values=scaling.inverse(flat, lengths.numpy(), *moments),
         lengths=lengths.numpy(),
         model=key,
     )
@@ -248,11 +253,10 @@ def _in_batches(
     at_least: torch.Tensor | None,
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Return what `generate` does, on the CPU, in parts whose cache fits into CACHE_BYTES."""
-    config = model.config
-    series_bytes = 2 * config.n_layer * config.d_model * max_steps * conditioning.element_size()
+    series_bytes = cache_bytes(model.config, max_steps, conditioning.dtype)
     size = max(1, CACHE_BYTES // series_bytes)
-    stack = newest.stack_of(model.backbone, conditioning.dtype, conditioning.device)
-    if stack is not None and precision == "fp32":
+    is_stack = newest.takes_stack(model.backbone, conditioning.dtype, conditioning.device)
+    if is_stack and precision == "fp32":
         # Few enough that the processor's own cache holds their keys and values.
         size = min(size, max(newest.ROWS, newest.FAST_BYTES // series_bytes))
     if precision == "auto":

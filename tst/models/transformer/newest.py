@@ -15,12 +15,12 @@ import torch
 
 from tst.io import native
 from tst.models.transformer.config import MAX_STEPS
+from tst.models.transformer.fused import DTYPES
 
 if TYPE_CHECKING:
     from tst.models.transformer.backbone import Backbone, Block, KVCache
 
 SOURCE = Path(__file__).with_name("newest.cpp")
-DTYPES = {torch.float32: "float32", torch.float64: "float64"}
 HEAD_SIZES = (16, 32, 64, 128)  # that newest.cpp has loops for
 # Of keys and values, which one thread reads in less time than another takes to start.
 BYTES_OF_ONE_THREAD = 2**22
@@ -179,21 +179,27 @@ class Stack:
 
 
 def stack_of(backbone: "Backbone", dtype: torch.dtype, device: torch.device) -> Stack | None:
-    """Return a backbone's stack where compiled code takes it, else None.
+    """Return a backbone's stack where compiled code takes it, without gradients, else None.
 
     Parameters
     ----------
     dtype, device
         Of the steps and of the cache.
     """
+    if torch.is_grad_enabled() or not takes_stack(backbone, dtype, device):
+        return None
+    return Stack(backbone, backbone.config.window or MAX_STEPS)
+
+
+def takes_stack(backbone: "Backbone", dtype: torch.dtype, device: torch.device) -> bool:
+    """Tell whether compiled code takes the blocks of a backbone; see `stack_of`."""
     config = backbone.config
     parameters = list(backbone.blocks.parameters())
-    fits = (
+    return (
         device.type == "cpu"
         and dtype in DTYPES
         and all(parameter.dtype == dtype for parameter in parameters)
         and not torch.is_autocast_enabled("cpu")
-        and not torch.is_grad_enabled()
         and config.attention != "probsparse"
         and config.positions != "rope"
         and config.d_model // config.n_head in HEAD_SIZES
@@ -201,6 +207,3 @@ def stack_of(backbone: "Backbone", dtype: torch.dtype, device: torch.device) -> 
         and sum(parameter.nbytes for parameter in parameters) <= STACK_BYTES
         and native.library(SOURCE) is not None
     )
-    if not fits:
-        return None
-    return Stack(backbone, config.window or MAX_STEPS)

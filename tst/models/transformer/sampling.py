@@ -12,6 +12,7 @@ import pandas as pd
 import torch
 
 from tst.errors import DataError
+from tst.models.transformer.backbone import CACHE_BYTES, cache_bytes
 from tst.models.transformer.batches import TokenBatches
 from tst.models.transformer.chain import ChainSampler
 from tst.models.transformer.decoder import Decoder, start
@@ -23,9 +24,6 @@ from tst.training.device import best_device
 
 if TYPE_CHECKING:
     from tst.models.transformer.generative import GenerativeTST
-
-CACHE_BYTES = 2**30  # of keys and values; series that need more are generated in parts
-BYTES = 4  # of a float32
 
 
 @torch.no_grad()
@@ -116,8 +114,7 @@ def series_within(model: "GenerativeTST", n_bytes: int) -> int:
 def _series_within(model: "GenerativeTST", n_steps: int, n_bytes: int) -> int:
     """Return of how many series of so many steps keys and values take so many bytes; at least 1."""
     n_tokens = ceil_div(n_steps, model.config.patch)
-    series_bytes = 2 * model.config.n_layer * model.config.d_model * n_tokens * BYTES
-    return max(1, n_bytes // series_bytes)
+    return max(1, n_bytes // cache_bytes(model.config, n_tokens))
 
 
 def encoder_of(model: "GenerativeTST") -> SeriesEncoder:
