@@ -4,7 +4,8 @@ One series a capture, one step a packet: how long after the one before, how larg
 which protocol, to which kind of port, and how many destinations the device has spoken to so far.
 The label is the device that was set up. No address, payload or name of a host is kept.
 
-The terms of the packets are not settled (`TERMS`): no table and no output of a notebook shows any.
+The terms of the packets are not settled (`tst.vocabulary.TERMS`): no table and no output of a
+notebook shows any, only figures, statistics and scores.
 """
 
 from pathlib import Path
@@ -17,10 +18,6 @@ from tst.errors import DataError
 from tst.series import Feature, SeriesSet
 
 FILE = "iot_sentinel.parquet"
-TERMS = (
-    "Aalto University, IoT devices captures: cite Miettinen et al., IoT SENTINEL, ICDCS 2017; "
-    "the licence is not known, so statistics and scores are shown, packets never"
-)
 # What the codes of the categorical measurements mean, in the order of the codes.
 DIRECTIONS = ("received", "sent")
 PROTOCOLS = (
