@@ -6,8 +6,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from tst.data import __main__ as command
 from tst.data import iot, iot_captures
 from tst.errors import DataError
+from tst.vocabulary import TERMS
 
 DEVICE = bytes.fromhex("02005e100001")
 ROUTER = bytes.fromhex("02005e100002")
@@ -194,6 +196,27 @@ def test_what_is_built_is_what_is_loaded(tmp_path):
     assert series[0][:, 0].tolist() == [0] + [1000] * (len(frames) - 1)
     named = [iot.PROTOCOLS[int(code)] for code in series[0][:, 3]]
     assert named == [protocol for _, protocol, _ in CASES.values()]
+
+
+def test_a_quarter_is_kept_aside(tmp_path, monkeypatch, capsys):
+    """`python -m tst.data --set iot`: every fourth capture of a device goes to a folder of its own.
+
+    That folder has the form of the data folder; no packet stands in both or in the output.
+    """
+    folder = tmp_path / iot_captures.FOLDER
+    names = [f"Setup-A-{number}-STA.pcap" for number in range(1, 10)]
+    for device in ("Aria", "Withings"):
+        write_device(folder, device, {name: [(0, udp(1, 2)), (5, udp(3, 4))] for name in names})
+    monkeypatch.setenv("TST_DATA", str(tmp_path))
+    assert command.main(["--set", "iot"]) == 0
+    said = capsys.readouterr().out
+    assert "14 series of 2..2 steps" in said
+    assert f"Terms: {TERMS['iot']}." in said
+    used = iot.load(tmp_path)[0].attributes["capture"]
+    aside = iot.load(tmp_path / command.CONFIRM_FOLDER)[0].attributes["capture"]
+    assert list(aside) == ["Aria-04", "Aria-08", "Withings-04", "Withings-08"]
+    assert len(used) == 14
+    assert not set(used) & set(aside)
 
 
 def test_any_bytes_are_some_packet(tmp_path):

@@ -98,7 +98,7 @@ def build(event_parts: Iterable[Path | str]) -> tuple[pd.DataFrame, pd.DataFrame
     Parameters
     ----------
     event_parts
-        Paths of gzip CSV files without header, in any order.
+        Paths of gzip CSV files without header, in any order; their numbers follow one another.
 
     Returns
     -------
@@ -114,6 +114,7 @@ def build(event_parts: Iterable[Path | str]) -> tuple[pd.DataFrame, pd.DataFrame
         Where a part is missing, damaged or no table of the trace, or no attempt is left.
     """
     paths = trace_parts.checked_paths(event_parts, "task_events")
+    _check_consecutive(paths)
     events = pl.concat([_read(path) for path in paths]).sort(*KEYS, "time", maintain_order=True)
     attempts = _attempts(events)
     started = attempts.filter(pl.col("time") > TRACE_START * SECOND)
@@ -127,6 +128,18 @@ def build(event_parts: Iterable[Path | str]) -> tuple[pd.DataFrame, pd.DataFrame
         "kept": len(ended),
     }
     return _table(ended), pd.DataFrame(counts.items(), columns=["filter", "attempts"])
+
+
+def _check_consecutive(paths: list[Path]) -> None:
+    """Raise DataError where a part is left out: an end in it would be taken for no end."""
+    names = {path.name for path in paths}
+    present = [n for n in range(trace_parts.N_PARTS) if trace_parts.part_name(n) in names]
+    missing = sorted(set(range(present[0], present[-1])) - set(present)) if present else []
+    if missing:
+        raise DataError(
+            f"{paths[0].parent / trace_parts.part_name(missing[0])} is missing: attempts need "
+            "parts that follow one another; download it, or move away those after it."
+        )
 
 
 def _read(path: Path) -> pl.DataFrame:
