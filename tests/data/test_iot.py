@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
-from helpers import FOLDERS
+from helpers import FOLDERS, iot_packets
 
 from tst import data
 from tst.data import iot
@@ -11,24 +11,6 @@ from tst.errors import DataError
 from tst.io import paths
 
 REAL = next((folder for folder in FOLDERS if (folder / iot.FILE).is_file()), None)
-
-
-def packets():
-    """Return the table of four captures of two devices: five packets and three, twice."""
-    rng = np.random.default_rng(0)
-    parts = []
-    for capture, n in {"Cam-01": 5, "Cam-02": 3, "Plug-01": 5, "Plug-02": 3}.items():
-        device = capture.split("-")[0]
-        part = pd.DataFrame({"capture": capture, "device": device, "step": np.arange(n)})
-        part["device_type"] = f"{device} type"
-        part["time_s"] = np.concatenate([[0], np.cumsum(rng.integers(1, 10**9, n - 1) / 1e6)])
-        part["size"] = rng.integers(20, 1515, n)
-        part["direction"] = rng.integers(0, 2, n)
-        part["protocol"] = rng.choice(iot.PROTOCOLS, n)
-        part["port_class"] = rng.choice(iot.PORT_CLASSES, n)
-        part["n_destinations"] = np.arange(n)
-        parts.append(part)
-    return pd.concat(parts, ignore_index=True)
 
 
 def load(folder, table):
@@ -39,7 +21,7 @@ def load(folder, table):
 
 def test_packets_are_steps(tmp_path, monkeypatch):
     """`data.load` gives each row back in the order of steps, with its names."""
-    table = packets()
+    table = iot_packets()
     table.sample(frac=1, random_state=1).to_parquet(tmp_path / iot.FILE)
     monkeypatch.setattr(paths, "data_dir", lambda: tmp_path)
     series, counts = data.load("iot")
@@ -60,7 +42,7 @@ def test_packets_are_steps(tmp_path, monkeypatch):
 
 def test_gaps_are_whole_microseconds(tmp_path):
     """A gap between neighbours late in a capture is exact: 1 us after 400 s is 1, not 0."""
-    table = packets()
+    table = iot_packets()
     table.loc[3, "time_s"] = table.loc[2, "time_s"] = 400.123456
     table.loc[3:4, "time_s"] = [400.123457, 400.123457]
     table.loc[:1, "time_s"] = [0, 0.5]
@@ -70,7 +52,7 @@ def test_gaps_are_whole_microseconds(tmp_path):
 
 def test_a_device_is_modelled_a_capture_is_not(tmp_path):
     """Devices and types are categories; a capture names one series, its features know the kinds."""
-    series, _ = load(tmp_path, packets())
+    series, _ = load(tmp_path, iot_packets())
     assert set(series.attributes.select_dtypes("category")) == {"device", "device_type"}
     assert series.attributes["capture"].is_unique
     kinds = {feature.name: feature.kind for feature in series.features}
@@ -93,7 +75,7 @@ def test_a_device_is_modelled_a_capture_is_not(tmp_path):
 )
 def test_what_no_packet_holds_is_named(tmp_path, column, row, value, message):
     """An unknown name, a hole in the steps, an impossible number: one sentence with the place."""
-    table = packets()
+    table = iot_packets()
     table.loc[row, column] = value
     with pytest.raises(DataError, match=message):
         load(tmp_path, table)
@@ -104,9 +86,9 @@ def test_a_missing_file_or_column_is_named(tmp_path):
     with pytest.raises(DataError, match="no iot_sentinel.parquet"):
         iot.load(tmp_path)
     with pytest.raises(DataError, match="lacks the column 'device_type'"):
-        load(tmp_path, packets().drop(columns="device_type"))
+        load(tmp_path, iot_packets().drop(columns="device_type"))
     with pytest.raises(DataError, match="'size' holds str, not numbers"):
-        load(tmp_path, packets().assign(size="large"))
+        load(tmp_path, iot_packets().assign(size="large"))
 
 
 @pytest.mark.skipif(REAL is None, reason="no iot_sentinel.parquet in the data folder")

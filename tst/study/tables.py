@@ -1,9 +1,9 @@
 """Tidy tables under results/<profile>/tables: one CSV a notebook, rows replaced by data set.
 
 Every row says which data set and origin, profile and code version it comes from, and on what terms
-the real series are used; two origins of a data set never stand in one table. A table is rewritten whole, under a lock and by rename, so that
-notebooks that run side by side lose nothing. The rows are kept in one order, so that the same rows
-give the same bytes whoever wrote first.
+the real series are used; two origins of a data set never stand in one table. A table is rewritten
+whole, under a lock and by rename, so that notebooks that run side by side lose nothing. The rows
+are kept in one order, so that the same rows give the same bytes whoever wrote first.
 """
 
 import contextlib
