@@ -229,6 +229,31 @@ def test_any_bytes_are_some_packet(tmp_path):
     assert not table.isna().any().any()
 
 
+@pytest.mark.parametrize("n_lost", [1, 5, 41, 42, 43, 50, 57])
+def test_a_capture_cut_short_is_refused(tmp_path, n_lost):
+    """Wherever it ends within its last packet, which has a header of 16 and 42 bytes."""
+    write_device(tmp_path, "Cam", {"Setup-A-1-STA.pcap": [(0, udp(1, 2)), (5, udp(1, 2))]})
+    assert len(udp(1, 2)) == 42
+    path = tmp_path / "Cam" / "Setup-A-1-STA.pcap"
+    path.write_bytes(path.read_bytes()[:-n_lost])
+    with pytest.raises(DataError, match="damaged one .it ends within a packet"):
+        iot_captures.build(tmp_path)
+
+
+def test_a_big_endian_capture_of_nanoseconds_is_the_same(tmp_path):
+    """Order of bytes and unit of time are the file's affair."""
+    frames = [(0, udp(1, 2)), (1_234_567, tcp(3, 80))]
+    write_device(tmp_path, "Cam", {"Setup-A-1-STA.pcap": frames})
+    little, _ = iot_captures.build(tmp_path)
+    content = struct.pack(">IHHiIII", 0xA1B23C4D, 2, 4, 0, 0, 65535, 1)
+    for micros, frame in frames:
+        seconds, rest = divmod(START + micros, 1_000_000)
+        content += struct.pack(">IIII", seconds, 1000 * rest, len(frame), len(frame)) + frame
+    (tmp_path / "Cam" / "Setup-A-1-STA.pcap").write_bytes(content)
+    big, _ = iot_captures.build(tmp_path)
+    pd.testing.assert_frame_equal(big, little)
+
+
 def test_mistakes(tmp_path):
     """No captures, no address, no capture, another link: one sentence each, with the file."""
     with pytest.raises(DataError, match="no captures under"):

@@ -17,6 +17,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import BinaryIO
 
 import dpkt
 import numpy as np
@@ -59,6 +60,7 @@ HTTP_STARTS = tuple(
     )
 ) + (b"HTTP/1.",)
 TLS_START = b"\x16\x03"  # a handshake record of SSL 3 or TLS
+ENDS_EARLY = "it ends within a packet"
 FIRST_DYNAMIC_PORT = 49152
 FIRST_REGISTERED_PORT = 1024
 
@@ -145,6 +147,24 @@ def held_out(table: pd.DataFrame) -> np.ndarray:
     return (number % HELD_OUT == 0).to_numpy()
 
 
+class _Unbroken:
+    """A file that gives all the bytes asked for, or none at its end; dpkt takes what it gets."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self.file = file
+
+    def read(self, n_bytes: int) -> bytes:
+        """Return the next `n_bytes`, or none; raise EOFError where there are fewer."""
+        content = self.file.read(n_bytes)
+        if 0 < len(content) < n_bytes:
+            raise EOFError(ENDS_EARLY)
+        return content
+
+    def seek(self, position: int) -> None:
+        """Go to a position."""
+        self.file.seek(position)
+
+
 def read_capture(path: Path, address: bytes) -> tuple[list[Packet], int]:
     """Return (packets from or to an Ethernet address, in the order of time; frames in the file)."""
     packets = []
@@ -153,10 +173,12 @@ def read_capture(path: Path, address: bytes) -> tuple[list[Packet], int]:
         translate_errors(f"{path} is no capture, or a damaged one", "download it again"),
         open(path, "rb") as file,
     ):
-        reader = dpkt.pcap.UniversalReader(file)
+        reader = dpkt.pcap.UniversalReader(_Unbroken(file))
         if reader.datalink() != dpkt.pcap.DLT_EN10MB:
             raise DataError(f"{path} holds no Ethernet frames; give the capture of an Ethernet.")
         for seconds, frame in reader:
+            if not frame:
+                raise EOFError(ENDS_EARLY)
             n_frames += 1
             destination, source = frame[:6], frame[6:12]
             if address not in (destination, source) or len(frame) < HEADER_BYTES:
