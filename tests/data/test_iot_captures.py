@@ -5,12 +5,14 @@ import struct
 import numpy as np
 import pandas as pd
 import pytest
+from helpers import FOLDERS
 
 from tst.data import __main__ as command
 from tst.data import iot, iot_captures
 from tst.errors import DataError
 from tst.vocabulary import TERMS
 
+REAL = next((folder for folder in FOLDERS if (folder / iot.FILE).is_file()), None)
 DEVICE = bytes.fromhex("02005e100001")
 ROUTER = bytes.fromhex("02005e100002")
 STRANGER = bytes.fromhex("02005e100003")
@@ -279,3 +281,26 @@ def test_no_address_is_kept(tmp_path):
         pd.api.types.is_numeric_dtype(table[c]) or table[c].dtype == "category" for c in table
     )
     assert table["time_s"].max() < 1
+
+
+@pytest.mark.skipif(REAL is None, reason="no iot_sentinel.parquet in the data folder")
+def test_the_real_packets_keep_the_rules():
+    """What of the rules can be seen in the packets at hand holds for each of them."""
+    table = pd.read_parquet(REAL / iot.FILE)
+    has_no_port = table["protocol"].isin(["ARP", "ICMP", "other"])
+    assert ((table["port_class"] == "none") == has_no_port).all()
+    destination = table.groupby("protocol", observed=True)["port_class"].unique()
+    assert set(destination["DHCP"]) == {"well-known"}
+    assert set(destination["mDNS"]) == {"registered"}
+    assert "well-known" not in set(destination["other TCP"])
+    more = table.groupby("capture", observed=True)["n_destinations"].diff()
+    more = more.fillna(table["n_destinations"])
+    assert set(more) == {0, 1}
+    spoken = table[more == 1]
+    assert (spoken["direction"] == 1).all()
+    assert "ARP" not in set(spoken["protocol"])
+    assert {"ICMP", "other"} < set(spoken["protocol"])
+    captures = table.drop_duplicates("capture")
+    assert not iot_captures.held_out(captures).any()
+    types = captures["device"].astype(str).map(lambda name: iot_captures.TYPES.get(name, name))
+    assert (types == captures["device_type"].astype(str)).all()
