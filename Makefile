@@ -30,8 +30,9 @@ MEASURING := $(if $(filter smoke,$(PROFILE)),1,$(CORES))
 
 # As in tst/io/paths.py: a run that finds no real data writes to results/<profile>-simulated.
 REAL := train_1.csv wwt_pages.parquet borg2019_usage.parquet
+MORE := gcut/meta.json iot_sentinel.parquet fcc_mba/data_train.npz gcut_attempts.parquet
 RAW := $(abspath $(or $(TST_DATA),data))
-PRESENT := $(if $(filter smoke,$(PROFILE)),,$(shell cd '$(RAW)' 2>/dev/null && ls -d $(REAL) gcut/meta.json 2>/dev/null))
+PRESENT := $(if $(filter smoke,$(PROFILE)),,$(shell cd '$(RAW)' 2>/dev/null && ls -d $(REAL) $(MORE) 2>/dev/null))
 RESULTS := results/$(PROFILE)$(if $(filter smoke,$(PROFILE))$(filter $(REAL),$(PRESENT)),,-simulated)
 DONE := $(RESULTS)/artifacts/done
 BENCH := $(if $(filter smoke,$(PROFILE)),,.bench/.made)
@@ -70,8 +71,8 @@ lock: ## freeze environment.yml into requirements.lock.txt, with hashes (after a
 bench: .bench/.made ## install what a benchmark compares with (transformers), outside the environment
 .bench/.made: | $(ENV)
 	@bash .ci/bench
-data: $(ENV) ## download and build GCUT from the original trace: make data PARTS=0-9 (of 0-499)
-	@$(PYTHON) -m tst.data $(if $(PARTS),--parts $(PARTS),--build)
+data: $(ENV) ## build a set from what was published: make data PARTS=0-9 | EVENTS=0-13 | SET=iot, mba (README, Data)
+	@$(PYTHON) -m tst.data $(if $(SET),--set $(SET),$(if $(EVENTS),--events $(EVENTS),$(if $(PARTS),--parts $(PARTS),--build)))
 own: $(ENV) ## a synthetic copy of your table, with its report: make own DATA=series.csv [CONFIG= N= NAME= MINUTES=]
 	@$(PYTHON) -m tst own "$(or $(DATA),notebooks/example.csv)" --config "$(CONFIG)" \
 	  --name "$(or $(NAME),own)" --number $(or $(N),0) --minutes $(or $(MINUTES),5)

@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 import torch
 
+from tst.data import iot
 from tst.errors import DataError
 from tst.evaluation.ragged_rows import Ragged
 from tst.io import paths
@@ -196,6 +197,24 @@ def ar1_series(n=101, seed=0, phi=0.8, n_features=3, low=5, high=23, level=1.0, 
         arrays.append(x + level * rng.standard_normal(n_features))
     attributes = pd.DataFrame({"kind": pd.Categorical.from_codes(kind, ["a", "b"])})
     return toy_series(arrays, attributes=attributes, label="kind", model=model)
+
+
+def iot_packets():
+    """Return the table of four captures of two devices: five packets and three, twice."""
+    rng = np.random.default_rng(0)
+    parts = []
+    for capture, n in {"Cam-01": 5, "Cam-02": 3, "Plug-01": 5, "Plug-02": 3}.items():
+        device = capture.split("-")[0]
+        part = pd.DataFrame({"capture": capture, "device": device, "step": np.arange(n)})
+        part["device_type"] = f"{device} type"
+        part["time_s"] = np.concatenate([[0], np.cumsum(rng.integers(1, 10**9, n - 1) / 1e6)])
+        part["size"] = rng.integers(20, 1515, n)
+        part["direction"] = rng.integers(0, 2, n)
+        part["protocol"] = rng.choice(iot.PROTOCOLS, n)
+        part["port_class"] = rng.choice(iot.PORT_CLASSES, n)
+        part["n_destinations"] = np.arange(n)
+        parts.append(part)
+    return pd.concat(parts, ignore_index=True)
 
 
 FOLDERS = (paths.data_dir(), paths.ROOT.parent / "shared" / "data")

@@ -17,6 +17,19 @@ DATASETS = {
     "gcut2011": "Google cluster usage traces, 2011, jobs by day",
     "mba": "FCC Measuring Broadband America",
     "iot": "IoT SENTINEL captures",
+    "gcut_attempts": "Google cluster usage traces, 2011, attempts of tasks",
+}
+
+# On what terms the real series are used; tables carry them.
+GOOGLE = "CC-BY 4.0, Google"
+TERMS = {
+    "gcut": GOOGLE,
+    "wwt": "CC0, Wikimedia page views",
+    "borg2019": GOOGLE,
+    "gcut2011": GOOGLE,
+    "mba": "open data of the FCC; its preparation: Clear BSD, DoppelGANger's authors",
+    "iot": "licence unknown, packets are not shown; cite Miettinen et al., ICDCS 2017",
+    "gcut_attempts": GOOGLE,
 }
 
 # Where values go back to: the whole published file, a part of it, or a simulator.

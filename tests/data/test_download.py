@@ -10,7 +10,7 @@ import pytest
 from helpers import TRACE, needs_originals
 
 from tst.data import __main__ as command
-from tst.data import download, gcut, trace_parts
+from tst.data import download, gcut, gcut_attempts, trace_parts
 from tst.errors import DataError
 from tst.io import paths
 from tst.study.benchmarks import reference_trace
@@ -169,6 +169,24 @@ def test_the_command_downloads_and_builds(server, tmp_path, monkeypatch, capsys)
     ]
 
 
+def test_the_attempts_are_built_from_downloaded_events(server, tmp_path, monkeypatch, capsys):
+    """--events asks for the table of events alone; --set gives the same from what lies there."""
+    folder = tmp_path / "data"
+    monkeypatch.setenv("TST_DATA", str(folder))
+    assert command.main(["--events", "0-2"]) == 0
+    assert {name.split("/")[0] for name in server.asked} == {"task_events"}
+    said = capsys.readouterr().out
+    series, _ = gcut_attempts.load(folder)
+    assert f"{len(series):,} series" in said
+    assert "Terms: CC-BY 4.0, Google." in said
+    counts = (folder / "gcut_attempts-counts.csv").read_text().splitlines()
+    assert (counts[0], counts[-1]) == ("filter,attempts", f"kept,{len(series)}")
+    asked = len(server.asked)
+    assert command.main(["--set", "gcut_attempts"]) == 0
+    assert len(server.asked) == asked == 3
+    assert gcut_attempts.load(folder)[0].sha256() == series.sha256()
+
+
 def remove_events(folder):
     """Remove one event part."""
     (folder / "raw" / "task_events" / trace_parts.part_name(1)).unlink()
@@ -191,6 +209,11 @@ def damage(folder):
         (["--build", "--fast"], None, "--fast"),
         (["--build"], remove_events, "part-00001-of-00500.csv.gz is missing beside"),
         (["--build"], damage, "cut short or damaged"),
+        (["--events", "x"], None, "'x' names no parts"),
+        (["--set", "wwt"], None, "invalid choice: 'wwt'"),
+        (["--set", "gcut_attempts"], remove_events, "part-00001-of-00500.csv.gz is missing: att"),
+        (["--set", "iot"], None, "no captures under"),
+        (["--set", "mba"], None, "data_train.npz is missing: put DG's FCC MBA file"),
     ],
 )
 def test_mistakes_get_one_sentence_and_exit_code_2(

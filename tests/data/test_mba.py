@@ -1,6 +1,7 @@
 """Laws of mba: DG's arrays in the units of the source, real or nothing, mistakes are named."""
 
 import json
+import shutil
 
 import numpy as np
 import pandas as pd
@@ -8,6 +9,7 @@ import pytest
 from helpers import FOLDERS
 
 from tst import data
+from tst.data import __main__ as command
 from tst.data import doppelganger_npz, mba
 from tst.errors import DataError
 from tst.io import paths
@@ -112,6 +114,26 @@ def test_missing_files_are_named(tmp_path):
     (tmp_path / mba.FILE).unlink()
     with pytest.raises(DataError, match="data_train.npz is missing"):
         mba.load(tmp_path)
+
+
+def test_a_description_that_is_there_stays(tmp_path):
+    """Nobody's columns are overwritten."""
+    write(tmp_path)
+    mba.describe(tmp_path)
+    assert not (tmp_path / mba.FOLDER / mba.DESCRIPTION_FILE).exists()
+
+
+@pytest.mark.skipif(REAL is None, reason="no fcc_mba in the data folder")
+def test_the_real_arrays_alone_are_enough(tmp_path, monkeypatch, capsys):
+    """`python -m tst.data --set mba` describes them: the homes are those with their description."""
+    (tmp_path / mba.FOLDER).mkdir()
+    shutil.copy(REAL / mba.FILE, tmp_path / mba.FILE)
+    monkeypatch.setenv("TST_DATA", str(tmp_path))
+    assert command.main(["--set", "mba"]) == 0
+    assert "600 series of 56..56 steps" in capsys.readouterr().out
+    ours, expected = mba.load(tmp_path)[0], mba.load(REAL)[0]
+    assert ours.sha256() == expected.sha256()
+    assert (ours.label, ours.features) == (expected.label, expected.features)
 
 
 @pytest.mark.skipif(REAL is None, reason="no fcc_mba in the data folder")

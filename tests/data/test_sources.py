@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from tst import data, vocabulary
-from tst.data import borg2019, gcut2011, simulated
+from tst.data import borg2019, gcut2011, gcut_attempts, iot, simulated
 from tst.errors import DataError
 from tst.io import closure, paths
 from tst.series import Feature, from_list
@@ -47,6 +47,8 @@ def test_unknown_names_are_named(folder):
         data.load("gcut", "web")
     with pytest.raises(DataError, match="n_series is -3"):
         data.load("gcut", n_series=-3)
+    with pytest.raises(DataError, match="max_per_owner is -1"):
+        data.load("gcut", max_per_owner=-1)
 
 
 @pytest.mark.parametrize(
@@ -57,6 +59,8 @@ def test_unknown_names_are_named(folder):
         ("borg2019", borg2019.FILE),
         ("gcut2011", gcut2011.FILE),
         ("mba", "data_train.npz"),
+        ("iot", iot.FILE),
+        ("gcut_attempts", gcut_attempts.FILE),
     ],
 )
 def test_what_is_not_there_is_named(folder, dataset, file):
@@ -113,6 +117,29 @@ def test_every_series_is_drawn_equally_often():
     assert abs(frequency - 0.5).max() < 0.125  # five standard errors
 
 
+@pytest.mark.parametrize("n", [0, 1, 3, 10, 99])
+def test_a_cap_holds_for_each_owner_and_class(n):
+    """Of each pair min(n, what it has) series stay, in their order; by another seed others; 0: all.
+
+    A set without owners stays whole.
+    """
+    rng = np.random.default_rng(0)
+    series = labelled({"rare": 12, "common": 300})
+    attributes = series.attributes.assign(owner=rng.integers(0, 4, len(series)))
+    series = replace(series, attributes=attributes, group="owner")
+    counts = pd.DataFrame({"filter": ["read"], "series": [len(series)]})
+    kept, told = data.capped(series, counts, n, seed=1)
+    sizes = attributes.groupby(["owner", "kind"], observed=True).size()
+    expected = sizes.clip(upper=n) if n else sizes
+    found = kept.attributes.groupby(["owner", "kind"], observed=True).size()
+    pd.testing.assert_series_equal(found, expected)
+    assert kept.attributes["id"].is_monotonic_increasing
+    assert told["series"].iloc[-1] == len(kept)
+    other, _ = data.capped(series, counts, n, seed=2)
+    assert (other.sha256() == kept.sha256()) == (n in (0, 99))
+    assert len(data.capped(replace(series, group=None), counts, n, seed=1)[0]) == len(series)
+
+
 @pytest.mark.parametrize("dataset", ["gcut", "wwt", "borg2019"])
 def test_simulated_sets_have_the_size_and_seed_asked_for(folder, dataset):
     """n_series series (instances of borg2019), the same for the same seed.
@@ -155,8 +182,9 @@ def test_without_a_simulator_the_file_is_named(folder, dataset, source):
 
 
 def test_every_source_is_a_data_set_of_the_study():
-    """Each key has a label for the reader."""
+    """Each key has a label for the reader, and terms."""
     assert set(data.SOURCES) <= set(vocabulary.DATASETS)
+    assert set(vocabulary.TERMS) == set(data.SOURCES)
 
 
 def test_a_notebook_depends_on_every_source():

@@ -132,6 +132,28 @@ def test_the_pipeline_is_read_as_yaml_reads_it():
     assert set(dependencies.read_pipeline(PIPELINE)["notebooks"]) == sources - {"20-own-data"}
 
 
+def test_more_data_sets_run_only_where_they_are_named(runs):
+    """`make study` runs no notebook on them and `make 01-data-NAME` that one alone; all have files.
+
+    What a table of all data sets waits for is the study's.
+    """
+    pipeline = dependencies.read_pipeline(PIPELINE)
+    more = pipeline["more"]
+    assert len(more) > 0
+    assert set(more) < set(pipeline["raw"])
+    changed = runs("tst/data/__init__.py")
+    assert "01-data-gcut" in changed
+    assert not [name for name in changed for other in more if name.endswith(f"-{other}")]
+    for name in more:
+        said = run_make(f"01-data-{name}", "DONE=nowhere", "ENV=")
+        assert re.findall(r"start_notebook (\S+) --profile smoke --dataset (\S+)", said) == [
+            ("01-data", name)
+        ]
+    known = {run.name for run in dependencies.all_runs(pipeline) if run.is_extra}
+    assert known == {f"01-data-{name}" for name in more}
+    assert not known & set(dependencies.before("13-claims"))
+
+
 @pytest.mark.parametrize(
     ("settings", "sentence"),
     [

@@ -1,11 +1,14 @@
 """Laws of the notebooks as programs: a model that fails is said, counted, and stops no other."""
 
+import json
 import shutil
 
+import nbformat
 import pandas as pd
 import pytest
+from helpers import iot_packets
 
-from tst.data import simulated
+from tst.data import iot, simulated
 from tst.io import paths
 from tst.models import jobs
 from tst.models.attributes import attribute_sizes
@@ -17,6 +20,7 @@ from tst.models.transformer.config import TSTConfig
 from tst.series import SeriesSet
 from tst.study import run_notebook
 from tst.training.loop import TrainConfig
+from tst.vocabulary import TERMS
 
 PROFILE = "pytest-simulated"  # ignored by git, as all results of that name
 
@@ -64,6 +68,31 @@ def test_notebook_3_goes_on_where_every_seed_of_the_gans_diverges(artifacts):
     assert failed.to_dict() == {"ar": 0, "doppelganger": 2, "naive_gan": 2, "rnn": 0}
     made = {p.name.split("-seed")[0] for p in (artifacts / "synthetic").iterdir()}
     assert made == {"ar", "rnn", "hmm", "seed_only", "seed_repeat", "bootstrap_copy"}
+
+
+@pytest.mark.notebooks
+def test_notebook_1_tells_of_packets_and_shows_none(artifacts, tmp_path, monkeypatch):
+    """Its halves have a capture of each device; no output has a column of packets or their number.
+
+    Its table names the terms.
+    """
+    packets = iot_packets()
+    packets.to_parquet(tmp_path / iot.FILE)
+    monkeypatch.setenv("TST_DATA", str(tmp_path))
+    settings = {"profile": BASE["profile"], "dataset": "iot", "source": "real", "n_series": 0}
+    monkeypatch.setattr(run_notebook, "parameters", lambda *_: settings)
+    out = artifacts.parent.parent / "01-data-iot.ipynb"
+    run_notebook.run_named("01-data", BASE["profile"], "iot", out)
+    halves = [SeriesSet.load(artifacts.parent / "iot" / half) for half in ("train", "test")]
+    assert [sorted(half.labels) for half in halves] == [["Cam", "Plug"]] * 2
+    cells = nbformat.read(out, 4).cells
+    outputs = [output for cell in cells for output in cell.get("outputs", [])]
+    shown = json.dumps([{**o, "data": {**o.get("data", {}), "image/png": ""}} for o in outputs])
+    assert TERMS["iot"] in shown
+    assert not [name for name in ("gap_us", "n_destinations", "time_s") if name in shown]
+    table = pd.read_csv(artifacts.parent.parent / "tables" / "01-data.csv")
+    assert set(table["terms"]) == {TERMS["iot"]}
+    assert len(table) < len(packets)
 
 
 @pytest.mark.notebooks

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from tst.errors import DataError
 from tst.io import closure, paths
 from tst.study import dependencies, tables
+from tst.vocabulary import TERMS
 
 GCUT = SimpleNamespace(name="gcut", origin="simulated")
 WWT = SimpleNamespace(name="wwt", origin="subset")
@@ -45,6 +46,7 @@ def test_columns_stand_in_the_house_order(results):
         "seed",
         "value",
         "share",
+        "terms",
         "code_version",
     ]
     assert (
@@ -55,6 +57,18 @@ def test_columns_stand_in_the_house_order(results):
     assert set(written["dataset"]) == {"gcut"}
     assert set(written["profile"]) == {"smoke"}
     assert re.fullmatch("[0-9a-f]{10}", written["code_version"].iloc[0])
+
+
+def test_rows_say_on_what_terms_their_series_are_used():
+    """Those of the real set, also in a table of several; simulated and unknown ones have none."""
+    rows = frame(n_seeds=4, dataset=["wwt", "gcut", "iot", "mine"])
+    rows["origin"] = ["subset", "simulated", "subset", "subset"]
+    tables.write(rows, "smoke", "05-fidelity")
+    read = tables.read("smoke", "05-fidelity").set_index("dataset")["terms"]
+    assert read["wwt"] == TERMS["wwt"]
+    assert read["iot"] == TERMS["iot"]
+    assert read[["gcut", "mine"]].isna().all()
+    assert "terms" not in tables.show(rows.assign(terms="free"))
 
 
 def test_what_the_frame_says_itself_is_kept(results):

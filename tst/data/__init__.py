@@ -12,7 +12,7 @@ from typing import Literal, get_args
 import numpy as np
 import pandas as pd
 
-from tst.data import borg2019, gcut, gcut2011, mba, simulated, wwt
+from tst.data import borg2019, gcut, gcut2011, gcut_attempts, iot, mba, simulated, wwt
 from tst.errors import DataError
 from tst.io import paths
 from tst.series import SeriesSet
@@ -68,25 +68,37 @@ SOURCES = {
     ),
     "gcut2011": Source(files=(gcut2011.FILE,), hint=gcut2011.FILE, load=gcut2011.load),
     "mba": Source(files=(mba.FILE,), hint=mba.HINT, load=mba.load),
+    "iot": Source(files=(iot.FILE,), hint=iot.FILE, load=iot.load),
+    "gcut_attempts": Source(
+        files=(gcut_attempts.FILE,), hint=gcut_attempts.FILE, load=gcut_attempts.load
+    ),
 }
 
 
 def load(
-    dataset: str, source: SourceKind = "auto", n_series: int = 0, seed: int = 0
+    dataset: str,
+    source: SourceKind = "auto",
+    n_series: int = 0,
+    seed: int = 0,
+    *,
+    max_per_owner: int = 0,
 ) -> tuple[SeriesSet, pd.DataFrame]:
     """Return (SeriesSet, counts) of a data set.
 
     Parameters
     ----------
     dataset
-        A key of SOURCES: gcut, wwt, borg2019, gcut2011 or mba.
+        A key of SOURCES.
     source
         auto: real where the data folder has it, else simulated. real, simulated: that or an error.
     n_series
         Keep so many series, drawn by `seed` in the classes' shares; 0 = all. Simulated: so many are
         made; 0 = 2,000, of borg2019 82.
     seed
-        Of the draw, or of the simulator.
+        Of the draws, or of the simulator.
+    max_per_owner
+        Of real series, keep at most so many of each class that have one owner (the `group` of a
+        split), before `n_series` are drawn; 0 = all.
 
     Returns
     -------
@@ -105,8 +117,9 @@ def load(
     kinds = get_args(SourceKind)
     if source not in kinds:
         raise DataError(f"unknown source '{source}'; use one of {', '.join(kinds)}.")
-    if n_series < 0:
-        raise DataError(f"n_series is {n_series}; give the number of series to keep, or 0 for all.")
+    for name, number in {"n_series": n_series, "max_per_owner": max_per_owner}.items():
+        if number < 0:
+            raise DataError(f"{name} is {number}; give the number of series to keep, or 0 for all.")
     chosen = SOURCES[dataset]
     folder = paths.data_dir()
     is_real = any((folder / name).is_file() for name in chosen.files)
@@ -116,7 +129,7 @@ def load(
         raise DataError(
             f"no real {dataset} in {folder}: put {chosen.hint} there, or use source 'simulated'."
         )
-    series, counts = chosen.load(folder)
+    series, counts = capped(*chosen.load(folder), max_per_owner, seed)
     return subsample(series, counts, n_series, seed)
 
 
@@ -127,6 +140,23 @@ def _simulate(dataset: str, n_series: int, seed: int) -> tuple[SeriesSet, pd.Dat
         raise DataError(f"{dataset} has no simulator: put {source.hint} into {paths.data_dir()}.")
     series = source.simulate(n_series or source.n_simulated, seed)
     return series, pd.DataFrame({"filter": ["simulated"], "series": [len(series)]})
+
+
+def capped(
+    series: SeriesSet, counts: pd.DataFrame, n_series: int, seed: int
+) -> tuple[SeriesSet, pd.DataFrame]:
+    """Return at most `n_series` random series of each owner and class, and the counts with them.
+
+    All are returned where `n_series` is 0, or none has an owner.
+    """
+    if n_series == 0 or series.group is None:
+        return series, counts
+    order = np.random.default_rng(seed).permutation(len(series))
+    keys = [series.group, *filter(None, [series.label])]
+    rank = series.attributes.iloc[order].groupby(keys, observed=True).cumcount()
+    kept = np.sort(order[rank.to_numpy() < n_series])
+    row = {"filter": [f"at most {n_series} of a class and {series.group}"], "series": [len(kept)]}
+    return series.take(kept), pd.concat([counts, pd.DataFrame(row)], ignore_index=True)
 
 
 def subsample(

@@ -12,9 +12,11 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import yaml
 
 from tst.data import doppelganger_npz
 from tst.errors import DataError
+from tst.io import files
 from tst.series import Feature, SeriesSet
 
 FOLDER = "fcc_mba"
@@ -25,6 +27,11 @@ FEATURES = (
     Feature("ping_loss_rate", unit="share of pings"),
 )
 ATTRIBUTES = ("technology", "isp", "state")
+DESCRIPTION_FILE = "columns.yml"
+# What the pickles beside DG's arrays say, which are not opened here: the widths of the one-hot
+# attributes in their order, and by what both measurements were scaled.
+N_CATEGORIES = {"isp": 15, "technology": 5, "state": 53}
+SCALES = {"traffic_byte_counter": (2_079_777, 6_129_797_632), "ping_loss_rate": (0, 1)}
 
 
 def load(data_dir: Path | str) -> tuple[SeriesSet, pd.DataFrame]:
@@ -56,6 +63,42 @@ def load(data_dir: Path | str) -> tuple[SeriesSet, pd.DataFrame]:
     )
     counts = pd.DataFrame({"filter": ["read", "kept"], "series": [len(series), len(series)]})
     return series, counts
+
+
+def describe(data_dir: Path | str) -> None:
+    """Write columns.yml beside DG's arrays, which come without one that is safe to read.
+
+    A description that is there stays.
+
+    Raises
+    ------
+    DataError
+        Where the arrays are missing.
+    """
+    folder = Path(data_dir) / FOLDER
+    if not (folder / doppelganger_npz.ARRAYS_FILE).is_file():
+        raise DataError(
+            f"{folder / doppelganger_npz.ARRAYS_FILE} is missing: put DG's FCC MBA file of that "
+            "name there (the DG repository's README names the folder of its data)."
+        )
+    if any((folder / name).is_file() for name in doppelganger_npz.DESCRIPTION_FILES):
+        return
+    features = [
+        {"name": name, "minimum": low, "maximum": high} for name, (low, high) in SCALES.items()
+    ]
+    attributes = [
+        {"name": name, "values": [f"c{code}" for code in range(n)]}
+        for name, n in N_CATEGORIES.items()
+    ]
+    content = {
+        "name": "mba",
+        "interval": "6h",
+        "origin": "original",
+        "label": "technology",
+        "features": features,
+        "attributes": attributes,
+    }
+    files.write_text(yaml.safe_dump(content, sort_keys=False), folder / DESCRIPTION_FILE)
 
 
 def _check(description: doppelganger_npz.Description) -> None:

@@ -12,7 +12,7 @@ import functools
 import hashlib
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -27,6 +27,7 @@ class Notebook:
 
     name: str
     datasets: list[str] | Literal["all"] = field(default_factory=list)
+    more: bool = False
     ablations: bool = False
     reads: list[str] = field(default_factory=list)
     after: list[str] = field(default_factory=list)
@@ -43,7 +44,8 @@ class Run:
     notebook: Notebook
     options: str = ""  # of tst.study.run_notebook
     variant: str = ""  # data set or ablation
-    dataset: str = ""  # that it reads; empty where it reads all
+    dataset: str = ""  # that it reads; empty where it reads all of the study
+    is_extra: bool = False  # run only where it is asked for by name
 
     @property
     def name(self) -> str:
@@ -93,6 +95,23 @@ def notebooks_of(pipeline: dict[str, dict[str, Any]]) -> list[Notebook]:
     return [Notebook(name=name, **settings) for name, settings in pipeline["notebooks"].items()]
 
 
+def all_runs(pipeline: dict[str, Any]) -> list[Run]:
+    """Return the runs of all notebooks of pipeline.yml, those on extra data sets included."""
+    extra = pipeline.get("more", [])
+    unknown = sorted(set(extra) - set(pipeline["raw"]))
+    if unknown:
+        raise ValueError(
+            f"pipeline.yml: {unknown[0]} of `more` has no files under `raw`; add them."
+        )
+    datasets = [name for name in pipeline["raw"] if name not in extra]
+    runs: list[Run] = []
+    for notebook in notebooks_of(pipeline):
+        runs += runs_of(notebook, datasets)
+        if notebook.more:
+            runs += [replace(_dataset_run(notebook, name), is_extra=True) for name in extra]
+    return runs
+
+
 def runs_of(notebook: Notebook, datasets: list[str]) -> list[Run]:
     """Return the runs of a notebook: one a data set, one an ablation, or one."""
     if notebook.ablations:
@@ -101,10 +120,12 @@ def runs_of(notebook: Notebook, datasets: list[str]) -> list[Run]:
     chosen = datasets if notebook.datasets == "all" else notebook.datasets
     if not chosen:
         return [Run(notebook=notebook)]
-    return [
-        Run(notebook=notebook, options=f"--dataset {name}", variant=name, dataset=name)
-        for name in chosen
-    ]
+    return [_dataset_run(notebook, name) for name in chosen]
+
+
+def _dataset_run(notebook: Notebook, name: str) -> Run:
+    """Return the run of a notebook on a data set."""
+    return Run(notebook=notebook, options=f"--dataset {name}", variant=name, dataset=name)
 
 
 def _ablation_run(notebook: Notebook, path: Path) -> Run:
@@ -122,7 +143,9 @@ def upstream(run: Run, names: list[str], runs: list[Run]) -> list[str]:
     for name in names:
         exact = [other.name for other in runs if other.name == name]
         family = [other for other in runs if other.notebook.name == name]
-        same = [other.name for other in family if run.dataset in ("", other.dataset)]
+        study = [other for other in family if not other.is_extra]
+        chosen = [other for other in family if other.dataset == run.dataset]
+        same = [other.name for other in (chosen if run.dataset else study)]
         if not exact and not same:
             raise ValueError(f"pipeline.yml: {run.name} waits for {name}, which does not run.")
         targets += exact or same
@@ -132,9 +155,7 @@ def upstream(run: Run, names: list[str], runs: list[Run]) -> list[str]:
 def before(name: str) -> list[str]:
     """Return the names of all runs that come before a run, directly or not, in alphabetic order."""
     pipeline = read_pipeline((NOTEBOOKS / "pipeline.yml").read_text(encoding="utf-8"))
-    runs: list[Run] = []
-    for notebook in notebooks_of(pipeline):
-        runs += runs_of(notebook, list(pipeline["raw"]))
+    runs = all_runs(pipeline)
     by_name = {run.name: run for run in runs}
     found: set[str] = set()
     queue = [by_name[name]]
@@ -164,13 +185,11 @@ def rules(pipeline: dict[str, dict[str, Any]]) -> Iterator[str]:
 
     RAW, PRESENT, DONE, ENV, PROFILE, MEASURING, BENCH and RUN are variables of the Makefile.
     """
-    notebooks = notebooks_of(pipeline)
-    runs: list[Run] = []
+    runs = all_runs(pipeline)
     for dataset, files in pipeline["raw"].items():
         present = f"$(filter {' '.join(files)},$(PRESENT))"
         yield f"RAW_{dataset} := $(addprefix $(RAW)/,{present})"
-    for notebook in notebooks:
-        runs += runs_of(notebook, list(pipeline["raw"]))
+    for notebook in notebooks_of(pipeline):
         yield f"CODE_{notebook.name} := {' '.join(code_files(notebook))}"
     for run in runs:
         yield from _rule(run, runs)
@@ -193,7 +212,8 @@ def _rule(run: Run, runs: list[Run]) -> Iterator[str]:
     if notebook.cores == "all":
         before.append("$(BENCH)")
         yield f"{target}: private THREADS = $(MEASURING)"
-    yield f"NAMES += {run.name}"
+    if not run.is_extra:
+        yield f"NAMES += {run.name}"
     yield f".PHONY: {' '.join(short_names)}"
     yield f"{' '.join(short_names)}: {target}"
     yield f"{target}: {' '.join(needed)} | {' '.join(before)}"

@@ -1,9 +1,9 @@
 """Tidy tables under results/<profile>/tables: one CSV a notebook, rows replaced by data set.
 
-Every row says which data set and origin, profile and code version it comes from; two origins of a
-data set never stand in one table. A table is rewritten whole, under a lock and by rename, so that
-notebooks that run side by side lose nothing. The rows are kept in one order, so that the same rows
-give the same bytes whoever wrote first.
+Every row says which data set and origin, profile and code version it comes from, and on what terms
+the real series are used; two origins of a data set never stand in one table. A table is rewritten
+whole, under a lock and by rename, so that notebooks that run side by side lose nothing. The rows
+are kept in one order, so that the same rows give the same bytes whoever wrote first.
 """
 
 import contextlib
@@ -21,7 +21,7 @@ import pandas as pd
 
 from tst.errors import DataError
 from tst.io import files, paths
-from tst.vocabulary import ORIGINS
+from tst.vocabulary import ORIGINS, TERMS
 
 if TYPE_CHECKING:
     from tst.series import SeriesSet
@@ -43,7 +43,8 @@ def write(
     Parameters
     ----------
     frame
-        Tidy rows; the columns dataset, origin, profile and code_version are added where lacking.
+        Tidy rows; the columns dataset, origin, profile, terms and code_version are added where
+        lacking.
     profile
         Key of the profile.
     name
@@ -90,8 +91,8 @@ def read(profile: str, name: str) -> pd.DataFrame:
 
 
 def show(frame: pd.DataFrame) -> pd.DataFrame:
-    """Return a compact copy: numbers at three significant digits, no profile, no code version."""
-    hidden = [column for column in ("profile", LAST) if column in frame]
+    """Return a compact copy: numbers at three digits, no profile, no terms, no code version."""
+    hidden = [column for column in ("profile", "terms", LAST) if column in frame]
     compact = frame.drop(columns=hidden).reset_index(drop=True)
     for column in compact.select_dtypes("float"):
         compact[column] = compact[column].map(_short)
@@ -140,6 +141,8 @@ def _complete(
             "give it in the frame or give 'series'."
         )
     _check_origin(rows, name)
+    if "terms" not in rows:  # which simulated series have none
+        rows["terms"] = rows["dataset"].map(TERMS).where(rows["origin"] != "simulated", "")
     first = [column for column in FIRST if column in rows]
     rest = [column for column in rows if column not in (*first, LAST)]
     return rows[[*first, *rest, LAST]]
