@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from tst import data, vocabulary
-from tst.data import borg2019, gcut2011, simulated
+from tst.data import borg2019, gcut2011, iot, simulated
 from tst.errors import DataError
 from tst.io import closure, paths
 from tst.series import Feature, from_list
@@ -57,6 +57,7 @@ def test_unknown_names_are_named(folder):
         ("borg2019", borg2019.FILE),
         ("gcut2011", gcut2011.FILE),
         ("mba", "data_train.npz"),
+        ("iot", iot.FILE),
     ],
 )
 def test_what_is_not_there_is_named(folder, dataset, file):

@@ -12,7 +12,7 @@ from typing import Literal, get_args
 import numpy as np
 import pandas as pd
 
-from tst.data import borg2019, gcut, gcut2011, mba, simulated, wwt
+from tst.data import borg2019, gcut, gcut2011, iot, mba, simulated, wwt
 from tst.errors import DataError
 from tst.io import paths
 from tst.series import SeriesSet
@@ -68,6 +68,7 @@ SOURCES = {
     ),
     "gcut2011": Source(files=(gcut2011.FILE,), hint=gcut2011.FILE, load=gcut2011.load),
     "mba": Source(files=(mba.FILE,), hint=mba.HINT, load=mba.load),
+    "iot": Source(files=(iot.FILE,), hint=iot.FILE, load=iot.load),
 }
 
 
@@ -79,7 +80,7 @@ def load(
     Parameters
     ----------
     dataset
-        A key of SOURCES: gcut, wwt, borg2019, gcut2011 or mba.
+        A key of SOURCES.
     source
         auto: real where the data folder has it, else simulated. real, simulated: that or an error.
     n_series

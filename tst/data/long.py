@@ -1,4 +1,4 @@
-"""Long tables of cluster usage: reading one, cutting it into gap-free runs or windows."""
+"""Long tables, one row a step: reading one, cutting it into gap-free runs or windows."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -115,6 +115,7 @@ def to_series(
     attributes: Sequence[str],
     *,
     origin: str,
+    interval: str = "5min",
     label: str | None = None,
     group: str | None = None,
 ) -> SeriesSet:
@@ -130,7 +131,7 @@ def to_series(
         features=features,
         attributes=first_records[list(attributes)].reset_index(drop=True),
         origin=origin,
-        interval="5min",
+        interval=interval,
         label=label,
         group=group,
     )
