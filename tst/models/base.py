@@ -39,11 +39,15 @@ class Generator(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class Training:
-    """What the training loop needs: an untrained generator, its loss or objectives, its batches."""
+    """What the training loop needs: an untrained generator, its loss or objectives, its batches.
+
+    `begin` is called before the first step of a run: it fits what has no part in the steps.
+    """
 
     model: torch.nn.Module
     loss: Loss | Objectives
     batches: Batches
+    begin: Callable[[], object] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

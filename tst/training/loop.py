@@ -13,7 +13,7 @@ import resource
 import shutil
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -57,6 +57,7 @@ def optimise(
     config: TrainConfig,
     folder: Path | str,
     fingerprint: Mapping[str, Any],
+    begin: Callable[[], object] | None = None,
 ) -> pd.DataFrame:
     """Train a model, resume an interrupted run, or load the history of a finished one.
 
@@ -77,6 +78,8 @@ def optimise(
     fingerprint
         JSON mapping of all that decides the result (data, settings, code); a folder with another
         one is emptied, and the run starts afresh.
+    begin
+        Called before the first step, not by a run that resumes: the same in every process.
 
     Returns
     -------
@@ -107,6 +110,8 @@ def optimise(
         )
     precision = _decided_precision(state, model, loss, batches, config, folder)
     run = _Run(model, loss, batches, config, folder, precision)
+    if begin is not None and not run.history:
+        begin()
     return run.train()
 
 

@@ -40,8 +40,6 @@ class TokenBatch:
         `stop_weight` times that), else 0.
     attributes
         `Target` (B, n_attributes) of each window's series.
-    attribute_weight
-        float, (B, 1): 1 / windows of the whole batch.
     series
         int64, (rows,): window of each row.
     lengths
@@ -53,7 +51,6 @@ class TokenBatch:
     target: Target
     weight: torch.Tensor
     attributes: Target
-    attribute_weight: torch.Tensor
     series: torch.Tensor
     lengths: tuple[int, ...]
 
@@ -65,7 +62,6 @@ class TokenBatch:
             target=self.target.map(function),
             weight=function(self.weight),
             attributes=self.attributes.map(function),
-            attribute_weight=function(self.attribute_weight),
             series=function(self.series),
             lengths=self.lengths,
         )
@@ -195,8 +191,7 @@ class TokenBatches:
         if not self.config.mask_loss:
             n_numbers = float(len(windows) * self.n_window * self.config.patch * n_variables)
         step_weight = n_ranks * n_variables / n_numbers
-        series_weight = n_ranks / self.order.batch_size
-        batch = self.collate(windows[rank::n_ranks], step_weight * self.emphasis, series_weight)
+        batch = self.collate(windows[rank::n_ranks], step_weight * self.emphasis)
         if self.config.padded:
             batch = self._filled(batch, step_weight)
         if self.config.noise:
@@ -253,9 +248,7 @@ class TokenBatches:
             scale[i] = own_scale[0]
         return loc, scale
 
-    def collate(
-        self, windows: np.ndarray, step_weight: torch.Tensor | float, series_weight: float
-    ) -> TokenBatch:
+    def collate(self, windows: np.ndarray, step_weight: torch.Tensor | float) -> TokenBatch:
         """Return the batch of some windows, longest first.
 
         Parameters
@@ -264,8 +257,6 @@ class TokenBatches:
             int64, (B,).
         step_weight
             Weight of an observed number, or of each, (S * D,).
-        series_weight
-            Weight of a window's attributes.
         """
         n = self.lengths[windows]
         encoded, first_rows, of_series = self._encoded(windows)
@@ -281,7 +272,6 @@ class TokenBatches:
             target=encoded.target.map(lambda tensor: tensor[rows]),
             weight=encoded.observed[rows] * step_weight,
             attributes=encoded.attributes.map(lambda tensor: tensor[series]),
-            attribute_weight=torch.full((len(windows), 1), series_weight),
             series=torch.from_numpy(window_of_row),
             lengths=tuple(n.tolist()),
         )

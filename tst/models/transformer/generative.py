@@ -18,14 +18,14 @@ from tst.errors import translate_errors
 from tst.io import weights
 from tst.io.untrusted import from_mapping
 from tst.models.base import ModelSpec, Training
-from tst.models.transformer import sampling
+from tst.models.transformer import attribute_fit, sampling
 from tst.models.transformer.backbone import Backbone
 from tst.models.transformer.batches import TokenBatch, TokenBatches
 from tst.models.transformer.config import POINT_HEADS, GenerativeConfig, Head
 from tst.models.transformer.encoding import SeriesEncoder
 from tst.models.transformer.heads import ChainHead
 from tst.models.transformer.packing import Packing
-from tst.models.transformer.tokens import token_spec
+from tst.models.transformer.tokens import attribute_target, token_spec
 from tst.models.transformer.variables import TokenSpec, encode
 from tst.series import SeriesSet
 from tst.training.config import TrainConfig
@@ -85,7 +85,7 @@ class GenerativeTST(nn.Module):
                 head=attribute_head,
                 bin_edges=spec.attribute_bin_edges,
                 period=len(spec.attributes),
-            )
+            ).requires_grad_(False)  # fitted before the steps: `attribute_fit`
 
     @property
     def n_recent(self) -> int:
@@ -116,27 +116,15 @@ class GenerativeTST(nn.Module):
             return x
         return x + self.conditions(conditions)
 
-    def forward(self, batch: TokenBatch, packing: Packing) -> tuple[torch.Tensor, torch.Tensor]:
-        """Return log p of every number.
-
-        Returns
-        -------
-        numbers
-            float, (rows, patch * D): of the tokens.
-        attributes
-            float, (B, n_attributes): of each window's series.
-        """
+    def forward(self, batch: TokenBatch, packing: Packing) -> torch.Tensor:
+        """Return log p of every number of the tokens given the attributes, (rows, patch * D)."""
         attributes = batch.attributes
         # (B, n_conditions), then of each row's series: (rows, n_conditions).
         conditions = encode(self.spec.attributes, attributes.value, attributes.repeat)
         embedded = self.embed(batch.recent, batch.is_start, conditions[batch.series])
         # Back to float32, where autocast left bfloat16: likelihoods are not rounded.
         h = self.backbone(embedded, packing).to(batch.recent.dtype)  # (rows, d_model)
-        numbers = self.head.log_prob(h, batch.recent, batch.target)
-        if not self.spec.attributes:
-            return numbers, attributes.value
-        ones = attributes.value.new_ones(len(attributes.value), 1)
-        return numbers, self.attribute_head.log_prob(ones, ones[:, :0], attributes)
+        return self.head.log_prob(h, batch.recent, batch.target)
 
     def sample(
         self,
@@ -191,17 +179,9 @@ class GenerativeTST(nn.Module):
 
 
 def token_nll(model: GenerativeTST, batch: TokenBatch) -> torch.Tensor:
-    """Return the loss of a batch.
-
-    It is minus log p, summed over the numbers of a step, averaged over steps, plus that of the
-    attributes, averaged over windows.
-    """
+    """Return the loss of a batch: minus log p, summed over a step's numbers, averaged over steps."""
     packing = Packing(batch.lengths, device=batch.recent.device)
-    numbers, attributes = model(batch, packing)
-    loss = -(numbers * batch.weight).sum()
-    if attributes.shape[1] == 0:
-        return loss
-    return loss - (attributes * batch.attribute_weight).sum()
+    return -(model(batch, packing) * batch.weight).sum()
 
 
 def prepare(config: GenerativeConfig, real: SeriesSet, settings: TrainConfig) -> Training:
@@ -209,7 +189,13 @@ def prepare(config: GenerativeConfig, real: SeriesSet, settings: TrainConfig) ->
     encoder = SeriesEncoder.fit(real, config.attributes)
     spec = token_spec(encoder, real, config.stop)
     batches = TokenBatches(real, encoder, spec, config, settings.batch_size, settings.seed)
-    return Training(model=GenerativeTST(config, spec, encoder), loss=token_nll, batches=batches)
+    model = GenerativeTST(config, spec, encoder)
+
+    def fit_attributes() -> None:
+        if spec.attributes:
+            attribute_fit.fit(model.attribute_head, attribute_target(encoder, real), settings.seed)
+
+    return Training(model=model, loss=token_nll, batches=batches, begin=fit_attributes)
 
 
 SPEC = ModelSpec(

@@ -208,8 +208,8 @@ def log_likelihood(model: "GenerativeTST", series: SeriesSet, batch_size: int = 
     log_probs = np.empty(len(series))
     for first in range(0, len(order), batch_size):
         chosen = order[first : first + batch_size]
-        batch = batches.collate(chosen, step_weight=1.0, series_weight=1.0).to(device)
-        numbers, _ = model(batch, Packing(batch.lengths, device=device))
+        batch = batches.collate(chosen, step_weight=1.0).to(device)
+        numbers = model(batch, Packing(batch.lengths, device=device))
         tokens = (numbers * batch.weight).sum(1).float()
         total = torch.zeros(len(chosen), device=device).index_add_(0, batch.series, tokens)
         log_probs[chosen] = total.cpu().numpy() / series.lengths[chosen]
