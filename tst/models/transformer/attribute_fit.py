@@ -74,9 +74,8 @@ def _held_out_steps(head: ChainHead, target: Target, generator: torch.Generator)
     for fold in folds:
         is_kept = torch.ones(n, dtype=torch.bool)
         is_kept[fold] = False
-        kept = target.map(lambda tensor, rows=is_kept: tensor[rows])
-        held_out = target.map(lambda tensor, rows=fold: tensor[rows])
-        curves.append(_held_out_curves(copy.deepcopy(head), kept, held_out, generator))
+        parts = _rows(target, is_kept), _rows(target, fold)
+        curves.append(_held_out_curves(copy.deepcopy(head), *parts, generator))
     n_looks = min(len(curve) for curve in curves)
     mean = torch.stack([curve[:n_looks] for curve in curves]).mean(0)  # (n_looks, D)
     return _best_looks(mean) * EVERY
@@ -113,12 +112,15 @@ def _steps(
     for step in range(n_steps):
         rows = target
         if n > BATCH:
-            chosen = torch.randint(n, (BATCH,), generator=generator)
-            rows = target.map(lambda tensor, chosen=chosen: tensor[chosen])
+            rows = _rows(target, torch.randint(n, (BATCH,), generator=generator))
         optimizer.zero_grad(set_to_none=True)
         (-_log_p(head, rows).sum()).backward()
         optimizer.step()
         yield step + 1
+
+
+def _rows(target: Target, chosen: torch.Tensor) -> Target:
+    return target.map(lambda tensor: tensor[chosen])
 
 
 def _log_p(head: ChainHead, target: Target) -> torch.Tensor:

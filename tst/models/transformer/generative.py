@@ -5,7 +5,7 @@ exact likelihood given all before it (`tst.models.transformer.heads`), a hazard 
 a token may hold several steps (patch).
 """
 
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -13,14 +13,15 @@ import numpy as np
 import pandas as pd
 import torch
 from torch import nn
+from torch.nn import functional as F
 
 from tst.errors import translate_errors
 from tst.io import weights
 from tst.io.untrusted import from_mapping
 from tst.models.base import ModelSpec, Training
 from tst.models.transformer import attribute_fit, sampling
-from tst.models.transformer.backbone import Backbone
-from tst.models.transformer.batches import TokenBatch, TokenBatches
+from tst.models.transformer.backbone import Backbone, Modulation
+from tst.models.transformer.batches import N_CLOCK, TokenBatch, TokenBatches
 from tst.models.transformer.config import POINT_HEADS, GenerativeConfig, Head
 from tst.models.transformer.encoding import SeriesEncoder
 from tst.models.transformer.heads import ChainHead
@@ -33,6 +34,39 @@ from tst.training.config import TrainConfig
 START_SCALE = 0.02  # standard deviation of the start token before training, as GPT-2's embeddings
 # Variables of a token; far above what heads can learn, it bounds what a damaged model.json asks.
 MAX_VARIABLES = 8_192
+
+
+@dataclass(frozen=True, kw_only=True)
+class Conditions:
+    """What the attributes of B series say to each of their steps; None where they do not.
+
+    Parameters
+    ----------
+    added
+        float, (B, d_model): to the embedding of a step.
+    code
+        float, (B, d_model): for the head.
+    modulation
+        float, (B, n_layer, 2, d_model): as `tst.models.transformer.backbone.Modulation` takes it.
+    """
+
+    added: torch.Tensor | None
+    code: torch.Tensor | None
+    modulation: torch.Tensor | None
+
+    def take(self, series: torch.Tensor) -> "Conditions":
+        """Return those of `series`, int64 (rows,), without the modulation, which is large."""
+        added, code = (
+            None if x is None else x.index_select(0, series) for x in (self.added, self.code)
+        )
+        return Conditions(added=added, code=code, modulation=None)
+
+    def keep(self, series: torch.Tensor) -> "Conditions":
+        """Return those of `series`, int64 (n_kept,)."""
+        kept = self.take(series)
+        if self.modulation is None:
+            return kept
+        return replace(kept, modulation=self.modulation.index_select(0, series))
 
 
 class GenerativeTST(nn.Module):
@@ -65,15 +99,23 @@ class GenerativeTST(nn.Module):
         self.input = nn.Linear(self.n_recent, config.d_model)
         self.backbone = Backbone(config)
         self.start = nn.Parameter(torch.randn(config.d_model) * START_SCALE)
+        n_conditions = sum(variable.width for variable in spec.attributes)
+        self.is_modulated = config.modulated and n_conditions > 0
         self.head = ChainHead(
             variables=spec.step * config.patch,
-            n_context=config.d_model,
+            n_context=config.d_model * (2 if self.is_modulated else 1),
             n_recent=self.n_recent,
             head=config.head,
             bin_edges=spec.bin_edges * config.patch,
             period=len(spec.step),
         )
-        n_conditions = sum(variable.width for variable in spec.attributes)
+        if self.is_modulated:
+            self.code = nn.Linear(n_conditions, config.d_model)
+            self.modulation = nn.Linear(config.d_model, config.n_layer * 2 * config.d_model)
+            nn.init.zeros_(self.modulation.weight)  # before training blocks are as they are
+            nn.init.zeros_(self.modulation.bias)
+        if spec.draws_length:
+            self.clock = nn.Linear(N_CLOCK, config.d_model, bias=False)
         if n_conditions:
             self.conditions = nn.Linear(n_conditions, config.d_model, bias=False)
             # A point cannot be drawn: attributes have a distribution under every head.
@@ -92,8 +134,29 @@ class GenerativeTST(nn.Module):
         """Width of the encoding of a token, which the model reads before it draws the next."""
         return self.config.patch * sum(variable.width for variable in self.spec.step)
 
+    def begin(self, conditions: torch.Tensor) -> Conditions:
+        """Return what the attributes of series say to each of their steps.
+
+        Parameters
+        ----------
+        conditions
+            float, (B, n_conditions): encoded attributes.
+        """
+        if not self.spec.attributes:
+            return Conditions(added=None, code=None, modulation=None)
+        added = self.conditions(conditions)
+        if not self.is_modulated:
+            return Conditions(added=added, code=None, modulation=None)
+        code = F.relu(self.code(conditions))
+        table = self.modulation(code).view(len(code), -1, 2, self.config.d_model)
+        return Conditions(added=added, code=code, modulation=table)
+
     def embed(
-        self, recent: torch.Tensor, is_start: torch.Tensor, conditions: torch.Tensor
+        self,
+        recent: torch.Tensor,
+        is_start: torch.Tensor,
+        clock: torch.Tensor,
+        conditions: Conditions,
     ) -> torch.Tensor:
         """Return token embeddings.
 
@@ -103,8 +166,10 @@ class GenerativeTST(nn.Module):
             float, (rows, n_recent): encoding of the token before.
         is_start
             bool, (rows,): where no token stands before, but the start of the series.
+        clock
+            float, (rows, N_CLOCK): how much of the series is left; read where lengths are drawn.
         conditions
-            float, (rows, n_conditions): encoded attributes.
+            Of each row's series.
 
         Returns
         -------
@@ -112,19 +177,30 @@ class GenerativeTST(nn.Module):
         """
         start = self.start.to(recent.dtype)
         x = torch.where(is_start[:, None], start, self.input(recent).to(recent.dtype))
-        if not self.spec.attributes:
+        if self.spec.draws_length:
+            x = x + self.clock(clock.to(recent.dtype))
+        if conditions.added is None:
             return x
-        return x + self.conditions(conditions)
+        return x + conditions.added
+
+    def context(self, h: torch.Tensor, conditions: Conditions) -> torch.Tensor:
+        """Return what the head reads beside the token before, float (rows, n_context)."""
+        if conditions.code is None:
+            return h
+        return torch.cat([h, conditions.code.to(h.dtype)], dim=1)
 
     def forward(self, batch: TokenBatch, packing: Packing) -> torch.Tensor:
         """Return log p of every number of the tokens given the attributes, (rows, patch * D)."""
         attributes = batch.attributes
-        # (B, n_conditions), then of each row's series: (rows, n_conditions).
-        conditions = encode(self.spec.attributes, attributes.value, attributes.repeat)
-        embedded = self.embed(batch.recent, batch.is_start, conditions[batch.series])
+        conditions = self.begin(encode(self.spec.attributes, attributes.value, attributes.repeat))
+        of_rows = conditions.take(batch.series)
+        embedded = self.embed(batch.recent, batch.is_start, batch.clock, of_rows)
+        modulation = None
+        if conditions.modulation is not None:
+            modulation = Modulation(conditions.modulation, batch.series)
         # Back to float32, where autocast left bfloat16: likelihoods are not rounded.
-        h = self.backbone(embedded, packing).to(batch.recent.dtype)  # (rows, d_model)
-        return self.head.log_prob(h, batch.recent, batch.target)
+        h = self.backbone(embedded, packing, modulation).to(batch.recent.dtype)  # (rows, d_model)
+        return self.head.log_prob(self.context(h, of_rows), batch.recent, batch.target)
 
     def sample(
         self,
@@ -179,14 +255,14 @@ class GenerativeTST(nn.Module):
 
 
 def token_nll(model: GenerativeTST, batch: TokenBatch) -> torch.Tensor:
-    """Return the loss of a batch: minus log p, summed over a step's numbers, averaged over steps."""
+    """Return minus log p, summed over the numbers of a step, averaged over the batch's steps."""
     packing = Packing(batch.lengths, device=batch.recent.device)
     return -(model(batch, packing) * batch.weight).sum()
 
 
 def prepare(config: GenerativeConfig, real: SeriesSet, settings: TrainConfig) -> Training:
     """Return an untrained model, its loss, and random windows of the encoded training set."""
-    encoder = SeriesEncoder.fit(real, config.attributes)
+    encoder = SeriesEncoder.fit(real, config.attributes, config.stop == "length")
     spec = token_spec(encoder, real, config.stop)
     batches = TokenBatches(real, encoder, spec, config, settings.batch_size, settings.seed)
     model = GenerativeTST(config, spec, encoder)
