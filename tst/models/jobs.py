@@ -155,6 +155,7 @@ def train(job: Job) -> pd.DataFrame:
         job.folder,
         facts,
         training.begin,
+        training.score,
     )
     return history.assign(seed=settings.seed)
 

@@ -7,7 +7,7 @@ a token may hold several steps (patch).
 
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Self, cast
 
 import numpy as np
 import pandas as pd
@@ -34,6 +34,8 @@ from tst.training.config import TrainConfig
 START_SCALE = 0.02  # standard deviation of the start token before training, as GPT-2's embeddings
 # Variables of a token; far above what heads can learn, it bounds what a damaged model.json asks.
 MAX_VARIABLES = 8_192
+# Series, or groups of some, by which a model can be judged; more tell no more.
+MIN_HELD_OUT, MAX_HELD_OUT = 3, 200
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -261,17 +263,50 @@ def token_nll(model: GenerativeTST, batch: TokenBatch) -> torch.Tensor:
 
 
 def prepare(config: GenerativeConfig, real: SeriesSet, settings: TrainConfig) -> Training:
-    """Return an untrained model, its loss, and random windows of the encoded training set."""
+    """Return an untrained model, its loss, and random windows of the encoded training set.
+
+    With `held_out` in the settings, some series have no window: the model is judged by them.
+    """
     encoder = SeriesEncoder.fit(real, config.attributes, config.stop == "length")
     spec = token_spec(encoder, real, config.stop)
-    batches = TokenBatches(real, encoder, spec, config, settings.batch_size, settings.seed)
+    kept, held_out = _split(real, settings)
+    batches = TokenBatches(kept, encoder, spec, config, settings.batch_size, settings.seed)
     model = GenerativeTST(config, spec, encoder)
 
     def fit_attributes() -> None:
         if spec.attributes:
             attribute_fit.fit(model.attribute_head, attribute_target(encoder, real), settings.seed)
 
-    return Training(model=model, loss=token_nll, batches=batches, begin=fit_attributes)
+    def score(trained: torch.nn.Module) -> float:
+        log_p = sampling.log_likelihood(cast(GenerativeTST, trained), cast(SeriesSet, held_out))
+        return float(np.average(log_p, weights=cast(SeriesSet, held_out).lengths))
+
+    return Training(
+        model=model,
+        loss=token_nll,
+        batches=batches,
+        begin=fit_attributes,
+        score=None if held_out is None else score,
+    )
+
+
+def _split(real: SeriesSet, settings: TrainConfig) -> tuple[SeriesSet, SeriesSet | None]:
+    """Return the series to train on, and those held out; None where these would be too few.
+
+    The series of a group are never in both.
+    """
+    groups = np.arange(len(real))
+    if real.group is not None:
+        groups = pd.factorize(real.attributes[real.group])[0]
+    n_groups = int(groups.max()) + 1
+    n_held_out = min(round(settings.held_out * n_groups), MAX_HELD_OUT)
+    if n_held_out < MIN_HELD_OUT:
+        return real, None
+    rng = np.random.default_rng(settings.seed)
+    chosen = np.zeros(n_groups, dtype=bool)
+    chosen[rng.choice(n_groups, n_held_out, replace=False)] = True
+    is_held_out = chosen[groups]
+    return real.take(np.flatnonzero(~is_held_out)), real.take(np.flatnonzero(is_held_out))
 
 
 SPEC = ModelSpec(
