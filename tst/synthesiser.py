@@ -38,7 +38,12 @@ from tst.training.timing import step_seconds
 FORMAT = "synthesiser-2"
 N_TOKENS = 512  # of a series, above which steps are joined to patches
 N_NUMBERS = 96  # of a patch, at most
-N_EPOCHS, MIN_STEPS, MAX_STEPS = 60, 400, 20_000  # within which the time given decides
+MIN_STEPS, MAX_STEPS = 400, 20_000  # within which the time given decides
+N_EPOCHS = 400  # passes over a set, at most; a model that is judged by held-out series ends before
+N_BLIND_EPOCHS = 60  # passes over a set that is too small to hold series out
+HELD_OUT = 0.1  # of the series
+SMALL = 2**20  # values of a set, up to which a share of the units is dropped in training
+DROPOUT = 0.1
 DRAWS = 50  # rounds of attributes that are drawn for rare given ones, before they are set
 TIMED = 5  # steps
 PART_BYTES = 2**28  # of keys and values, that the series of one part of a sample take
@@ -50,8 +55,8 @@ class Synthesiser:
     Parameters
     ----------
     max_steps
-        Optimiser steps; None: as many as fit into `minutes`, at most `N_EPOCHS` passes over the
-        data.
+        Optimiser steps, at most: training ends where the likelihood of held-out series no longer
+        rises. None: as many as fit into `minutes`.
     minutes
         Processor time for the training, by the measure of its first steps; only with `max_steps`
         is a seed exactly repeatable.
@@ -277,7 +282,7 @@ class Synthesiser:
             n_head=4,
             n_layer=self.n_layer,
             d_ff=2 * self.d_model,
-            dropout=0.0,
+            dropout=DROPOUT if series.values.size <= SMALL else 0.0,
             attention_dropout=0.0,
             context_length=context,
             patch=patch,
@@ -298,6 +303,7 @@ class Synthesiser:
             seed=self.seed,
             checkpoint_every=200,
             decay=True,
+            held_out=HELD_OUT,
         )
         return Job.of(SPEC, folder / "series", folder / "model", config, settings)
 
@@ -311,11 +317,14 @@ class Synthesiser:
         known = json.loads(path.read_text()) if path.is_file() else {}
         if known.get("of") == decided_by:
             return int(known["steps"])
-        settings = TrainConfig(max_steps=1, batch_size=self.batch_size, seed=self.seed)
+        settings = TrainConfig(
+            max_steps=1, batch_size=self.batch_size, seed=self.seed, held_out=HELD_OUT
+        )
         training = SPEC.prepare(config, series, settings)
         seconds = _seconds_a_step(training)
         steps_per_epoch = cast(TokenBatches, training.batches).steps_per_epoch
-        passes = max(MIN_STEPS, N_EPOCHS * steps_per_epoch)
+        n_epochs = N_BLIND_EPOCHS if training.score is None else N_EPOCHS
+        passes = max(MIN_STEPS, n_epochs * steps_per_epoch)
         n_steps = int(np.clip(60 * self.minutes / seconds, 1, min(passes, MAX_STEPS)))
         minutes = n_steps * seconds / 60
         print(

@@ -40,7 +40,7 @@ def test_cached_steps_equal_the_whole(attention, positions, patch):
         mixed_series(lengths=(patch * LONG, 8, 5)), patch, context_length=patch * LONG
     )
     model = tiny_generative(spec, context_length=WINDOW, **settings).double().eval()
-    batch = batches.collate(np.array([0]), 1.0, 1.0)
+    batch = batches.collate(np.array([0]), 1.0)
     assert batch.lengths == (LONG,)
     conditions = encode(spec.attributes, batch.attributes.value, batch.attributes.repeat).double()
     recent = batch.recent.double()

@@ -13,7 +13,7 @@ def test_a_window_inside_a_series_follows_a_real_token():
     series = mixed_series(lengths=(7, 12))
     _, _, batches = encoded_batches(series, context_length=5)
     assert list(batches.lengths) == [5, 2, 5, 5, 2]
-    batch = batches.collate(np.array([2, 3]), 1.0, 1.0)  # the first two windows of series 1
+    batch = batches.collate(np.array([2, 3]), 1.0)  # the first two windows of series 1
     assert batch.is_start.tolist() == [True] + [False] * 9
     assert (batch.recent[0] == 0).all()
     torch.testing.assert_close(batch.recent[5], batches.whole.encoded[11])
@@ -123,7 +123,7 @@ def test_of_long_series_only_windows_are_read(monkeypatch, own):
         windows = windows[np.argsort(-large.lengths[windows], kind="stable")]
         encoded, _, _ = large._encoded(windows)
         assert len(encoded.observed) <= len(windows) * (large.n_window + 2)
-        given, expected = (b.collate(windows, 1.0, 1.0) for b in (large, small))
+        given, expected = (b.collate(windows, 1.0) for b in (large, small))
         assert torch.equal(given.recent, expected.recent)
         assert torch.equal(given.target.value, expected.target.value)
         assert torch.equal(given.target.repeat, expected.target.repeat)

@@ -15,6 +15,7 @@ from tst.errors import DataError
 from tst.series import SeriesSet
 from tst.training.batches import Batches, Loss
 from tst.training.config import TrainConfig
+from tst.training.held_out import Score
 from tst.training.objectives import Objectives
 
 
@@ -39,11 +40,17 @@ class Generator(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class Training:
-    """What the training loop needs: an untrained generator, its loss or objectives, its batches."""
+    """What the training loop needs: an untrained generator, its loss or objectives, its batches.
+
+    `begin` is called before the first step of a run: it fits what has no part in the steps. `score`
+    says of a model how good it is by held-out data, the higher the better.
+    """
 
     model: torch.nn.Module
     loss: Loss | Objectives
     batches: Batches
+    begin: Callable[[], object] | None = None
+    score: Score | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

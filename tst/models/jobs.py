@@ -148,7 +148,14 @@ def train(job: Job) -> pd.DataFrame:
     facts = {"model": job.model, "config": job.config, "train": job.train}
     facts |= {"data": real.sha256(), "code": code(spec_of(job.model))}
     history = loop.optimise(
-        training.model, training.loss, training.batches, settings, job.folder, facts
+        training.model,
+        training.loss,
+        training.batches,
+        settings,
+        job.folder,
+        facts,
+        training.begin,
+        training.score,
     )
     return history.assign(seed=settings.seed)
 

@@ -17,6 +17,7 @@ from accelerate import Accelerator
 from accelerate.utils import load
 
 from tst.io import files
+from tst.training.held_out import HeldOut
 from tst.training.objectives import Objective
 
 SUMS = "sums.json"  # {file name: SHA-256} of a checkpoint
@@ -29,6 +30,7 @@ def save(
     objectives: Sequence[Objective],
     folder: Path | str,
     history: Sequence[Mapping[str, float]],
+    held_out: HeldOut | None = None,
 ) -> None:
     """Write the checkpoint after the last step of a loss history, and remove the one before."""
     part = Path(folder) / ".step.part"
@@ -43,6 +45,8 @@ def save(
         schedules = [objective.schedule.state_dict() for objective in objectives]
         files.write_text(pd.DataFrame(history).to_csv(index=False), part / LOSSES)
         files.write_text(json.dumps(schedules), part / SCHEDULES)
+        if held_out is not None:
+            held_out.save(part)
         files.write_text(json.dumps(checksums(part)), part / SUMS)
         files.put(part, target)
         remove(folder, keep=target)
@@ -50,7 +54,10 @@ def save(
 
 
 def resume(
-    accelerator: Accelerator, objectives: Sequence[Objective], folder: Path | str
+    accelerator: Accelerator,
+    objectives: Sequence[Objective],
+    folder: Path | str,
+    held_out: HeldOut | None = None,
 ) -> list[dict[str, float]]:
     """Load the newest undamaged checkpoint; return its loss history, empty where there is none.
 
@@ -73,6 +80,8 @@ def resume(
         states = json.loads((newest / SCHEDULES).read_text())
         for objective, state in zip(objectives, states, strict=True):
             objective.schedule.load_state_dict(state)
+        if held_out is not None:
+            held_out.load(newest)
         history: list[dict[str, float]] = pd.read_csv(newest / LOSSES).to_dict("records")
     # torch, safetensors and pandas each raise their own; torch's text advises to unpickle.
     except Exception as error:

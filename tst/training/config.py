@@ -35,6 +35,11 @@ class TrainConfig:
         Of Adam.
     decay
         Whether the rate falls to 0 along a cosine after the warm-up.
+    held_out
+        Share of the training set that a model is not trained on but judged by, where it can be: the
+        run ends where that no longer gets better, at `max_steps` at the latest.
+    look_every, patience
+        Steps between two looks at it, and looks without a better one after which a run ends.
     """
 
     max_steps: int
@@ -47,9 +52,14 @@ class TrainConfig:
     precision: Precision = "fp32"
     betas: tuple[float, float] = (0.9, 0.999)
     decay: bool = False
+    held_out: float = 0.0
+    look_every: int = 50
+    patience: int = 10
 
     def __post_init__(self) -> None:
         check(self.precision)
+        if not 0 <= self.held_out < 1:
+            raise ValueError(f"held_out is {self.held_out}; it must be at least 0 and below 1.")
         object.__setattr__(self, "betas", tuple(self.betas))  # JSON gives a list
 
     def rate(self, step: int) -> float:

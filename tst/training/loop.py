@@ -13,7 +13,7 @@ import resource
 import shutil
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +28,7 @@ from tst.io import files
 from tst.training import checkpoints, memory
 from tst.training.batches import Batches, Loss, MicroBatches
 from tst.training.config import TrainConfig
+from tst.training.held_out import HeldOut, Score
 from tst.training.objectives import Objective, Objectives, objectives_of
 from tst.training.precision import cast, fastest
 
@@ -57,6 +58,8 @@ def optimise(
     config: TrainConfig,
     folder: Path | str,
     fingerprint: Mapping[str, Any],
+    begin: Callable[[], object] | None = None,
+    score: Score | None = None,
 ) -> pd.DataFrame:
     """Train a model, resume an interrupted run, or load the history of a finished one.
 
@@ -77,11 +80,16 @@ def optimise(
     fingerprint
         JSON mapping of all that decides the result (data, settings, code); a folder with another
         one is emptied, and the run starts afresh.
+    begin
+        Called before the first step, not by a run that resumes: the same in every process.
+    score
+        How good a model is by held-out data: the run ends where that no longer rises, and its model
+        is the best one seen (`tst.training.held_out`).
 
     Returns
     -------
-    Columns step, loss, learning_rate; with objectives, `loss` is the last one's and each has a
-    column loss_<name>.
+    Columns step, loss, learning_rate; with a score, held_out, empty where none was taken; with
+    objectives, `loss` is the last one's and each has a column loss_<name>.
 
     Raises
     ------
@@ -106,7 +114,9 @@ def optimise(
             f"{folder.name}: players train in one process, not in {state.num_processes}."
         )
     precision = _decided_precision(state, model, loss, batches, config, folder)
-    run = _Run(model, loss, batches, config, folder, precision)
+    run = _Run(model, loss, batches, config, folder, precision, score)
+    if begin is not None and not run.history:
+        begin()
     return run.train()
 
 
@@ -178,6 +188,7 @@ class _Run:
         config: TrainConfig,
         folder: Path,
         precision: str,
+        score: Score | None,
     ) -> None:
         self.config = config
         self.folder = folder
@@ -190,7 +201,12 @@ class _Run:
         for objective, optimizer in zip(self.objectives, prepared, strict=True):
             objective.optimizer = optimizer
         self.batches = MicroBatches(self.accelerator, batches, config.batch_size, folder.name)
-        self.history: History = checkpoints.resume(self.accelerator, self.objectives, folder)
+        self.held_out: HeldOut | None = None
+        if score is not None:
+            self.held_out = HeldOut(self.accelerator.unwrap_model(self.model), score, config)
+        self.history: History = checkpoints.resume(
+            self.accelerator, self.objectives, folder, self.held_out
+        )
         self.seconds_before = float(_cost(folder)["seconds"]) if self.history else 0.0
         self.start = time.perf_counter()
 
@@ -207,6 +223,10 @@ class _Run:
                 bar.set_postfix_str(f"loss {row['loss']:.5f}, {peak}", refresh=False)
                 bar.update()
                 self._save_checkpoint_if_due(step)
+                if self.held_out is not None and self.held_out.is_over:
+                    break
+        if self.held_out is not None:
+            self.held_out.finish()
         history = pd.DataFrame(self.history)
         if self.accelerator.is_main_process:
             files.write_text(history.to_csv(index=False), self.folder / "loss.csv")
@@ -231,6 +251,9 @@ class _Run:
             self._check_finite(math.isfinite(value), f"{subject} is {value}", step)
         row = {"step": step, "loss": losses[self.objectives[-1].name], "learning_rate": rate}
         row |= {f"loss_{name}": value for name, value in losses.items() if name}
+        if self.held_out is not None:
+            score = self.held_out.after_step(step)
+            row["held_out"] = math.nan if score is None else score
         self.history.append(row)
         return row
 
@@ -278,7 +301,9 @@ class _Run:
         if is_due and not is_last:
             if self.accelerator.is_main_process:
                 self._write_cost()
-            checkpoints.save(self.accelerator, self.objectives, self.folder, self.history)
+            checkpoints.save(
+                self.accelerator, self.objectives, self.folder, self.history, self.held_out
+            )
 
     def _write_cost(self) -> None:
         """Write what the steps so far took; what a killed run did in vain is left out."""

@@ -134,6 +134,32 @@ class Block(nn.Module):
         return norm(x + self.drop(a))
 
 
+class Modulation:
+    """What of a series' attributes scales and shifts the output of each block, for its every step.
+
+    Feature-wise, as FiLM (Perez et al., 2018).
+
+    Parameters
+    ----------
+    table
+        float, (B, n_layer, 2, d_model): by how much more than 1 to multiply, and what to add.
+    series
+        int64, (rows,): which of the B each row is of; None: one row each, in order.
+    """
+
+    def __init__(self, table: torch.Tensor, series: torch.Tensor | None = None) -> None:
+        self.table = table
+        self.series = series
+
+    def apply(self, x: torch.Tensor, layer: int) -> torch.Tensor:
+        """Return rows x (rows, d_model) behind a layer scaled and shifted."""
+        table = self.table[:, layer]
+        if self.series is not None:
+            table = table.index_select(0, self.series)
+        scale, shift = table.unbind(1)
+        return torch.addcmul(x + shift, x, scale)
+
+
 class Backbone(nn.Module):
     """The blocks of a causal transformer, over embedded steps or tokens."""
 
@@ -147,17 +173,34 @@ class Backbone(nn.Module):
         n_positions = ceil_div(config.context_length, config.patch)
         self.register_buffer("positions", sinusoids(n_positions, config.d_model), persistent=False)
 
-    def forward(self, x: torch.Tensor, packing: Packing) -> torch.Tensor:
-        """Map embedded rows (rows, d_model) of a packed batch to the last block's output."""
+    def forward(
+        self, x: torch.Tensor, packing: Packing, modulation: Modulation | None = None
+    ) -> torch.Tensor:
+        """Map embedded rows (rows, d_model) of a packed batch to the last block's output.
+
+        Parameters
+        ----------
+        modulation
+            What scales and shifts the output of each block.
+        """
         if self.config.positions == "sinusoidal":
             x = x + self.positional_encoding(packing.position)
         x = self.drop(x)
-        for block in self.blocks:
+        for layer, block in enumerate(self.blocks):
             x = block(x, packing)
+            if modulation is not None:
+                x = modulation.apply(x, layer)
         return x
 
-    def decode(self, x: torch.Tensor, cache: "KVCache") -> torch.Tensor:
+    def decode(
+        self, x: torch.Tensor, cache: "KVCache", modulation: Modulation | None = None
+    ) -> torch.Tensor:
         """Take one more embedded token x (B, d_model) into the cache.
+
+        Parameters
+        ----------
+        modulation
+            As in `forward`, of one row a series.
 
         Returns
         -------
@@ -168,10 +211,12 @@ class Backbone(nn.Module):
         if cache.length == 0 and x.dtype == cache.dtype:
             cache.stack = newest.stack_of(self, x.dtype, x.device)
         if cache.stack is not None:
-            x = cache.stack.decode(x, cache)
+            x = cache.stack.decode(x, cache, None if modulation is None else modulation.table)
         else:
             for layer, block in enumerate(self.blocks):
                 x = cast(Block, block).decode(x, cache, layer)
+                if modulation is not None:
+                    x = modulation.apply(x, layer)
         cache.length += 1
         return x
 

@@ -21,6 +21,8 @@ from tst.training.batches import EpochOrder
 
 # Values of a set up to which all its tokens are kept: they take some thirty times as much room.
 MAX_ENCODED = 2**21
+N_CLOCK = 3  # numbers that tell how much of a series is left
+LOG_LEFT = 5.0  # by which the logarithm of the steps left is divided: some hundred steps give one
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,10 +42,10 @@ class TokenBatch:
         `stop_weight` times that), else 0.
     attributes
         `Target` (B, n_attributes) of each window's series.
-    attribute_weight
-        float, (B, 1): 1 / windows of the whole batch.
     series
         int64, (rows,): window of each row.
+    clock
+        float, (rows, N_CLOCK): how much of its series is left, as `clock` tells it.
     lengths
         Tokens of each window.
     """
@@ -53,8 +55,8 @@ class TokenBatch:
     target: Target
     weight: torch.Tensor
     attributes: Target
-    attribute_weight: torch.Tensor
     series: torch.Tensor
+    clock: torch.Tensor
     lengths: tuple[int, ...]
 
     def map(self, function: Callable[[torch.Tensor], torch.Tensor]) -> "TokenBatch":
@@ -65,8 +67,8 @@ class TokenBatch:
             target=self.target.map(function),
             weight=function(self.weight),
             attributes=self.attributes.map(function),
-            attribute_weight=function(self.attribute_weight),
             series=function(self.series),
+            clock=function(self.clock),
             lengths=self.lengths,
         )
 
@@ -103,16 +105,29 @@ class EncodedSet:
         patch: int,
         moments: Moments | None = None,
         is_end: np.ndarray | None = None,
+        lengths: np.ndarray | None = None,
     ) -> Self:
-        """Return a set encoded; `moments` and `is_end` as `tokens` takes them."""
+        """Return a set encoded; arguments as in `tst.models.transformer.tokens`."""
         moments = moments or encoder.series_loc_scale(series)  # both below ask for them
         target, observed = tokens(series, encoder, spec, patch, moments, is_end)
         return cls(
             target=target,
             observed=observed,
             encoded=encode(spec.step * patch, target.value, target.repeat),
-            attributes=attribute_target(encoder, series, moments),
+            attributes=attribute_target(encoder, series, moments, lengths),
         )
+
+
+def clock(step: torch.Tensor, n_steps: torch.Tensor) -> torch.Tensor:
+    """Return how much of a series is left before a step, float32 (rows, N_CLOCK).
+
+    Parameters
+    ----------
+    step, n_steps
+        int64, (rows,): steps before it, and of the whole series.
+    """
+    left = (n_steps - step).clamp(min=1).float()
+    return torch.stack([left.log() / LOG_LEFT, left / n_steps, 1 / left], dim=1)
 
 
 class TokenBatches:
@@ -195,8 +210,7 @@ class TokenBatches:
         if not self.config.mask_loss:
             n_numbers = float(len(windows) * self.n_window * self.config.patch * n_variables)
         step_weight = n_ranks * n_variables / n_numbers
-        series_weight = n_ranks / self.order.batch_size
-        batch = self.collate(windows[rank::n_ranks], step_weight * self.emphasis, series_weight)
+        batch = self.collate(windows[rank::n_ranks], step_weight * self.emphasis)
         if self.config.padded:
             batch = self._filled(batch, step_weight)
         if self.config.noise:
@@ -234,7 +248,13 @@ class TokenBatches:
         pieces = self.series.pieces(series, starts, ends - starts)
         is_end = ends == self.series.lengths[series]
         encoded = EncodedSet.of(
-            pieces, self.encoder, self.spec, patch, self._moments_of(pieces, series), is_end
+            pieces,
+            self.encoder,
+            self.spec,
+            patch,
+            self._moments_of(pieces, series),
+            is_end,
+            self.series.lengths[series],
         )
         first_rows = offsets(ceil_div(pieces.lengths, patch))[:-1] + n_before
         return encoded, first_rows, np.arange(len(windows))
@@ -253,9 +273,7 @@ class TokenBatches:
             scale[i] = own_scale[0]
         return loc, scale
 
-    def collate(
-        self, windows: np.ndarray, step_weight: torch.Tensor | float, series_weight: float
-    ) -> TokenBatch:
+    def collate(self, windows: np.ndarray, step_weight: torch.Tensor | float) -> TokenBatch:
         """Return the batch of some windows, longest first.
 
         Parameters
@@ -264,8 +282,6 @@ class TokenBatches:
             int64, (B,).
         step_weight
             Weight of an observed number, or of each, (S * D,).
-        series_weight
-            Weight of a window's attributes.
         """
         n = self.lengths[windows]
         encoded, first_rows, of_series = self._encoded(windows)
@@ -275,14 +291,16 @@ class TokenBatches:
         is_start = torch.from_numpy(self.first_tokens[windows][window_of_row] + token == 0)
         before = encoded.encoded[(rows - 1).clamp(min=0)]
         series = torch.from_numpy(of_series)
+        first_steps = (self.first_tokens[windows][window_of_row] + token) * self.config.patch
+        n_steps = self.series.lengths[self.series_of_window[windows]][window_of_row]
         return TokenBatch(
             recent=torch.where(is_start[:, None], torch.zeros(()), before),
             is_start=is_start,
             target=encoded.target.map(lambda tensor: tensor[rows]),
             weight=encoded.observed[rows] * step_weight,
             attributes=encoded.attributes.map(lambda tensor: tensor[series]),
-            attribute_weight=torch.full((len(windows), 1), series_weight),
             series=torch.from_numpy(window_of_row),
+            clock=clock(torch.from_numpy(first_steps), torch.from_numpy(n_steps)),
             lengths=tuple(n.tolist()),
         )
 
@@ -310,6 +328,7 @@ class TokenBatches:
             target=batch.target.map(_fill),
             weight=weight,
             series=torch.arange(B).repeat_interleave(T),
+            clock=_fill(batch.clock),
             lengths=(T,) * B,
         )
 

@@ -9,7 +9,9 @@ Attention = Literal["full", "sliding", "probsparse"]
 Positions = Literal["sinusoidal", "rope", "alibi"]
 PointHead = Literal["sigmoid", "tanh"]
 Head = Literal["sigmoid", "tanh", "mixture", "quantised"]
-Stop = Literal["stop", "flags"]  # a hazard, or the paper's two flags
+# How a series ends: by a length drawn with its attributes (without these, as `stop`), by
+# a hazard, or by the paper's two flags.
+Stop = Literal["length", "stop", "flags"]
 
 POINT_HEADS: tuple[str, ...] = get_args(PointHead)
 
@@ -104,7 +106,10 @@ class GenerativeConfig(BackboneConfig):
 
     n_features: int  # measurements
     head: Head = "mixture"
-    stop: Stop = "stop"
+    stop: Stop = "length"
+    # Attributes scale and shift what each block makes of a step, and reach the head by themselves;
+    # False: they are added to a step's embedding alone.
+    modulated: bool = True
     # Of the end's log p in the loss: one number in ten a step, yet all of the lengths hangs on it.
     stop_weight: float = 8.0
     # Generate attributes, and each series' location and scale, and condition on them.

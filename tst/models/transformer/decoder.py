@@ -10,14 +10,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from tst.models.transformer.backbone import DROPPED_SHARE, KVCache
+from tst.models.transformer.backbone import DROPPED_SHARE, KVCache, Modulation
+from tst.models.transformer.batches import clock
 from tst.models.transformer.chain import ChainSampler
 from tst.models.transformer.encoding import SeriesEncoder
+from tst.models.transformer.tokens import has_end
 from tst.models.transformer.variables import encode
 from tst.series import ceil_div
 
 if TYPE_CHECKING:
-    from tst.models.transformer.generative import GenerativeTST
+    from tst.models.transformer.generative import Conditions, GenerativeTST
 
 
 @dataclass(kw_only=True)
@@ -29,7 +31,9 @@ class Unfinished:
     index
         int64, (B,): which series of the part they are.
     conditions
-        float, (B, n_conditions): encoded attributes.
+        What their attributes say to each step.
+    n_steps
+        int64, (B,): their lengths, where these are known before their steps; else ones, unread.
     loc, scale
         float32, (B, n_features): how each is scaled.
     recent
@@ -41,7 +45,8 @@ class Unfinished:
     """
 
     index: torch.Tensor
-    conditions: torch.Tensor
+    conditions: "Conditions"
+    n_steps: torch.Tensor
     loc: torch.Tensor
     scale: torch.Tensor
     recent: torch.Tensor
@@ -52,7 +57,8 @@ class Unfinished:
         """Return those series of `rows`, int64 (n_kept,)."""
         return Unfinished(
             index=self.index[rows],
-            conditions=self.conditions[rows],
+            conditions=self.conditions.keep(rows),
+            n_steps=self.n_steps[rows],
             loc=self.loc[rows],
             scale=self.scale[rows],
             recent=self.recent[rows],
@@ -66,22 +72,31 @@ def start(
     encoder: SeriesEncoder,
     attributes: torch.Tensor,
     prefix: torch.Tensor | None,
+    stop_at: torch.Tensor | None,
 ) -> Unfinished:
-    """Return series without a step, of these attributes (B, n_attributes)."""
+    """Return series without a step, of these attributes (B, n_attributes).
+
+    Parameters
+    ----------
+    stop_at
+        int64, (B,): their lengths, where these are known.
+    """
     B = len(attributes)
     device = attributes.device
     conditions = attributes
     if model.spec.attributes:
         conditions = encode(model.spec.attributes, attributes, torch.zeros_like(attributes))
     if encoder.per_series:
-        own = attributes[:, len(encoder.categories) :].cpu().numpy()
+        n_codes = len(encoder.categories)
+        own = attributes[:, n_codes : n_codes + 2 * encoder.n_features].cpu().numpy()
         loc, scale = encoder.from_standardised(own)
     else:
         loc = np.tile(encoder.loc, (B, 1))
         scale = np.tile(encoder.scale, (B, 1))
     return Unfinished(
         index=torch.arange(B, device=device),
-        conditions=conditions,
+        conditions=model.begin(conditions),
+        n_steps=torch.ones(B, dtype=torch.int64, device=device) if stop_at is None else stop_at,
         loc=torch.from_numpy(loc.astype(np.float32)).to(device),
         scale=torch.from_numpy(scale.astype(np.float32)).to(device),
         recent=torch.zeros(B, model.n_recent, device=device),
@@ -101,7 +116,7 @@ class Decoder:
         self.generator = generator
         self.patch = model.config.patch
         self.chain = ChainSampler(model.head)
-        self.has_end = len(model.spec.step) > encoder.n_features
+        self.has_end = has_end(encoder)
 
     def run(
         self, unfinished: Unfinished, cap: int, stop_at: torch.Tensor | None
@@ -169,9 +184,14 @@ class Decoder:
         B = len(unfinished.index)
         D = len(self.model.spec.step)
         is_start = torch.full((B,), first == 0, device=unfinished.loc.device)
-        embedded = self.model.embed(unfinished.recent, is_start, unfinished.conditions)
-        h = self.model.backbone.decode(embedded, cache)
-        past = chain.begin(h, unfinished.recent)
+        conditions = unfinished.conditions
+        left = clock(torch.full_like(unfinished.n_steps, first), unfinished.n_steps)
+        embedded = self.model.embed(unfinished.recent, is_start, left, conditions)
+        modulation = None
+        if conditions.modulation is not None:
+            modulation = Modulation(conditions.modulation)
+        h = self.model.backbone.decode(embedded, cache, modulation)
+        past = chain.begin(self.model.context(h, conditions), unfinished.recent)
         uniform = chain.uniform(B, self.generator)
         encoded = chain.new_encoding(B)
         ends = torch.full((B,), -1, dtype=torch.int64, device=h.device)

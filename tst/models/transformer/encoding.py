@@ -53,6 +53,9 @@ class SeriesEncoder:
         Steps of all series, or 0 where lengths vary.
     longest
         Steps of the longest.
+    log_length
+        Mean and standard deviation of the logarithm of lengths, where a series' length is drawn
+        with its attributes; None where it is not.
     """
 
     facts: SeriesFacts
@@ -70,12 +73,13 @@ class SeriesEncoder:
     min_scale: tuple[float, ...]
     fixed_length: int
     longest: int
+    log_length: tuple[float, float] | None = None
 
     def __post_init__(self) -> None:
         n_features = len(self.facts.features)
         each = (self.loc, self.scale, self.y_low, self.y_high, self.z_low, self.z_high)
         twice = (self.own_loc, self.own_scale)
-        numbers = (*each, self.min_scale, *twice)
+        numbers = (*each, self.min_scale, *twice, self.log_length or ())
         fits = (
             n_features > 0
             and len(self.feature_encoders) == n_features
@@ -87,7 +91,7 @@ class SeriesEncoder:
             raise ValueError("its parts do not fit each other")
 
     @classmethod
-    def fit(cls, series: SeriesSet, attributes: bool = True) -> Self:
+    def fit(cls, series: SeriesSet, attributes: bool = True, lengths: bool = False) -> Self:
         """Return the encoder of a training set, of a large one by an excerpt.
 
         Ranges, categories and lengths are the whole set's.
@@ -97,6 +101,8 @@ class SeriesEncoder:
         attributes
             Without, neither attributes nor the loc and scale of each series are modelled (an
             ablation).
+        lengths
+            Whether lengths, where they vary, are drawn with the attributes.
 
         Raises
         ------
@@ -122,6 +128,10 @@ class SeriesEncoder:
             z = _scaled(feature_encoders, y, series, *_for_each(series, loc, scale))
         longest = int(whole.lengths.max())
         has_one_length = bool((whole.lengths == longest).all())
+        log_length = None
+        if lengths and attributes and not has_one_length:
+            logs = np.log(whole.lengths)
+            log_length = (float(logs.mean()), float(logs.std()))
         return cls(
             facts=SeriesFacts.of(series),
             categories=known_categories(whole) if attributes else {},
@@ -138,6 +148,7 @@ class SeriesEncoder:
             min_scale=_floats(min_scale),
             fixed_length=longest if has_one_length else 0,
             longest=longest,
+            log_length=log_length,
         )
 
     @classmethod
@@ -221,6 +232,31 @@ class SeriesEncoder:
         own = attributes * np.array(self.own_scale) + np.array(self.own_loc)
         loc, log_scale = np.split(own, 2, axis=1)
         return loc, np.maximum(np.exp(log_scale), self.min_scale)
+
+    def length_target(self, lengths: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Return lengths, int (n_series,), as an attribute, and the interval that rounds to each.
+
+        Returns
+        -------
+        value, lower, upper
+            float64, (n_series,) each.
+        """
+        mean, std = self._log_length()
+        value, lower, upper = (
+            (np.log(n) - mean) / std for n in (lengths, lengths - 0.5, lengths + 0.5)
+        )
+        return value, lower, upper
+
+    def lengths_of(self, attribute: np.ndarray) -> np.ndarray:
+        """Return the lengths of drawn attributes, float (n_series,): int64, 1 to `longest`."""
+        mean, std = self._log_length()
+        lengths = np.round(np.exp(attribute.astype(np.float64) * std + mean))
+        return np.clip(lengths, 1, self.longest).astype(np.int64)
+
+    def _log_length(self) -> tuple[float, float]:
+        if self.log_length is None:
+            raise ValueError("this encoder draws no lengths")
+        return self.log_length
 
     def to_series(
         self, values: np.ndarray, lengths: np.ndarray, codes: np.ndarray, model: str

@@ -5,27 +5,28 @@ exact likelihood given all before it (`tst.models.transformer.heads`), a hazard 
 a token may hold several steps (patch).
 """
 
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Self, cast
 
 import numpy as np
 import pandas as pd
 import torch
 from torch import nn
+from torch.nn import functional as F
 
 from tst.errors import translate_errors
 from tst.io import weights
 from tst.io.untrusted import from_mapping
 from tst.models.base import ModelSpec, Training
-from tst.models.transformer import sampling
-from tst.models.transformer.backbone import Backbone
-from tst.models.transformer.batches import TokenBatch, TokenBatches
+from tst.models.transformer import attribute_fit, sampling
+from tst.models.transformer.backbone import Backbone, Modulation
+from tst.models.transformer.batches import N_CLOCK, TokenBatch, TokenBatches
 from tst.models.transformer.config import POINT_HEADS, GenerativeConfig, Head
 from tst.models.transformer.encoding import SeriesEncoder
 from tst.models.transformer.heads import ChainHead
 from tst.models.transformer.packing import Packing
-from tst.models.transformer.tokens import token_spec
+from tst.models.transformer.tokens import attribute_target, token_spec
 from tst.models.transformer.variables import TokenSpec, encode
 from tst.series import SeriesSet
 from tst.training.config import TrainConfig
@@ -33,6 +34,41 @@ from tst.training.config import TrainConfig
 START_SCALE = 0.02  # standard deviation of the start token before training, as GPT-2's embeddings
 # Variables of a token; far above what heads can learn, it bounds what a damaged model.json asks.
 MAX_VARIABLES = 8_192
+# Series, or groups of some, by which a model can be judged; more tell no more.
+MIN_HELD_OUT, MAX_HELD_OUT = 3, 200
+
+
+@dataclass(frozen=True, kw_only=True)
+class Conditions:
+    """What the attributes of B series say to each of their steps; None where they do not.
+
+    Parameters
+    ----------
+    added
+        float, (B, d_model): to the embedding of a step.
+    code
+        float, (B, d_model): for the head.
+    modulation
+        float, (B, n_layer, 2, d_model): as `tst.models.transformer.backbone.Modulation` takes it.
+    """
+
+    added: torch.Tensor | None
+    code: torch.Tensor | None
+    modulation: torch.Tensor | None
+
+    def take(self, series: torch.Tensor) -> "Conditions":
+        """Return those of `series`, int64 (rows,), without the modulation, which is large."""
+        added, code = (
+            None if x is None else x.index_select(0, series) for x in (self.added, self.code)
+        )
+        return Conditions(added=added, code=code, modulation=None)
+
+    def keep(self, series: torch.Tensor) -> "Conditions":
+        """Return those of `series`, int64 (n_kept,)."""
+        kept = self.take(series)
+        if self.modulation is None:
+            return kept
+        return replace(kept, modulation=self.modulation.index_select(0, series))
 
 
 class GenerativeTST(nn.Module):
@@ -65,15 +101,23 @@ class GenerativeTST(nn.Module):
         self.input = nn.Linear(self.n_recent, config.d_model)
         self.backbone = Backbone(config)
         self.start = nn.Parameter(torch.randn(config.d_model) * START_SCALE)
+        n_conditions = sum(variable.width for variable in spec.attributes)
+        self.is_modulated = config.modulated and n_conditions > 0
         self.head = ChainHead(
             variables=spec.step * config.patch,
-            n_context=config.d_model,
+            n_context=config.d_model * (2 if self.is_modulated else 1),
             n_recent=self.n_recent,
             head=config.head,
             bin_edges=spec.bin_edges * config.patch,
             period=len(spec.step),
         )
-        n_conditions = sum(variable.width for variable in spec.attributes)
+        if self.is_modulated:
+            self.code = nn.Linear(n_conditions, config.d_model)
+            self.modulation = nn.Linear(config.d_model, config.n_layer * 2 * config.d_model)
+            nn.init.zeros_(self.modulation.weight)  # before training blocks are as they are
+            nn.init.zeros_(self.modulation.bias)
+        if spec.draws_length:
+            self.clock = nn.Linear(N_CLOCK, config.d_model, bias=False)
         if n_conditions:
             self.conditions = nn.Linear(n_conditions, config.d_model, bias=False)
             # A point cannot be drawn: attributes have a distribution under every head.
@@ -85,15 +129,36 @@ class GenerativeTST(nn.Module):
                 head=attribute_head,
                 bin_edges=spec.attribute_bin_edges,
                 period=len(spec.attributes),
-            )
+            ).requires_grad_(False)  # fitted before the steps: `attribute_fit`
 
     @property
     def n_recent(self) -> int:
         """Width of the encoding of a token, which the model reads before it draws the next."""
         return self.config.patch * sum(variable.width for variable in self.spec.step)
 
+    def begin(self, conditions: torch.Tensor) -> Conditions:
+        """Return what the attributes of series say to each of their steps.
+
+        Parameters
+        ----------
+        conditions
+            float, (B, n_conditions): encoded attributes.
+        """
+        if not self.spec.attributes:
+            return Conditions(added=None, code=None, modulation=None)
+        added = self.conditions(conditions)
+        if not self.is_modulated:
+            return Conditions(added=added, code=None, modulation=None)
+        code = F.relu(self.code(conditions))
+        table = self.modulation(code).view(len(code), -1, 2, self.config.d_model)
+        return Conditions(added=added, code=code, modulation=table)
+
     def embed(
-        self, recent: torch.Tensor, is_start: torch.Tensor, conditions: torch.Tensor
+        self,
+        recent: torch.Tensor,
+        is_start: torch.Tensor,
+        clock: torch.Tensor,
+        conditions: Conditions,
     ) -> torch.Tensor:
         """Return token embeddings.
 
@@ -103,8 +168,10 @@ class GenerativeTST(nn.Module):
             float, (rows, n_recent): encoding of the token before.
         is_start
             bool, (rows,): where no token stands before, but the start of the series.
+        clock
+            float, (rows, N_CLOCK): how much of the series is left; read where lengths are drawn.
         conditions
-            float, (rows, n_conditions): encoded attributes.
+            Of each row's series.
 
         Returns
         -------
@@ -112,31 +179,30 @@ class GenerativeTST(nn.Module):
         """
         start = self.start.to(recent.dtype)
         x = torch.where(is_start[:, None], start, self.input(recent).to(recent.dtype))
-        if not self.spec.attributes:
+        if self.spec.draws_length:
+            x = x + self.clock(clock.to(recent.dtype))
+        if conditions.added is None:
             return x
-        return x + self.conditions(conditions)
+        return x + conditions.added
 
-    def forward(self, batch: TokenBatch, packing: Packing) -> tuple[torch.Tensor, torch.Tensor]:
-        """Return log p of every number.
+    def context(self, h: torch.Tensor, conditions: Conditions) -> torch.Tensor:
+        """Return what the head reads beside the token before, float (rows, n_context)."""
+        if conditions.code is None:
+            return h
+        return torch.cat([h, conditions.code.to(h.dtype)], dim=1)
 
-        Returns
-        -------
-        numbers
-            float, (rows, patch * D): of the tokens.
-        attributes
-            float, (B, n_attributes): of each window's series.
-        """
+    def forward(self, batch: TokenBatch, packing: Packing) -> torch.Tensor:
+        """Return log p of every number of the tokens given the attributes, (rows, patch * D)."""
         attributes = batch.attributes
-        # (B, n_conditions), then of each row's series: (rows, n_conditions).
-        conditions = encode(self.spec.attributes, attributes.value, attributes.repeat)
-        embedded = self.embed(batch.recent, batch.is_start, conditions[batch.series])
+        conditions = self.begin(encode(self.spec.attributes, attributes.value, attributes.repeat))
+        of_rows = conditions.take(batch.series)
+        embedded = self.embed(batch.recent, batch.is_start, batch.clock, of_rows)
+        modulation = None
+        if conditions.modulation is not None:
+            modulation = Modulation(conditions.modulation, batch.series)
         # Back to float32, where autocast left bfloat16: likelihoods are not rounded.
-        h = self.backbone(embedded, packing).to(batch.recent.dtype)  # (rows, d_model)
-        numbers = self.head.log_prob(h, batch.recent, batch.target)
-        if not self.spec.attributes:
-            return numbers, attributes.value
-        ones = attributes.value.new_ones(len(attributes.value), 1)
-        return numbers, self.attribute_head.log_prob(ones, ones[:, :0], attributes)
+        h = self.backbone(embedded, packing, modulation).to(batch.recent.dtype)  # (rows, d_model)
+        return self.head.log_prob(self.context(h, of_rows), batch.recent, batch.target)
 
     def sample(
         self,
@@ -191,25 +257,56 @@ class GenerativeTST(nn.Module):
 
 
 def token_nll(model: GenerativeTST, batch: TokenBatch) -> torch.Tensor:
-    """Return the loss of a batch.
-
-    It is minus log p, summed over the numbers of a step, averaged over steps, plus that of the
-    attributes, averaged over windows.
-    """
+    """Return minus log p, summed over the numbers of a step, averaged over the batch's steps."""
     packing = Packing(batch.lengths, device=batch.recent.device)
-    numbers, attributes = model(batch, packing)
-    loss = -(numbers * batch.weight).sum()
-    if attributes.shape[1] == 0:
-        return loss
-    return loss - (attributes * batch.attribute_weight).sum()
+    return -(model(batch, packing) * batch.weight).sum()
 
 
 def prepare(config: GenerativeConfig, real: SeriesSet, settings: TrainConfig) -> Training:
-    """Return an untrained model, its loss, and random windows of the encoded training set."""
-    encoder = SeriesEncoder.fit(real, config.attributes)
+    """Return an untrained model, its loss, and random windows of the encoded training set.
+
+    With `held_out` in the settings, some series have no window: the model is judged by them.
+    """
+    encoder = SeriesEncoder.fit(real, config.attributes, config.stop == "length")
     spec = token_spec(encoder, real, config.stop)
-    batches = TokenBatches(real, encoder, spec, config, settings.batch_size, settings.seed)
-    return Training(model=GenerativeTST(config, spec, encoder), loss=token_nll, batches=batches)
+    kept, held_out = _split(real, settings)
+    batches = TokenBatches(kept, encoder, spec, config, settings.batch_size, settings.seed)
+    model = GenerativeTST(config, spec, encoder)
+
+    def fit_attributes() -> None:
+        if spec.attributes:
+            attribute_fit.fit(model.attribute_head, attribute_target(encoder, real), settings.seed)
+
+    def score(trained: torch.nn.Module) -> float:
+        log_p = sampling.log_likelihood(cast(GenerativeTST, trained), cast(SeriesSet, held_out))
+        return float(np.average(log_p, weights=cast(SeriesSet, held_out).lengths))
+
+    return Training(
+        model=model,
+        loss=token_nll,
+        batches=batches,
+        begin=fit_attributes,
+        score=None if held_out is None else score,
+    )
+
+
+def _split(real: SeriesSet, settings: TrainConfig) -> tuple[SeriesSet, SeriesSet | None]:
+    """Return the series to train on, and those held out; None where these would be too few.
+
+    The series of a group are never in both.
+    """
+    groups = np.arange(len(real))
+    if real.group is not None:
+        groups = pd.factorize(real.attributes[real.group])[0]
+    n_groups = int(groups.max()) + 1
+    n_held_out = min(round(settings.held_out * n_groups), MAX_HELD_OUT)
+    if n_held_out < MIN_HELD_OUT:
+        return real, None
+    rng = np.random.default_rng(settings.seed)
+    chosen = np.zeros(n_groups, dtype=bool)
+    chosen[rng.choice(n_groups, n_held_out, replace=False)] = True
+    is_held_out = chosen[groups]
+    return real.take(np.flatnonzero(~is_held_out)), real.take(np.flatnonzero(is_held_out))
 
 
 SPEC = ModelSpec(

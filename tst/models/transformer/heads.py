@@ -226,6 +226,23 @@ class ChainHead(nn.Module):
             return QuantileBins(parameters, bin_edges)
         return Point(parameters[..., 0], self.head, bin_edges[:, 0], bin_edges[:, -1])
 
+    @torch.no_grad()
+    def copy_conditional(self, other: "ChainHead", d: int) -> None:
+        """Take over a twin's weights of variable d, which no other variable reads."""
+        for mine, theirs in zip(self._weights_of(d), other._weights_of(d), strict=True):
+            mine.copy_(theirs)
+
+    def _weights_of(self, d: int) -> list[torch.Tensor]:
+        D = len(self.variables)
+        return [
+            self.context.weight.view(D, N_HIDDEN, -1)[d],
+            self.context.bias.view(D, N_HIDDEN)[d],
+            self.chain[:, d],
+            self.out[d],
+            self.bias[d],
+            self.skip[:, d],
+        ]
+
     @staticmethod
     def discrete(variable: Variable, out: torch.Tensor) -> DiscreteDistribution:
         """Return the distribution of one discrete variable from its outputs (rows, n_out)."""

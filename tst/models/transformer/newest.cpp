@@ -241,11 +241,19 @@ struct Sizes {
 };
 enum { QKV, QKV_BIAS, OUT, OUT_BIAS, LN_1, LN_1_BIAS, IN, IN_BIAS, FF, FF_BIAS, LN_2, LN_2_BIAS, N };
 
+// x = x (1 + scale) + shift, row by row; the modulation of a row begins so far behind the last one's.
+template <typename T>
+void modulate(long n_rows, long n, T* x, const T* modulation, long stride) {
+    for (long row = 0; row < n_rows; row++, x += n, modulation += stride)
+        for (long i = 0; i < n; i++) x[i] += x[i] * modulation[i] + modulation[n + i];
+}
+
 // Take rows first to last of x (n_series, d_model) through all blocks; the cache
-// (n_layer, 2, n_series * n_head, max_steps, size) gets their keys and values at `step`.
+// (n_layer, 2, n_series * n_head, max_steps, size) gets their keys and values at `step`. The
+// modulation, if any, is (n_series, n_layer, 2, d_model).
 template <typename T, int SIZE>
-void decode_rows(T* x, T* cache, const T* const* layers, const T* slopes, double epsilon,
-                 const Sizes& s, long first, long last) {
+void decode_rows(T* x, T* cache, const T* const* layers, const T* slopes, const T* modulation,
+                 double epsilon, const Sizes& s, long first, long last) {
     const long width = s.n_head * SIZE;
     const long all_keys = s.n_series * s.n_head * s.max_steps * SIZE;
     const long n_seen = s.step + 1 - s.first_step;
@@ -277,30 +285,38 @@ void decode_rows(T* x, T* cache, const T* const* layers, const T* slopes, double
             for (T& number : hidden) number = std::max(number, (T)0);
             multiply(n_rows, s.d_ff, width, hidden.data(), w[FF], w[FF_BIAS], a.data());
             add_norm(n_rows, width, h, a.data(), w[LN_2], w[LN_2_BIAS], (T)epsilon);
+            if (modulation) {
+                const long of_series = s.n_layer * 2 * width;
+                modulate(n_rows, width, h, modulation + row * of_series + layer * 2 * width,
+                         of_series);
+            }
         }
     }
 }
 
 template <typename T>
-bool decode(T* x, T* cache, const T* const* layers, const T* slopes, double epsilon, Sizes s,
-            long n_threads) {
+bool decode(T* x, T* cache, const T* const* layers, const T* slopes, const T* modulation,
+            double epsilon, Sizes s, long n_threads) {
     auto rows = s.size == 16   ? decode_rows<T, 16>
                 : s.size == 32 ? decode_rows<T, 32>
                 : s.size == 64 ? decode_rows<T, 64>
                                : decode_rows<T, 128>;
     const long n_parts = (s.n_series + ROWS - 1) / ROWS;
     return on_threads(n_parts, n_threads, [&](long first, long last) {
-        rows(x, cache, layers, slopes, epsilon, s, first * ROWS, std::min(last * ROWS, s.n_series));
+        rows(x, cache, layers, slopes, modulation, epsilon, s, first * ROWS,
+             std::min(last * ROWS, s.n_series));
     });
 }
 
 extern "C" bool decode_float32(float* x, float* cache, const float* const* layers,
-                               const float* slopes, double epsilon, Sizes sizes, long n_threads) {
-    return decode(x, cache, layers, slopes, epsilon, sizes, n_threads);
+                               const float* slopes, const float* modulation, double epsilon, Sizes sizes,
+                               long n_threads) {
+    return decode(x, cache, layers, slopes, modulation, epsilon, sizes, n_threads);
 }
 extern "C" bool decode_float64(double* x, double* cache, const double* const* layers,
-                               const double* slopes, double epsilon, Sizes sizes, long n_threads) {
-    return decode(x, cache, layers, slopes, epsilon, sizes, n_threads);
+                               const double* slopes, const double* modulation, double epsilon, Sizes sizes,
+                               long n_threads) {
+    return decode(x, cache, layers, slopes, modulation, epsilon, sizes, n_threads);
 }
 
 extern "C" bool attend_newest_float32(const float* q, const float* keys, const float* values,

@@ -145,8 +145,16 @@ class Stack:
         pointers = [weight.data_ptr() for weight in self.weights]
         self.pointers = (ctypes.c_void_p * len(pointers))(*pointers)
 
-    def decode(self, x: torch.Tensor, cache: "KVCache") -> torch.Tensor:
-        """Take one more step x (B, d_model) through all blocks; see `Backbone.decode`."""
+    def decode(
+        self, x: torch.Tensor, cache: "KVCache", modulation: torch.Tensor | None = None
+    ) -> torch.Tensor:
+        """Take one more step x (B, d_model) through all blocks; see `Backbone.decode`.
+
+        Parameters
+        ----------
+        modulation
+            The table of a `Modulation`, (B, n_layer, 2, d_model), if there is one.
+        """
         B, width = x.shape
         config = self.config
         if cache.length >= cache.data.shape[3] or cache.data.shape[2] != B * config.n_head:
@@ -155,6 +163,8 @@ class Stack:
                 f"{cache.data.shape[3]} steps takes no step {cache.length} of {B} series."
             )
         y = x.clone(memory_format=torch.contiguous_format)
+        if modulation is not None:
+            modulation = modulation.to(x).contiguous()
         sizes = _Sizes(
             n_layer=config.n_layer,
             n_series=B,
@@ -171,6 +181,7 @@ class Stack:
             ctypes.c_void_p(cache.data.data_ptr()),
             self.pointers,
             ctypes.c_void_p(None if self.alibi is None else self.alibi.data_ptr()),
+            ctypes.c_void_p(None if modulation is None else modulation.data_ptr()),
             ctypes.c_double(self.epsilon),
             sizes,
             ctypes.c_long(torch.get_num_threads()),

@@ -68,11 +68,13 @@ def sample(
     cap = encoder.fixed_length or max_steps or encoder.longest
     if max_steps is not None:
         cap = min(cap, max_steps)
-    drawn = draw_attributes(model, n_series, generator, attributes, donors)
+    drawn = draw_attributes(model, n_series, generator, attributes, donors, lengths)
     given_steps = None
     if prefix is not None:
         given_steps = torch.as_tensor(prefix, dtype=torch.float32, device=device)
     stop_at = None
+    if lengths is None and encoder.log_length is not None:
+        lengths = encoder.lengths_of(drawn[:, -1].cpu().numpy())
     if lengths is not None:
         stop_at = torch.as_tensor(np.minimum(lengths, cap), device=device)
     decoder = Decoder(model, encoder, generator)
@@ -95,12 +97,9 @@ def _in_parts(
     lengths = []
     for first in range(0, len(attributes), size):
         part = slice(first, first + size)
-        unfinished = start(
-            model, decoder.encoder, attributes[part], None if prefix is None else prefix[part]
-        )
-        part_values, part_lengths = decoder.run(
-            unfinished, cap, None if stop_at is None else stop_at[part]
-        )
+        part_prefix, ends = (None if x is None else x[part] for x in (prefix, stop_at))
+        unfinished = start(model, decoder.encoder, attributes[part], part_prefix, ends)
+        part_values, part_lengths = decoder.run(unfinished, cap, ends)
         values.append(part_values)
         lengths.append(part_lengths)
     return np.concatenate(values), np.concatenate(lengths)
@@ -133,6 +132,7 @@ def draw_attributes(
     generator: torch.Generator,
     given: pd.DataFrame | None = None,
     donors: SeriesSet | None = None,
+    lengths: np.ndarray | None = None,
 ) -> torch.Tensor:
     """Return attributes as the model reads them.
 
@@ -141,15 +141,23 @@ def draw_attributes(
     given
         Table of n_series rows whose columns are taken instead of drawn.
     donors
-        Series whose attributes are taken, all of them.
+        Series whose attributes are taken, all but their lengths.
+    lengths
+        int, (n_series,): lengths that are taken.
 
     Returns
     -------
-    float, (n_series, n_attributes): codes, then standardised locs and log scales.
+    float, (n_series, n_attributes): codes, then standardised locs and log scales, then the length.
     """
     encoder = encoder_of(model)
+    fixed = {}
     if donors is not None:
-        return attribute_target(encoder, donors).value.to(generator.device)
+        fixed = dict(enumerate(attribute_target(encoder, donors).value.T))
+    if encoder.log_length is not None:
+        fixed.pop(len(model.spec.attributes) - 1, None)
+        if lengths is not None:
+            length = encoder.length_target(np.asarray(lengths))[0].astype(np.float32)
+            fixed[len(model.spec.attributes) - 1] = torch.from_numpy(length)
     ones = torch.ones(n_series, 1, device=generator.device)
     if not model.spec.attributes:
         return ones[:, :0]
@@ -162,7 +170,9 @@ def draw_attributes(
     for d, variable in enumerate(chain.variables):
         # Drawn where it is given, too, so that the others do not depend on what is given.
         value, _ = chain.draw(d, past, encoded, uniform)
-        if given is not None and d < len(names) and names[d] in given:
+        if d in fixed:
+            value = fixed[d].to(value)
+        elif given is not None and d < len(names) and names[d] in given:
             value = _codes(encoder, names[d], given[names[d]]).to(value)
         elif variable.kind == "continuous":
             edges = chain.head.bin_edges[d]
@@ -208,8 +218,8 @@ def log_likelihood(model: "GenerativeTST", series: SeriesSet, batch_size: int = 
     log_probs = np.empty(len(series))
     for first in range(0, len(order), batch_size):
         chosen = order[first : first + batch_size]
-        batch = batches.collate(chosen, step_weight=1.0, series_weight=1.0).to(device)
-        numbers, _ = model(batch, Packing(batch.lengths, device=device))
+        batch = batches.collate(chosen, step_weight=1.0).to(device)
+        numbers = model(batch, Packing(batch.lengths, device=device))
         tokens = (numbers * batch.weight).sum(1).float()
         total = torch.zeros(len(chosen), device=device).index_add_(0, batch.series, tokens)
         log_probs[chosen] = total.cpu().numpy() / series.lengths[chosen]

@@ -15,7 +15,7 @@ N_BINS = 64  # of a quantised head
 Moments = tuple[np.ndarray, np.ndarray]  # of each series: as `SeriesEncoder.series_loc_scale`
 
 
-def token_spec(encoder: SeriesEncoder, series: SeriesSet, stop: Stop = "stop") -> TokenSpec:
+def token_spec(encoder: SeriesEncoder, series: SeriesSet, stop: Stop = "length") -> TokenSpec:
     """Return what the encoded steps and attributes of a training set consist of.
 
     Parameters
@@ -23,14 +23,15 @@ def token_spec(encoder: SeriesEncoder, series: SeriesSet, stop: Stop = "stop") -
     series
         The training set, at whose quantiles the bins stand (of a large one, an excerpt's).
     stop
-        Kind of the variable that ends a series, where lengths vary.
+        How a series ends, where lengths vary: by one that the encoder draws, or the kind of the
+        variable that stands last in a step.
     """
     series = series.excerpt(MAX_FITTED)
     z = encoder.scaled(series, *encoder.series_loc_scale(series))
     step = [_variable(feature) for feature in encoder.feature_encoders]
     bin_edges = [_bins(column) for column in z.T]
-    if not encoder.fixed_length:
-        step.append(Variable(stop))
+    if has_end(encoder):
+        step.append(Variable("flags" if stop == "flags" else "stop"))
         bin_edges.append(_bins(np.arange(2.0)))
     attributes = [Variable("categorical", len(known)) for known in encoder.categories.values()]
     values = attribute_target(encoder, series).value.numpy()
@@ -41,7 +42,13 @@ def token_spec(encoder: SeriesEncoder, series: SeriesSet, stop: Stop = "stop") -
         attributes=tuple(attributes),
         bin_edges=tuple(bin_edges),
         attribute_bin_edges=tuple(_bins(column) for column in values.T),
+        draws_length=encoder.log_length is not None,
     )
+
+
+def has_end(encoder: SeriesEncoder) -> bool:
+    """Tell whether each step says if the series ends there."""
+    return not encoder.fixed_length and encoder.log_length is None
 
 
 def _variable(encoder: FeatureEncoder) -> Variable:
@@ -66,7 +73,10 @@ def _bins(z: np.ndarray) -> tuple[float, ...]:
 
 
 def attribute_target(
-    encoder: SeriesEncoder, series: SeriesSet, moments: Moments | None = None
+    encoder: SeriesEncoder,
+    series: SeriesSet,
+    moments: Moments | None = None,
+    lengths: np.ndarray | None = None,
 ) -> Target:
     """Return the attributes of each series as numbers whose likelihood is asked.
 
@@ -74,11 +84,14 @@ def attribute_target(
     ----------
     moments
         Loc and scale of each series; None: its own.
+    lengths
+        int, (n_series,): of the whole series, where these are pieces of some.
 
     Returns
     -------
     `Target` (n_series, n_attributes): codes, then, where encoding is per series, its standardised
-    loc and scale. A scale at its least carries the mass below.
+    loc and scale, then, where lengths are drawn, its length. A scale at its least carries the mass
+    below, a length that of the interval that rounds to it.
 
     Raises
     ------
@@ -100,12 +113,19 @@ def attribute_target(
         numbers = np.concatenate([numbers, encoder.standardised(loc, scale)], axis=1)
         never = np.zeros(loc.shape, dtype=bool)
         is_least = np.concatenate([is_least, never, scale <= np.array(encoder.min_scale)], axis=1)
+    lower = np.where(is_least, -BIG, numbers)
+    upper = numbers
+    if encoder.log_length is not None:
+        length = encoder.length_target(series.lengths if lengths is None else lengths)
+        numbers, lower, upper = (
+            np.column_stack([table, column])
+            for table, column in zip((numbers, lower, upper), length, strict=True)
+        )
     value = torch.from_numpy(numbers.astype(np.float32))
-    lower = torch.where(torch.from_numpy(is_least), torch.tensor(-BIG), value)
     return Target(
         value=value,
-        lower=lower,
-        upper=value.clone(),
+        lower=torch.from_numpy(lower.astype(np.float32)),
+        upper=torch.from_numpy(upper.astype(np.float32)),
         repeat=torch.zeros(value.shape, dtype=torch.bool),
     )
 
@@ -151,7 +171,7 @@ def tokens(
     upper = np.clip((np.stack(uppers, axis=1) - loc[rows]) / scale[rows], -BIG, BIG)
     has_gate = np.array([variable.repeats for variable in spec.step[: series.n_features]])
     repeat = exact_repeats(series) & has_gate
-    if not encoder.fixed_length:
+    if has_end(encoder):
         is_last = series.step_index == series.lengths[rows] - 1
         if is_end is not None:
             is_last = is_last & is_end[rows]

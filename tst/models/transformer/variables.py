@@ -63,12 +63,15 @@ class TokenSpec:
         the last only.
     attribute_bin_edges
         The same of the attributes.
+    draws_length
+        Whether the last of the attributes is how long the series is.
     """
 
     step: tuple[Variable, ...]
     attributes: tuple[Variable, ...] = ()
     bin_edges: tuple[tuple[float, ...], ...] = ()
     attribute_bin_edges: tuple[tuple[float, ...], ...] = ()
+    draws_length: bool = False
 
     def __post_init__(self) -> None:
         _check_edges(self.step, self.bin_edges)

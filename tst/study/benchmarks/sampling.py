@@ -20,6 +20,8 @@ from tst.models.base import Generator
 from tst.models.batches import N_FLAGS
 from tst.models.doppelganger import model as doppelganger
 from tst.models.transformer import generative, sampling
+from tst.models.transformer.backbone import Modulation
+from tst.models.transformer.batches import clock
 from tst.models.transformer.config import GenerativeConfig
 from tst.models.transformer.decoder import start
 from tst.models.transformer.generative import GenerativeTST
@@ -66,17 +68,23 @@ def literal(model: GenerativeTST, n_series: int, n_tokens: int) -> torch.Tensor:
     generator = torch.Generator().manual_seed(0)
     encoder = sampling.encoder_of(model)
     head = model.head
-    series = start(model, encoder, sampling.draw_attributes(model, n_series, generator), None)
+    series = start(model, encoder, sampling.draw_attributes(model, n_series, generator), None, None)
     recent = torch.zeros(n_series, 1, model.n_recent)
     values = []
     for t in range(1, n_tokens + 1):
         is_start = torch.arange(t).repeat(n_series) == 0
-        conditions = series.conditions.repeat_interleave(t, 0)
-        embedded = model.embed(recent.flatten(0, 1), is_start, conditions)
-        h = model.backbone(embedded, Packing([t] * n_series)).view(n_series, t, -1)[:, -1]
+        of_rows = torch.arange(n_series).repeat_interleave(t)
+        conditions = series.conditions.take(of_rows)
+        left = clock(torch.arange(t).repeat(n_series), series.n_steps[of_rows])
+        embedded = model.embed(recent.flatten(0, 1), is_start, left, conditions)
+        modulation = None
+        if series.conditions.modulation is not None:
+            modulation = Modulation(series.conditions.modulation, of_rows)
+        h = model.backbone(embedded, Packing([t] * n_series), modulation)
+        context = model.context(h, conditions).view(n_series, t, -1)[:, -1]
         encoded = torch.zeros(n_series, head.ends[-1])
         for d in range(len(head.variables)):
-            out, base = head.outputs(h, recent[:, -1], encoded)
+            out, base = head.outputs(context, recent[:, -1], encoded)
             number = slice(d, d + 1)
             distribution = head.continuous(out[:, number], base[:, number], head.bin_edges[number])
             z = distribution.sample(torch.rand(n_series, 1, 2, generator=generator))[:, 0]

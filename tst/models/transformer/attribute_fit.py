@@ -1,0 +1,129 @@
+"""Fits the distribution of attributes, a table of one row a series, to convergence before the rest.
+
+The attributes are few numbers a series; learned beside the steps, by their optimiser and in their
+batches, they would be far from learned when the steps are. Here they have steps of their own over
+the whole table. Each conditional distribution of the chain has weights of its own, so each stops
+by itself: where the mean log p of held-out rows no longer rises. The fit then begins anew with all
+rows.
+"""
+
+import copy
+from collections.abc import Iterator
+
+import torch
+
+from tst.models.transformer.heads import ChainHead
+from tst.models.transformer.variables import Target
+
+LEARNING_RATE = 2e-2
+BATCH = 4_096  # rows a step; a smaller table is seen whole
+MAX_STEPS = 2_000
+EVERY = 20  # steps between two looks at the held-out rows
+PATIENCE = 10  # looks without a better one, after which a conditional is no longer watched
+GAIN = 5e-4  # nats a row that a better look must be better by
+PRIOR_COUNT = 0.5  # added to how often each category occurs, as Jeffreys' prior does
+N_FOLDS = 4  # of a small table: each row is held out once
+MIN_HELD_OUT = 250  # rows of a held-out part that is enough by itself
+
+
+def fit(head: ChainHead, target: Target, seed: int) -> torch.Tensor:
+    """Fit a head that has no context to the rows of a table, in place.
+
+    Parameters
+    ----------
+    target
+        `Target` (n_series, n_attributes).
+    seed
+        Of the folds and batches.
+
+    Returns
+    -------
+    int64, (n_attributes,): steps that each conditional took.
+    """
+    n = len(target.value)
+    generator = torch.Generator().manual_seed(seed)
+    first = copy.deepcopy(head).cpu().requires_grad_(True)
+    _begin_at_frequencies(first, target)
+    n_steps = torch.full((len(head.variables),), 10 * EVERY)
+    if n >= N_FOLDS:
+        n_steps = _held_out_steps(first, target, generator)
+    fitted = copy.deepcopy(first)
+    for step in _steps(fitted, target, int(n_steps.max()), generator):
+        for d in (n_steps == step).nonzero().flatten().tolist():
+            head.copy_conditional(fitted, d)
+    return n_steps
+
+
+@torch.no_grad()
+def _begin_at_frequencies(head: ChainHead, target: Target) -> None:
+    """Set what a category's probability is before training to how frequent it is."""
+    for d, variable in enumerate(head.variables):
+        if variable.kind != "categorical":
+            continue
+        counts = torch.bincount(target.value[:, d].long(), minlength=variable.n_categories)
+        head.bias[d, 1 : 1 + variable.n_categories] = torch.log(counts + PRIOR_COUNT)
+
+
+def _held_out_steps(head: ChainHead, target: Target, generator: torch.Generator) -> torch.Tensor:
+    """Return after how many steps held-out rows are likeliest, for each conditional."""
+    n = len(target.value)
+    folds = torch.randperm(n, generator=generator).chunk(N_FOLDS)
+    if len(folds[0]) >= MIN_HELD_OUT:
+        folds = folds[:1]
+    curves = []
+    for fold in folds:
+        is_kept = torch.ones(n, dtype=torch.bool)
+        is_kept[fold] = False
+        parts = _rows(target, is_kept), _rows(target, fold)
+        curves.append(_held_out_curves(copy.deepcopy(head), *parts, generator))
+    n_looks = min(len(curve) for curve in curves)
+    mean = torch.stack([curve[:n_looks] for curve in curves]).mean(0)  # (n_looks, D)
+    return _best_looks(mean) * EVERY
+
+
+def _best_looks(curve: torch.Tensor) -> torch.Tensor:
+    """Return the first look that no later one betters by `GAIN`, of each column (looks, D)."""
+    return (curve >= curve.max(0).values - GAIN).int().argmax(0)
+
+
+def _held_out_curves(
+    head: ChainHead, kept: Target, held_out: Target, generator: torch.Generator
+) -> torch.Tensor:
+    """Return the mean log p of held-out rows each `EVERY` steps, (looks, D)."""
+    curve: list[torch.Tensor] = []
+    for step in _steps(head, kept, MAX_STEPS, generator):
+        if step % EVERY:
+            continue
+        with torch.no_grad():
+            curve.append(_log_p(head, held_out))
+        since_best = len(curve) - 1 - _best_looks(torch.stack(curve))
+        if int(since_best.min()) > PATIENCE:
+            break
+    return torch.stack(curve)
+
+
+def _steps(
+    head: ChainHead, target: Target, n_steps: int, generator: torch.Generator
+) -> Iterator[int]:
+    """Take steps of Adam towards the rows of a table; yield how many so far, from 0."""
+    optimizer = torch.optim.Adam(head.parameters(), lr=LEARNING_RATE)
+    n = len(target.value)
+    yield 0
+    for step in range(n_steps):
+        rows = target
+        if n > BATCH:
+            rows = _rows(target, torch.randint(n, (BATCH,), generator=generator))
+        optimizer.zero_grad(set_to_none=True)
+        (-_log_p(head, rows).sum()).backward()
+        optimizer.step()
+        yield step + 1
+
+
+def _rows(target: Target, chosen: torch.Tensor) -> Target:
+    return target.map(lambda tensor: tensor[chosen])
+
+
+def _log_p(head: ChainHead, target: Target) -> torch.Tensor:
+    """Return the mean log p of each attribute over the rows of a table, (D,)."""
+    ones = target.value.new_ones(len(target.value), 1)
+    return head.log_prob(ones, ones[:, :0], target).mean(0)
