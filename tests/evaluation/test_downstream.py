@@ -7,10 +7,11 @@ import pandas as pd
 import pytest
 from helpers import labelled_series
 from sklearn.base import clone
+from sklearn.kernel_ridge import KernelRidge
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import f1_score
 from sklearn.naive_bayes import GaussianNB
-from sklearn.neural_network import MLPClassifier
+from sklearn.neural_network import MLPClassifier, MLPRegressor
 from sklearn.svm import LinearSVC
 from sklearn.tree import DecisionTreeClassifier
 
@@ -249,6 +250,35 @@ def test_the_mlp_does_not_stop_while_it_still_learns():
     train = traffic(400, 1, noise=0.2)
     test = traffic(300, 2, noise=0.2)
     assert r2(train, test, "mlp_1")["r2"] > r2(train, test, "linear")["r2"] - 0.02
+
+
+LITERAL_REGRESSORS = {
+    "kernel_ridge": KernelRidge(kernel="linear"),
+    "mlp_1": MLPRegressor(hidden_layer_sizes=(100,), random_state=0, early_stopping=True),
+    "mlp_5": MLPRegressor(hidden_layer_sizes=(200,) * 5, random_state=0, early_stopping=True),
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "n_train", "tolerance"),
+    [
+        ("kernel_ridge", 40, 1e-9),
+        ("kernel_ridge", 20, 1e-9),
+        ("mlp_1", 400, 0.005),
+        ("mlp_5", 400, 0.005),
+    ],
+)
+def test_a_regressor_scores_as_its_literal_form(name, n_train, tolerance):
+    """Ridge solved for its weights, and MLPs in float32, score as scikit-learn's in float64."""
+    train = traffic(n_train, 1, noise=0.2)
+    test = traffic(300, 2, noise=0.2)
+    past = np.log1p(train.padded(30)[0][:, :, 0]).astype(float)
+    past_test = np.log1p(test.padded(30)[0][:, :, 0]).astype(float)
+    scale = past_test[:, :25].max()
+    literal = clone(LITERAL_REGRESSORS[name]).fit(past[:, :25] / scale, past[:, 25:] / scale)
+    predicted = literal.predict(past_test[:, :25] / scale) * scale
+    expected = downstream.regression_scores(past_test[:, 25:], predicted)["value"][0]
+    assert r2(train, test, name)["r2"] == pytest.approx(expected, abs=tolerance)
 
 
 def test_mistakes():

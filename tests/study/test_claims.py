@@ -248,6 +248,24 @@ def test_judge_names_every_claim_and_nothing_it_should_not():
     assert frame["sentence"].str.contains(r"table \d\d-[a-z-]+ has not been written").all()
 
 
+@pytest.mark.parametrize("dataset", ["gcut", "wwt", "borg2019"])
+def test_any_part_of_the_tables_judges_every_claim(dataset):
+    """No table, or tables of one data set alone: what is not there is said, and not left out."""
+    fidelity = [
+        rows(dataset, model=model, metric=metric, label="all", feature="all", level=level)
+        for metric in ("acf_error", "pearson_distance", "discriminative_score")
+        for model, level in {"tst_paper": 1.0, "real_floor": 1.0, "tst": 1.0}.items()
+    ]
+    for tables in ({}, {"05-fidelity": pd.concat(fidelity)}):
+        judged = claims.judge(tables)
+        assert set(judged["claim"]) == set(claims.CLAIMS)
+        whole = judged[judged["source"] == claims.OVERALL].set_index(["claim", "dataset"])
+        assert whole["verdict"].ne(OPEN).any() == bool(tables)
+        assert whole.loc["C6", "verdict"].eq(OPEN).all()
+        C4 = {True: GOOD, False: OPEN}[bool(tables) and dataset != "wwt"]
+        assert whole.loc["C4", "verdict"].eq(C4).all()
+
+
 def test_a_missing_baseline_is_named():
     """What cannot be judged says which rows are missing."""
     frame = claims.judge(classified({T: 0.8}))

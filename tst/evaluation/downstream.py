@@ -15,8 +15,7 @@ from collections.abc import Callable, Collection, Sequence
 import numpy as np
 import pandas as pd
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.kernel_ridge import KernelRidge
-from sklearn.linear_model import LinearRegression
+from sklearn.linear_model import LinearRegression, Ridge
 from sklearn.metrics import accuracy_score, f1_score, r2_score
 from sklearn.neural_network import MLPRegressor
 
@@ -244,7 +243,8 @@ def forecast(
     ridge sees numbers of order one: kernel ridge (alpha 1) and the MLPs depend on that, R2 does
     not. Values below 0 count as 0. The MLPs (Adam 1e-3, at most 200 epochs) stop when R2 on a
     held-out tenth no longer rises; on the training loss, in [0, 1], they would stop after 20 epochs
-    (mlp_1: .79, not .85).
+    (mlp_1: .79, not .85). They learn in float32, which takes 1.7 times as little time as float64.
+    Ridge on a linear kernel is solved for its weights, not for a number a training series.
 
     Parameters
     ----------
@@ -283,11 +283,15 @@ def forecast(
     z_test = _log_views(test, n_steps)
     scale = z_test[:, :context_length].max() or 1.0
     model = _regressor(regressor, seed, len(long_enough))
+    dtype = np.float32 if isinstance(model, MLPRegressor) else np.float64
+    past = (z[:, :context_length] / scale).astype(dtype)
+    future = (z[:, context_length:] / scale).astype(dtype)
+    past_test = (z_test[:, :context_length] / scale).astype(dtype)
     with warnings.catch_warnings():
         # The MLPs keep their best epoch by held-out R2; 200 epochs are the cap.
         warnings.simplefilter("ignore", ConvergenceWarning)
-        model.fit(z[:, :context_length] / scale, z[:, context_length:] / scale)
-    predicted = model.predict(z_test[:, :context_length] / scale) * scale
+        model.fit(past, future)
+    predicted = model.predict(past_test).astype(np.float64) * scale
     return z_test[:, context_length:], predicted
 
 
@@ -310,13 +314,11 @@ def _check_spans(train: SeriesSet, test: SeriesSet, n_steps: int) -> None:
         )
 
 
-def _regressor(
-    name: Regressor, seed: int, n_train: int
-) -> LinearRegression | KernelRidge | MLPRegressor:
+def _regressor(name: Regressor, seed: int, n_train: int) -> LinearRegression | Ridge | MLPRegressor:
     if name == "linear":
         return LinearRegression()
     if name == "kernel_ridge":
-        return KernelRidge(kernel="linear")
+        return Ridge(alpha=1.0, fit_intercept=False)
     return MLPRegressor(
         hidden_layer_sizes=(100,) if name == "mlp_1" else (200,) * 5,
         random_state=seed,

@@ -118,14 +118,13 @@ def _convolve(
     weight = rng.standard_normal((N_TAPS, n_features, KERNELS_PER_DILATION))
     weight = weight / np.sqrt(N_TAPS * n_features)
     bias = 0.2 * rng.standard_normal(KERNELS_PER_DILATION)  # a fifth of the values' own spread
-    result = np.tile(bias, (len(x), 1)).astype(np.float32)
+    past = np.zeros((len(x), N_TAPS, n_features), dtype=np.float32)  # (rows, N_TAPS, n_features)
     for tap in range(N_TAPS):
         lag = tap * dilation
-        past = np.zeros_like(x)
-        past[lag:] = x[: max(len(x) - lag, 0)]
-        past[step < lag] = 0  # these rows belong to the series before
-        result += past @ weight[tap].astype(np.float32)
-    return result
+        past[lag:, tap] = x[: max(len(x) - lag, 0)]
+        past[step < lag, tap] = 0  # these rows belong to the series before
+    kernels = weight.reshape(-1, KERNELS_PER_DILATION).astype(np.float32)
+    return past.reshape(len(x), -1) @ kernels + bias.astype(np.float32)
 
 
 def _pool(rows: np.ndarray, series: SeriesSet) -> np.ndarray:
@@ -135,7 +134,7 @@ def _pool(rows: np.ndarray, series: SeriesSet) -> np.ndarray:
     return np.concatenate([positive, np.maximum.reduceat(rows, starts)], axis=1)
 
 
-def tsne(sets: Sequence[SeriesSet], seed: int, n_per_set: int = 300) -> pd.DataFrame:
+def tsne(sets: Sequence[SeriesSet], seed: int, n_per_set: int = 150) -> pd.DataFrame:
     """Return t-SNE coordinates of the embeddings of several sets, for a picture.
 
     Parameters

@@ -87,9 +87,7 @@ def copied_series_share(train: SeriesSet | Reference, synthetic: SeriesSet, seed
     """
     reference = Reference.of(train)
     check_features(reference.real, synthetic)
-    drawn = subsample(synthetic, MAX_SERIES, seed)
-    _, distance = nearest(drawn, reference.real, reference.rank_transform)
-    return float((distance < COPY).mean())
+    return float((reference.distance(synthetic, MAX_SERIES, seed) < COPY).mean())
 
 
 def nn_distance_ratio(
@@ -102,7 +100,10 @@ def nn_distance_ratio(
     reference = Reference.of(train)
     members, others, made = _draw(reference.real, held_out, synthetic, seed)
     ranks = _rank_transform(reference, members)
-    to_members = _nearest_distance(made, members, ranks)
+    if members is reference.real:
+        to_members = reference.distance(synthetic, MAX_SERIES, seed)
+    else:
+        to_members = _nearest_distance(made, members, ranks)
     to_others = _nearest_distance(made, others, ranks)
     ratio = np.where(to_members > 0, np.inf, 1.0)  # where the held-out distance is 0
     ratio = np.divide(to_members, to_others, out=ratio, where=to_others > 0)

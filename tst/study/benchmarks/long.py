@@ -82,7 +82,7 @@ def measure(size: Size, kind: str, n_steps: int) -> tuple[float, float]:
     times = [wall_seconds(lambda: step(n_tokens))]
     rise = peak_mb() - before
     map_blocks_from(2**25)
-    if times[0] < 1.5:  # seconds; longer steps are not repeated
+    if times[0] < 0.5:  # seconds; longer steps are not repeated
         times += [wall_seconds(lambda: step(n_tokens)) for _ in range(3)]
     return rise, min(times)
 

@@ -105,7 +105,7 @@ def speedups(size: Size, real: SeriesSet) -> None:
     reference = wall_seconds(partial(literal, model, N_LITERAL, n_tokens)) / N_LITERAL
     emit("wwt_sampling_speedup", reference / ours, series_per_second=1 / ours, n_series=n)
     with mock.patch.object(native, "library", return_value=None):
-        plain = seconds(sample, 2) / n
+        plain = seconds(sample, 1) / n
     emit("wwt_sampling_speedup_of_compiled_code", plain / ours, series_per_second=1 / plain)
 
 

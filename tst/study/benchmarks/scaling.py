@@ -36,7 +36,7 @@ def step_seconds(config: TSTConfig, n_series: int, length: int) -> float:
     rows = np.random.default_rng(0).random((n_series * length, config.n_features), np.float32)
     batch = PackedBatches(rows, np.full(n_series, length), n_series, 0)(0)
     model = TST(replace(config, context_length=length)).train()
-    return seconds(lambda: packed_mse(model, batch).backward(), 2)
+    return seconds(lambda: packed_mse(model, batch).backward(), 1)
 
 
 def training(size: Size) -> None:
@@ -51,12 +51,12 @@ def training(size: Size) -> None:
 
 
 def generation(size: Size) -> None:
-    """Generation cost against the series in a batch."""
-    n_steps = size.pick(200, 20)
+    """Generation cost against the series in a batch, after one batch that warms up."""
+    n_steps = size.pick(100, 20)
     model = never_end(TST(replace(size.config, context_length=n_steps)).eval())
     for n in size.pick((1, 4, 16, 64, 256), (1, 4)):
         seeds = torch.rand(n, 2, size.config.n_features)
-        cost = seconds(partial(generate, model, seeds, n_steps), 1)
+        cost = seconds(partial(generate, model, seeds, n_steps), 1, warm=n == 1)
         emit("generate_seconds_by_series", cost, x=n)
 
 

@@ -32,7 +32,7 @@ def paths_of(folder: Path, n_parts: int) -> tuple[list[Path], list[Path]]:
 
 def against_pandas(size: Size, folder: Path) -> None:
     """Seconds of the loop over those of the builder on the same parts, nothing converted before."""
-    usage, events = parts(folder, size.pick(15_000, 400), 4)
+    usage, events = parts(folder, size.pick(6_000, 400), 4)
     builder_seconds = seconds(
         lambda: gcut.build(usage, events, folder / "builder", None), 1, warm=False
     )
@@ -76,7 +76,7 @@ def max_tasks(size: Size) -> int:
 
 def memory(size: Size, folder: Path) -> None:
     """Peak memory of ten parts over that of two, each in a process of its own."""
-    parts(folder, size.pick(60_000, 400) * 10, 10)
+    parts(folder, size.pick(20_000, 400) * 10, 10)
     peaks = {}
     for n in (2, 10):
         command = [sys.executable, "-m", "tst.study.benchmarks.trace", size.name]
@@ -94,7 +94,7 @@ def memory(size: Size, folder: Path) -> None:
 
 def pages(size: Size, folder: Path) -> None:
     """Seconds of pandas' reader over seconds of ours on a CSV of the competition's form."""
-    n_pages = size.pick(40_000, 300)
+    n_pages = size.pick(10_000, 300)
     rng = np.random.default_rng(0)
     names = ["_".join(c) for c in itertools.product(wwt.DOMAINS, wwt.ACCESS, wwt.AGENTS)]
     views = rng.lognormal(6, 2, (n_pages, wwt.N_DAYS)).round().astype(np.float32)
