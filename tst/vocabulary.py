@@ -44,6 +44,12 @@ MODELS = {
     "noise": "noise",
     "published": "published",
     "simulated": "simulated",
+    "tabular_argn": "TabularARGN",
+    "tabular_argn_own": "TabularARGN, own budget",
+    "par": "PAR",
+    "par_own": "PAR, own budget",
+    "random_halves": "two random halves",
+    "shuffled_steps": "steps shuffled",
 }
 
 Classifier = Literal["mlp", "naive_bayes", "logistic_regression", "decision_tree", "svm"]
@@ -93,6 +99,8 @@ METRICS = {
     "context_fid": Metric("Context-FID", "", "lower"),
     "step_change_ratio": Metric("step change over the real one", "", "near_1"),
     "spread_ratio": Metric("spread over the real one", "", "near_1"),
+    "correlational_score": Metric("correlational score", "", "lower"),
+    "second_judge_auc": Metric("second judge, AUC", "", "lower"),
     "copied_share": Metric("copied steps", "share", "lower"),
     "nn_distance_ratio": Metric("nearest neighbour ratio", "", "near_1"),
     "membership_auc": Metric("membership inference, AUC", "", "lower"),
