@@ -76,10 +76,12 @@ def test_own_budgets_are_the_same_model_without_a_limit(work):
     assert (work.folder / "par_own-seed0" / "runs").read_text() == "par"
 
 
-def test_a_peer_that_fails_or_is_missing_is_said(work):
+def test_a_peer_that_fails_is_missing_or_unknown_is_said(work):
     """The last line of its complaint; where its environment is missing, how to make it."""
     with pytest.raises(DataError, match="par failed: seven is no seed"):
         generators.peer(work, sines(40), "par", seconds=2, seed=7, n=5)
+    with pytest.raises(DataError, match="unknown model 'gan'; known are tst, doppelganger, tab"):
+        generators.make(work, sines(40), "gan", seconds=2, max_steps=0, seed=0, n=5)
     generators.interpreter().unlink()
     with pytest.raises(DataError, match="par is not installed here: run make peers"):
         generators.peer(work, sines(40), "par", seconds=2, seed=0, n=5)

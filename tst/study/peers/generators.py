@@ -24,6 +24,7 @@ from tst.models.doppelganger import model as doppelganger
 from tst.models.doppelganger.config import DGConfig
 from tst.models.jobs import Job
 from tst.series import SeriesSet
+from tst.study.peers.run_peer import MODELS
 from tst.study.training import TrainingWorkspace
 from tst.synthesiser import Synthesiser
 from tst.table.table import Table
@@ -148,8 +149,12 @@ def peer(
     Raises
     ------
     DataError
-        Where its environment is missing or its program fails.
+        Where it is unknown, its environment is missing or its program fails.
     """
+    if model.removesuffix(OWN) not in MODELS:
+        raise DataError(
+            f"unknown model '{model}'; known are tst, doppelganger, {', '.join(MODELS)}."
+        )
     if not interpreter().is_file():
         raise DataError(f"{model} is not installed here: run make peers.")
     if model.endswith(OWN):
