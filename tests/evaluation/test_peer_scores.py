@@ -53,6 +53,23 @@ def test_the_discriminative_score_repeats_with_its_seed():
     assert ((scores[0] >= 0) & (scores[0] <= 0.5)).all()
 
 
+def test_a_judge_of_time_blocks_learns_one_half_and_is_judged_on_the_other():
+    """Both halves are learned by some judge; windows across a border by none."""
+    generator = torch.Generator().manual_seed(0)
+    blocks = np.repeat([0, 1, -1, 2, 3], 31)
+    real, synthetic = peer_discriminative._split_by_time((blocks, None), 100, 4, generator)
+    for judge in range(4):
+        learned, judged = (set(blocks[part[judge]] % 2) for part in real)
+        assert (learned, judged) == (({0}, {1}) if judge % 2 == 0 else ({1}, {0}))
+        assert not set(synthetic[0][judge].tolist()) & set(synthetic[1][judge].tolist())
+    assert real[0].shape == real[1].shape == synthetic[0].shape == (4, 50)
+    assert -1 not in blocks[torch.cat(real).flatten()]
+    scores = peer_discriminative.discriminative_score(
+        walks(155), walks(100, 1), n_repeats=2, n_steps=2, real_blocks=blocks
+    )
+    assert scores.shape == (2,)
+
+
 def lagged(n, seed):
     """Return windows of two columns in 0..1, the second the first one a step before."""
     first = np.random.default_rng(seed).uniform(size=(n, 14))

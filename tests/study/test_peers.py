@@ -148,6 +148,7 @@ def test_every_score_has_its_rows(tmp_path):
     rows = pd.DataFrame(judge.controls() + judge.reference_lines())
     counts = rows[rows["model"] == "shuffled_steps"].groupby("metric").size().to_dict()
     expected = dict.fromkeys(scores.DE_FACTO, 2) | dict.fromkeys(scores.TRUSTED, 1)
+    expected["held_out_score"] = 2
     assert counts == expected
     controls = {"random_halves", "real_floor", "bootstrap_copy", "noise", "shuffled_steps"}
     assert set(rows["model"]) == controls | {"real", "constant"}

@@ -3,8 +3,9 @@
 TimeGAN's judge (Yoon et al. 2019, section 5) with the sizes that its code has and all later papers
 keep: half as many units as features, the last state, 2,000 steps of Adam on 128 real and 128
 synthetic windows, 80 % of each to learn from, |accuracy - 1/2| on the rest. Windows are split at
-random, as there: neighbours in time lie on both sides. Ours is torch's GRU, whose gates and first
-weights differ from TensorFlow's: its numbers compare with each other, with published ones roughly.
+random, as there, so that neighbours in time lie on both sides; by blocks of time where these are
+given. Ours is torch's GRU, whose gates and first weights differ from TensorFlow's: its numbers
+compare with each other, with published ones roughly.
 """
 
 from dataclasses import dataclass
@@ -23,6 +24,8 @@ TRAIN_SHARE = 0.8
 AT_ONCE = 2048  # windows that are scored at once
 N_REPEATS = 5
 
+Split = tuple[torch.Tensor, torch.Tensor]  # windows to learn and to be judged on, (R, n) each
+
 
 def discriminative_score(
     real: np.ndarray,
@@ -32,6 +35,8 @@ def discriminative_score(
     n_repeats: int = N_REPEATS,
     n_steps: int = N_STEPS,
     batch_size: int = BATCH_SIZE,
+    real_blocks: np.ndarray | None = None,
+    synthetic_blocks: np.ndarray | None = None,
 ) -> np.ndarray:
     """Return |accuracy - 1/2| of each of some judges on windows that it has not seen; 0 is best.
 
@@ -48,6 +53,12 @@ def discriminative_score(
         Judges, each with a split of its own.
     n_steps, batch_size
         Of their training.
+    real_blocks
+        int, shape (N,): block of time of each real window (`peer_windows.time_blocks`). Where
+        given, a judge learns one half of the blocks and is judged on the other, not the protocol's
+        random split.
+    synthetic_blocks
+        The same of synthetic windows; None: they are independent and dealt at random.
 
     Returns
     -------
@@ -64,11 +75,15 @@ def discriminative_score(
     # The protocol's units; of one feature it would have none.
     n_units = max(1, real.shape[2] // 2)
     judges = SideBySide(n_repeats, real.shape[2], n_units, generator)
-    sides = []
+    values = []
     for windows in (real, synthetic):
-        values = torch.from_numpy(np.ascontiguousarray(windows, dtype=np.float32))
-        order = draw(len(values), len(values), n_repeats, generator)  # (R, N)
-        sides.append(_Side(values, *order.split(_sizes(len(values)), dim=1)))
+        values.append(torch.from_numpy(np.ascontiguousarray(windows, dtype=np.float32)))
+    if real_blocks is None:
+        rows = [_random_split(len(v), n_repeats, generator) for v in values]
+    else:
+        blocks = (real_blocks, synthetic_blocks)
+        rows = _split_by_time(blocks, len(synthetic), n_repeats, generator)
+    sides = [_Side(v, *split) for v, split in zip(values, rows, strict=True)]
     _train(judges, sides, n_steps, batch_size, generator)
     n_judged = sum(side.test.shape[1] for side in sides)
     n_right = (_logits(judges, sides[0]) > 0).sum(1) + (_logits(judges, sides[1]) <= 0).sum(1)
@@ -84,10 +99,37 @@ class _Side:
     test: torch.Tensor
 
 
-def _sizes(n: int) -> list[int]:
-    """Return how many of n windows are learned and judged."""
+def _random_split(n: int, n_repeats: int, generator: torch.Generator) -> Split:
+    """Return which of n windows each judge learns and is judged on, (R, .) each."""
     n_train = int(TRAIN_SHARE * n)
-    return [n_train, n - n_train]
+    order = draw(n, n, n_repeats, generator)
+    return order[:, :n_train], order[:, n_train:]
+
+
+def _split_by_time(
+    blocks: tuple[np.ndarray, np.ndarray | None],
+    n_synthetic: int,
+    n_repeats: int,
+    generator: torch.Generator,
+) -> list[Split]:
+    """Return the splits of real and synthetic windows, as many of both in both parts.
+
+    Every second judge learns the odd blocks and is judged on the even ones.
+    """
+    real_blocks, synthetic_blocks = blocks
+    if synthetic_blocks is None:
+        synthetic_blocks = torch.randperm(n_synthetic, generator=generator).numpy() % 2
+    halves = [peer_windows.halves(b) for b in (real_blocks, synthetic_blocks)]
+    n = min(len(half) for pair in halves for half in pair)
+    splits = []
+    for pair in halves:
+        parts = []
+        for half in pair:
+            parts.append(torch.from_numpy(half)[draw(len(half), n, n_repeats, generator)])
+        even, odd = parts  # (R, n)
+        is_swapped = (torch.arange(n_repeats) % 2 == 1)[:, None]
+        splits.append((torch.where(is_swapped, odd, even), torch.where(is_swapped, even, odd)))
+    return splits
 
 
 def _train(

@@ -34,7 +34,7 @@ from tst.plots.base import mean_and_half_width
 from tst.series import SeriesSet
 
 DE_FACTO = ("discriminative_score", "context_fid", "correlational_score", "predictive_score")
-TRUSTED = ("second_judge_auc", "nn_distance_ratio", "copied_share")
+TRUSTED = ("held_out_score", "second_judge_auc", "nn_distance_ratio", "copied_share")
 METRICS = (*DE_FACTO, *TRUSTED)
 PUBLISHED = Path(__file__).with_name("published.csv")
 MARKS = Path(__file__).with_name("marks.csv")
@@ -79,9 +79,9 @@ class Scores:
         # As many real ones: a judge's accuracy and Context-FID depend on the numbers.
         real = peer_windows.some(self.real, len(made), np.random.default_rng(0))
         rows = self._de_facto(real, made, model, seed)
-        for metric, score in (("second_judge_auc", self._second_judge), ("copies", self._copies)):
-            rows += self._kept(metric, self.real, made, model, seed, score)
-        return rows
+        judge = self._held_out(self.blocks, None)
+        rows += self._kept("held_out", self.real, made, model, seed, judge)
+        return rows + self._kept("copies", self.real, made, model, seed, self._copies)
 
     def controls(self, seed: int = 0) -> list[Row]:
         """Return the rows of what must score well and what must score badly.
@@ -98,8 +98,8 @@ class Scores:
         chosen = peer_controls.block_bootstrap(n, self.real.shape[1], n, seed)
         copied = self.real[chosen]
         rows += self._de_facto(self.real, copied, "bootstrap_copy", seed)
-        judge = self._judge_of_blocks(self.blocks, self.blocks[chosen])
-        rows += self._kept("second_judge_auc", self.real, copied, "bootstrap_copy", seed, judge)
+        judge = self._held_out(self.blocks, self.blocks[chosen])
+        rows += self._kept("held_out", self.real, copied, "bootstrap_copy", seed, judge)
         rows += self._kept("copies", self.real, copied, "bootstrap_copy", seed, self._copies)
         rows += self.of(peer_controls.noise(self.real, n, seed), "noise", seed)
         return rows + self.of(
@@ -118,9 +118,9 @@ class Scores:
         """Return the rows of two halves of the real time."""
         first, second = peer_controls.time_halves(self.blocks)
         rows = self._de_facto(self.real[first], self.real[second], "real_floor", seed)
-        judge = self._judge_of_blocks(self.blocks[first], self.blocks[second])
+        judge = self._held_out(self.blocks[first], self.blocks[second])
         pair = (self.real[first], self.real[second])
-        return rows + self._kept("second_judge_auc", *pair, "real_floor", seed, judge)
+        return rows + self._kept("held_out", *pair, "real_floor", seed, judge)
 
     def _de_facto(self, real: np.ndarray, made: np.ndarray, model: str, seed: int) -> list[Row]:
         """Return the rows of the field's four scores."""
@@ -153,23 +153,21 @@ class Scores:
         score = peer_correlation.correlational_score
         return {"correlational_score": [score(real, made, repeat) for repeat in repeats]}
 
-    def _second_judge(self, real: np.ndarray, made: np.ndarray) -> dict[str, Any]:
-        return self._judge_of_blocks(self.blocks, None)(real, made)
-
-    def _judge_of_blocks(
+    def _held_out(
         self, real_blocks: np.ndarray, made_blocks: np.ndarray | None
     ) -> Callable[[np.ndarray, np.ndarray], dict[str, Any]]:
-        """Return the second judge of windows whose blocks of time are known."""
+        """Return what both judges say of windows by their blocks of time (None: independent)."""
+        blocks: dict[str, Any] = {"real_blocks": real_blocks, "synthetic_blocks": made_blocks}
 
         def judge(real: np.ndarray, made: np.ndarray) -> dict[str, Any]:
+            protocol = self.protocol
             auc = peer_second_judge.second_judge(
-                real,
-                made,
-                real_blocks=real_blocks,
-                synthetic_blocks=made_blocks,
-                max_windows=self.protocol.max_windows,
+                real, made, **blocks, max_windows=protocol.max_windows
             )
-            return {"second_judge_auc": [auc]}
+            scores = peer_discriminative.discriminative_score(
+                real, made, **blocks, n_repeats=protocol.n_repeats, n_steps=protocol.judge_steps
+            )
+            return {"held_out_score": scores.tolist(), "second_judge_auc": [auc]}
 
         return judge
 
