@@ -125,6 +125,14 @@ def test_the_clock_ends_a_training():
     assert list(run_peer.Clock(range(5), end=np.inf, disable=True)) == list(range(5))
 
 
+def test_windows_that_do_not_fit_are_thinned(monkeypatch):
+    """Evenly, to at most so many numbers; a set that fits is taken whole."""
+    made = windows.arrays(sines(40))
+    assert len(run_peer.thinned(made)) == 40
+    monkeypatch.setattr(run_peer, "MAX_NUMBERS", made.size // 3)
+    np.testing.assert_array_equal(run_peer.thinned(made), made[::4])
+
+
 def test_scores_are_kept(tmp_path, monkeypatch):
     """A second run reads them: no judge is asked again; other windows ask it."""
     real = sines()

@@ -28,6 +28,7 @@ from tst.study.peers.run_peer import MODELS
 from tst.study.training import TrainingWorkspace
 from tst.synthesiser import Synthesiser
 from tst.table.table import Table
+from tst.training import loop
 from tst.training.config import TrainConfig
 
 PROGRAM = Path(__file__).parent / "run_peer.py"
@@ -92,9 +93,9 @@ def ours(
     """Train the tool's own model as a user would, `Synthesiser`, and sample it."""
     folder = work.folder / f"tst-seed{seed}"
     model = Synthesiser(max_steps=max_steps or None, minutes=seconds / 60, seed=seed, folder=folder)
-    started = time.process_time()
+    started = _clocks()
     model.fit_series(real, _table(real))
-    spent = _spent(folder / "model", time.process_time() - started)
+    spent = _spent(folder / "model", started)
     series = model.sample_series(n, seed)
     return Made(values=windows.arrays(series), core_seconds=spent)
 
@@ -119,9 +120,9 @@ def dg(
     settings = replace(settings, max_steps=max_steps, seed=seed)
     folder = work.folder / f"doppelganger-seed{seed}"
     job = Job.of(doppelganger.SPEC, data, folder, config, settings)
-    started = time.process_time()
+    started = _clocks()
     jobs.train_all([job])
-    spent = _spent(folder, time.process_time() - started)
+    spent = _spent(folder, started)
     series = _whole(job.load().sample(n, seed), length)
     return Made(values=windows.arrays(series), core_seconds=spent)
 
@@ -217,21 +218,33 @@ def _affordable_steps(
     return max(1, int(seconds / known["seconds"]))
 
 
-def _spent(folder: Path, seconds: float) -> float:
-    """Return the core-seconds of a training over all its runs, this one's added.
+def _spent(folder: Path, started: tuple[float, float]) -> float:
+    """Return the core-seconds of a model's optimiser steps, over all runs of its training.
 
-    A finished model that was only loaded keeps what it cost.
+    The training loop keeps their seconds on the wall; the share of a core that this run had makes
+    core-seconds of them. A finished model that was only loaded keeps what it cost.
+
+    Parameters
+    ----------
+    folder
+        Of the model.
+    started
+        What `_clocks` said before the training.
     """
     path = folder.with_name(f"{folder.name}-cost.json")
-    facts = (folder / "fingerprint.json").read_text()
     model = (folder / "model.safetensors").stat().st_mtime_ns
     known = json.loads(path.read_text()) if path.is_file() else {}
-    if known.get("model") == model:
-        return float(known["seconds"])
-    if known.get("of") == facts:
-        seconds += known["seconds"]
-    files.write_text(json.dumps({"of": facts, "model": model, "seconds": seconds}), path)
-    return seconds
+    if known.get("model") != model:
+        core, wall = (now - before for now, before in zip(_clocks(), started, strict=True))
+        seconds = json.loads((folder / loop.COST_FILE).read_text())["seconds"] * core / wall
+        known = {"model": model, "seconds": seconds}
+        files.write_text(json.dumps(known), path)
+    return float(known["seconds"])
+
+
+def _clocks() -> tuple[float, float]:
+    """Return the seconds of this process on its cores, and those on the wall."""
+    return time.process_time(), time.perf_counter()
 
 
 def _roll(length: int) -> int:
