@@ -1,6 +1,7 @@
 """Laws of the comparison with peers: what is done is kept, what is missing is said."""
 
 import sys
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -9,6 +10,7 @@ import pytest
 from tst.data import windows
 from tst.errors import DataError
 from tst.evaluation.peer_ts2vec import Sizes
+from tst.io import paths
 from tst.study.peers import generators, run_peer, scores
 from tst.study.training import TrainingWorkspace
 from tst.vocabulary import METRICS, MODELS
@@ -184,6 +186,17 @@ def test_repeats_are_no_trainings():
     (row,) = scores.over_trainings(pd.DataFrame(rows)).to_dict("records")
     assert (row["value"], row["trainings"]) == (2.0, 2)
     assert row["half_width"] == pytest.approx(12.706, abs=0.01)  # t of one degree of freedom
+
+
+def test_the_peers_stand_on_the_torch_of_the_study():
+    """One torch on both sides, whose speed and kernels are the same; every package is pinned."""
+    needed = Path(generators.__file__).with_name("requirements.txt").read_text()
+    lines = [line for line in needed.splitlines() if not line.startswith("#")]
+    assert all("==" in line for line in lines)
+    (torch,) = [line for line in lines if line.startswith("torch==")]
+    assert torch in (paths.ROOT / "environment.yml").read_text()
+    packages = {model.package for model in run_peer.MODELS.values()}
+    assert packages <= {line.split("==")[0] for line in lines}
 
 
 def test_published_numbers_and_marks_are_of_known_sets():

@@ -38,10 +38,10 @@ def discriminative_score(
     real_blocks: np.ndarray | None = None,
     synthetic_blocks: np.ndarray | None = None,
 ) -> np.ndarray:
-    """Return |accuracy - 1/2| of each of some judges on windows that it has not seen; 0 is best.
+    """Return |accuracy - 1/2| of each judge on windows that it has not seen, float64 (n_repeats,).
 
-    A perfect generator scores above 0, too: by about .4 / sqrt(judged windows). The protocol
-    takes the mean of five judges.
+    0 is best, but a perfect generator scores above it, too: by about .4 / sqrt(judged windows).
+    The protocol takes the mean of five judges.
 
     Parameters
     ----------
@@ -49,21 +49,13 @@ def discriminative_score(
         float, shape (N, length, n_features) and (M, length, n_features), values from 0 to 1.
     seed
         Of the splits, of the judges' weights and of their batches.
-    n_repeats
-        Judges, each with a split of its own.
-    n_steps, batch_size
-        Of their training.
+    n_repeats, n_steps, batch_size
+        Judges, each with a split of its own, and their training.
     real_blocks
-        int, shape (N,): block of time of each real window (`peer_windows.time_blocks`). Where
-        given, a judge learns one half of the blocks and is judged on the other, not the protocol's
-        random split.
+        int, shape (N,): block of time of each real window (`peer_windows.time_blocks`); a judge
+        learns one half of the blocks, is judged on the other. None: the protocol's random split.
     synthetic_blocks
         The same of synthetic windows; None: they are independent and dealt at random.
-
-    Returns
-    -------
-    np.ndarray
-        float64, shape (n_repeats,).
 
     Raises
     ------
@@ -72,22 +64,19 @@ def discriminative_score(
     """
     peer_windows.check(real, synthetic)
     generator = torch.Generator().manual_seed(seed)
-    # The protocol's units; of one feature it would have none.
-    n_units = max(1, real.shape[2] // 2)
+    n_units = max(1, real.shape[2] // 2)  # the protocol's; of one feature it would have none
     judges = SideBySide(n_repeats, real.shape[2], n_units, generator)
-    values = []
-    for windows in (real, synthetic):
-        values.append(torch.from_numpy(np.ascontiguousarray(windows, dtype=np.float32)))
-    if real_blocks is None:
-        rows = [_random_split(len(v), n_repeats, generator) for v in values]
-    else:
+    splits = [_random_split(len(w), n_repeats, generator) for w in (real, synthetic)]
+    if real_blocks is not None:
         blocks = (real_blocks, synthetic_blocks)
-        rows = _split_by_time(blocks, len(synthetic), n_repeats, generator)
-    sides = [_Side(v, *split) for v, split in zip(values, rows, strict=True)]
+        splits = _split_by_time(blocks, len(synthetic), n_repeats, generator)
+    sides = []
+    for windows, (train, test) in zip((real, synthetic), splits, strict=True):
+        values = torch.from_numpy(np.ascontiguousarray(windows, dtype=np.float32))
+        sides.append(_Side(values, train, test))
     _train(judges, sides, n_steps, batch_size, generator)
-    n_judged = sum(side.test.shape[1] for side in sides)
     n_right = (_logits(judges, sides[0]) > 0).sum(1) + (_logits(judges, sides[1]) <= 0).sum(1)
-    return np.abs(n_right.numpy() / n_judged - 0.5)
+    return np.abs(n_right.numpy() / (sides[0].test.shape[1] + sides[1].test.shape[1]) - 0.5)
 
 
 @dataclass(frozen=True)

@@ -30,10 +30,10 @@ def predictive_score(
     n_steps: int = N_STEPS,
     batch_size: int = BATCH_SIZE,
 ) -> np.ndarray:
-    """Return the mean absolute error on real windows of predictors that learned synthetic ones.
+    """Return the error on real windows of predictors that learned synthetic ones, (n_repeats,).
 
-    Lower is better, but it is no distance: the value to reach is that of real windows given as
-    synthetic ones. The protocol takes the mean of five predictors.
+    It is the mean absolute error; lower is better, but it is no distance: the value to reach is
+    that of real windows given as synthetic ones. The protocol takes the mean of five predictors.
 
     Parameters
     ----------
@@ -41,15 +41,8 @@ def predictive_score(
         float, shape (N, length, n_features) and (M, length, n_features), values from 0 to 1.
     seed
         Of the predictors' weights and of their batches.
-    n_repeats
-        Predictors.
-    n_steps, batch_size
-        Of their training.
-
-    Returns
-    -------
-    np.ndarray
-        float64, shape (n_repeats,).
+    n_repeats, n_steps, batch_size
+        Predictors, and their training.
 
     Raises
     ------

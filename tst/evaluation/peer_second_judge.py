@@ -30,8 +30,8 @@ def second_judge(
 ) -> float:
     """Return the AUC of a judge of real against synthetic windows, mean over two halves.
 
-    Each half of the blocks of time is judged by a judge that learned the other. The AUC of a good
-    generator scatters about 0.5; how far, that of two real halves tells.
+    Each half of the blocks of time is judged by a judge of the other. The AUC of a good generator
+    scatters about 0.5; how far, that of two real halves tells.
 
     Parameters
     ----------
@@ -40,8 +40,7 @@ def second_judge(
     seed
         Of the windows drawn and of the halves of synthetic windows.
     real_blocks
-        int, shape (N,): block of time of each real window; None: they are one step apart, in
-        order.
+        int, shape (N,): block of time of each real window; None: one step apart, in order.
     synthetic_blocks
         The same of the synthetic ones; None: they are independent and split at random.
     max_windows
@@ -58,16 +57,18 @@ def second_judge(
         real_blocks = peer_windows.time_blocks(np.arange(len(real)), real.shape[1])
     if synthetic_blocks is None:
         synthetic_blocks = rng.permutation(len(synthetic)) % 2
-    real_halves = peer_windows.halves(real_blocks)
-    synthetic_halves = peer_windows.halves(synthetic_blocks)
+    halves = zip(
+        peer_windows.halves(real_blocks), peer_windows.halves(synthetic_blocks), strict=True
+    )
     pairs = related_pairs(real)
     parts = []
-    for real_half, synthetic_half in zip(real_halves, synthetic_halves, strict=True):
+    for real_half, synthetic_half in halves:
         n = min(len(real_half), len(synthetic_half), max_windows)
-        kept_real = peer_windows.some(real[real_half], n, rng)
-        kept_synthetic = peer_windows.some(synthetic[synthetic_half], n, rng)
-        columns = seen(np.concatenate([kept_real, kept_synthetic]), pairs)
-        parts.append((columns, np.repeat([1, 0], n)))
+        kept = [
+            peer_windows.some(real[real_half], n, rng),
+            peer_windows.some(synthetic[synthetic_half], n, rng),
+        ]
+        parts.append((seen(np.concatenate(kept), pairs), np.repeat([1, 0], n)))
     first, second = parts
     return (_auc(first, second, seed) + _auc(second, first, seed)) / 2
 
