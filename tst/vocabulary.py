@@ -100,6 +100,7 @@ METRICS = {
     "step_change_ratio": Metric("step change over the real one", "", "near_1"),
     "spread_ratio": Metric("spread over the real one", "", "near_1"),
     "correlational_score": Metric("correlational score", "", "lower"),
+    "own_past_error": Metric("predictive error, all columns and their past", "ranks", "lower"),
     "held_out_score": Metric("discriminative score, held-out times", "", "lower"),
     "second_judge_auc": Metric("second judge, AUC", "", "lower"),
     "copied_share": Metric("copied steps", "share", "lower"),

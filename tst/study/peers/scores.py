@@ -18,6 +18,7 @@ from torch import nn
 
 from tst.data import windows
 from tst.evaluation import (
+    learned_scores,
     peer_context_fid,
     peer_controls,
     peer_copies,
@@ -34,7 +35,13 @@ from tst.plots.base import mean_and_half_width
 from tst.series import SeriesSet
 
 DE_FACTO = ("discriminative_score", "context_fid", "correlational_score", "predictive_score")
-TRUSTED = ("held_out_score", "second_judge_auc", "nn_distance_ratio", "copied_share")
+TRUSTED = (
+    "held_out_score",
+    "second_judge_auc",
+    "own_past_error",
+    "nn_distance_ratio",
+    "copied_share",
+)
 METRICS = (*DE_FACTO, *TRUSTED)
 PUBLISHED = Path(__file__).with_name("published.csv")
 MARKS = Path(__file__).with_name("marks.csv")
@@ -66,6 +73,7 @@ class Scores:
     """
 
     def __init__(self, real: SeriesSet, protocol: Protocol, folder: Path) -> None:
+        self.series = real
         self.real = windows.arrays(real)
         self.starts = real.attributes["start"].to_numpy()
         self.blocks = peer_windows.time_blocks(self.starts, self.real.shape[1])
@@ -81,6 +89,7 @@ class Scores:
         rows = self._de_facto(real, made, model, seed)
         judge = self._held_out(self.blocks, None)
         rows += self._kept("held_out", self.real, made, model, seed, judge)
+        rows += self._kept("own_past_error", self.real, made, model, seed, self._own_past_error)
         return rows + self._kept("copies", self.real, made, model, seed, self._copies)
 
     def controls(self, seed: int = 0) -> list[Row]:
@@ -99,18 +108,20 @@ class Scores:
         copied = self.real[chosen]
         rows += self._de_facto(self.real, copied, "bootstrap_copy", seed)
         judge = self._held_out(self.blocks, self.blocks[chosen])
-        rows += self._kept("held_out", self.real, copied, "bootstrap_copy", seed, judge)
-        rows += self._kept("copies", self.real, copied, "bootstrap_copy", seed, self._copies)
+        pair = (self.real, copied, "bootstrap_copy", seed)
+        rows += self._kept("held_out", *pair, judge)
+        rows += self._kept("own_past_error", *pair, self._own_past_error)
+        rows += self._kept("copies", *pair, self._copies)
         rows += self.of(peer_controls.noise(self.real, n, seed), "noise", seed)
         return rows + self.of(
             peer_controls.shuffled_steps(self.real, n, seed), "shuffled_steps", seed
         )
 
     def reference_lines(self) -> list[Row]:
-        """Return the predictive score of real windows themselves, and of the best constant."""
-        rows = self._kept(
-            "predictive_score", self.real, self.real, "real", 0, self._predictive_score
-        )
+        """Return the errors of predictors of real windows themselves, and of the best constant."""
+        pair = (self.real, self.real, "real", 0)
+        rows = self._kept("predictive_score", *pair, self._predictive_score)
+        rows += self._kept("own_past_error", *pair, self._own_past_error)
         value = peer_predictive.constant_error(self.real)
         return [*rows, _row("constant", 0, "predictive_score", 0, value)]
 
@@ -119,8 +130,9 @@ class Scores:
         first, second = peer_controls.time_halves(self.blocks)
         rows = self._de_facto(self.real[first], self.real[second], "real_floor", seed)
         judge = self._held_out(self.blocks[first], self.blocks[second])
-        pair = (self.real[first], self.real[second])
-        return rows + self._kept("held_out", *pair, "real_floor", seed, judge)
+        pair = (self.real[first], self.real[second], "real_floor", seed)
+        rows += self._kept("own_past_error", *pair, self._own_past_error)
+        return rows + self._kept("held_out", *pair, judge)
 
     def _de_facto(self, real: np.ndarray, made: np.ndarray, model: str, seed: int) -> list[Row]:
         """Return the rows of the field's four scores."""
@@ -170,6 +182,12 @@ class Scores:
             return {"held_out_score": scores.tolist(), "second_judge_auc": [auc]}
 
         return judge
+
+    def _own_past_error(self, real: np.ndarray, made: np.ndarray) -> dict[str, Any]:
+        """Return the error of a ridge that sees the past of all columns and predicts all."""
+        real_set = windows.like(self.series, real, "real")
+        made_set = windows.like(self.series, made, "made")
+        return {"own_past_error": [learned_scores.predictive_score(real_set, made_set, seed=0)]}
 
     def _copies(self, real: np.ndarray, made: np.ndarray) -> dict[str, Any]:
         found = peer_copies.copies(real, made, self.starts)
