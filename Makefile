@@ -6,7 +6,7 @@ SHELL := /bin/bash
 .DELETE_ON_ERROR:
 .SUFFIXES:
 .DEFAULT_GOAL := help
-.PHONY: help reproduce study smoke ablations tune env lock bench data own example report lab readme lint check test nightly audit coverage clean clean-artifacts
+.PHONY: help reproduce study smoke ablations tune peers env lock bench data own example report lab readme lint check test nightly audit coverage clean clean-artifacts
 PROFILE ?= laptop
 PYTHON3 ?= python3
 export PYTHONPATH := $(CURDIR)
@@ -47,6 +47,9 @@ WARM := $(if $(findstring n,$(firstword -$(MAKEFLAGS))),,OMP_NUM_THREADS=1 $(PYT
 .deps.mk: notebooks/pipeline.yml $(wildcard notebooks/*.ipynb notebooks/ablations/*.yml) $(shell find tst -name '*.py' -o -type d ! -name __pycache__)
 	@$(PYTHON3) -m tst.study.dependencies > $@.part && mv $@.part $@ || { echo "Python 3.11 or newer? $$($(PYTHON3) --version). Name another: make PYTHON3=python3.11 ..."; exit 1; }
 -include .deps.mk
+# Notebook 15 compares with what stands in .peers/env, an environment of its own; in miniature with what is there.
+PEER_RUNS := $(addprefix $(DONE)/,$(filter 15-peers-$(if $(filter smoke,$(PROFILE)),sines-24,%),$(NAMES)))
+$(PEER_RUNS): | $(if $(filter smoke,$(PROFILE)),,.peers/.made)
 
 help: ## this list
 	@echo "make TARGET [PROFILE=smoke|laptop|paper] [TST_DATA=folder of the raw data]"
@@ -61,6 +64,7 @@ smoke: ## all notebooks in miniature, on simulated data
 ablations: $(ABLATIONS) ## one change at a time: all files of notebooks/ablations (laptop: about 25 minutes on 2 cores)
 	@$(MAKE) --no-print-directory $(DONE)/13-claims
 ablation-<name>: ## one of them alone
+peers: $(PEER_RUNS) ## ours beside other projects' models on the field's benchmarks, notebook 15; no part of reproduce
 tune: $(addprefix $(DONE)/,$(filter 14-tuning-%,$(NAMES))) ## the same trials of the learning rate for TST and DG; no part of reproduce
 
 env: $(ENV) ## only make the environment
@@ -71,6 +75,8 @@ lock: ## freeze environment.yml into requirements.lock.txt, with hashes (after a
 bench: .bench/.made ## install what a benchmark compares with (transformers), outside the environment
 .bench/.made: | $(ENV)
 	@bash .ci/bench
+.peers/.made: tst/study/peers/requirements.txt
+	@bash .ci/peers
 data: $(ENV) ## build a set from what was published: make data PARTS=0-9 | EVENTS=0-13 | SET=iot, mba (README, Data)
 	@$(PYTHON) -m tst.data $(if $(SET),--set $(SET),$(if $(EVENTS),--events $(EVENTS),$(if $(PARTS),--parts $(PARTS),--build)))
 own: $(ENV) ## a synthetic copy of your table, with its report: make own DATA=series.csv [CONFIG= N= NAME= MINUTES=]

@@ -57,6 +57,12 @@ MODELS = {
     "noise": "noise",
     "published": "published",
     "simulated": "simulated",
+    "tabular_argn": "TabularARGN",
+    "tabular_argn_own": "TabularARGN, own budget",
+    "par": "PAR",
+    "par_own": "PAR, own budget",
+    "random_halves": "two random halves",
+    "shuffled_steps": "steps shuffled",
 }
 
 Classifier = Literal["mlp", "naive_bayes", "logistic_regression", "decision_tree", "svm"]
@@ -106,6 +112,10 @@ METRICS = {
     "context_fid": Metric("Context-FID", "", "lower"),
     "step_change_ratio": Metric("step change over the real one", "", "near_1"),
     "spread_ratio": Metric("spread over the real one", "", "near_1"),
+    "correlational_score": Metric("correlational score", "", "lower"),
+    "own_past_error": Metric("predictive error, all columns and their past", "ranks", "lower"),
+    "held_out_score": Metric("discriminative score, held-out times", "", "lower"),
+    "second_judge_auc": Metric("second judge, AUC", "", "lower"),
     "copied_share": Metric("copied steps", "share", "lower"),
     "nn_distance_ratio": Metric("nearest neighbour ratio", "", "near_1"),
     "membership_auc": Metric("membership inference, AUC", "", "lower"),

@@ -118,3 +118,18 @@ def test_notebook_14_gives_both_models_the_same_trials(artifacts):
     assert factors == {"doppelganger": [0.3, 1.0, 3.0], "tst_paper": [0.3, 1.0, 3.0]}
     assert (trials["n_steps"] == 3).all()
     assert (trials["value"] >= 0).all()
+
+
+@pytest.mark.notebooks
+def test_notebook_15_says_which_peers_were_not_run(artifacts, monkeypatch):
+    """In miniature, without their environment: the controls and our models are judged."""
+    out = artifacts.parent.parent / "15-peers-sines-24.ipynb"
+    settings = {"profile": BASE["profile"], "peers": ["no_such_peer"]}
+    monkeypatch.setattr(run_notebook, "parameters", lambda *_: settings)
+    run_notebook.run_named("15-peers", BASE["profile"], "sines-24", out)
+    text = out.read_text()
+    assert "not run: no_such_peer." in text
+    table = pd.read_csv(artifacts.parent.parent / "tables" / "15-peers.csv")
+    assert {"tst", "doppelganger", "random_halves", "shuffled_steps"} <= set(table["model"])
+    metrics = set(table.loc[table["model"] == "tst", "metric"])
+    assert {"context_fid", "second_judge_auc", "copied_share", "core_seconds"} <= metrics

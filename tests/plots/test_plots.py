@@ -16,6 +16,7 @@ from tst.plots import (
     base,
     cost_plots,
     distance_plots,
+    peer_plots,
     series_plots,
     task_scores,
     training_curves,
@@ -84,6 +85,17 @@ STATISTICS = pd.DataFrame(
     {"statistic": ["mean length"] * 2, "source": ["real", "published"], "value": [11.0, 12.0]}
 )
 JUDGED = claims.judge({"06-classification": grown().query("share == 0")})
+PAPERS = pd.DataFrame(
+    {"model": ["Diffusion-TS"], "metric": ["context_fid"], "value": [0.1], "half_width": [0.01]}
+)
+RUN_HERE = pd.DataFrame(
+    {
+        "model": ["tst", "noise", "tst", "noise"],
+        "metric": ["context_fid"] * 2 + ["second_judge_auc"] * 2,
+        "value": [0.02, 5.0, 0.6, 1.0],
+        "half_width": [0.01, np.nan, np.nan, np.nan],
+    }
+)
 FIGURES = {
     "lengths": lambda: series_plots.lengths({"real": [1, 2, 2, 9], "tst_paper": [3, 3]}),
     "examples": lambda: series_plots.examples(arrays(3), NAMES, "Three series", "share"),
@@ -108,6 +120,7 @@ FIGURES = {
     "shares": lambda: task_scores.shares(grown(), paper("accuracy")),
     "f1": lambda: task_scores.f1(by_class(), paper("f1")),
     "claims": lambda: verdict_plots.claims(JUDGED),
+    "peers": lambda: peer_plots.beside_peers(RUN_HERE, PAPERS, ["noise"]),
 }
 
 
@@ -238,6 +251,19 @@ def test_the_paper_s_numbers_are_drawn_where_they_belong():
         if line.get_markerfacecolor() == "white"
     }
     assert hollow == {0.711, 0.671}
+
+
+def test_published_models_stand_below_and_grey():
+    """Ours first, in its colour; a control is a line in each panel, not a row."""
+    fig = FIGURES["peers"]()
+    labels = fig.axes[0].get_yticklabels()
+    assert [label.get_text() for label in labels] == ["TST (ours)", "Diffusion-TS"]
+    assert labels[1].get_color() == peer_plots.PALE != labels[0].get_color()
+    dots = {line.get_markerfacecolor() for line in fig.axes[0].lines if line.get_marker() != "None"}
+    assert {"white", base.SKY} <= dots
+    for ax, value in zip(fig.axes, (5.0, 1.0), strict=True):
+        dashed = [line for line in ax.lines if line.get_linestyle() == "--"]
+        assert [line.get_xdata()[0] for line in dashed] == [value]
 
 
 def test_a_value_far_below_is_written_not_drawn():

@@ -1,0 +1,79 @@
+"""The figure of notebook 15: scores of ours and other projects' models, published ones greyed."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from tst.plots.base import GREY, format_log_axis, model_style, panel_grid
+from tst.vocabulary import metric_label, model_label
+
+PALE = "#AAAAAA"  # of what others report and nobody ran here
+LOG = ("context_fid", "correlational_score")  # metrics that span decades
+
+
+def beside_peers(table: pd.DataFrame, published: pd.DataFrame, controls: list[str]) -> Figure:
+    """Draw the mean of each model, a panel a metric, with 95 % intervals over trainings.
+
+    Models that were run here are above, those that are published below, grey and hollow. Dashed
+    lines are the controls whose value is known beforehand.
+
+    Parameters
+    ----------
+    table
+        Columns model, metric, value, half_width: of the models and of the controls.
+    published
+        The same columns, of the papers.
+    controls
+        Keys of models that become lines.
+    """
+    metrics = list(dict.fromkeys(table["metric"]))
+    run_here = [model for model in dict.fromkeys(table["model"]) if model not in controls]
+    papers = [model for model in dict.fromkeys(published["model"])]
+    rows = [*run_here, *papers]
+    fig, _ = panel_grid(len(metrics), 3, 3.4, 0.22 * len(rows) + 0.8, sharey=True)
+    for ax, metric in zip(fig.axes, metrics, strict=True):
+        _lines(ax, table[table["metric"] == metric], controls)
+        for i, model in enumerate(run_here):
+            style = model_style(model, i)
+            _dot(ax, table, metric, model, i, color=style.colour, marker=style.marker)
+        for i, model in enumerate(papers, len(run_here)):
+            _dot(ax, published, metric, model, i, color=PALE, marker="o", mfc="white")
+        ax.set(title=metric_label(metric))
+        ax.set_yticks(range(len(rows)), [model_label(model) for model in rows])
+        for label in ax.get_yticklabels()[len(run_here) :]:
+            label.set_color(PALE)
+        ax.set_ylim(len(rows) - 0.5, -0.5)
+        if metric.endswith("auc"):
+            ax.set_xlim(0.45, 1.02)  # from chance to certainty, wherever the models lie
+        if metric in LOG:
+            ax.set_xscale("log")
+            format_log_axis(ax.xaxis)
+    return fig
+
+
+def _dot(ax: Axes, frame: pd.DataFrame, metric: str, model: str, row: int, **style: Any) -> None:
+    """Draw a model's value and interval, where it has one."""
+    found = frame[(frame["metric"] == metric) & (frame["model"] == model)]
+    if len(found):
+        value, half_width = found[["value", "half_width"]].iloc[0]
+        ax.errorbar(value, row, xerr=np.nan_to_num(half_width), capsize=2, ms=5, **style)
+
+
+def _lines(ax: Axes, frame: pd.DataFrame, controls: list[str]) -> None:
+    """Draw a line for each control, named at its top."""
+    for model in controls:
+        for value in frame.loc[frame["model"] == model, "value"]:
+            ax.axvline(value, color=GREY, ls="--", lw=0.7)
+            ax.text(
+                value,
+                -0.45,
+                model_label(model),
+                rotation=90,
+                va="top",
+                ha="right",
+                size=6,
+                color=GREY,
+            )

@@ -1,0 +1,263 @@
+"""Train a generator on windows within a number of core-seconds, and sample it: ours and others'.
+
+What was done is kept in the data set's folder and loaded the next time: our models as the training
+loop keeps them, the others' samples under the digest of all that decides them. A run that was
+stopped goes on where it was.
+"""
+
+import hashlib
+import json
+import subprocess
+import time
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from tst.data import windows
+from tst.errors import DataError
+from tst.io import files, paths
+from tst.models import jobs
+from tst.models.doppelganger import model as doppelganger
+from tst.models.doppelganger.config import DGConfig
+from tst.models.jobs import Job
+from tst.series import SeriesSet
+from tst.study.peers.run_peer import MODELS
+from tst.study.training import TrainingWorkspace
+from tst.synthesiser import Synthesiser
+from tst.table.table import Table
+from tst.training import loop
+from tst.training.config import TrainConfig
+
+PROGRAM = Path(__file__).parent / "run_peer.py"
+TIMED_STEPS = (5, 25)  # of DG: the difference of two short runs is the time of its steps
+DG_BATCH = 100  # series, the paper's
+OWN = "_own"  # ends the key of a peer that stops by its own rule, not after our core-seconds
+
+
+@dataclass(frozen=True, kw_only=True)
+class Made:
+    """What a generator made, and what it cost.
+
+    Parameters
+    ----------
+    values
+        float32, shape (N, length, n_features).
+    core_seconds
+        Of the training.
+    """
+
+    values: np.ndarray
+    core_seconds: float
+
+
+def interpreter() -> Path:
+    """Return the Python of the peers' environment, whether it exists or not."""
+    return paths.ROOT / ".peers" / "env" / "bin" / "python"
+
+
+def make(
+    work: TrainingWorkspace,
+    real: SeriesSet,
+    model: str,
+    *,
+    seconds: float,
+    max_steps: int,
+    seed: int,
+    n: int,
+) -> Made:
+    """Train and sample a model by its key: tst, doppelganger, or another project's (`peer`).
+
+    Parameters
+    ----------
+    seconds
+        Core-seconds of the training.
+    max_steps
+        Optimiser steps of ours and DG instead; 0: as many as fit into the seconds.
+    n
+        Windows to sample.
+    """
+    budget: dict[str, Any] = {"seconds": seconds, "seed": seed, "n": n}
+    if model == "tst":
+        return ours(work, real, max_steps=max_steps, **budget)
+    if model == "doppelganger":
+        return dg(work, real, max_steps=max_steps, **budget)
+    return peer(work, real, model, **budget)
+
+
+def ours(
+    work: TrainingWorkspace, real: SeriesSet, *, seconds: float, max_steps: int, seed: int, n: int
+) -> Made:
+    """Train the tool's own model as a user would, `Synthesiser`, and sample it."""
+    folder = work.folder / f"tst-seed{seed}"
+    model = Synthesiser(max_steps=max_steps or None, minutes=seconds / 60, seed=seed, folder=folder)
+    started = _clocks()
+    model.fit_series(real, _table(real))
+    spent = _spent(folder / "model", started)
+    series = model.sample_series(n, seed)
+    return Made(values=windows.arrays(series), core_seconds=spent)
+
+
+def dg(
+    work: TrainingWorkspace, real: SeriesSet, *, seconds: float, max_steps: int, seed: int, n: int
+) -> Made:
+    """Train DoppelGANger as notebook 3 has it, at its paper's sizes, and sample it."""
+    length = int(real.lengths[0])
+    config = DGConfig(
+        n_features=real.n_features,
+        attributes=(),
+        max_steps=length,
+        sample_len=_roll(length),
+    )
+    settings = TrainConfig(
+        max_steps=1, batch_size=DG_BATCH, learning_rate=1e-3, betas=(0.5, 0.999), grad_clip=None
+    )
+    data = work.folder / "train"
+    if not max_steps:
+        max_steps = _affordable_steps(work, data, config, settings, seconds)
+    settings = replace(settings, max_steps=max_steps, seed=seed)
+    folder = work.folder / f"doppelganger-seed{seed}"
+    job = Job.of(doppelganger.SPEC, data, folder, config, settings)
+    started = _clocks()
+    jobs.train_all([job])
+    spent = _spent(folder, started)
+    series = _whole(job.load().sample(n, seed), length)
+    return Made(values=windows.arrays(series), core_seconds=spent)
+
+
+def _whole(series: SeriesSet, length: int) -> SeriesSet:
+    """Return series of one length: DG may end one early, whose last step is then repeated."""
+    values, mask = series.padded(length)
+    last = series.lengths.clip(max=length) - 1
+    ends = values[np.arange(len(series)), last][:, None]  # (n_series, 1, n_features)
+    return windows.like(series, np.where(mask[..., None], values, ends), series.model)
+
+
+def peer(
+    work: TrainingWorkspace, real: SeriesSet, model: str, *, seconds: float, seed: int, n: int
+) -> Made:
+    """Train and sample another project's generator in its own environment (`run_peer.py`).
+
+    Parameters
+    ----------
+    model
+        tabular_argn or par; with `_own` at the end its own rule says when to stop.
+    seconds, seed, n
+        As in `make`.
+
+    Raises
+    ------
+    DataError
+        Where it is unknown, its environment is missing or its program fails.
+    """
+    if model.removesuffix(OWN) not in MODELS:
+        raise DataError(
+            f"unknown model '{model}'; known are tst, doppelganger, {', '.join(MODELS)}."
+        )
+    if not interpreter().is_file():
+        raise DataError(f"{model} is not installed here: run make peers.")
+    if model.endswith(OWN):
+        seconds = 0.0
+    facts = {
+        "windows": real.sha256(),
+        "settings": [model, seconds, seed, n],
+        "program": PROGRAM.read_text(),
+        "packages": PROGRAM.with_name("requirements.txt").read_text(),
+    }
+    digest = hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:12]
+    out = work.folder / f"{model}-seed{seed}" / f"{digest}.npy"
+    if not out.is_file():
+        _run(work, real, out, [model.removesuffix(OWN)], seconds=seconds, seed=seed, n=n)
+    said = json.loads(out.with_suffix(".json").read_text())
+    return Made(values=np.load(out, allow_pickle=False), core_seconds=said["core_seconds"])
+
+
+def _run(
+    work: TrainingWorkspace, real: SeriesSet, out: Path, command: list[str], **options: float
+) -> None:
+    """Start the program of the peers' environment and wait for it."""
+    out.parent.mkdir(parents=True, exist_ok=True)
+    source = work.folder / "windows.npy"
+    np.save(source, windows.arrays(real), allow_pickle=False)
+    words = [str(interpreter()), str(PROGRAM), *command, str(source), str(out)]
+    for name, value in options.items():
+        words += [f"--{name}", str(value)]
+    # Its own packages alone: this project's path would shadow them.
+    variables = paths.environment()
+    variables.pop("PYTHONPATH", None)
+    done = subprocess.run(words, capture_output=True, text=True, env=variables)
+    files.write_text(done.stdout + done.stderr, out.with_suffix(".log"))
+    if done.returncode:
+        reason = [line for line in done.stderr.splitlines() if line.strip()][-1:]
+        raise DataError(
+            f"{command[0]} failed: {' '.join(reason)[:200]}; its log is {out.stem}.log."
+        )
+
+
+def _affordable_steps(
+    work: TrainingWorkspace, data: Path, config: DGConfig, settings: TrainConfig, seconds: float
+) -> int:
+    """Return the steps of DG that fit into core-seconds, measured once."""
+    path = work.folder / "dg-steps.json"
+    decided_by = [SeriesSet.load(data).sha256(), asdict(config), settings.batch_size]
+    known = json.loads(path.read_text()) if path.is_file() else {}
+    if known.get("of") != json.loads(json.dumps(decided_by)):
+        spent = []
+        for n_steps in TIMED_STEPS:
+            job = work.trial(
+                doppelganger.SPEC, config, replace(settings, max_steps=n_steps), "timed"
+            )
+            started = time.process_time()
+            jobs.train_all([job])
+            spent.append(time.process_time() - started)
+        step = (spent[1] - spent[0]) / (TIMED_STEPS[1] - TIMED_STEPS[0])
+        known = {"of": decided_by, "seconds": step}
+        files.write_text(json.dumps(known), path)
+    return max(1, int(seconds / known["seconds"]))
+
+
+def _spent(folder: Path, started: tuple[float, float]) -> float:
+    """Return the core-seconds of a model's optimiser steps, over all runs of its training.
+
+    The training loop keeps their seconds on the wall; the share of a core that this run had makes
+    core-seconds of them. A finished model that was only loaded keeps what it cost.
+
+    Parameters
+    ----------
+    folder
+        Of the model.
+    started
+        What `_clocks` said before the training.
+    """
+    path = folder.with_name(f"{folder.name}-cost.json")
+    model = (folder / "model.safetensors").stat().st_mtime_ns
+    known = json.loads(path.read_text()) if path.is_file() else {}
+    if known.get("model") != model:
+        core, wall = (now - before for now, before in zip(_clocks(), started, strict=True))
+        seconds = json.loads((folder / loop.COST_FILE).read_text())["seconds"] * core / wall
+        known = {"model": model, "seconds": seconds}
+        files.write_text(json.dumps(known), path)
+    return float(known["seconds"])
+
+
+def _clocks() -> tuple[float, float]:
+    """Return the seconds of this process on its cores, and those on the wall."""
+    return time.process_time(), time.perf_counter()
+
+
+def _roll(length: int) -> int:
+    """Return DG's steps a roll: the paper's fiftieth of the length, as far as it divides it."""
+    wanted = max(1, round(length / 50))
+    return max(n for n in range(1, wanted + 1) if length % n == 0)
+
+
+def _table(real: SeriesSet) -> Table:
+    """Return the table whose rows the windows are: its columns, from the first few windows."""
+    few = real.take(range(min(3, len(real))))
+    frame = pd.DataFrame(few.values, columns=real.feature_names)
+    frame.insert(0, "window", few.series_index)
+    frame.insert(1, "step", few.step_index)
+    roles: dict[str, Any] = {"id": "window", "time": "step"}
+    return Table.fit(frame, roles)[0]
