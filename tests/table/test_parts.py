@@ -45,12 +45,14 @@ def test_too_many_categories():
     assert "too many for a category" in table_error(frame)
 
 
-def test_dates_as_text_are_no_feature():
-    """Seconds would be one."""
+def test_dates_as_text_that_are_written_differently():
+    """They are no feature: which of two ways would be written?"""
     frame = user_table()
     frame["seen"] = [f"2024-01-{1 + i % 28:02d}" for i in range(len(frame))]
-    sentence = table_error(frame, {"time": "when"})
-    assert "feature 'seen' holds dates as text" in sentence
+    frame.loc[::2, "seen"] += " 00:00"
+    assert "'seen' holds dates as text, not all written alike" in table_error(
+        frame, {"time": "when"}
+    )
 
 
 def test_an_attribute_that_names_its_series():

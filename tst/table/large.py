@@ -17,10 +17,11 @@ import pyarrow as pa
 
 from tst.io import files, paths, scratch
 from tst.io.untrusted import CELL, check_disk
-from tst.table.calendar import DateText, read_times
+from tst.table.calendar import read_times
 from tst.table.roles import Roles, guess_id, guess_time
 from tst.table.rows import Dropped, SortedTable, sort_store
 from tst.table.source import ChunkedFile, Dtypes
+from tst.table.writing import TimeEvidence
 
 PART_CELLS = 2**20  # values (rows times columns) of a part
 PENDING_IDS = 2**20  # of chunks, counted one by one before they are put together
@@ -42,7 +43,7 @@ def sort_file(file: ChunkedFile, roles: Roles) -> SortedTable:
     dropped = scan.dropped
     # The clock is the same whatever rows there are: read from none.
     empty = head.head(0).astype(scan.dtypes)
-    time = read_times(empty[time_column], scan.date_text)
+    time = read_times(empty[time_column], scan.times, roles.dates)
     problems = [*dropped.problems(), *time.all_problems(int(scan.n_rows_of_id.sum()))]
     return sort_store(store, id_column, time.clock, roles, problems)
 
@@ -91,7 +92,7 @@ class Scan:
     def _read(self, file: ChunkedFile) -> None:
         """Go through the file."""
         self.dropped = Dropped(self.id_column, self.time_column)
-        self.date_text = DateText()
+        self.times = TimeEvidence()
         dtypes = Dtypes()
         pending: list[tuple[pd.Series, np.ndarray]] = []
         n_pending = 0
@@ -101,7 +102,7 @@ class Scan:
             _check_disk(file, n_cells, chunk.shape[1])
             dtypes.add(chunk)
             chunk = self.dropped.drop(chunk)
-            self.date_text = self.date_text.joined(DateText.of(chunk[self.time_column]))
+            self.times = self.times.joined(TimeEvidence.of(chunk[self.time_column]))
             codes, ids = pd.factorize(chunk[self.id_column])
             pending.append((_plain_values(ids), np.bincount(codes, minlength=len(ids))))
             n_pending += len(ids)
@@ -137,7 +138,7 @@ def _deal(file: ChunkedFile, scan: Scan, store: "PartFolder", roles: Roles) -> N
     dropped = Dropped(scan.id_column, scan.time_column)
     for chunk in file.chunks():
         chunk = dropped.drop(chunk.astype(scan.dtypes))
-        times = read_times(chunk[scan.time_column], scan.date_text).times
+        times = read_times(chunk[scan.time_column], scan.times, roles.dates).times
         parts = part_of_id[index.get_indexer(chunk[scan.id_column])]
         order = np.argsort(parts, kind="stable")
         rows = _as_arrow(chunk.iloc[order], times[order])

@@ -50,8 +50,10 @@ def divide_columns(table: SortedTable, roles: Roles) -> Parts:
         the columns are not.
     """
     problems = list(table.problems)
-    columns = list(next(table.parts()).frame)
-    kept = _kept_columns(columns, table, problems)
+    columns = table.columns
+    chosen = kept_columns(columns, table, problems)
+    learned = (*chosen, table.clock.intervals)  # but for what follows from others
+    kept = [name for name in next(table.parts()).frame if name in learned]
     varying, constant_in_series = _changing(table, kept)
     constants = [name for name in kept if name not in varying]
     for name in constants:
@@ -74,7 +76,7 @@ def divide_columns(table: SortedTable, roles: Roles) -> Parts:
         raise DataError(
             f"label '{roles.label}' is no attribute: it must be the same in all rows of a series."
         )
-    written = (table.id_column, table.clock.name, *kept)
+    written = (table.id_column, table.clock.name, *chosen)
     return Parts(
         features=tuple(feature_codecs),
         attributes=tuple(attribute_codecs),
@@ -84,7 +86,7 @@ def divide_columns(table: SortedTable, roles: Roles) -> Parts:
     )
 
 
-def _kept_columns(columns: list[str], table: SortedTable, problems: list[Problem]) -> list[str]:
+def kept_columns(columns: list[str], table: SortedTable, problems: list[Problem]) -> list[str]:
     """Return the columns beside id and time that the roles keep."""
     roles = table.roles
     others = [name for name in columns if name not in (table.id_column, table.clock.name)]
@@ -161,9 +163,10 @@ def _fit_feature(
     """Return how a column that changes in time is coded, and add to the problems."""
     facts = known.facts
     is_date = types.is_datetime64_any_dtype(facts.distinct.dtype)
-    if is_time(facts.distinct) and not is_date:
+    if is_time(facts.distinct) and not is_date and not is_number(facts.distinct):
         raise DataError(
-            f"feature '{name}' holds dates as text; leave it out by a roles file, or give seconds."
+            f"feature '{name}' holds dates as text, not all written alike; leave it out by a roles "
+            "file, or give seconds."
         )
     known.text.check(name)
     is_binary = types.is_integer_dtype(facts.distinct.dtype) and facts.distinct.nunique() <= 2

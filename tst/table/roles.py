@@ -18,6 +18,7 @@ from pandas.api import types
 from tst.errors import DataError
 from tst.io.untrusted import read_yaml
 from tst.table.calendar import is_time
+from tst.table.writing import ORDERS, Order
 
 ID_NAMES = re.compile(
     r"(^|_)(id|series|key|unit|instance|name|page|device|host|task|job|user|item)s?$", re.I
@@ -51,6 +52,12 @@ class Roles:
         Features whose numbers are codes, not sizes.
     gaps
         keep: a gap is one step like others; cut: a new series begins behind it.
+    dates
+        What dates such as 1/2/2019 begin with, where the table does not tell: day first, month
+        first or year first.
+    relations
+        What holds in every row beside what is found, such as `low <= high`, `total = a + b`,
+        `wear never falls`; behind `not`, what is found and is an accident; `none` for nothing.
     window
         Rows; longer series are cut into parts of so many. 0 keeps them whole.
     """
@@ -63,6 +70,8 @@ class Roles:
     categorical: Sequence[str] = ()
     gaps: Gaps = "keep"
     window: int = 0
+    dates: Order = ""
+    relations: Sequence[str] = ()
 
     @classmethod
     def read(cls, source: "Roles | Mapping[str, object] | Path | str | None") -> "Roles":
@@ -101,6 +110,8 @@ class Roles:
         roles = cls(**settings)
         if roles.gaps not in get_args(Gaps):
             raise DataError(f"{where}: gaps is '{roles.gaps}'; use keep or cut.")
+        if roles.dates not in get_args(Order):
+            raise DataError(f"{where}: dates is '{roles.dates}'; use {', '.join(ORDERS)}.")
         return roles
 
     @property
@@ -165,6 +176,8 @@ VALUES: dict[str, tuple[Callable[[object], bool], str]] = {
     "categorical": (_are_names, SEVERAL_NAMES),
     "gaps": (_is_name, ONE_NAME),
     "window": (_is_window, "a number of rows"),
+    "dates": (_is_name, ONE_NAME),
+    "relations": (_are_names, "a list of sentences such as 'low <= high'"),
 }
 
 

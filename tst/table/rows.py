@@ -12,12 +12,14 @@ import numpy as np
 import pandas as pd
 
 from tst.errors import DataError
-from tst.table.calendar import Clock, find_interval, read_times
+from tst.table.calendar import Clock, read_times
 from tst.table.columns import Problem
+from tst.table.discovery import find_relations
+from tst.table.relations import Places, Relation, apply_all
 from tst.table.roles import MAX_TIED_SHARE, Roles
+from tst.table.steps import GAP
 from tst.table.values import is_number, row_name
 
-GAP = 1.5  # intervals between two rows, above which there is a gap: a late row is none yet
 FEW_SERIES = 10  # below which a split into halves may divide the parts of one series
 
 
@@ -123,6 +125,8 @@ class SortedTable:
         Rows, ids, and series after cuts.
     problems
         What was noticed.
+    relations
+        What holds in every row, and changes what is learned.
     """
 
     store: Store
@@ -135,15 +139,44 @@ class SortedTable:
     n_ids: int
     n_series: int
     problems: tuple[Problem, ...]
+    relations: tuple[Relation, ...] = ()
 
     def parts(self) -> Iterator[Rows]:
-        """Yield the rows of some series after those of others."""
+        """Yield the rows of some series after those of others, as relations make them."""
         for part in range(len(self.store)):
             times = self.store.times(part)
             is_first_of_id = self.store.is_first_of_id(part)
             is_first, _ = _first_rows(times, is_first_of_id, self.clock, self.roles)
-            frame = self.store.frame(part)
+            places = Places(times=times, is_first=is_first)
+            frame = apply_all(self.relations, self.store.frame(part), places)
+            if self.clock.intervals:
+                intervals = self.clock.interval_values(times, is_first)
+                frame = frame.assign(**{self.clock.intervals: intervals})
             yield Rows(frame=frame, is_first_of_id=is_first_of_id, is_first=is_first)
+
+    @property
+    def columns(self) -> list[str]:
+        """Columns of the table as it was read."""
+        return list(self.store.frame(0))
+
+    def related(self, columns: list[str]) -> "SortedTable":
+        """Return the table with the relations that hold among columns beside id and time."""
+
+        def parts() -> Iterator[tuple[pd.DataFrame, Places]]:
+            for part in range(len(self.store)):
+                times = self.store.times(part)
+                is_first, _ = _first_rows(
+                    times, self.store.is_first_of_id(part), self.clock, self.roles
+                )
+                places = Places(times=times, is_first=is_first)
+                yield self.store.frame(part)[columns], places
+
+        relations = find_relations(parts, self.clock.has_dates, self.roles)
+        problems = [
+            Problem(one.column, f"{one.text}: kept so in every row", self.n_rows)
+            for one in relations
+        ]
+        return replace(self, relations=tuple(relations), problems=(*self.problems, *problems))
 
     @property
     def is_cut(self) -> bool:
@@ -167,7 +200,7 @@ def sort_rows(frame: pd.DataFrame, id_column: str, time_column: str, roles: Role
     dropped = Dropped(id_column, time_column)
     frame = dropped.drop(frame)
     dropped.check()
-    time = read_times(frame[time_column])
+    time = read_times(frame[time_column], order=roles.dates)
     problems = [*dropped.problems(), *time.all_problems(len(frame))]
     return sort_store(Held(frame, time.times), id_column, time.clock, roles, problems)
 
@@ -233,19 +266,18 @@ def sort_store(
         for part in range(len(store)):
             yield store.times(part), store.is_first_of_id(part)
 
-    step, months = find_interval(sorted_times)
-    clock = replace(clock, step=step, months=months)
-    n_series = 0
-    earliest = []
-    latest = []
+    clock = clock.found(sorted_times, roles.gaps == "cut")
+    starts = []
+    lengths = []
+    last = []
     gaps = Gaps()
     for times, is_first_of_id in sorted_times():
         is_first, is_gap = _first_rows(times, is_first_of_id, clock, roles)
         gaps.count(times, is_first_of_id, is_gap, clock)
-        n_series += int(is_first.sum())
-        starts = times[is_first].astype(float)
-        earliest.append(starts.min())
-        latest.append(starts.max())
+        starts.append(times[is_first])
+        lengths.append(np.diff(np.append(np.flatnonzero(is_first), len(times))))
+        last.append(times.max())
+    n_series = sum(map(len, starts))
     problems += gaps.problems(clock, roles)
     if n_series < 2:
         raise DataError(
@@ -255,7 +287,7 @@ def sort_store(
     table = SortedTable(
         store=store,
         id_column=id_column,
-        clock=replace(clock, first_start=min(earliest), last_start=max(latest)),
+        clock=clock.begun(np.concatenate(starts), np.concatenate(lengths), max(last)),
         roles=roles,
         id_dtype=str(ids.dtype),
         last_id=ids.iloc[-1],
@@ -354,25 +386,27 @@ def _sortable(column: pd.Series) -> pd.Series:
 
 
 class Gaps:
-    """Counts, part by part, gaps and steps that differ from the interval."""
+    """Counts, part by part, gaps and steps that are none of the calendar."""
 
     def __init__(self) -> None:
         self.n_gaps = 0
         self.n_uneven = 0
+        self.n_steps = 0
 
     def count(
         self, times: np.ndarray, is_first: np.ndarray, is_gap: np.ndarray, clock: Clock
     ) -> None:
         """Add the rows of a part; arguments as in `_first_rows`."""
-        if clock.months:
-            return
-        steps = np.append(0, np.diff(times))
         self.n_gaps += int(is_gap.sum())
-        self.n_uneven += int((~is_first & (steps != clock.step) & ~is_gap).sum())
+        self.n_uneven += int(clock.is_uneven(times, is_first).sum())
+        self.n_steps += int((~is_first).sum())
 
     def problems(self, clock: Clock, roles: Roles) -> list[Problem]:
         """Return what was found."""
         found = []
+        if clock.intervals:
+            text = "steps are uneven: how long each is is learned as a measurement"
+            return [Problem(clock.name, text, self.n_steps)]
         if self.n_gaps:
             action = "each is one step, as any other"
             if roles.gaps == "cut":
@@ -394,9 +428,7 @@ def _first_rows(
     times: np.ndarray, is_first_of_id: np.ndarray, clock: Clock, roles: Roles
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return which rows begin a series, and which stand behind a gap, bool (n_rows,) each."""
-    is_gap = np.zeros(len(times), dtype=bool)
-    if not clock.months:
-        is_gap = ~is_first_of_id & (np.append(0, np.diff(times)) > GAP * clock.step)
+    is_gap = clock.is_gap(times, is_first_of_id)
     return _cut(is_first_of_id, is_gap, roles), is_gap
 
 

@@ -22,7 +22,8 @@ from tst.series import Feature, SeriesSet
 from tst.table.calendar import Clock
 from tst.table.columns import ColumnCodec, Problem
 from tst.table.large import guess_roles, sort_file
-from tst.table.parts import RESERVED, divide_columns
+from tst.table.parts import RESERVED, divide_columns, kept_columns
+from tst.table.relations import DERIVED, Places, Relation, restore_all
 from tst.table.roles import Roles, guess_id, guess_time
 from tst.table.rows import Rows, SortedTable, sort_rows
 from tst.table.source import ChunkedFile, read
@@ -52,6 +53,8 @@ class Table:
         Name of the attribute that tells classes, or None.
     problems
         `Problem`s: the list that the report shows.
+    relations
+        What holds in every row: applied before columns are coded, restored when they are written.
     """
 
     order: tuple[str, ...]
@@ -63,6 +66,7 @@ class Table:
     constants: tuple[ColumnCodec, ...]
     label: str | None
     problems: tuple[Problem, ...]
+    relations: tuple[Relation, ...] = ()
 
     @classmethod
     def fit(
@@ -102,6 +106,7 @@ class Table:
             time_column = guess_time(frame, roles)
             id_column = guess_id(frame, time_column, roles)
             rows = sort_rows(frame, id_column, time_column, roles)
+        rows = rows.related(kept_columns(rows.columns, rows, []))
         parts = divide_columns(rows, roles)
         ids = pd.Series([], dtype=rows.id_dtype)
         table = cls(
@@ -114,6 +119,7 @@ class Table:
             constants=parts.constants,
             label=roles.label,
             problems=parts.problems,
+            relations=rows.relations,
         )
         table.new_ids(rows.n_series)  # fails early where new ids do not fit the id's dtype
         return table, table.to_series(rows, name)
@@ -206,10 +212,7 @@ class Table:
         """
         rng = np.random.default_rng([seed, len(series)])
         series_of_row = series.series_index
-        written = {
-            self.id.name: self.new_ids(len(series), first, n_all).iloc[series_of_row],
-            self.clock.name: self.clock.times(series.lengths, rng),
-        }
+        written = {}
         position = 0  # of the column in series.values
         for column in self.features:
             missing = None
@@ -218,26 +221,41 @@ class Table:
                 position += 1
             written[column.name] = column.decode(series.values[:, position], missing)
             position += 1
+        intervals = None
+        if self.clock.intervals:
+            intervals = written.pop(self.clock.intervals).to_numpy()
+        times = self.clock.times(series.lengths, rng, intervals)
         for column in self.attributes:
             values = _attribute_values(column, series, rng, first)
             written[column.name] = values.iloc[series_of_row]
         for column in self.constants:
             is_empty = np.full(len(series_of_row), not column.categories)
             written[column.name] = column.decode(np.zeros(len(series_of_row)), is_empty)
-        return pd.DataFrame({name: written[name].array for name in self.order})
+        frame = pd.DataFrame({name: column.array for name, column in written.items()})
+        is_first = np.diff(series_of_row, prepend=-1) > 0
+        places = Places(times=times, is_first=is_first, rng=rng)
+        frame = restore_all(self.relations, frame, places)
+        ids = self.new_ids(len(series), first, n_all).iloc[series_of_row]
+        frame[self.id.name] = ids.array
+        frame[self.clock.name] = self.clock.write(times).array
+        return frame[list(self.order)]
 
     def roles(self) -> pd.DataFrame:
         """Return a frame of each column's role and how it is learned."""
         rows = []
-        for column in self.features:
+        for column in self._in_table(self.features):
             rows.append((column.name, "feature", column.dtype, _describe_coding(column)))
         for column in self.attributes:
             rows.append((column.name, "attribute", column.dtype, _describe_coding(column)))
         for column in self.constants:
             rows.append((column.name, "constant", column.dtype, "written back"))
+        for relation in self.relations:
+            if isinstance(relation, DERIVED):
+                rows.append((relation.column, "derived", relation.dtype, relation.text))
         rows.sort(key=lambda row: self.order.index(row[0]))
         id_row = (self.id.name, "id", self.id.dtype, "new ones")
-        time_row = (self.clock.name, "time", self.clock.dtype, "regular")
+        steps = "uneven steps" if self.clock.intervals else "regular"
+        time_row = (self.clock.name, "time", self.clock.dtype, steps)
         columns = ["column", "role", "dtype", "learned as"]
         return pd.DataFrame([id_row, time_row, *rows], columns=columns)
 
@@ -283,8 +301,9 @@ class Table:
         facts["id"] = ColumnCodec.from_dict(mapping["id"])
         facts["problems"] = tuple(Problem(*problem) for problem in mapping["problems"])
         table = from_mapping(cls, facts)
-        columns = [*table.features, *table.attributes, *table.constants]
-        names = [table.id.name, table.clock.name, *(column.name for column in columns)]
+        columns = [*table._in_table(table.features), *table.attributes, *table.constants]
+        derived = [one.column for one in table.relations if isinstance(one, DERIVED)]
+        names = [table.id.name, table.clock.name, *(column.name for column in columns), *derived]
         if sorted(table.order) != sorted(names) or len(set(names)) < len(names):
             raise ValueError("the columns of the table and their order do not fit each other")
         return table
@@ -344,6 +363,10 @@ class Table:
     def _learned(self) -> list[ColumnCodec]:
         """Attributes that the model learns."""
         return [column for column in self.attributes if column.kind != "name"]
+
+    def _in_table(self, columns: Sequence[ColumnCodec]) -> list[ColumnCodec]:
+        """Return the columns that the table has, without the interval."""
+        return [column for column in columns if column.name != self.clock.intervals]
 
     def _feature_names(self) -> list[str]:
         """Return the features' names in a SeriesSet: the columns', but for reserved ones."""
