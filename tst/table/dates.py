@@ -204,8 +204,8 @@ def formats_of(shapes: Collection[str]) -> list[DateFormat]:
     if not all(tokens.values()):
         return []
     kinds: dict[tuple[str, ...], list[list[tuple[str, int]]]] = {}
-    for found in tokens.values():
-        kinds.setdefault(tuple(sign for sign, _ in found), []).append(found)
+    for one in tokens.values():
+        kinds.setdefault(tuple(sign for sign, _ in one), []).append(one)
     longest = max(kinds, key=len)
     if not all(kind == longest[: len(kind)] for kind in kinds):
         return []
@@ -333,7 +333,7 @@ def _with_widths(pattern: str, widths: list[tuple[int, int]], names: list[bool])
         return pattern
     numbers = iter(widths)
     long_names = iter(names)
-    pieces = []
+    pieces: list[str] = []
     for piece in DIRECTIVE.split(pattern):
         if piece in ("%a", "%b"):
             piece = piece.upper() if next(long_names) else piece  # %B is March, %b is Mar

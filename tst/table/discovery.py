@@ -4,116 +4,41 @@ Candidates come from the rows of some series and must hold in all rows of the ta
 columns, say, is meant only where their values in other rows would break it now and then.
 """
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
-from itertools import combinations, permutations
+from collections.abc import Callable
+from dataclasses import replace
+from itertools import combinations
 
 import numpy as np
 import pandas as pd
 from pandas.api import types
 
 from tst.table.dates import DAY
+from tst.table.formulas import derived
+from tst.table.orders import ends, monotone, order_pairs, orders, state_orders
 from tst.table.relations import (
     Above,
+    Below,
     Combinations,
-    Copy,
     DateText,
     FixedWhere,
-    Formula,
     FromTime,
-    Lookup,
-    Monotone,
-    Number,
-    Places,
     Relation,
-    StateOrder,
-    Within,
+    Value,
     apply_all,
     numbers,
     plain_values,
 )
 from tst.table.roles import Roles
-from tst.table.values import FEW, Numbers, is_number
+from tst.table.said import Said
+from tst.table.sample import MIN_CHANGES, Rows, Sample, constant_within, plain, some_series
+from tst.table.values import FEW, is_number
 from tst.table.writing import TextDates, TimeEvidence
 
-N_ROWS = 20_000  # that candidates come from
-N_TRIED = 300  # rows that a formula is tried on first
-MAX_NUMBERS = 40  # columns of numbers that are compared
-MIN_ROWS = 30  # that a relation rests on
-MIN_BROKEN = 0.01  # of the rows that would break an order, if one column's were in another order
-MIN_CHANGES = 10  # of a number that never falls, or a state that never goes back
-MAX_STATES = 20
-MAX_KEYS = 200  # of a category that decides another
 MIN_MISSED = 10.0  # series whose combination would be expected and does not occur
 MAX_COMBINATIONS = 1000
-FAR = 5.0  # largest steps that first values may be apart, for a counter to be learned as steps
-ALIKE = 0.25  # of the spread of a counter: where its last values have less, its level matters
 NEARER = 0.9  # of a date's spread: less from a time of its series, and it goes by that
-NATURAL_ENDS = (1.0, 100.0)
 SECONDS = 10**9
 UNITS = (DAY, 3600 * SECONDS, 60 * SECONDS, SECONDS, 10**6)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Sample:
-    """Rows of some series, as the relations found so far make them.
-
-    Parameters
-    ----------
-    frame, places
-        The rows.
-    attributes
-        Columns that are constant within each series.
-    codes
-        Columns of numbers that are codes.
-    """
-
-    frame: pd.DataFrame
-    places: Places
-    attributes: tuple[str, ...]
-    codes: tuple[str, ...]
-
-    @property
-    def measured(self) -> list[str]:
-        """Columns of numbers with several values, at most `MAX_NUMBERS`.
-
-        Without those in which a number stands for missing.
-        """
-        found = []
-        for name in self.frame:
-            column = self.frame[name]
-            is_plain = is_number(column) and types.is_numeric_dtype(column.dtype)
-            if not is_plain or name in self.codes or column.nunique() <= 2:
-                continue
-            x = numbers(self.frame, name)
-            is_known = np.isfinite(x)
-            if not is_known.all() or Numbers.of(x).missing_code() is None:
-                found.append(name)
-        return found[:MAX_NUMBERS]
-
-    @property
-    def states(self) -> list[str]:
-        """Columns of a few values that are no measurements: text, truth values, codes."""
-        found = []
-        for name in self.frame:
-            column = self.frame[name]
-            is_state = not is_number(column) or name in self.codes
-            if types.is_integer_dtype(column.dtype):
-                is_state = is_state or column.nunique() <= 2
-            if is_state and 2 <= column.nunique() <= MAX_KEYS:
-                found.append(name)
-        return found
-
-    def number(self, name: str) -> Number:
-        """Return how a column's numbers are written."""
-        x = numbers(self.frame, name)
-        x = x[np.isfinite(x)]
-        decimals = Numbers.of(x).rounding() if len(x) else None
-        return Number(dtype=str(self.frame[name].dtype), decimals=decimals)
-
-
-# Returns, whenever it is called, the rows of the whole table in parts, with their places.
-Rows = Callable[[], Iterator[tuple[pd.DataFrame, Places]]]
 
 
 def find_relations(parts: Rows, has_dates: bool, roles: Roles) -> list[Relation]:
@@ -127,101 +52,70 @@ def find_relations(parts: Rows, has_dates: bool, roles: Roles) -> list[Relation]
         Whether its times are dates.
     roles
         Which columns are codes or the label; what the user says of relations.
+
+    Raises
+    ------
+    DataError
+        Where the user says what does not hold.
     """
     if list(roles.relations) == ["none"]:
         return []
-    kept = [] if roles.label is None else [roles.label]
-    frame, places = _some_series(parts)
+    frame, places = some_series(parts)
     sample = Sample(
         frame=frame,
         places=places,
-        attributes=tuple(_constant_within(frame, places)),
+        attributes=tuple(constant_within(frame, places)),
         codes=tuple(roles.categorical),
     )
+    said = Said.of(roles.relations, list(frame))
+    labels = [] if roles.label is None else [roles.label]
     found: list[Relation] = []
-    stages: list[Callable[[Sample], list[Relation]]] = [
+    stages: tuple[Callable[[Sample], list[Relation]], ...] = (
         lambda sample: _date_texts(sample, parts),
         lambda sample: _from_times(sample) if has_dates else [],
-        lambda sample: _derived(sample, kept),
+        lambda sample: derived(sample, labels, said.formulas(sample)),
         _fixed_where,
-        lambda sample: [
-            *_orders(sample),
-            *_monotone(sample),
-            *_state_orders(sample),
-            *_ends(sample),
-            *_combinations(sample, parts, found),
-        ],
-    ]
+        lambda sample: _changed_last(sample, said),
+        lambda sample: _combinations(sample, parts, found),
+    )
     for stage in stages:
-        candidates = stage(sample)
-        if not candidates:
-            continue
+        candidates = [one for one in stage(sample) if not said.removes(one)]
         candidates = _holding(candidates, parts, found)
-        if stage is stages[-1]:
-            candidates = _one_a_column(candidates)
         found += candidates
-        frame = apply_all(candidates, sample.frame, sample.places)
-        sample = replace(sample, frame=frame)
+        sample = replace(sample, frame=apply_all(candidates, sample.frame, sample.places))
+    said.check(found)
     return found
 
 
-def _holding(candidates: list[Relation], parts: Rows, found: list[Relation]) -> list[Relation]:
-    """Return the candidates that hold in all rows, as relations found before make them."""
-    for frame, places in parts():
-        learned = apply_all(found, frame, places)
-        candidates = [one for one in candidates if one.holds(learned, places)]
-        if not candidates:
-            break
-    return candidates
-
-
-def _one_a_column(candidates: list[Relation]) -> list[Relation]:
-    """Return relations of which each column has one that changes it: an order comes first."""
+def _changed_last(sample: Sample, said: Said) -> list[Relation]:
+    """Return orders and what happens within series, at most one that changes each column."""
+    pairs = {pair for pair in order_pairs(sample) if not said.removes_pair(*pair)}
+    candidates = [
+        *orders(sample, pairs | said.pairs),
+        *said.monotone(sample),
+        *monotone(sample),
+        *state_orders(sample),
+        *said.ends(),
+        *ends(sample),
+    ]
     kept: list[Relation] = []
-    changed: set[str] = set()
     for one in candidates:
-        if isinstance(one, Combinations):
-            kept.append(one)
-        elif one.column not in changed:
-            kept.append(one)
-            changed.add(one.column)
-        elif isinstance(one, Within) and not any(
-            isinstance(other, Above) and other.column == one.column for other in kept
-        ):
+        others = [other for other in kept if other.column == one.column]
+        is_learned_otherwise = any(isinstance(other, Above | Below) for other in others)
+        is_second = any(type(other) is type(one) for other in others)
+        if not is_learned_otherwise and not is_second:
             kept.append(one)
     return kept
 
 
-def _some_series(parts: Rows) -> tuple[pd.DataFrame, Places]:
-    """Return the rows of the first series of a table, whole ones, whatever its parts are."""
-    frames = []
-    places = []
-    for frame, place in parts():
-        frames.append(frame)
-        places.append(place)
-        if sum(map(len, frames)) >= N_ROWS:
-            break
-    frame = pd.concat(frames) if len(frames) > 1 else frames[0]
-    times = np.concatenate([place.times for place in places])
-    is_first = np.concatenate([place.is_first for place in places])
-    n_rows = len(frame)
-    if n_rows > N_ROWS:
-        ends = np.append(np.flatnonzero(is_first)[1:], n_rows)
-        n_rows = int(ends[max(0, np.searchsorted(ends, N_ROWS, "right") - 1)])
-    return frame.iloc[:n_rows], Places(times=times[:n_rows], is_first=is_first[:n_rows])
-
-
-def _constant_within(frame: pd.DataFrame, places: Places) -> list[str]:
-    """Return the columns that are constant within each series."""
-    found = []
-    for name in frame:
-        codes = pd.factorize(frame[name])[0]
-        if not (np.diff(codes, prepend=codes[0])[~places.is_first] != 0).any():
-            found.append(name)
-    return found
-
-
-# ---- dates beside the time
+def _holding(candidates: list[Relation], parts: Rows, found: list[Relation]) -> list[Relation]:
+    """Return the candidates that hold in all rows, as relations found before make them."""
+    if not candidates:
+        return []
+    for frame, places in parts():
+        learned = apply_all(found, frame, places)
+        candidates = [one for one in candidates if one.holds(learned, places)]
+    return candidates
 
 
 def _date_texts(sample: Sample, parts: Rows) -> list[Relation]:
@@ -276,158 +170,6 @@ def _from_times(sample: Sample) -> list[Relation]:
     return found
 
 
-# ---- columns that follow from others
-
-
-def _derived(sample: Sample, kept: Sequence[str]) -> list[Relation]:
-    """Return the columns that follow from others, each from ones that are learned."""
-    found: list[Relation] = []
-    taken: set[str] = set(kept)  # which may not be taken away
-    gone: set[str] = set()
-    for candidates in (_copies, _multiples, _sums, _totals, _products, _lookups):
-        for one in candidates(sample):
-            inputs = _inputs(one)
-            if one.column in taken | gone or gone & set(inputs):
-                continue
-            if one.holds(sample.frame, sample.places):
-                found.append(one)
-                gone.add(one.column)
-                taken.update(inputs)
-    return found
-
-
-def _inputs(one: Relation) -> tuple[str, ...]:
-    """Return the columns that another one follows from."""
-    if isinstance(one, Copy):
-        return (one.of,)
-    if isinstance(one, Lookup):
-        return (one.by,)
-    return one.inputs if isinstance(one, Formula) else ()
-
-
-def _copies(sample: Sample) -> Iterator[Relation]:
-    """Yield columns with the same cells as one before them."""
-    for of, name in combinations(sample.frame, 2):
-        is_feature = name not in sample.attributes
-        if is_feature or name in sample.measured:
-            same = pd.factorize(sample.frame[of])[0][:N_TRIED]
-            if (pd.factorize(sample.frame[name])[0][:N_TRIED] == same).all():
-                yield Copy(column=name, of=of, dtype=str(sample.frame[name].dtype))
-
-
-def _multiples(sample: Sample) -> Iterator[Relation]:
-    """Yield columns that are another one in another unit."""
-    for of, name in permutations(sample.measured, 2):
-        x = numbers(sample.frame, of)
-        y = numbers(sample.frame, name)
-        known = np.isfinite(x) & np.isfinite(y)
-        if known.sum() < MIN_ROWS or np.std(x[known]) == 0:
-            continue
-        if abs(np.corrcoef(x[known], y[known])[0, 1]) < 0.999:
-            continue
-        factor, offset = np.polyfit(x[known], y[known], 1)
-        for digits in (3, 4, 6, 9):
-            yield Formula(
-                column=name,
-                number=sample.number(name),
-                plus=(of,),
-                factor=_rounded(factor, digits),
-                offset=_rounded(offset, digits) if abs(offset) > 1e-9 * np.std(y[known]) else 0.0,
-            )
-
-
-def _rounded(x: float, digits: int) -> float:
-    return float(f"{x:.{digits}g}")
-
-
-def _tried(sample: Sample) -> tuple[list[str], np.ndarray, np.ndarray]:
-    """Return measured columns, some of their rows (n_rows, n_columns), half their last digit."""
-    names = sample.measured
-    x = (
-        np.stack([numbers(sample.frame, name) for name in names], axis=1)
-        if names
-        else np.empty((0, 0))
-    )
-    x = x[np.isfinite(x).all(axis=1)]
-    x = x[:: max(1, len(x) // N_TRIED)]
-    near = []
-    for i, name in enumerate(names):
-        decimals = sample.number(name).decimals
-        largest = np.abs(x[:, i]).max(initial=0)
-        near.append(1e-6 * largest if decimals is None else 0.501 * 10.0**-decimals)
-    return names, x, np.array(near)
-
-
-def _sums(sample: Sample) -> Iterator[Relation]:
-    """Yield columns that are the sum of two others."""
-    names, x, near = _tried(sample)
-    if len(x) < MIN_ROWS:
-        return
-    for k, name in enumerate(names):
-        for i, j in combinations([i for i in range(len(names)) if i != k], 2):
-            if (np.abs(x[:, i] + x[:, j] - x[:, k]) <= near[k]).all():
-                yield Formula(column=name, number=sample.number(name), plus=(names[i], names[j]))
-
-
-def _totals(sample: Sample) -> Iterator[Relation]:
-    """Yield columns that are the sum of three or more others, some of them with a minus."""
-    names, x, near = _tried(sample)
-    if len(x) < MIN_ROWS + len(names) or len(names) < 4:
-        return
-    for k, name in enumerate(names):
-        others = [i for i in range(len(names)) if i != k]
-        parts = np.linalg.lstsq(x[:, others], x[:, k], rcond=None)[0]
-        signs = np.round(parts)
-        if np.abs(parts - signs).max() > 0.01 or np.abs(signs).max() > 1 or not signs.any():
-            continue
-        if (np.abs(x[:, others] @ signs - x[:, k]) <= near[k]).all() and (signs > 0).any():
-            yield Formula(
-                column=name,
-                number=sample.number(name),
-                plus=tuple(names[i] for i, sign in zip(others, signs, strict=True) if sign > 0),
-                minus=tuple(names[i] for i, sign in zip(others, signs, strict=True) if sign < 0),
-            )
-
-
-def _products(sample: Sample) -> Iterator[Relation]:
-    """Yield columns that are the product of two others, or one divided by another."""
-    names, x, near = _tried(sample)
-    if len(x) < MIN_ROWS:
-        return
-    for k, name in enumerate(names):
-        others = [i for i in range(len(names)) if i != k]
-        for i, j in combinations(others, 2):
-            if (np.abs(x[:, i] * x[:, j] - x[:, k]) <= near[k]).all():
-                yield Formula(column=name, number=sample.number(name), times=(names[i], names[j]))
-        for i, j in permutations(others, 2):
-            if (x[:, j] == 0).any():
-                continue
-            if (np.abs(x[:, i] / x[:, j] - x[:, k]) <= near[k]).all():
-                yield Formula(
-                    column=name, number=sample.number(name), times=(names[i],), over=(names[j],)
-                )
-
-
-def _lookups(sample: Sample) -> Iterator[Relation]:
-    """Yield categories that another one decides, of columns that change in time."""
-    names = [name for name in sample.states if name not in sample.attributes]
-    for by, name in permutations(names, 2):
-        pairs = sample.frame[[by, name]].drop_duplicates()
-        if len(pairs) > MAX_KEYS or pairs.isna().any(axis=None):
-            continue
-        if pairs[by].is_unique and len(sample.frame) >= 5 * len(pairs) >= 5 * 3:
-            yield Lookup(
-                column=name,
-                by=by,
-                dtype=str(sample.frame[name].dtype),
-                keys=tuple(plain_values(pairs[by])),
-                values=tuple(plain_values(pairs[name])),
-            )
-
-
-# ---- cells that another column decides
-
-
 def _fixed_where(sample: Sample) -> list[Relation]:
     """Return the columns that are empty, or 0, exactly where another one has some values."""
     found: list[Relation] = []
@@ -470,7 +212,7 @@ def _decided_by(
             continue
         is_missing = other.isna().to_numpy()
         if value is None and (is_missing == mask).all():
-            return FixedWhere(column=name, by=by, values=(None,), filler=_plain(filler))
+            return FixedWhere(column=name, by=by, values=(None,), filler=plain(filler))
         if by not in sample.states:
             continue
         codes, distinct = pd.factorize(other, use_na_sentinel=False)
@@ -482,164 +224,10 @@ def _decided_by(
                 by=by,
                 values=tuple(values),
                 value=value,
-                filler=_plain(filler),
+                filler=plain(filler),
                 least=least,
             )
     return None
-
-
-def _plain(value: object) -> str | bool | int | float | None:
-    """Return a value as Python's own."""
-    plain = plain_values(pd.Series([value]))[0]
-    return plain if isinstance(plain, str | bool | int | float) else None
-
-
-# ---- orders
-
-
-def _orders(sample: Sample) -> list[Relation]:
-    """Return each column that is never below others, the highest first."""
-    return above(sample, order_pairs(sample))
-
-
-def order_pairs(sample: Sample) -> set[tuple[str, str]]:
-    """Return the pairs of columns of which the first is never above the second."""
-    names = sample.measured
-    x = {name: numbers(sample.frame, name) for name in names}
-    order = np.random.default_rng(0).permutation(len(sample.frame))
-    pairs = set()
-    for low, high in permutations(names, 2):
-        if high in sample.attributes and low not in sample.attributes:
-            continue
-        known = np.isfinite(x[high])
-        if known.sum() < MIN_ROWS or not (x[low][known] <= x[high][known]).all():
-            continue
-        if (x[low][known] == x[high][known]).all():
-            continue
-        with np.errstate(invalid="ignore"):
-            n_broken = int((x[low] > x[high][order]).sum())
-        if n_broken >= max(MIN_CHANGES, MIN_BROKEN * len(order)):
-            pairs.add((low, high))
-    return pairs
-
-
-def above(sample: Sample, pairs: set[tuple[str, str]]) -> list[Relation]:
-    """Return pairs as relations, the highest column first: each above those next to it."""
-    below: dict[str, set[str]] = {}
-    for low, high in pairs:
-        below.setdefault(high, set()).add(low)
-    implied = {
-        (low, high)
-        for low, middle in pairs
-        for high in below
-        if middle in below[high] and middle != high
-    }
-    height: dict[str, int] = {}
-
-    def measure(name: str) -> int:
-        """Return how many columns lie one above the other below a column."""
-        if name not in height:
-            height[name] = 0
-            height[name] = 1 + max((measure(low) for low in below.get(name, ())), default=-1)
-        return height[name]
-
-    found: list[Relation] = []
-    for name in sorted(below, key=lambda name: (-measure(name), list(sample.frame).index(name))):
-        next_below = [n for n in sample.frame if n in below[name] and (n, name) not in implied]
-        number = sample.number(name)
-        digits = [number.decimals, *(sample.number(low).decimals for low in next_below)]
-        if None in digits:
-            number = replace(number, decimals=None)
-        found.append(Above(column=name, below=tuple(next_below), number=number))
-    return found
-
-
-# ---- what happens within a series
-
-
-def _monotone(sample: Sample) -> list[Relation]:
-    """Return the numbers that never fall, or never rise, within a series."""
-    found: list[Relation] = []
-    first = sample.places.is_first
-    last = np.append(first[1:], True)
-    for name in sample.measured:
-        if name in sample.attributes:
-            continue
-        x = numbers(sample.frame, name)
-        steps = np.append(0.0, np.diff(x))[~first]
-        for falls in (False, True):
-            towards = -steps if falls else steps
-            if not (towards >= 0).all() or (towards > 0).sum() < MIN_CHANGES:
-                continue
-            is_near = np.ptp(x[first]) <= FAR * towards.max()
-            is_free = np.std(x[last]) >= ALIKE * np.std(x)
-            begins_low = np.abs(x[first]).max() <= FAR * towards.max()
-            found.append(
-                Monotone(
-                    column=name,
-                    falls=falls,
-                    as_steps=bool(is_near and is_free and begins_low),
-                    number=sample.number(name),
-                )
-            )
-    return found
-
-
-def _state_orders(sample: Sample) -> list[Relation]:
-    """Return the categories that never go back to one they have left."""
-    found: list[Relation] = []
-    first = sample.places.is_first
-    for name in sample.states:
-        column = sample.frame[name]
-        if name in sample.attributes or column.nunique() > MAX_STATES or column.isna().any():
-            continue
-        codes, states = pd.factorize(column)
-        moves = np.stack([codes[:-1], codes[1:]], axis=1)[~first[1:]]
-        moves = moves[moves[:, 0] != moves[:, 1]]
-        if len(moves) < MIN_CHANGES:
-            continue
-        order = _topological(len(states), {(int(a), int(b)) for a, b in moves})
-        if order is not None:
-            values = plain_values(pd.Series(states))
-            found.append(
-                StateOrder(
-                    column=name,
-                    dtype=str(column.dtype),
-                    states=tuple(values[i] for i in order),
-                )
-            )
-    return found
-
-
-def _topological(n: int, moves: set[tuple[int, int]]) -> list[int] | None:
-    """Return the numbers below n such that no move goes back, or None where each order has one."""
-    order: list[int] = []
-    left = list(range(n))
-    while left:
-        sources = [i for i in left if not any(b == i and a in left for a, b in moves)]
-        if not sources:
-            return None
-        order.append(sources[0])
-        left.remove(sources[0])
-    return order
-
-
-def _ends(sample: Sample) -> list[Relation]:
-    """Return the measurements that are never below 0, or above 1 or 100."""
-    found: list[Relation] = []
-    for name in sample.measured:
-        if name in sample.attributes:
-            continue
-        x = numbers(sample.frame, name)
-        x = x[np.isfinite(x)]
-        if len(x) < MIN_ROWS or x.min() < 0:
-            continue
-        high = float(x.max()) if float(x.max()) in NATURAL_ENDS else None
-        found.append(Within(column=name, low=0.0, high=high))
-    return found
-
-
-# ---- attributes
 
 
 def _combinations(sample: Sample, parts: Rows, found: list[Relation]) -> list[Relation]:
@@ -663,7 +251,7 @@ def _combinations(sample: Sample, parts: Rows, found: list[Relation]) -> list[Re
         if len(group) < 2 or len(counts) > min(MAX_COMBINATIONS, len(first) / 2):
             continue
         columns = [plain_values(first[name]) for name in group]
-        seen: dict[tuple[object, ...], int] = {}
+        seen: dict[tuple[Value, ...], int] = {}
         for row in zip(*columns, strict=True):
             seen[row] = seen.get(row, 0) + 1
         ordered = sorted(seen, key=lambda row: tuple(map(str, row)))

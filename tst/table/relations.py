@@ -437,17 +437,54 @@ class Above:
     def apply(self, frame: pd.DataFrame, places: Places) -> pd.DataFrame:
         """Return the frame with distances."""
         distance = numbers(frame, self.column) - self._floor(frame)
-        dtype = self.number.dtype
-        if self.number.decimals is not None:
-            distance = np.round(distance, self.number.decimals)
-        return replaced(
-            frame, self.column, Number(dtype=dtype, decimals=self.number.decimals).column(distance)
-        )
+        return replaced(frame, self.column, self.number.column(distance))
 
     def restore(self, frame: pd.DataFrame, places: Places) -> pd.DataFrame:
         """Return the frame with numbers."""
         distance = np.maximum(numbers(frame, self.column), 0)
         return replaced(frame, self.column, self.number.column(self._floor(frame) + distance))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Below:
+    """A number that is never above others, which are constant: learned as its distance to them.
+
+    Parameters
+    ----------
+    above
+        The others.
+    number
+        How it is written.
+    """
+
+    kind: Literal["below"] = "below"
+    column: str
+    above: tuple[str, ...]
+    number: Number
+
+    @property
+    def text(self) -> str:
+        """Say what holds."""
+        return ", ".join(f"{self.column} <= {name}" for name in self.above)
+
+    def _ceiling(self, frame: pd.DataFrame) -> np.ndarray:
+        return np.min([numbers(frame, name) for name in self.above], axis=0)
+
+    def holds(self, frame: pd.DataFrame, places: Places) -> bool:
+        """Tell whether all known numbers are, and none is known where another is not."""
+        x = numbers(frame, self.column)
+        known = np.isfinite(x)
+        return bool((x[known] <= self._ceiling(frame)[known]).all())
+
+    def apply(self, frame: pd.DataFrame, places: Places) -> pd.DataFrame:
+        """Return the frame with distances."""
+        distance = self._ceiling(frame) - numbers(frame, self.column)
+        return replaced(frame, self.column, self.number.column(distance))
+
+    def restore(self, frame: pd.DataFrame, places: Places) -> pd.DataFrame:
+        """Return the frame with numbers."""
+        distance = np.maximum(numbers(frame, self.column), 0)
+        return replaced(frame, self.column, self.number.column(self._ceiling(frame) - distance))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -665,6 +702,7 @@ Relation = (
     | Lookup
     | FixedWhere
     | Above
+    | Below
     | Monotone
     | StateOrder
     | Within

@@ -209,7 +209,7 @@ def is_next(n_steps: np.ndarray, jitter: float = JITTER) -> np.ndarray:
 def _months(parts: Parts) -> list[Months]:
     """Return the calendars of months that all days keep to, the simplest first."""
     found: set[int] = set()
-    months: list[np.ndarray] = []
+    months: list[tuple[np.ndarray, np.ndarray]] = []
     for times, is_first in parts():
         found.update(np.unique(times // DAY).tolist())
         months.append(np.unique(np.diff(month_number(times))[~is_first[1:]], return_counts=True))
