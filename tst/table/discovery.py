@@ -178,9 +178,10 @@ def _fixed_where(sample: Sample) -> list[Relation]:
         column = sample.frame[name]
         if isinstance(column.dtype, pd.CategoricalDtype):
             continue
-        masks: list[tuple[None | int, np.ndarray]] = [(None, column.isna().to_numpy())]
-        if name in sample.measured:
-            masks.append((0, (column == 0).fillna(False).to_numpy(bool)))
+        masks: list[tuple[float | None, np.ndarray]] = [(None, column.isna().to_numpy())]
+        if name in sample.numeric:
+            value = sample.numeric[name] or 0
+            masks.append((value, (column == value).fillna(False).to_numpy(bool)))
         for value, mask in masks:
             if not MIN_CHANGES <= mask.sum() <= len(mask) - MIN_CHANGES:
                 continue
@@ -193,7 +194,7 @@ def _fixed_where(sample: Sample) -> list[Relation]:
 
 
 def _decided_by(
-    sample: Sample, name: str, value: int | None, mask: np.ndarray, decided: set[str]
+    sample: Sample, name: str, value: float | None, mask: np.ndarray, decided: set[str]
 ) -> FixedWhere | None:
     """Return the column that decides where another is empty or 0, if there is one."""
     column = sample.frame[name]
@@ -201,12 +202,15 @@ def _decided_by(
     filler = known.mode().iloc[0]
     if is_number(column):
         filler = known.median() if types.is_float_dtype(column.dtype) else known.iloc[0]
-    x = numbers(sample.frame, name) if name in sample.measured else np.zeros(1)
-    least = float(np.nanmin(np.where(x > 0, x, np.nan))) if (x > 0).any() else 0.0
-    is_counted = value is None or (x[np.isfinite(x)] >= 0).all()
+    least = 0.0
+    if value is not None:
+        others = numbers(sample.frame, name)[~mask]
+        least = float(np.nanmin(others))
+        if least < 0:  # then 0 is a number like others
+            return None
     for by in sample.frame:
         other = sample.frame[by]
-        if by == name or by in decided or not is_counted:
+        if by == name or by in decided:
             continue
         if by in sample.attributes and name not in sample.attributes and value is not None:
             continue

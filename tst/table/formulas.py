@@ -27,7 +27,7 @@ def derived(sample: Sample, kept: Sequence[str], said: Sequence[Relation] = ()) 
     found: list[Relation] = []
     taken: set[str] = set(kept)  # which may not be taken away
     gone: set[str] = set()
-    searches = (_copies, _multiples, _sums, _totals, _products, _lookups)
+    searches = (_copies, _multiples, _sums, _totals, _differences, _products, _quotients, _lookups)
     for candidates in (said, *(search(sample) for search in searches)):
         for one in candidates:
             inputs = _inputs(one)
@@ -114,7 +114,17 @@ def _sums(sample: Sample) -> Iterator[Relation]:
 
 
 def _totals(sample: Sample) -> Iterator[Relation]:
+    """Yield columns that are the sum of three or more others."""
+    return (one for one in _signed(sample) if not one.minus)
+
+
+def _differences(sample: Sample) -> Iterator[Relation]:
     """Yield columns that are the sum of three or more others, some of them with a minus."""
+    return (one for one in _signed(sample) if one.minus)
+
+
+def _signed(sample: Sample) -> Iterator[Formula]:
+    """Yield columns that are others with plus and minus."""
     names, x, near = _tried(sample)
     if len(x) < MIN_ROWS + len(names) or len(names) < 4:
         return
@@ -134,22 +144,28 @@ def _totals(sample: Sample) -> Iterator[Relation]:
 
 
 def _products(sample: Sample) -> Iterator[Relation]:
-    """Yield columns that are the product of two others, or one divided by another."""
+    """Yield columns that are the product of two others."""
     names, x, near = _tried(sample)
     if len(x) < MIN_ROWS:
         return
     for k, name in enumerate(names):
-        others = [i for i in range(len(names)) if i != k]
-        for i, j in combinations(others, 2):
+        for i, j in combinations([i for i in range(len(names)) if i != k], 2):
             if (np.abs(x[:, i] * x[:, j] - x[:, k]) <= near[k]).all():
                 yield Formula(column=name, number=sample.number(name), times=(names[i], names[j]))
-        for i, j in permutations(others, 2):
+
+
+def _quotients(sample: Sample) -> Iterator[Relation]:
+    """Yield columns that are one divided by another."""
+    names, x, near = _tried(sample)
+    if len(x) < MIN_ROWS:
+        return
+    for k, name in enumerate(names):
+        for i, j in permutations([i for i in range(len(names)) if i != k], 2):
             if (x[:, j] == 0).any():
                 continue
             if (np.abs(x[:, i] / x[:, j] - x[:, k]) <= near[k]).all():
-                yield Formula(
-                    column=name, number=sample.number(name), times=(names[i],), over=(names[j],)
-                )
+                number = sample.number(name)
+                yield Formula(column=name, number=number, times=(names[i],), over=(names[j],))
 
 
 def _lookups(sample: Sample) -> Iterator[Relation]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
@@ -39,25 +40,28 @@ class Sample:
     attributes: tuple[str, ...]
     codes: tuple[str, ...]
 
-    @property
+    @cached_property
     def measured(self) -> list[str]:
         """Columns of numbers with several values, at most `MAX_NUMBERS`.
 
         Without those in which a number stands for missing.
         """
-        found = []
+        return [name for name, code in self.numeric.items() if code is None][:MAX_NUMBERS]
+
+    @cached_property
+    def numeric(self) -> dict[str, float | None]:
+        """Columns of numbers with several values, and the number that stands for missing."""
+        found: dict[str, float | None] = {}
         for name in self.frame:
             column = self.frame[name]
             is_plain = is_number(column) and types.is_numeric_dtype(column.dtype)
-            if not is_plain or name in self.codes or column.nunique() <= 2:
-                continue
-            x = numbers(self.frame, name)
-            is_known = np.isfinite(x)
-            if not is_known.all() or Numbers.of(x).missing_code() is None:
-                found.append(name)
-        return found[:MAX_NUMBERS]
+            if is_plain and name not in self.codes and column.nunique() > 2:
+                x = numbers(self.frame, name)
+                is_complete = bool(np.isfinite(x).all())
+                found[name] = Numbers.of(x).missing_code() if is_complete else None
+        return found
 
-    @property
+    @cached_property
     def states(self) -> list[str]:
         """Columns of a few values that are no measurements: text, truth values, codes."""
         found = []
