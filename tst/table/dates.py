@@ -22,6 +22,7 @@ DIGITS = str.maketrans("0123456789", "9999999999")  # makes a shape of a text
 MAX_SHAPES = 500  # of a column; dates have a few, by names of months some hundred
 DIRECTIVE = re.compile(r"(%-?\d?[A-Za-z])")
 DAY = 86_400_000_000_000  # nanoseconds
+FIRST_NANOSECOND, LAST_NANOSECOND = pd.Timestamp("1678-01-01"), pd.Timestamp("2262-01-01")
 EARLIEST, LATEST = pd.Timestamp("1900-01-01"), pd.Timestamp("2100-12-31")  # of dates in digits
 
 # Signs of a shape: Y four digits, N one or two, J three, S six, D eight, E ten, F twelve, G
@@ -56,7 +57,7 @@ FORMS: tuple[tuple[str, tuple[str, ...]], ...] = (
     (r"G", ("%Y%m%d%H%M%S",)),
     (r"Y", ("%Y",)),
 )
-CLOCK = re.compile(r"(T|\W+)N(?:(:)N(?:(:)N(?:([.,])f)?)?)?(\W?p)?")
+CLOCK = re.compile(r"(T|[ \t,_]+)N(?:(:)N(?:(:)N(?:([.,])f)?)?)?(\W?p)?")
 LENGTHS = {3: "J", 4: "Y", 6: "S", 8: "D", 10: "E", 12: "F", 14: "G"}
 ALL_DIGITS = ("%Y%m", "%Y%m%d", "%Y%m%d%H", "%Y%m%d%H%M", "%Y%m%d%H%M%S")
 
@@ -183,7 +184,7 @@ def _parse(text: pd.Series, pattern: str) -> pd.Series:
         text = text + "\t1"
         pattern += "\t%u"
     dates = pd.to_datetime(text, format=pattern, errors="coerce")
-    return dates.astype("datetime64[ns]")
+    return dates.where(dates.between(FIRST_NANOSECOND, LAST_NANOSECOND)).astype("datetime64[ns]")
 
 
 def shapes_of(text: Iterable[str]) -> set[str]:
@@ -291,6 +292,7 @@ def _patterns(found: list[list[tuple[str, int]]]) -> list[str]:
         signs += sign
     patterns = []
     for form, layouts in FORMS:
+        form = form.replace(r"\W", r"[^\w:]")  # a colon is in times of the day only
         match = re.fullmatch(rf"(?P<day>a\W+)?(?P<date>{form})(?P<clock>.*)", signs)
         if match is None or (match["clock"] and not CLOCK.fullmatch(match["clock"])):
             continue
@@ -344,7 +346,8 @@ def _with_widths(pattern: str, widths: list[tuple[int, int]], names: list[bool])
                 pieces.append(piece)  # one number with the week
                 continue
             least, _ = next(numbers, (2, 2))
-            if least == 1 and piece == "%y":
+            is_first = not any(DIRECTIVE.fullmatch(other) for other in pieces)
+            if piece == "%y" and (least == 1 or (is_first and widths[1:] and widths[1][0] == 1)):
                 return ""
             if least == 1 and piece not in ("%q", "%u"):
                 piece = f"%-{piece[1:]}"

@@ -33,6 +33,8 @@ SPAN = re.compile(r"-?9+ days?( [+-]?9+:99:99(\.9+)?)?|-?9{1,3}:99(:99(\.9+)?)?"
 MINUTE = 60_000_000_000  # nanoseconds
 NOTHING = np.iinfo(np.int64).min  # nanoseconds of a missing time
 MIN_DISTINCT = 3  # dates in digits alone, below which they could be any numbers
+N_SHOWN = 30  # texts that are kept
+MOST = 0.5  # of the texts, which must be dates of the format that their shapes have
 MAX_DAYS = 2**16  # distinct days that are kept, to tell day and month
 PERIODS = (12, 4)  # of a year that is written with decimals
 UNITS = {"s": 10**9, "ms": 10**6, "us": 10**3, "ns": 1}  # nanoseconds, of numbers since 1970
@@ -319,8 +321,8 @@ class TimeEvidence:
         Distinct values, at most so many as a part has.
     has_text
         Whether there is any text.
-    first
-        A text, to be shown.
+    some
+        The first texts.
     """
 
     shapes: frozenset[str] = frozenset()
@@ -333,7 +335,7 @@ class TimeEvidence:
     numbers: Numbers = field(default_factory=Numbers)
     n_distinct: int = 0
     has_text: bool = False
-    first: str = ""
+    some: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, column: pd.Series) -> Self:
@@ -372,7 +374,8 @@ class TimeEvidence:
             gap=str(ends[0].dropna().iloc[0]) if zones else "",
             n_distinct=len(text),
             has_text=True,
-            first=str(text.iloc[0]),
+            some=tuple(text[:N_SHOWN]),
+            digits=frozenset(p for p in ALL_DIGITS if _are_text_digits(text, p)),
         )
 
     def joined(self, following: "TimeEvidence") -> "TimeEvidence":
@@ -389,13 +392,13 @@ class TimeEvidence:
             numbers=self.numbers.joined(following.numbers),
             n_distinct=self.n_distinct + following.n_distinct,
             has_text=self.has_text or following.has_text,
-            first=self.first or following.first,
+            some=self.some or following.some,
         )
 
     @property
     def plain_first(self) -> str:
         """The first text without its zone."""
-        return ZONE.sub("", self.first) if self.zones else self.first
+        return ZONE.sub("", self.some[0]) if self.zones else self.some[0]
 
     def date_format(self, name: str, order: Order = "", strict: bool = False) -> DateFormat | None:
         """Return the format of dates that are text or digits; None where they are none.
@@ -416,6 +419,7 @@ class TimeEvidence:
                 return None
             return DateFormat(pattern=fitting[0])
         formats = formats_of(self.shapes)
+        formats = [f for f in formats if f.pattern not in ALL_DIGITS or f.pattern in self.digits]
         if not formats and not strict:
             formats = formats_of(like(self.plain_first, self.shapes))
         if order:
@@ -473,7 +477,9 @@ class TimeEvidence:
             )
         if all(SPAN.fullmatch(shape) for shape in self.shapes):
             return self._span_writing(dtype)
-        raise DataError(f"time column '{name}' holds '{self.first}', neither a date nor a number.")
+        raise DataError(
+            f"time column '{name}' holds '{self.some[0]}', neither a date nor a number."
+        )
 
     def _number_writing(self, dtype: str, date_format: DateFormat | None) -> Writing:
         """Return how a column of numbers is written."""
@@ -506,10 +512,11 @@ class TimeEvidence:
             return True  # dates, of which the order must be said
         if date_format is None:
             return not self.has_text and self.has_years
-        is_digits = re.sub(r"%[A-Za-z]", "", date_format.pattern) == ""
+        is_digits = date_format.pattern in ALL_DIGITS
         if date_format.pattern == "%Y" or (is_digits and self.n_distinct < MIN_DISTINCT):
             return False
-        return True
+        some = pd.Series([ZONE.sub("", text) if self.zones else text for text in self.some])
+        return is_digits or bool(date_format.read(some).notna().mean() > MOST)
 
     def _span_writing(self, dtype: str) -> TextSpans:
         """Return how durations that are text are written."""
@@ -575,6 +582,14 @@ def _are_digits(x: np.ndarray, pattern: str) -> bool:
         return False
     dates = DateFormat(pattern=pattern).read(pd.Series(x.astype(np.int64).astype(str)))
     return bool(dates.between(EARLIEST, LATEST).all())
+
+
+def _are_text_digits(text: pd.Series, pattern: str) -> bool:
+    """Tell whether all texts are digits of a date by a pattern."""
+    width = 4 + 2 * (pattern.count("%") - 1)
+    if not text.str.fullmatch(rf"\d{{{width}}}").all():
+        return False
+    return _are_digits(np.unique(text.astype("int64").to_numpy(np.float64)), pattern)
 
 
 def _are_years(x: np.ndarray, periods: int, middle: float) -> bool:
