@@ -23,6 +23,8 @@ MIN_BROKEN = 0.01  # of the rows that would break an order, if one column's were
 MAX_STATES = 20
 FAR = 5.0  # largest steps that first values may be apart, for a counter to be learned as steps
 ALIKE = 0.25  # of the spread of a counter: where its last values have less, its level matters
+LEVEL = "{} so far"  # name of the companion of a counter that is learned as steps
+N_ENDS = 33  # quantiles of the last numbers
 NATURAL_ENDS = (1.0, 100.0)
 
 
@@ -113,15 +115,17 @@ def monotone(sample: Sample) -> list[Relation]:
             towards = -steps if falls else steps
             if not (towards >= 0).all() or (towards > 0).sum() < MIN_CHANGES:
                 continue
-            is_near = np.ptp(x[first]) <= FAR * towards.max()
-            is_free = np.std(x[last]) >= ALIKE * np.std(x)
-            begins_low = np.abs(x[first]).max() <= FAR * towards.max()
+            is_near = np.abs(x[first]).max() <= FAR * towards.max()
+            is_alike = bool(np.std(x[last]) < ALIKE * np.std(x)) and is_near
+            ends = np.quantile(x[last], np.linspace(0, 1, N_ENDS))
             found.append(
                 Monotone(
                     column=name,
                     falls=falls,
-                    as_steps=bool(is_near and is_free and begins_low),
+                    as_steps=bool(is_near),
                     number=sample.number(name),
+                    level=LEVEL.format(name) if is_alike else "",
+                    ends=tuple(ends.tolist()) if is_alike else (),
                 )
             )
     return found

@@ -500,6 +500,12 @@ class Monotone:
         step in the wrong direction is none.
     number
         How it is written.
+    level
+        Name of a companion that shows the model the number itself, where series end at like
+        numbers, such as those that run to failure; else empty.
+    ends
+        Quantiles of the last numbers of series, then: a series that ends beyond them is stretched
+        to one of them.
     """
 
     kind: Literal["monotone"] = "monotone"
@@ -507,11 +513,16 @@ class Monotone:
     falls: bool
     as_steps: bool
     number: Number
+    level: str = ""
+    ends: tuple[float, ...] = ()
 
     @property
     def text(self) -> str:
         """Say what holds."""
-        return f"{self.column} never {'rises' if self.falls else 'falls'}"
+        text = f"{self.column} never {'rises' if self.falls else 'falls'}"
+        if self.ends:
+            text += f" and ends between {self.ends[0]:g} and {self.ends[-1]:g}"
+        return text
 
     @property
     def _sign(self) -> int:
@@ -529,6 +540,8 @@ class Monotone:
             return frame
         x = numbers(frame, self.column)
         steps = np.where(places.is_first, x, np.append(0.0, np.diff(x)) * self._sign)
+        if self.level:
+            frame = frame.assign(**{self.level: x})
         return replaced(frame, self.column, self.number.column(steps))
 
     def restore(self, frame: pd.DataFrame, places: Places) -> pd.DataFrame:
@@ -542,7 +555,25 @@ class Monotone:
             x = total - before[series]
         else:
             x = pd.Series(x * self._sign).groupby(series).cummax().to_numpy() * self._sign
-        return replaced(frame, self.column, self.number.column(x))
+        if self.ends:
+            x = self._stretched(x, places)
+        frame = replaced(frame, self.column, self.number.column(x))
+        return frame.drop(columns=self.level) if self.level else frame
+
+    def _stretched(self, x: np.ndarray, places: Places) -> np.ndarray:
+        """Return numbers that end like real ones: series that do not are stretched."""
+        first = np.flatnonzero(places.is_first)
+        last = np.append(first[1:], len(x)) - 1
+        decimals = 12 if self.number.decimals is None else self.number.decimals
+        end = np.round(x[last], decimals)
+        drawn = np.quantile(self.ends, places.rng.random(len(first)))
+        gone = x[last] - x[first]
+        is_off = (end < self.ends[0]) | (end > self.ends[-1])
+        is_off &= (gone != 0) & ((drawn - x[first]) * self._sign > 0)
+        factor = np.ones(len(first))
+        factor[is_off] = ((drawn - x[first]) / np.where(gone == 0, 1, gone))[is_off]
+        start = x[first][places.series]
+        return start + (x - start) * factor[places.series]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -708,6 +739,13 @@ Relation = (
     | Within
     | Combinations
 )
+
+
+def companions(relations: Sequence[Relation]) -> list[str]:
+    """Return the names of columns that relations add to what is learned."""
+    return [one.level for one in relations if isinstance(one, Monotone) and one.level]
+
+
 DERIVED = (Copy, Formula, Lookup)  # whose column follows from others and is not learned
 
 

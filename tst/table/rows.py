@@ -15,7 +15,7 @@ from tst.errors import DataError
 from tst.table.calendar import Clock, read_times
 from tst.table.columns import Problem
 from tst.table.discovery import find_relations
-from tst.table.relations import Places, Relation, apply_all
+from tst.table.relations import Places, Relation, apply_all, companions
 from tst.table.roles import MAX_TIED_SHARE, Roles
 from tst.table.steps import GAP
 from tst.table.values import is_number, row_name
@@ -153,6 +153,12 @@ class SortedTable:
                 intervals = self.clock.interval_values(times, is_first)
                 frame = frame.assign(**{self.clock.intervals: intervals})
             yield Rows(frame=frame, is_first_of_id=is_first_of_id, is_first=is_first)
+
+    @property
+    def companions(self) -> list[str]:
+        """Columns that are learned beside those of the table."""
+        intervals = [self.clock.intervals] if self.clock.intervals else []
+        return [*intervals, *companions(self.relations)]
 
     @property
     def columns(self) -> list[str]:
