@@ -5,6 +5,7 @@ are steps of the table's calendar from starts like the real ones (`tst.table.ste
 steps are uneven, they are a measurement of their own, which the model learns.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -15,6 +16,7 @@ from tst.errors import DataError
 from tst.table.columns import Problem
 from tst.table.dates import DAY
 from tst.table.steps import (
+    EXACT,
     GAP,
     Calendar,
     Even,
@@ -38,6 +40,8 @@ from tst.table.writing import (
     Writing,
     as_text,
     check_zones,
+    from_wall,
+    to_wall,
 )
 
 MAX_UNEVEN = 0.05  # of the steps: more that are no step of the calendar, and they are learned
@@ -61,6 +65,8 @@ class Clock:
         The median step, in nanoseconds, or in the column's numbers.
     starts
         When series begin.
+    place
+        The zone by whose clocks the steps go, where those are not even in UTC: local days.
     intervals
         Where steps are uneven, the name of the feature that holds how many steps of the calendar
         (then its resolution) lie between a row and the one before; else empty.
@@ -71,6 +77,7 @@ class Clock:
     calendar: Calendar = field(default_factory=lambda: Even(step=1.0))
     step: float = 1.0
     starts: Starts = field(default_factory=Starts)
+    place: str = ""
     intervals: str = ""
 
     @property
@@ -101,6 +108,20 @@ class Clock:
         """Return the clock with the calendar of sorted times, and uneven steps as a feature."""
         calendar, step = find_calendar(parts, self.has_dates)
         clock = replace(self, calendar=calendar, step=step)
+        place = self.writing.place if isinstance(self.writing, Dates | TextDates) else ""
+        if place:
+            local = replace(clock, place=place)
+
+            def on_the_wall() -> Iterator[tuple[np.ndarray, np.ndarray]]:
+                for times, is_first in parts():
+                    yield local.wall(times), is_first
+
+            calendar, step = find_calendar(on_the_wall)
+            if share_of_next(calendar, on_the_wall, EXACT) > share_of_next(
+                clock.calendar, parts, EXACT
+            ):
+                clock = replace(local, calendar=calendar, step=step)
+                parts = on_the_wall
         kept = parts
         if cuts_gaps:
 
@@ -108,11 +129,15 @@ class Clock:
                 return [(times, first | clock.is_gap(times, first)) for times, first in parts()]
 
         n_steps = sum(len(step) for step in steps_of(kept))
-        if not n_steps or share_of_next(calendar, kept) >= 1 - MAX_UNEVEN:
+        if not n_steps or share_of_next(clock.calendar, kept) >= 1 - MAX_UNEVEN:
             return clock
         unit = _resolution(parts, self.is_whole)
         name = INTERVAL.format(self.name)
         return replace(clock, calendar=Even(step=unit), intervals=name)
+
+    def wall(self, times: np.ndarray) -> np.ndarray:
+        """Return times as its steps go: by the clocks of a place, or as they are."""
+        return to_wall(times, self.place) if self.place else times
 
     def begun(self, times: np.ndarray, lengths: np.ndarray, last: float) -> "Clock":
         """Return the clock with the starts of series, (n_series,) each, and the latest time."""
@@ -174,6 +199,8 @@ class Clock:
 
     def write(self, times: np.ndarray) -> pd.Series:
         """Return times as the column, in its dtype."""
+        if self.place:
+            times = from_wall(times, self.place)
         return self.writing.write(times).rename(self.name)
 
 
@@ -247,7 +274,7 @@ def read_times(
     problems: tuple[str, ...] = ()
     if isinstance(writing, TextDates) and evidence.zones:
         check_zones(column, as_text(column).str.extract(ZONE.pattern)[0])
-        if len(evidence.zones) > 1 and not writing.is_place:
+        if len(evidence.zones) > 1 and not writing.place:
             listed = ", ".join(sorted(evidence.zones))
             problems = (f"time zones {listed} are mixed; all times are taken to UTC",)
     times = writing.read(column)

@@ -367,3 +367,11 @@ def regularity(dates: pd.Series) -> float:
         months = np.diff(known.year * 12 + known.month)
         shares.append(np.unique(months, return_counts=True)[1].max() / len(months))
     return float(max(shares))
+
+
+def density(dates: pd.Series) -> float:
+    """Return how dense distinct days are, as those of rows of the day's hours are: 1 is daily."""
+    known = pd.DatetimeIndex(dates.dropna().sort_values().unique())
+    if len(known) < 2:
+        return 0.0
+    return float(DAY / np.median(np.diff(known.as_unit("ns").asi8)))

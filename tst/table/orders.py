@@ -23,7 +23,6 @@ MIN_BROKEN = 0.01  # of the rows that would break an order, if one column's were
 MAX_STATES = 20
 FAR = 5.0  # largest steps that first values may be apart, for a counter to be learned as steps
 ALIKE = 0.25  # of the spread of a counter: where its last values have less, its level matters
-LEVEL = "{} so far"  # name of the companion of a counter that is learned as steps
 N_ENDS = 33  # quantiles of the last numbers
 NATURAL_ENDS = (1.0, 100.0)
 
@@ -124,7 +123,6 @@ def monotone(sample: Sample) -> list[Relation]:
                     falls=falls,
                     as_steps=bool(is_near),
                     number=sample.number(name),
-                    level=LEVEL.format(name) if is_alike else "",
                     ends=tuple(ends.tolist()) if is_alike else (),
                 )
             )

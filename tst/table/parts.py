@@ -52,7 +52,7 @@ def divide_columns(table: SortedTable, roles: Roles) -> Parts:
     problems = list(table.problems)
     columns = table.columns
     chosen = kept_columns(columns, table, problems)
-    learned = (*chosen, *table.companions)  # but for what follows from others
+    learned = (*chosen, table.clock.intervals)  # but for what follows from others
     kept = [name for name in next(table.parts()).frame if name in learned]
     varying, constant_in_series = _changing(table, kept)
     constants = [name for name in kept if name not in varying]

@@ -500,12 +500,9 @@ class Monotone:
         step in the wrong direction is none.
     number
         How it is written.
-    level
-        Name of a companion that shows the model the number itself, where series end at like
-        numbers, such as those that run to failure; else empty.
     ends
-        Quantiles of the last numbers of series, then: a series that ends beyond them is stretched
-        to one of them.
+        Quantiles of the last numbers of series, where these are alike, as of what runs to failure:
+        a series that ends beyond them is stretched to one of them.
     """
 
     kind: Literal["monotone"] = "monotone"
@@ -513,7 +510,6 @@ class Monotone:
     falls: bool
     as_steps: bool
     number: Number
-    level: str = ""
     ends: tuple[float, ...] = ()
 
     @property
@@ -540,8 +536,6 @@ class Monotone:
             return frame
         x = numbers(frame, self.column)
         steps = np.where(places.is_first, x, np.append(0.0, np.diff(x)) * self._sign)
-        if self.level:
-            frame = frame.assign(**{self.level: x})
         return replaced(frame, self.column, self.number.column(steps))
 
     def restore(self, frame: pd.DataFrame, places: Places) -> pd.DataFrame:
@@ -557,8 +551,7 @@ class Monotone:
             x = pd.Series(x * self._sign).groupby(series).cummax().to_numpy() * self._sign
         if self.ends:
             x = self._stretched(x, places)
-        frame = replaced(frame, self.column, self.number.column(x))
-        return frame.drop(columns=self.level) if self.level else frame
+        return replaced(frame, self.column, self.number.column(x))
 
     def _stretched(self, x: np.ndarray, places: Places) -> np.ndarray:
         """Return numbers that end like real ones: series that do not are stretched."""
@@ -739,11 +732,6 @@ Relation = (
     | Within
     | Combinations
 )
-
-
-def companions(relations: Sequence[Relation]) -> list[str]:
-    """Return the names of columns that relations add to what is learned."""
-    return [one.level for one in relations if isinstance(one, Monotone) and one.level]
 
 
 DERIVED = (Copy, Formula, Lookup)  # whose column follows from others and is not learned

@@ -15,7 +15,7 @@ from tst.errors import DataError
 from tst.table.calendar import Clock, read_times
 from tst.table.columns import Problem
 from tst.table.discovery import find_relations
-from tst.table.relations import Places, Relation, apply_all, companions
+from tst.table.relations import Places, Relation, apply_all
 from tst.table.roles import MAX_TIED_SHARE, Roles
 from tst.table.steps import GAP
 from tst.table.values import is_number, row_name
@@ -144,7 +144,7 @@ class SortedTable:
     def parts(self) -> Iterator[Rows]:
         """Yield the rows of some series after those of others, as relations make them."""
         for part in range(len(self.store)):
-            times = self.store.times(part)
+            times = self.clock.wall(self.store.times(part))
             is_first_of_id = self.store.is_first_of_id(part)
             is_first, _ = _first_rows(times, is_first_of_id, self.clock, self.roles)
             places = Places(times=times, is_first=is_first)
@@ -153,12 +153,6 @@ class SortedTable:
                 intervals = self.clock.interval_values(times, is_first)
                 frame = frame.assign(**{self.clock.intervals: intervals})
             yield Rows(frame=frame, is_first_of_id=is_first_of_id, is_first=is_first)
-
-    @property
-    def companions(self) -> list[str]:
-        """Columns that are learned beside those of the table."""
-        intervals = [self.clock.intervals] if self.clock.intervals else []
-        return [*intervals, *companions(self.relations)]
 
     @property
     def columns(self) -> list[str]:
@@ -170,7 +164,7 @@ class SortedTable:
 
         def parts() -> Iterator[tuple[pd.DataFrame, Places]]:
             for part in range(len(self.store)):
-                times = self.store.times(part)
+                times = self.clock.wall(self.store.times(part))
                 is_first, _ = _first_rows(
                     times, self.store.is_first_of_id(part), self.clock, self.roles
                 )
@@ -270,7 +264,7 @@ def sort_store(
 
     def sorted_times() -> Iterator[tuple[np.ndarray, np.ndarray]]:
         for part in range(len(store)):
-            yield store.times(part), store.is_first_of_id(part)
+            yield clock.wall(store.times(part)), store.is_first_of_id(part)
 
     clock = clock.found(sorted_times, roles.gaps == "cut")
     starts = []

@@ -29,6 +29,8 @@ GAP = 1.5  # steps between two rows, above which there is a gap: a late row is n
 JITTER = 0.1  # of an even step: by so little, a time is not off its calendar
 EXACT = 1e-6  # of a step
 MIN_SPANNING = 5  # series that go on over a slot in which none has a row: then it is closed
+MEAN_MONTH = 30.44 * DAY
+N_TRIES = 3  # to end a series before the last time
 MAX_CLOSED = 0.1  # of all slots
 MAX_STARTS = 1000  # that are kept
 NEAR_LENGTHS = 0.2  # of the series: those whose starts a synthetic series of some length may have
@@ -292,7 +294,7 @@ class Starts:
     ----------
     times, lengths
         Of some series, by length and then by time.
-    shift
+    shift, in_months
         What a start may be moved by: a multiple of this, in the unit of the times, or in months.
     last
         The latest time of all series.
@@ -301,6 +303,7 @@ class Starts:
     times: tuple[float, ...] = (0.0,)
     lengths: tuple[int, ...] = (1,)
     shift: float = 0.0
+    in_months: bool = False
     last: float = 0.0
 
     @classmethod
@@ -312,10 +315,12 @@ class Starts:
         kept = order
         if len(order) > MAX_STARTS:
             kept = order[np.linspace(0, len(order) - 1, MAX_STARTS).round().astype(int)]
+        in_months = isinstance(calendar, Months) or (dates and _are_days_of_months(times))
         return cls(
             times=tuple(times[kept].tolist()),
             lengths=tuple(lengths[kept].tolist()),
-            shift=_shift(times, calendar, dates),
+            shift=_shift(times, calendar, dates, in_months),
+            in_months=in_months,
             last=times.dtype.type(last).item(),
         )
 
@@ -347,27 +352,42 @@ class Starts:
         place = np.searchsorted(distinct, starts)
         before = starts - distinct[np.maximum(place - 1, 0)]
         after = distinct[np.minimum(place + 1, len(distinct) - 1)] - starts
-        unit = self.shift * (DAY * 30.44 if isinstance(calendar, Months) else 1)
+        unit = self.shift * (MEAN_MONTH if self.in_months else 1)
         moves = np.round(rng.uniform(-before / 2, after / 2) / unit)
         starts = self._moved(starts, moves, calendar)
-        end = calendar.after(starts, n_steps - 1)
-        back = np.ceil(np.maximum(end - self.last, 0) / unit)
-        earlier = self._moved(starts, -back, calendar)
-        return np.where((back > 0) & (earlier >= distinct[0]), earlier, starts)
+        for _ in range(N_TRIES):  # holidays may make a series longer
+            end = calendar.after(starts, n_steps - 1)
+            back = np.ceil(np.maximum(end - self.last, 0) / unit)
+            starts = np.maximum(self._moved(starts, -back, calendar), distinct[0])
+        return starts
 
     def _moved(self, starts: np.ndarray, moves: np.ndarray, calendar: Calendar) -> np.ndarray:
         """Return starts moved by multiples of the shift."""
-        if isinstance(calendar, Months):
-            month = month_number(starts) + (moves * self.shift).astype(np.int64)
-            return calendar.date(month) + starts % DAY
+        if self.in_months:
+            month = month_number(starts)
+            behind = month + (moves * self.shift).astype(np.int64)
+            if isinstance(calendar, Months):
+                return calendar.date(behind) + starts % DAY
+            return starts + (first_of(behind) - first_of(month))
         if starts.dtype == np.int64:
             return starts + moves.astype(np.int64) * int(self.shift)
         return starts + moves * self.shift
 
 
-def _shift(times: np.ndarray, calendar: Calendar, has_dates: bool) -> float:
+def _are_days_of_months(times: np.ndarray) -> bool:
+    """Tell whether several times are at one place of their months, such as New Year's Day."""
+    distinct = np.unique(times)
+    return len(distinct) > 2 and len(np.unique(distinct - first_of(month_number(distinct)))) == 1
+
+
+def first_of(month: np.ndarray) -> np.ndarray:
+    """Return the beginnings of months since 1970, int64 nanoseconds."""
+    return month.astype("datetime64[M]").astype("datetime64[ns]").astype(np.int64)
+
+
+def _shift(times: np.ndarray, calendar: Calendar, has_dates: bool, in_months: bool) -> float:
     """Return what all starts have in common: that, or a week where they span several."""
-    if isinstance(calendar, Months):
+    if in_months:
         return float(np.gcd.reduce(month_number(times) - month_number(times.min())))
     since = times - times.min()
     if times.dtype != np.int64:

@@ -23,7 +23,7 @@ from tst.table.calendar import Clock
 from tst.table.columns import ColumnCodec, Problem
 from tst.table.large import guess_roles, sort_file
 from tst.table.parts import RESERVED, divide_columns, kept_columns
-from tst.table.relations import DERIVED, Places, Relation, companions, restore_all
+from tst.table.relations import DERIVED, Places, Relation, restore_all
 from tst.table.roles import Roles, guess_id, guess_time
 from tst.table.rows import Rows, SortedTable, sort_rows
 from tst.table.source import ChunkedFile, read
@@ -365,9 +365,8 @@ class Table:
         return [column for column in self.attributes if column.kind != "name"]
 
     def _in_table(self, columns: Sequence[ColumnCodec]) -> list[ColumnCodec]:
-        """Return the columns that the table has, without those that are only learned."""
-        beside = [self.clock.intervals, *companions(self.relations)]
-        return [column for column in columns if column.name not in beside]
+        """Return the columns that the table has, without the interval."""
+        return [column for column in columns if column.name != self.clock.intervals]
 
     def _feature_names(self) -> list[str]:
         """Return the features' names in a SeriesSet: the columns', but for reserved ones."""

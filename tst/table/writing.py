@@ -20,6 +20,7 @@ from tst.table.dates import (
     EARLIEST,
     LATEST,
     DateFormat,
+    density,
     formats_of,
     like,
     regularity,
@@ -78,6 +79,12 @@ class Dates:
     kind: Literal["dates"] = "dates"
     dtype: str
 
+    @property
+    def place(self) -> str:
+        """The zone, where there is one."""
+        zone = getattr(types.pandas_dtype(self.dtype), "tz", None)
+        return "" if zone is None else str(zone)
+
     def read(self, column: pd.Series) -> np.ndarray:
         """Return int64 nanoseconds since 1970."""
         return without_zone(column).to_numpy("datetime64[ns]").astype(np.int64)
@@ -86,6 +93,24 @@ class Dates:
         """Return the column of int64 nanoseconds."""
         dates = pd.Series(times.astype("datetime64[ns]"))
         return with_zone_of(dates, types.pandas_dtype(self.dtype))
+
+
+def to_wall(times: np.ndarray, zone: str) -> np.ndarray:
+    """Return what clocks in a zone show at times in UTC, int64 nanoseconds both."""
+    dates = pd.Series(times.astype("datetime64[ns]")).dt.tz_localize("UTC").dt.tz_convert(zone)
+    return dates.dt.tz_localize(None).to_numpy("datetime64[ns]").astype(np.int64)
+
+
+def from_wall(times: np.ndarray, zone: str) -> np.ndarray:
+    """Return the times in UTC at which clocks in a zone show some: inverts `to_wall`.
+
+    Of an hour that stands there twice the first; one that is left out becomes the next.
+    """
+    dates = pd.Series(times.astype("datetime64[ns]"))
+    local = dates.dt.tz_localize(
+        zone, ambiguous=np.ones(len(dates), dtype=bool), nonexistent="shift_forward"
+    )
+    return without_zone(local).to_numpy("datetime64[ns]").astype(np.int64)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -191,14 +216,14 @@ class TextDates:
         offsets = zones.map({zone: zone_offset(zone) for zone in zones.dropna().unique()})
         ahead = offsets.fillna(0).to_numpy(np.int64)
         utc = np.where(local == NOTHING, NOTHING, local - ahead)
-        if self.is_place:
+        if self.place:
             return utc
         return np.where(utc == NOTHING, NOTHING, utc + zone_offset(self.zone))
 
     def write(self, times: np.ndarray) -> pd.Series:
         """Return the text of int64 nanoseconds."""
         dates = pd.Series(times.astype("datetime64[ns]"))
-        if self.is_place:
+        if self.place:
             local = dates.dt.tz_localize("UTC").dt.tz_convert(self.zone)
             plain = local.dt.tz_localize(None)
             ahead = (plain - dates).dt.total_seconds().to_numpy() / 60
@@ -211,9 +236,9 @@ class TextDates:
         return text.astype(self.dtype)
 
     @property
-    def is_place(self) -> bool:
-        """Whether the zone is a place, whose offset changes."""
-        return "/" in self.zone
+    def place(self) -> str:
+        """The zone, where it is a place, whose offset changes."""
+        return self.zone if "/" in self.zone else ""
 
     def _nanoseconds(self, text: pd.Series) -> np.ndarray:
         return self.format.read(text).to_numpy("datetime64[ns]").astype(np.int64)
@@ -440,7 +465,8 @@ class TimeEvidence:
                 fitting.append((one, dates))
         if not fitting:
             return formats[0]
-        scores = [regularity(dates) for _, dates in fitting]
+        has_clock = "%M" in fitting[0][0].pattern or "%H" in fitting[0][0].pattern
+        scores = [density(dates) if has_clock else regularity(dates) for _, dates in fitting]
         best = int(np.argmax(scores))
         for i, (one, dates) in enumerate(fitting):
             is_day_or_month = "%y" not in (one.pattern[:2], fitting[best][0].pattern[:2])
@@ -551,14 +577,15 @@ class TimeEvidence:
         if not len(days) or pd.isna(days).any() or set(seen["zone"]) != set(self.zones):
             return ""
         ahead = [zone_offset(zone) for zone in seen["zone"]]
-        noon = [day.to_pydatetime().replace(hour=12) for day in days]
+        hours = [[day.to_pydatetime().replace(hour=h) for h in (0, 12, 23)] for day in days]
         for place in (*COMMON_ZONES, *sorted(available_timezones())):
             if "/" not in place or place.startswith("Etc"):
                 continue
             zone = ZoneInfo(place)
-            for day, nanoseconds in zip(noon, ahead, strict=True):
-                offset = zone.utcoffset(day)
-                if offset is None or offset.total_seconds() * 1e9 != nanoseconds:
+            for of_day, nanoseconds in zip(hours, ahead, strict=True):
+                offsets = [zone.utcoffset(hour) for hour in of_day]
+                seconds = [offset.total_seconds() for offset in offsets if offset is not None]
+                if nanoseconds / 1e9 not in seconds:
                     break
             else:
                 return place
