@@ -106,34 +106,36 @@ class Clock:
 
     def found(self, parts: Parts, cuts_gaps: bool) -> "Clock":
         """Return the clock with the calendar of sorted times, and uneven steps as a feature."""
+        clock = self._regular(parts)
+
+        def pieces() -> Iterator[tuple[np.ndarray, np.ndarray]]:
+            for times, is_first in parts():
+                times = clock.wall(times)
+                yield times, is_first | clock.is_gap(times, is_first) if cuts_gaps else is_first
+
+        n_steps = sum(len(step) for step in steps_of(pieces))
+        if not n_steps or share_of_next(clock.calendar, pieces) >= 1 - MAX_UNEVEN:
+            return clock
+        unit = _resolution(pieces, self.is_whole)
+        return replace(clock, calendar=Even(step=unit), intervals=INTERVAL.format(self.name))
+
+    def _regular(self, parts: Parts) -> "Clock":
+        """Return the clock with the calendar of sorted times, in UTC or by the clocks of a place."""
         calendar, step = find_calendar(parts, self.has_dates)
         clock = replace(self, calendar=calendar, step=step)
         place = self.writing.place if isinstance(self.writing, Dates | TextDates) else ""
-        if place:
-            local = replace(clock, place=place)
-
-            def on_the_wall() -> Iterator[tuple[np.ndarray, np.ndarray]]:
-                for times, is_first in parts():
-                    yield local.wall(times), is_first
-
-            calendar, step = find_calendar(on_the_wall)
-            if share_of_next(calendar, on_the_wall, EXACT) > share_of_next(
-                clock.calendar, parts, EXACT
-            ):
-                clock = replace(local, calendar=calendar, step=step)
-                parts = on_the_wall
-        kept = parts
-        if cuts_gaps:
-
-            def kept() -> list[tuple[np.ndarray, np.ndarray]]:
-                return [(times, first | clock.is_gap(times, first)) for times, first in parts()]
-
-        n_steps = sum(len(step) for step in steps_of(kept))
-        if not n_steps or share_of_next(clock.calendar, kept) >= 1 - MAX_UNEVEN:
+        if not place:
             return clock
-        unit = _resolution(parts, self.is_whole)
-        name = INTERVAL.format(self.name)
-        return replace(clock, calendar=Even(step=unit), intervals=name)
+        local = replace(self, place=place)
+
+        def on_the_wall() -> Iterator[tuple[np.ndarray, np.ndarray]]:
+            for times, is_first in parts():
+                yield local.wall(times), is_first
+
+        calendar, step = find_calendar(on_the_wall)
+        share = share_of_next(calendar, on_the_wall, EXACT)
+        is_better = share > share_of_next(clock.calendar, parts, EXACT)
+        return replace(local, calendar=calendar, step=step) if is_better else clock
 
     def wall(self, times: np.ndarray) -> np.ndarray:
         """Return times as its steps go: by the clocks of a place, or as they are."""

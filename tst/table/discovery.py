@@ -180,8 +180,8 @@ def _fixed_where(sample: Sample) -> list[Relation]:
             continue
         masks: list[tuple[float | None, np.ndarray]] = [(None, column.isna().to_numpy())]
         if name in sample.numeric:
-            value = sample.numeric[name] or 0
-            masks.append((value, (column == value).fillna(False).to_numpy(bool)))
+            code = sample.numeric[name] or 0
+            masks.append((code, (column == code).fillna(False).to_numpy(bool)))
         for value, mask in masks:
             if not MIN_CHANGES <= mask.sum() <= len(mask) - MIN_CHANGES:
                 continue
