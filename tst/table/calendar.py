@@ -120,7 +120,7 @@ class Clock:
         return replace(clock, calendar=Even(step=unit), intervals=INTERVAL.format(self.name))
 
     def _regular(self, parts: Parts) -> "Clock":
-        """Return the clock with the calendar of sorted times, in UTC or by the clocks of a place."""
+        """Return the clock with the calendar of sorted times, in UTC or by a place's clocks."""
         calendar, step = find_calendar(parts, self.has_dates)
         clock = replace(self, calendar=calendar, step=step)
         place = self.writing.place if isinstance(self.writing, Dates | TextDates) else ""

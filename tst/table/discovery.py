@@ -31,7 +31,7 @@ from tst.table.relations import (
 from tst.table.roles import Roles
 from tst.table.said import Said
 from tst.table.sample import MIN_CHANGES, Rows, Sample, constant_within, plain, some_series
-from tst.table.values import FEW, is_number
+from tst.table.values import is_number
 from tst.table.writing import TextDates, TimeEvidence
 
 MIN_MISSED = 10.0  # series whose combination would be expected and does not occur
@@ -204,33 +204,25 @@ def _decided_by(
         filler = known.median() if types.is_float_dtype(column.dtype) else known.iloc[0]
     least = 0.0
     if value is not None:
-        others = numbers(sample.frame, name)[~mask]
-        least = float(np.nanmin(others))
+        least = float(np.nanmin(numbers(sample.frame, name)[~mask]))
         if least < 0:  # then 0 is a number like others
             return None
-    for by in sample.frame:
-        other = sample.frame[by]
-        if by == name or by in decided:
+    one = FixedWhere(
+        column=name, by="", values=(None,), value=value, filler=plain(filler), least=least
+    )
+    others = [by for by in sample.frame if by != name and by not in decided]
+    for by in others:
+        if value is None and sample.missing[by] == sample.missing[name]:
+            return replace(one, by=by)
+    for by in others:
+        is_attribute = by in sample.attributes and name not in sample.attributes
+        if by not in sample.few or (is_attribute and value is not None):
             continue
-        if by in sample.attributes and name not in sample.attributes and value is not None:
-            continue
-        is_missing = other.isna().to_numpy()
-        if value is None and (is_missing == mask).all():
-            return FixedWhere(column=name, by=by, values=(None,), filler=plain(filler))
-        if by not in sample.states:
-            continue
-        codes, distinct = pd.factorize(other, use_na_sentinel=False)
+        codes, states = sample.few[by]
         share = np.bincount(codes, weights=mask) / np.bincount(codes)
-        if len(distinct) <= FEW and np.isin(share, (0, 1)).all():
-            values = [v for v, s in zip(plain_values(pd.Series(distinct)), share, strict=True) if s]
-            return FixedWhere(
-                column=name,
-                by=by,
-                values=tuple(values),
-                value=value,
-                filler=plain(filler),
-                least=least,
-            )
+        if np.isin(share, (0, 1)).all():
+            values = tuple(state for state, s in zip(states, share, strict=True) if s)
+            return replace(one, by=by, values=values)
     return None
 
 

@@ -1,7 +1,7 @@
 """Columns that follow from others: copies, multiples, sums, products, categories of a category."""
 
 from collections.abc import Iterator, Sequence
-from itertools import combinations, permutations
+from itertools import permutations
 
 import numpy as np
 import pandas as pd
@@ -10,6 +10,7 @@ from tst.table.relations import Copy, Formula, Lookup, Relation, numbers, plain_
 from tst.table.sample import MAX_KEYS, MIN_ROWS, Sample
 
 N_TRIED = 300  # rows that a formula is tried on first
+N_FIRST = 7  # of them first of all
 ROWS_A_KEY = 5  # of a category that decides another
 MIN_KEYS = 3
 
@@ -51,12 +52,12 @@ def _inputs(one: Relation) -> tuple[str, ...]:
 
 def _copies(sample: Sample) -> Iterator[Relation]:
     """Yield columns with the same cells as one before them."""
-    for of, name in combinations(sample.frame, 2):
-        is_feature = name not in sample.attributes
-        if is_feature or name in sample.measured:
-            same = pd.factorize(sample.frame[of])[0][:N_TRIED]
-            if (pd.factorize(sample.frame[name])[0][:N_TRIED] == same).all():
-                yield Copy(column=name, of=of, dtype=str(sample.frame[name].dtype))
+    first: dict[bytes, str] = {}  # by which rows of it are alike
+    for name in sample.frame:
+        pattern = pd.factorize(sample.frame[name].head(N_TRIED))[0].tobytes()
+        of = first.setdefault(pattern, name)
+        if of != name and (name not in sample.attributes or name in sample.measured):
+            yield Copy(column=name, of=of, dtype=str(sample.frame[name].dtype))
 
 
 def _multiples(sample: Sample) -> Iterator[Relation]:
@@ -102,15 +103,41 @@ def _tried(sample: Sample) -> tuple[list[str], np.ndarray, np.ndarray]:
     return names, x, np.array(near)
 
 
-def _sums(sample: Sample) -> Iterator[Relation]:
-    """Yield columns that are the sum of two others."""
+def _fitting(
+    sample: Sample, operation: np.ufunc, is_symmetric: bool
+) -> Iterator[tuple[str, str, str]]:
+    """Yield (column, one, other) where an operation on the two others gives the column."""
     names, x, near = _tried(sample)
     if len(x) < MIN_ROWS:
         return
-    for k, name in enumerate(names):
-        for i, j in combinations([i for i in range(len(names)) if i != k], 2):
-            if (np.abs(x[:, i] + x[:, j] - x[:, k]) <= near[k]).all():
-                yield Formula(column=name, number=sample.number(name), plus=(names[i], names[j]))
+    few = x[:: len(x) // N_FIRST]  # (n_few, n_columns)
+    with np.errstate(all="ignore"):
+        results = operation(few[:, :, None], few[:, None, :])  # (n_few, n_columns, n_columns)
+        for k, name in enumerate(names):
+            is_near = (np.abs(results - few[:, k, None, None]) <= near[k]).all(axis=0)
+            for i, j in np.argwhere(is_near):
+                if k in (i, j) or i == j or (is_symmetric and i > j):
+                    continue
+                if (np.abs(operation(x[:, i], x[:, j]) - x[:, k]) <= near[k]).all():
+                    yield name, names[i], names[j]
+
+
+def _sums(sample: Sample) -> Iterator[Relation]:
+    """Yield columns that are the sum of two others."""
+    for name, one, other in _fitting(sample, np.add, is_symmetric=True):
+        yield Formula(column=name, number=sample.number(name), plus=(one, other))
+
+
+def _products(sample: Sample) -> Iterator[Relation]:
+    """Yield columns that are the product of two others."""
+    for name, one, other in _fitting(sample, np.multiply, is_symmetric=True):
+        yield Formula(column=name, number=sample.number(name), times=(one, other))
+
+
+def _quotients(sample: Sample) -> Iterator[Relation]:
+    """Yield columns that are one divided by another."""
+    for name, one, other in _fitting(sample, np.divide, is_symmetric=False):
+        yield Formula(column=name, number=sample.number(name), times=(one,), over=(other,))
 
 
 def _totals(sample: Sample) -> Iterator[Relation]:
@@ -141,31 +168,6 @@ def _signed(sample: Sample) -> Iterator[Formula]:
                 plus=tuple(names[i] for i in np.array(others)[signs > 0]),
                 minus=tuple(names[i] for i in np.array(others)[signs < 0]),
             )
-
-
-def _products(sample: Sample) -> Iterator[Relation]:
-    """Yield columns that are the product of two others."""
-    names, x, near = _tried(sample)
-    if len(x) < MIN_ROWS:
-        return
-    for k, name in enumerate(names):
-        for i, j in combinations([i for i in range(len(names)) if i != k], 2):
-            if (np.abs(x[:, i] * x[:, j] - x[:, k]) <= near[k]).all():
-                yield Formula(column=name, number=sample.number(name), times=(names[i], names[j]))
-
-
-def _quotients(sample: Sample) -> Iterator[Relation]:
-    """Yield columns that are one divided by another."""
-    names, x, near = _tried(sample)
-    if len(x) < MIN_ROWS:
-        return
-    for k, name in enumerate(names):
-        for i, j in permutations([i for i in range(len(names)) if i != k], 2):
-            if (x[:, j] == 0).any():
-                continue
-            if (np.abs(x[:, i] / x[:, j] - x[:, k]) <= near[k]).all():
-                number = sample.number(name)
-                yield Formula(column=name, number=number, times=(names[i],), over=(names[j],))
 
 
 def _lookups(sample: Sample) -> Iterator[Relation]:

@@ -9,7 +9,7 @@ import pandas as pd
 from pandas.api import types
 
 from tst.table.relations import Number, Places, Value, numbers, plain_values
-from tst.table.values import Numbers, is_number
+from tst.table.values import FEW, Numbers, is_number
 
 N_ROWS = 20_000  # that candidates come from
 MIN_ROWS = 30  # that a relation rests on
@@ -73,6 +73,21 @@ class Sample:
             if is_state and 2 <= column.nunique() <= MAX_KEYS:
                 found.append(name)
         return found
+
+    @cached_property
+    def few(self) -> dict[str, tuple[np.ndarray, list[Value]]]:
+        """Columns of few states: the code of each row, and the values of the codes."""
+        found = {}
+        for name in self.states:
+            codes, distinct = pd.factorize(self.frame[name], use_na_sentinel=False)
+            if len(distinct) <= FEW:
+                found[name] = (codes, plain_values(pd.Series(distinct)))
+        return found
+
+    @cached_property
+    def missing(self) -> dict[str, bytes]:
+        """Which rows of each column are missing."""
+        return {name: self.frame[name].isna().to_numpy().tobytes() for name in self.frame}
 
     def number(self, name: str) -> Number:
         """Return how a column's numbers are written."""
