@@ -10,7 +10,7 @@ groups rows by chance, gets nothing. Where two ids are near each other, nothing 
 import re
 import unicodedata
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 
 import numpy as np
@@ -117,25 +117,24 @@ def choose(
         if id_columns is None:
             judged += _several(rows, judged, clock, taken)
         candidates += [one for one in judged if one is not None]
-    if id_columns is not None and (time is not None or not candidates):
-        return _forced(rows, tuple(id_columns), time or "", candidates)
+    if id_columns is not None:
+        return _of_known_id(tuple(id_columns), times, candidates)
     good = _distinct(rows, [one for one in candidates if one.score >= MIN_SCORE])
     if not good:
         raise DataError(_nothing_found(frame, time))
     best = good[0]
     near = [one for one in good[1:] if one.score > best.score - MARGIN]
-    if near and id_columns is None:
+    if near:
         raise DataError(_ask([best, *near]))
     return best
 
 
-def _forced(
-    rows: pd.DataFrame, id_columns: tuple[str, ...], time: str, candidates: list[Choice]
-) -> Choice:
-    """Return a choice that the roles made, with what speaks for it where anything does."""
-    if candidates:
-        return max(candidates, key=lambda one: one.score)
-    return Choice(id=id_columns, time=time, facts=("named by the roles",))
+def _of_known_id(id_columns: tuple[str, ...], times: list[str], candidates: list[Choice]) -> Choice:
+    """Return the likeliest time of an id that the roles name; without any, the first candidate."""
+    if not candidates:
+        return Choice(id=id_columns, time=times[0], facts=("named by the roles",))
+    best = max(candidates, key=lambda one: one.score)
+    return replace(best, facts=("named by the roles", *best.facts))
 
 
 def words(name: str) -> list[str]:
@@ -178,7 +177,9 @@ def _is_whole(column: pd.Series) -> bool:
     if types.is_bool_dtype(column.dtype) or not types.is_numeric_dtype(column.dtype):
         return False
     known = column.dropna().to_numpy(np.float64)
-    return bool(len(known)) and bool((known >= 0).all() and (known % 1 == 0).all())
+    if not len(known) or not np.isfinite(known).all():
+        return False
+    return bool((known >= 0).all() and (known % 1 == 0).all())
 
 
 def _is_text(column: pd.Series) -> bool:
@@ -402,7 +403,7 @@ def _codes(rows: pd.DataFrame, columns: tuple[str, ...]) -> np.ndarray:
 
 def _standardised(rows: pd.DataFrame, left_out: Iterable[str]) -> np.ndarray:
     """Return up to five numeric columns, float64 (n_rows, n_columns), mean 0 and variance 1."""
-    columns = []
+    columns: list[np.ndarray] = []
     for name in rows:
         if name in tuple(left_out) or not _is_numeric(rows[name]) or len(columns) == 5:
             continue

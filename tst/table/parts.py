@@ -11,6 +11,8 @@ from pandas.api import types
 from tst.errors import DataError
 from tst.table.calendar import is_time
 from tst.table.columns import MAX_DISTINCT, ColumnCodec, ColumnFacts, Problem
+from tst.table.keys import Keys, bound_columns, main_column
+from tst.table.names import NewNames
 from tst.table.roles import Roles, constant_within
 from tst.table.rows import SortedTable
 from tst.table.values import FEW, TextCheck, check_text, is_number
@@ -27,6 +29,10 @@ class Parts:
     ----------
     features, attributes, constants
         A codec for each column, in the order of the table.
+    names
+        How new names are made: of the id, and of attributes that name their series.
+    bound
+        Attributes that are constant within a value of an id of several columns.
     order
         Names of all columns that are kept, id and time too, in the order of the table.
     problems
@@ -36,6 +42,8 @@ class Parts:
     features: tuple[ColumnCodec, ...]
     attributes: tuple[ColumnCodec, ...]
     constants: tuple[ColumnCodec, ...]
+    names: tuple[NewNames, ...]
+    bound: tuple[str, ...]
     order: tuple[str, ...]
     problems: tuple[Problem, ...]
 
@@ -50,51 +58,62 @@ def divide_columns(table: SortedTable, roles: Roles) -> Parts:
         the columns are not.
     """
     problems = list(table.problems)
-    columns = list(next(table.parts()).frame)
-    kept = _kept_columns(columns, table, problems)
-    varying, constant_in_series = _changing(table, kept)
-    constants = [name for name in kept if name not in varying]
+    keys = table.keys
+    columns = [name for name in next(table.parts()).frame if name not in keys.made]
+    main = main_column(_first_rows(table, list(keys.id)), keys)
+    others = [name for name in columns if name not in (main, keys.time)]
+    varying, constant_in_series = _changing(table, others)
+    constants = [name for name in others if name not in varying]
     for name in constants:
         text = "the same in every row: written back, not learned"
         problems.append(Problem(name, text, table.n_rows))
-    attributes = [name for name in constant_in_series if name not in (roles.features or ())]
+    features, attributes = _by_role(varying, constant_in_series, roles, keys)
     for name in roles.attributes or ():
         if name not in attributes and name not in constants:
             raise DataError(f"attribute '{name}' changes within a series: list it under features.")
-    features = [name for name in varying if name not in attributes]
     if not features:
         raise DataError(
             f"no column changes within the series of '{table.id_column}': there is nothing to "
-            "learn."
+            "learn; name another id, or `id: none` where the table is one series."
         )
-    facts, first, first_row = _gathered(table, features, attributes)
+    named = [main] if main else []
+    facts, first, first_row = _gathered(table, features, [*named, *attributes])
     feature_codecs = [_fit_feature(name, facts[name], roles, problems) for name in features]
     attribute_codecs = [_fit_attribute(first[name], problems) for name in attributes]
     if roles.label and roles.label not in attributes:
         raise DataError(
             f"label '{roles.label}' is no attribute: it must be the same in all rows of a series."
         )
-    written = (table.id_column, table.clock.name, *kept)
+    names = [NewNames.of(first[name], "synthetic") for name in named]
+    names += [NewNames.of(first[c.name], c.name) for c in attribute_codecs if c.kind == "name"]
+    bound: tuple[str, ...] = ()
+    if len(keys.id) > 1:
+        bound = bound_columns(first, main, [name for name in attributes if name not in keys.id])
     return Parts(
         features=tuple(feature_codecs),
         attributes=tuple(attribute_codecs),
         constants=tuple(ColumnCodec.fit(first_row[name], categorical=True) for name in constants),
-        order=tuple(name for name in columns if name in written),
+        names=tuple(names),
+        bound=bound,
+        order=tuple(columns),
         problems=tuple(problems),
     )
 
 
-def _kept_columns(columns: list[str], table: SortedTable, problems: list[Problem]) -> list[str]:
-    """Return the columns beside id and time that the roles keep."""
-    roles = table.roles
-    others = [name for name in columns if name not in (table.id_column, table.clock.name)]
-    if roles.features is None and roles.attributes is None:
-        return others
-    named = [*(roles.features or ()), *(roles.attributes or ())]
-    for name in others:
-        if name not in named:
-            problems.append(Problem(name, "left out by the roles file", table.n_rows))
-    return [name for name in others if name in named]
+def _by_role(
+    varying: list[str], constant_in_series: list[str], roles: Roles, keys: Keys
+) -> tuple[list[str], list[str]]:
+    """Return the names of features and of attributes, among columns that are not constant."""
+    attributes = [name for name in constant_in_series if name not in (roles.features or ())]
+    features = [name for name in varying if name not in (*attributes, *keys.id)]
+    return features, attributes
+
+
+def _first_rows(table: SortedTable, names: list[str]) -> pd.DataFrame:
+    """Return some columns in the first row of each series."""
+    if len(names) < 2:  # nobody asks
+        return pd.DataFrame(columns=names)
+    return pd.concat([rows.frame.loc[rows.is_first_of_id, names] for rows in table.parts()])
 
 
 def _changing(table: SortedTable, names: list[str]) -> tuple[list[str], list[str]]:
