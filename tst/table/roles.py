@@ -85,7 +85,7 @@ class Roles:
 
     @classmethod
     def _from_settings(cls, settings: object, where: str) -> Self:
-        known = [field.name for field in fields(cls)]
+        known = cls.names()
         if not isinstance(settings, Mapping):
             raise DataError(
                 f"{where} holds no `key: value` lines: give some of {', '.join(known)}."
@@ -106,6 +106,30 @@ class Roles:
         if roles.shape not in get_args(ShapeKind):
             raise DataError(f"{where}: shape is '{roles.shape}'; use long, wide or long_measure.")
         return roles
+
+    @classmethod
+    def names(cls) -> list[str]:
+        """Return what can be said."""
+        return [field.name for field in fields(cls)]
+
+    def but(self, options: Mapping[str, object]) -> "Roles":
+        """Return these roles, with those of a mapping instead where it has some.
+
+        Raises
+        ------
+        DataError
+            As `read` does.
+        """
+        return self._from_settings(self.said() | dict(options), "the options")
+
+    def said(self) -> dict[str, object]:
+        """Return what is not left to be guessed, as `read` takes it."""
+        settings: dict[str, object] = {}
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if value != field.default:
+                settings[field.name] = list(value) if isinstance(value, tuple) else value
+        return settings
 
     def id_columns(self, columns: Sequence[str]) -> tuple[str, ...] | None:
         """Return the id among a table's columns, () where it is one series, None where unknown."""
