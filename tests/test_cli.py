@@ -44,7 +44,10 @@ def ask(*arguments, cwd=paths.ROOT):
         (["own", EXAMPLE, "--config", "gone.yml"], "no roles file at gone.yml"),
         (["own", EXAMPLE, "--id", "nobody"], "name a column 'nobody' that the table lacks"),
         (["own", EXAMPLE, "--id", "task,,x"], "'task,,x' is no list of columns"),
-        (["own", EXAMPLE, "--time", "cpu"], "no column names the series, so that with 'cpu' it names"),
+        (
+            ["own", EXAMPLE, "--time", "cpu"],
+            "no column names the series, so that with 'cpu' it names",
+        ),
         (["own", EXAMPLE, "--colour", "red"], "unrecognized arguments: --colour red"),
         (["sample", "gone", "-n", "5"], "no model in gone: model.json and model.safetensors"),
         (["sample", "gone", "-n", "0"], "'0' is no whole number of at least 1"),

@@ -46,6 +46,8 @@ class Table:
         The id and the time.
     names
         How new ids are made, and new values of attributes that name their series.
+    row_names
+        The same, of columns that have another value in nearly every row.
     bound
         Attributes that follow from the id, where that is one of several columns.
     clock
@@ -65,6 +67,7 @@ class Table:
     order: tuple[str, ...]
     keys: Keys
     names: tuple[NewNames, ...]
+    row_names: tuple[NewNames, ...]
     bound: tuple[str, ...]
     clock: Clock
     stretches: Stretches | None
@@ -115,6 +118,7 @@ class Table:
             order=parts.order,
             keys=rows.keys,
             names=parts.names,
+            row_names=parts.row_names,
             bound=parts.bound,
             clock=rows.clock,
             stretches=rows.stretches,
@@ -228,7 +232,7 @@ class Table:
             if column.missing:
                 missing = series.values[:, position] > 0
                 position += 1
-            written[column.name] = column.decode(series.values[:, position], missing)
+            written[column.name] = column.decode(series.values[:, position], missing, rng)
             position += 1
         for column in self.attributes:
             values = self._attribute_values(column, series, rng, first)
@@ -238,6 +242,10 @@ class Table:
                 )
                 values = values.iloc[first_of_id[of_series]]
             written[column.name] = values.iloc[series_of_row]
+        n_rows = len(series_of_row)
+        for names in self.row_names:
+            numbers = first * int(series.lengths.max()) + np.arange(n_rows)
+            written[names.column] = names.make(numbers, int(numbers[-1]) + 1)
         for column in self.constants:
             is_empty = np.full(len(series_of_row), not column.categories)
             written[column.name] = column.decode(np.zeros(len(series_of_row)), is_empty)
@@ -289,6 +297,8 @@ class Table:
             rows.append((column.name, "feature", column.dtype, _describe_coding(column)))
         for column in self.attributes:
             rows.append((column.name, "attribute", column.dtype, _describe_coding(column)))
+        for names in self.row_names:
+            rows.append((names.column, "feature", names.dtype, "not learned: new names"))
         for column in self.constants:
             rows.append((column.name, "constant", column.dtype, "written back"))
         rows.sort(key=lambda row: self.order.index(row[0]))
@@ -343,6 +353,7 @@ class Table:
         table = from_mapping(cls, facts)
         columns = [*table.features, *table.attributes, *table.constants]
         names = [column.name for column in columns]
+        names += [one.column for one in table.row_names]
         named = [one.column for one in table.names]
         names += [name for name in (*named[:1], table.clock.name) if name in table.order]
         nameless = {column.name for column in table.attributes if column.kind == "name"}
@@ -365,8 +376,7 @@ class Table:
         for column in self.features:
             if column.missing:
                 most.append(2)  # known, missing
-            is_category = column.kind == "category"
-            most.append(len(column.categories) if is_category else 0)
+            most.append(column.n_categories)
         labels = {column.name: set(column.labels) for column in self._learned}
         if len(most) != len(n_categories) or labels.keys() != categories.keys():
             return False
@@ -434,7 +444,7 @@ def _describe_coding(column: ColumnCodec) -> str:
     if column.kind == "name":
         return "not learned: new names"
     if column.kind == "category":
-        return f"{len(column.categories)} levels"
+        return f"{column.n_categories} levels"
     if column.edges:
         return f"{column.n_ranges} ranges"
     numbers = "whole numbers" if column.kind == "whole" else "numbers"
