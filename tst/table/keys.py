@@ -55,8 +55,7 @@ class Keys:
             Where the roles name no such column, or the rows do not show which it is.
         """
         columns = list(frame)
-        roles.check(columns)
-        frame = frame.drop(columns=list(roles.leave_out))
+        frame = frame.drop(columns=list(roles.leave_out), errors="ignore")
         taken = (*(roles.features or ()), *(roles.attributes or ()))
         choice = choose(frame, roles.id_columns(columns), roles.time_column(columns), taken)
         id_column = choice.id[0] if len(choice.id) == 1 else " and ".join(choice.id) or SERIES
@@ -82,7 +81,7 @@ class Keys:
 
     def add(self, frame: pd.DataFrame) -> pd.DataFrame:
         """Return rows, numbered as in the table, with made columns, without those left out."""
-        frame = frame.drop(columns=list(self.leave_out))
+        frame = frame.drop(columns=list(self.leave_out), errors="ignore")
         made: dict[str, object] = {}
         if not self.id:
             made[self.id_column] = np.zeros(len(frame), dtype=np.int64)

@@ -15,12 +15,14 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
+from tst.errors import DataError
 from tst.io import files, paths, scratch
 from tst.io.untrusted import CELL, check_disk
 from tst.table.calendar import DateText, read_times
 from tst.table.keys import Keys
 from tst.table.roles import Roles
 from tst.table.rows import Dropped, SortedTable, sort_store
+from tst.table.shape import find_shape
 from tst.table.source import ChunkedFile, Dtypes
 
 PART_CELLS = 2**20  # values (rows times columns) of a part
@@ -62,6 +64,13 @@ def guess_keys(file: ChunkedFile, roles: Roles) -> tuple[pd.DataFrame, Keys]:
     """
     head = next(file.chunks())
     _check_disk(file, file.n_cells, head.shape[1])
+    roles.check(list(head))
+    if roles.shape not in (None, "long"):
+        raise DataError(
+            f"{file.path.name} is read in chunks, which must have a row a step: give it so, for "
+            f"shape: {roles.shape} needs the whole table at once."
+        )
+    find_shape(head, roles)
     return head, Keys.of(head, roles)
 
 

@@ -46,8 +46,9 @@ class Roles:
         Rows; longer series are cut into parts of so many. 0 keeps them whole, but one series
         alone is cut into stretches whose length the data decide.
     shape
-        long: a row a step; wide: a row a series, and a column a step; long_measure: a row a
-        measurement, whose name and value stand in the columns `measure` and `value`.
+        long: a row a step, whatever it looks like; wide: a row a series, and a column a step;
+        long_measure: a row a measurement, whose name and value stand in the columns `measure`
+        and `value`.
     measure, value
         Of a table of one measurement a row; guessed where they are None.
     """
@@ -61,7 +62,7 @@ class Roles:
     categorical: Sequence[str] = ()
     gaps: Gaps = "keep"
     window: int = 0
-    shape: ShapeKind = "long"
+    shape: ShapeKind | None = None
     measure: str | None = None
     value: str | None = None
 
@@ -103,7 +104,7 @@ class Roles:
         roles = cls(**values)
         if roles.gaps not in get_args(Gaps):
             raise DataError(f"{where}: gaps is '{roles.gaps}'; use keep or cut.")
-        if roles.shape not in get_args(ShapeKind):
+        if roles.shape not in (None, *get_args(ShapeKind)):
             raise DataError(f"{where}: shape is '{roles.shape}'; use long, wide or long_measure.")
         return roles
 
@@ -183,6 +184,10 @@ def _is_text(value: object) -> bool:
     return isinstance(value, str)
 
 
+def _is_text_or_none(value: object) -> bool:
+    return value is None or isinstance(value, str)
+
+
 def _is_name(value: object) -> bool:
     return isinstance(value, str) or type(value) is int
 
@@ -221,7 +226,7 @@ VALUES: dict[str, tuple[Callable[[object], bool], str]] = {
     "categorical": (_are_names, SEVERAL_NAMES),
     "gaps": (_is_text, "keep or cut"),
     "window": (_is_window, "a number of rows"),
-    "shape": (_is_text, "long, wide or long_measure"),
+    "shape": (_is_text_or_none, "long, wide or long_measure"),
     "measure": (_is_name_or_none, ONE_NAME),
     "value": (_is_name_or_none, ONE_NAME),
 }

@@ -41,6 +41,19 @@ def read(source: pd.DataFrame | Path | str) -> pd.DataFrame:
     return _cleaned(_read_file(path), path.name)
 
 
+def labels_of(source: pd.DataFrame | Path | str) -> tuple[tuple[str, int | float], ...]:
+    """Return the names of a DataFrame's columns that are numbers, each as text and as it is."""
+    if not isinstance(source, pd.DataFrame):
+        return ()
+    numbers = (int, float, np.integer, np.floating)
+    labels = []
+    for label in (*source.index.names, *source.columns):
+        if isinstance(label, numbers) and not isinstance(label, bool):
+            plain = label.item() if isinstance(label, np.generic) else label
+            labels.append((str(label), plain))
+    return tuple(labels)
+
+
 def _check_there(path: Path) -> None:
     """Raise DataError where there is no file."""
     if not path.is_file():

@@ -26,7 +26,8 @@ from tst.table.names import NewNames
 from tst.table.parts import RESERVED, divide_columns
 from tst.table.roles import Roles
 from tst.table.rows import Rows, SortedTable, sort_rows
-from tst.table.source import ChunkedFile, read
+from tst.table.shape import Shape, find_shape
+from tst.table.source import ChunkedFile, labels_of, read
 from tst.table.stretches import Stretches
 from tst.table.values import fill_gaps, median
 
@@ -42,6 +43,10 @@ class Table:
     ----------
     order
         Names of all columns that a synthetic table has, in order.
+    labels
+        Names of columns that are no text, as whole numbers: (as text, as they are).
+    shape
+        How the table became one with a row a step, None where it is one.
     keys
         The id and the time.
     names
@@ -65,6 +70,8 @@ class Table:
     """
 
     order: tuple[str, ...]
+    labels: tuple[tuple[str, int | float], ...]
+    shape: Shape | None
     keys: Keys
     names: tuple[NewNames, ...]
     row_names: tuple[NewNames, ...]
@@ -107,15 +114,26 @@ class Table:
         """
         roles = Roles.read(settings)
         file = None if isinstance(source, pd.DataFrame) else ChunkedFile(source)
+        shape = None
         if file is not None and file.is_large:
             rows = sort_file(file, roles)
         else:
             frame = read(source)
+            n_rows = len(frame)
+            roles.check(list(frame))
+            shape = find_shape(frame, roles)
+            if shape is not None:
+                frame = shape.to_long(frame)
+                roles = shape.roles(roles)
             keys = Keys.of(frame, roles)
             rows = sort_rows(keys.add(frame), keys, roles)
+            if shape is not None:
+                rows = replace(rows, problems=(shape.problem(n_rows), *rows.problems))
         parts = divide_columns(rows, roles)
         table = cls(
             order=parts.order,
+            labels=labels_of(source),
+            shape=shape,
             keys=rows.keys,
             names=parts.names,
             row_names=parts.row_names,
@@ -249,7 +267,12 @@ class Table:
         for column in self.constants:
             is_empty = np.full(len(series_of_row), not column.categories)
             written[column.name] = column.decode(np.zeros(len(series_of_row)), is_empty)
-        return pd.DataFrame({name: written[name].array for name in self.order})
+        frame = pd.DataFrame({name: written[name].array for name in self.order})
+        if self.shape is not None:
+            frame = self.shape.restored(frame)
+        labels = dict(self.labels)
+        frame.columns = pd.Index([labels.get(name, name) for name in frame])
+        return frame
 
     def _times(self, lengths: np.ndarray, rng: np.random.Generator, first: int) -> pd.Series:
         """Return the times of series: from starts that are drawn, or of stretches end to end."""
