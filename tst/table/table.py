@@ -30,6 +30,7 @@ from tst.table.shape import Shape, find_shape
 from tst.table.source import ChunkedFile, labels_of, read
 from tst.table.stretches import Stretches
 from tst.table.values import fill_gaps, median
+from tst.table.written import padded
 
 GAP_MARK = " missing"  # ends the name of a companion feature
 PART_OF = "series"  # attribute that names the series which a part was cut from
@@ -45,6 +46,8 @@ class Table:
         Names of all columns that a synthetic table has, in order.
     labels
         Names of columns that are no text, as whole numbers: (as text, as they are).
+    padded
+        Times that are numbers with zeros in front: (column, digits).
     shape
         How the table became one with a row a step, None where it is one.
     keys
@@ -71,6 +74,7 @@ class Table:
 
     order: tuple[str, ...]
     labels: tuple[tuple[str, int | float], ...]
+    padded: tuple[tuple[str, int], ...]
     shape: Shape | None
     keys: Keys
     names: tuple[NewNames, ...]
@@ -118,7 +122,7 @@ class Table:
         if file is not None and file.is_large:
             rows = sort_file(file, roles)
         else:
-            frame = read(source)
+            frame = read(source if file is None else file)
             n_rows = len(frame)
             roles.check(list(frame))
             shape = find_shape(frame, roles)
@@ -133,6 +137,7 @@ class Table:
         table = cls(
             order=parts.order,
             labels=labels_of(source),
+            padded=() if file is None else file.written.padded,
             shape=shape,
             keys=rows.keys,
             names=parts.names,
@@ -267,7 +272,13 @@ class Table:
         for column in self.constants:
             is_empty = np.full(len(series_of_row), not column.categories)
             written[column.name] = column.decode(np.zeros(len(series_of_row)), is_empty)
-        frame = pd.DataFrame({name: written[name].array for name in self.order})
+        return self._as_read(pd.DataFrame({name: written[name].array for name in self.order}))
+
+    def _as_read(self, frame: pd.DataFrame) -> pd.DataFrame:
+        """Return a long table in the shape that the user's has, its names and times as written."""
+        for name, width in self.padded:
+            if name in frame:
+                frame[name] = padded(frame[name], width)
         if self.shape is not None:
             frame = self.shape.restored(frame)
         labels = dict(self.labels)
