@@ -136,6 +136,8 @@ def own_data(options: argparse.Namespace) -> None:
     if not data.is_file():
         raise DataError(f"no table at {data}: give a CSV, CSV.gz or Parquet file.")
 
+    from tst.table.keys import Keys
+    from tst.table.summary import describe, describe_keys
     from tst.table.table import Table
 
     roles = _roles(config, options)
@@ -143,10 +145,13 @@ def own_data(options: argparse.Namespace) -> None:
     missing = report_lacks()
     if missing:
         table, series = Table.fit(data, roles, options.name)
+        print(describe(table, series), flush=True)
         folder = _synthesise(data, table, series, options)
         note = f"; a report on its quality needs {missing}"
     else:
-        Table.check(data, roles)
+        decided = Table.check(data, roles)
+        shown = describe_keys(decided) if isinstance(decided, Keys) else describe(*decided)
+        print(shown, flush=True)
         from tst.study import own_data as study_own_data
 
         folder = study_own_data.report(

@@ -249,6 +249,7 @@ class _Clock:
 
     @classmethod
     def of(cls, rows: pd.DataFrame, name: str) -> "_Clock":
+        """Return the candidate of this name, "" for the order of the rows."""
         if not name:
             return cls(name="", times=np.arange(len(rows), dtype=float), is_date=False,
                        is_called=False)  # fmt: skip

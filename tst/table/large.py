@@ -62,9 +62,9 @@ def guess_keys(file: ChunkedFile, roles: Roles) -> tuple[pd.DataFrame, Keys]:
     DataError
         Where the disk has no room for the file's parts, or the roles do not fit the columns.
     """
+    roles.check(file.columns)  # before a row is read
     head = next(file.chunks())
     _check_disk(file, file.n_cells, head.shape[1])
-    roles.check(list(head))
     if roles.shape not in (None, "long"):
         raise DataError(
             f"{file.path.name} is read in chunks, which must have a row a step: give it so, for "

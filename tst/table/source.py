@@ -109,6 +109,15 @@ class ChunkedFile:
         return self.path.suffix.lower() in PARQUET
 
     @property
+    def columns(self) -> list[str]:
+        """Names of its columns, without reading a row."""
+        _check_there(self.path)
+        with _translated_errors(self.path):
+            if self.is_parquet:
+                return list(pq.ParquetFile(self.path).schema_arrow.names)
+            return _heading(self.path, self.compression)
+
+    @property
     def n_cells(self) -> int:
         """How many values it holds, of a CSV about."""
         _check_there(self.path)

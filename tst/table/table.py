@@ -161,13 +161,15 @@ class Table:
         cls,
         source: pd.DataFrame | Path | str,
         settings: Roles | Mapping[str, object] | Path | str | None = None,
-    ) -> None:
-        """Raise DataError soon where `fit` would; of a large file, only the beginning is read."""
+    ) -> "tuple[Table, SeriesSet] | Keys":
+        """Raise DataError soon where `fit` would, and return what it returns.
+
+        Of a large file only the beginning is read, and the id and the time are returned.
+        """
         file = None if isinstance(source, pd.DataFrame) else ChunkedFile(source)
         if file is not None and file.is_large:
-            guess_keys(file, Roles.read(settings))
-        else:
-            cls.fit(source, settings)
+            return guess_keys(file, Roles.read(settings))[1]
+        return cls.fit(source, settings)
 
     def to_series(self, table: SortedTable, name: str) -> SeriesSet:
         """Return a sorted table as a SeriesSet: an attribute is taken from a series' first row."""
@@ -330,7 +332,8 @@ class Table:
         for column in self.features:
             rows.append((column.name, "feature", column.dtype, _describe_coding(column)))
         for column in self.attributes:
-            rows.append((column.name, "attribute", column.dtype, _describe_coding(column)))
+            role = "id" if column.name in self.keys.id else "attribute"
+            rows.append((column.name, role, column.dtype, _describe_coding(column)))
         for names in self.row_names:
             rows.append((names.column, "feature", names.dtype, "not learned: new names"))
         for column in self.constants:

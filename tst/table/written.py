@@ -24,10 +24,15 @@ WORDS = (
     "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN", "<NA>",
     "N/A", "NA", "NULL", "NaN", "None", "n/a", "nan", "null",
 )  # fmt: skip
-ZEROS = re.compile(rb'[,"\n]0\d+(?=[,"\r\n])')
-WORD = re.compile(
-    rb'[,"\n](?:' + b"|".join(re.escape(w.encode()) for w in WORDS) + rb')(?=[,"\r\n])'
+FOUND_BY = b"Nn#<"  # first letters of the words that are looked for: others are rare spellings
+VALUE = re.compile(
+    rb"(?:0\d+|" + b"|".join(re.escape(word.encode()) for word in WORDS) + rb')(?=[,"\r\n])'
 )
+# of bytes: 1 before a value, 2 the first letter of a word, 4 a digit
+KINDS = np.zeros(256, dtype=np.uint8)
+KINDS[list(b',"\n')] = 1
+KINDS[list(FOUND_BY)] = 2
+KINDS[list(b"0123456789")] = 4
 BLOCK = 2**22  # bytes
 OVERLAP = 64  # bytes of a block that are looked at again: longer than any of these values
 CELLS = 2**20  # values of a chunk
@@ -105,8 +110,15 @@ def _blocks(path: Path, compression: Compression) -> Iterator[bytes]:
 
 def _has_any(path: Path, compression: Compression) -> bool:
     """Tell whether a file has a value that pandas would not keep."""
-    blocks = _blocks(path, compression)
-    return any(ZEROS.search(block) or WORD.search(block) for block in blocks)
+    for block in _blocks(path, compression):
+        letters = np.frombuffer(block, dtype=np.uint8)
+        kinds = KINDS[letters]
+        is_value = kinds[:-2] == 1
+        is_zero = (letters[1:-1] == ord("0")) & (kinds[2:] == 4)
+        candidates = np.flatnonzero(is_value & (is_zero | (kinds[1:-1] == 2))) + 1
+        if any(VALUE.match(block, start) for start in candidates.tolist()):
+            return True
+    return False
 
 
 class _Column:
