@@ -72,8 +72,10 @@ bench: .bench/.made ## install what a benchmark compares with (transformers), ou
 	@bash .ci/bench
 data: $(ENV) ## download and build GCUT from the original trace: make data PARTS=0-9 (of 0-499)
 	@$(PYTHON) -m tst.data $(if $(PARTS),--parts $(PARTS),--build)
-own: $(ENV) ## a synthetic copy of your table, with its report: make own DATA=series.csv [CONFIG= N= NAME= MINUTES=]
+own: $(ENV) ## a synthetic copy of your table, with its report: make own DATA=series.csv [ID= TIME= CONFIG= N= MINUTES=]
 	@$(PYTHON) -m tst own "$(or $(DATA),notebooks/example.csv)" --config "$(CONFIG)" \
+	  $(if $(ID),--id "$(ID)") $(if $(TIME),--time "$(TIME)") $(if $(ATTRIBUTES),--attributes "$(ATTRIBUTES)") \
+	  $(if $(MEASUREMENTS),--measurements "$(MEASUREMENTS)") $(if $(SHAPE),--shape $(SHAPE)) \
 	  --name "$(or $(NAME),own)" --number $(or $(N),0) --minutes $(or $(MINUTES),5)
 example: $(ENV) ## simulate the example table of `make own` anew: notebooks/example.csv
 	@$(PYTHON) -m tst.data.simulated.example notebooks/example.csv

@@ -70,6 +70,36 @@ def test_a_table_in_parts_is_the_table(tmp_path, monkeypatch, in_parts, name):
     check_both_ways(frame, tmp_path / name, monkeypatch, {"id": "host", "time": "when"})
 
 
+@pytest.mark.parametrize("name", NAMES)
+def test_an_id_of_several_columns_in_parts(tmp_path, monkeypatch, in_parts, name):
+    """Also where one of them is missing in some rows: the same series and the same names."""
+    frame = user_table(60)[["when", "cpu", "state"]]
+    frame.insert(0, "site", user_table(60)["host"].str[1:].astype(int) // 7)
+    frame["line"] = user_table(60)["host"].str[1:].astype(int) % 7
+    check_both_ways(frame, tmp_path / name, monkeypatch, {"id": ["site", "line"]})
+    frame.loc[frame.index[-3:], "line"] = np.nan
+    table = check_both_ways(frame, tmp_path / name, monkeypatch, {"id": ["line", "site"]})
+    assert "no id, dropped (3)" in problem_text(table)
+
+
+def test_the_order_of_rows_in_parts(tmp_path, monkeypatch, in_parts):
+    """The place of a row in its series is its time, in whatever part that is."""
+    frame = user_table(60)[["host", "cpu", "state"]]
+    check_both_ways(frame, tmp_path / "t.csv", monkeypatch, {"id": "host", "time": "none"})
+
+
+def test_one_series_in_chunks(tmp_path, monkeypatch, in_parts):
+    """Cut into the same stretches, though one part holds it whole."""
+    path = tmp_path / "t.csv"
+    times = pd.date_range("2024-01-01 05:00", periods=24 * 30, freq="h")
+    write(pd.DataFrame({"when": times, "cpu": np.arange(len(times)) % 24}), path)
+    table, series = Table.fit(path)
+    monkeypatch.setattr(source, "MAX_CELLS", 10**9)
+    expected_table, expected = Table.fit(path)
+    assert table == expected_table
+    assert series.sha256() == expected.sha256()
+
+
 def test_dtypes_in_parts(tmp_path, monkeypatch, in_parts):
     """Small, nullable, categorical ones, dates with a zone, durations; a categorical id."""
     frame = user_table(60).sample(frac=1, random_state=2)
