@@ -290,6 +290,50 @@ def test_uneven_dates_stay_behind_each_other():
     assert (np.diff(dates)[~is_first[1:]] >= np.timedelta64(1, "s")).all()
 
 
+HOURLY = pd.date_range("2019-12-30 22:00", periods=30, freq="h")
+QUARTERLY = pd.date_range("1998-10-01", periods=30, freq="QS")
+PARTED = {
+    "date and hour": {"date": HOURLY.strftime("%d/%m/%Y"), "hour": HOURLY.hour},
+    "date and time of the day": {"day": HOURLY.normalize(), "at": HOURLY.strftime("%H:%M")},
+    "digits and hour": {"day": HOURLY.strftime("%Y%m%d").astype(int), "h": HOURLY.hour},
+    "year to hour": {
+        "year": HOURLY.year,
+        "month": HOURLY.month,
+        "day": HOURLY.day,
+        "hour": HOURLY.hour,
+    },
+    "year and month": {
+        "year": pd.date_range("1998-10-01", periods=30, freq="MS").year,
+        "month": pd.date_range("1998-10-01", periods=30, freq="MS").month,
+    },
+    "year and quarter": {"year": QUARTERLY.year, "quarter": QUARTERLY.quarter},
+}
+
+
+@pytest.mark.parametrize("name", PARTED)
+def test_a_time_in_several_columns(name):
+    """Is one time, and several columns again, in their dtypes and at their places."""
+    columns = PARTED[name]
+    frame = pd.DataFrame({part: list(values) * 4 for part, values in columns.items()})
+    frame = frame.assign(x=np.random.default_rng(0).normal(size=120).round(3), id=0)
+    frame["id"] = np.repeat(list("abcd"), 30)
+    first = frame.pop(next(iter(columns)))
+    frame[first.name] = first  # the parts do not stand side by side
+    roles = {"id": "id", "time": list(columns)}
+    table, series = Table.fit(frame.sample(frac=1, random_state=0), roles)
+    assert not table.clock.intervals
+    written = table.to_frame(series)
+    pd.testing.assert_frame_equal(written.drop(columns="id"), frame.drop(columns="id"))
+    assert Table.from_dict(json.loads(json.dumps(table.to_dict()))) == table
+
+
+def test_parts_of_a_time_that_are_none():
+    """A sentence: they must be a date in this order."""
+    frame = user_table().assign(hour=1)
+    sentence = table_error(frame, {"id": "host", "time": ["state", "hour"]})
+    assert "neither a date nor a number" in sentence
+
+
 def test_mixed_time_zones():
     """Several offsets are taken to UTC and listed; some times without any are a sentence."""
     frame = user_table()

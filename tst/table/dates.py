@@ -139,7 +139,7 @@ class DateFormat:
         cased = [name.lower() if self.case == "lower" else name for name in cased]
         if sign in "ab":
             cased = [name[:3] for name in cased]
-        position = dates.month - 1 if sign in "bB" else dates.dayofweek
+        position = dates.month - 1 if sign in "bB" else dates.day_of_week
         return np.array(cased, dtype=object)[np.asarray(position)]
 
 
@@ -331,8 +331,7 @@ def _with_widths(pattern: str, widths: list[tuple[int, int]], names: list[bool])
 
     Nothing where a year would have one digit.
     """
-    if len(widths) == 1 and "%Y%m" in pattern:
-        return pattern
+    n_inside = 0  # signs that are still of a number that was begun: 20190131
     numbers = iter(widths)
     long_names = iter(names)
     pieces: list[str] = []
@@ -345,7 +344,12 @@ def _with_widths(pattern: str, widths: list[tuple[int, int]], names: list[bool])
             if piece == "%u" and pieces and pieces[-1] == "%V":
                 pieces.append(piece)  # one number with the week
                 continue
-            least, _ = next(numbers, (2, 2))
+            if n_inside:
+                n_inside -= 1
+                pieces.append(piece)
+                continue
+            least, _ = next(numbers)
+            n_inside = max(0, (least - 4) // 2)
             is_first = not any(DIRECTIVE.fullmatch(other) for other in pieces)
             if piece == "%y" and (least == 1 or (is_first and widths[1:] and widths[1][0] == 1)):
                 return ""

@@ -13,6 +13,7 @@ import pandas as pd
 
 from tst.table.columns import Problem
 from tst.table.evidence import choose
+from tst.table.joined import TimePart, join_times, part_times
 from tst.table.roles import Roles
 
 BETWEEN = "\x1f"  # joined values: stands in no name
@@ -36,6 +37,8 @@ class Keys:
         Columns that are not read.
     facts
         What spoke for this id and time.
+    time_parts, columns
+        Where the time stands in several columns: these, and the order of all columns.
     """
 
     id: tuple[str, ...]
@@ -44,6 +47,8 @@ class Keys:
     time_column: str
     leave_out: tuple[str, ...] = ()
     facts: tuple[str, ...] = field(default=(), compare=False)
+    time_parts: tuple[TimePart, ...] = ()
+    columns: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, frame: pd.DataFrame, roles: Roles) -> Self:
@@ -57,7 +62,15 @@ class Keys:
         columns = list(frame)
         frame = frame.drop(columns=list(roles.leave_out), errors="ignore")
         taken = (*(roles.features or ()), *(roles.attributes or ()))
-        choice = choose(frame, roles.id_columns(columns), roles.time_column(columns), taken)
+        time = roles.time_column(columns)
+        time_parts: tuple[TimePart, ...] = ()
+        if len(roles.time_columns) > 1:
+            time_parts = tuple(TimePart.of(frame[name]) for name in roles.time_columns)
+            time = " ".join(roles.time_columns)
+            while time in frame:
+                time += "_"
+            frame = join_times(frame, time_parts, time)
+        choice = choose(frame, roles.id_columns(columns), time, taken)
         id_column = choice.id[0] if len(choice.id) == 1 else " and ".join(choice.id) or SERIES
         while len(choice.id) != 1 and id_column in frame:
             id_column += "_"
@@ -71,6 +84,8 @@ class Keys:
             time_column=time_column,
             leave_out=tuple(roles.leave_out),
             facts=choice.facts,
+            time_parts=time_parts,
+            columns=tuple(columns) if time_parts else (),
         )
 
     @property
@@ -82,6 +97,8 @@ class Keys:
     def add(self, frame: pd.DataFrame) -> pd.DataFrame:
         """Return rows, numbered as in the table, with made columns, without those left out."""
         frame = frame.drop(columns=list(self.leave_out), errors="ignore")
+        if self.time_parts:
+            frame = join_times(frame, self.time_parts, self.time)
         made: dict[str, object] = {}
         if not self.id:
             made[self.id_column] = np.zeros(len(frame), dtype=np.int64)
@@ -90,6 +107,13 @@ class Keys:
         if not self.time:
             made[self.time_column] = frame.index.to_numpy(np.int64)
         return frame.assign(**made)
+
+    def parted(self, frame: pd.DataFrame) -> pd.DataFrame:
+        """Return a table that is written, with the time in as many columns as it was read from."""
+        if not self.time_parts:
+            return frame
+        frame = part_times(frame, self.time_parts, self.time)
+        return frame[[name for name in self.columns if name in frame]]
 
     def problems(self, n_rows: int) -> list[Problem]:
         """Return what was decided and should be known."""

@@ -32,7 +32,8 @@ class Roles:
     id
         Column or columns that name a series; `none`: the table is one series.
     time
-        Column that, with the id, names a row; `none`: the order of the rows.
+        Column that, with the id, names a row, or several that hold parts of it: date and hour;
+        `none`: the order of the rows.
     features, attributes
         Columns that change in time, and that do not.
     leave_out
@@ -61,7 +62,7 @@ class Roles:
     """
 
     id: str | Sequence[str] | None = None
-    time: str | None = None
+    time: str | Sequence[str] | None = None
     features: Sequence[str] | None = None
     attributes: Sequence[str] | None = None
     leave_out: Sequence[str] = ()
@@ -149,13 +150,26 @@ class Roles:
             return None if self.id is None else ()
         return (self.id,) if isinstance(self.id, str) else tuple(self.id)
 
+    @property
+    def time_columns(self) -> tuple[str, ...]:
+        """Columns that are named as the time, none, one or several."""
+        if self.time is None:
+            return ()
+        return (self.time,) if isinstance(self.time, str) else tuple(self.time)
+
     def time_column(self, columns: Sequence[str]) -> str | None:
-        """Return the time among a table's columns, "" for the order of rows, None: unknown."""
-        return "" if self.time == NONE and NONE not in columns else self.time
+        """Return the time among a table's columns, "" for the order of rows, None: unknown.
+
+        Of several columns, the first.
+        """
+        if not self.time_columns:
+            return None
+        time = self.time_columns[0]
+        return "" if time == NONE and NONE not in columns else time
 
     def check(self, columns: Sequence[str]) -> None:
         """Raise DataError where a named column is not among the table's, or has two roles."""
-        times = [self.time_column(columns)]
+        times = [self.time_column(columns), *self.time_columns[1:]]
         named = [*(self.id_columns(columns) or ()), *filter(None, times)]
         named += [*(self.features or ()), *(self.attributes or ()), *self.leave_out]
         others = [name for name in (self.label, self.measure, self.value) if name is not None]
@@ -229,7 +243,7 @@ SEVERAL_NAMES = "a list of columns, in quotes if need be"
 # of each role: what its value must be, and what to give instead
 VALUES: dict[str, tuple[Callable[[object], bool], str]] = {
     "id": (_is_name_or_names, "one name or a list of them, in quotes if need be"),
-    "time": (_is_name_or_none, ONE_NAME),
+    "time": (_is_name_or_names, "one name or a list of them, in quotes if need be"),
     "features": (_are_names_or_none, SEVERAL_NAMES),
     "attributes": (_are_names_or_none, SEVERAL_NAMES),
     "leave_out": (_are_names, SEVERAL_NAMES),

@@ -226,7 +226,7 @@ def _months(parts: Parts) -> list[Months]:
     if n_months < 1:
         return []
     dates = pd.DatetimeIndex(days.astype("datetime64[ns]"))
-    weekday = int(dates[0].dayofweek)
+    weekday = int(dates[0].day_of_week)
     nth = (dates[0].day - 1) // 7 + 1
     rules = [
         Months(months=n_months, day=int(dates.day.max())),

@@ -290,7 +290,7 @@ class Table:
             frame[ids.name] = ids.iloc[series_of_row].array
         if self.keys.time:
             frame[self.clock.name] = self.clock.write(times).array
-        return self._as_read(frame[list(self.order)])
+        return self._as_read(self.keys.parted(frame[list(self.order)]))
 
     def _as_read(self, frame: pd.DataFrame) -> pd.DataFrame:
         """Return a long table in the shape that the user's has, its names and times as written."""
