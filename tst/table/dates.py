@@ -341,7 +341,7 @@ def _with_widths(pattern: str, widths: list[tuple[int, int]], names: list[bool])
         elif piece == "%f":
             piece = f"%{next(numbers)[1]}f"
         elif DIRECTIVE.fullmatch(piece) and piece != "%p":
-            if piece == "%u" and pieces and pieces[-1] == "%V":
+            if piece == "%u" and "".join(pieces).endswith("%V"):
                 pieces.append(piece)  # one number with the week
                 continue
             if n_inside:
