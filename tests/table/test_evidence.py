@@ -151,6 +151,22 @@ def test_without_a_time_the_rows_stand_in_order():
     assert (choice.id, choice.time) == (("strip",), "")
 
 
+def test_a_measurement_called_like_a_time_is_none():
+    """t may be a temperature: in rows that stand in order, a time rises or goes in steps."""
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame({"probe": np.repeat([f"p{i}" for i in range(20)], 15)})
+    frame["t"] = rng.normal(20, 3, 300).round(2)
+    frame["u"] = rng.normal(size=300).cumsum()
+    choice = choose(frame, None, None, ())
+    assert (choice.id, choice.time) == (("probe",), "")
+    frame["t"] = np.tile(np.cumsum(rng.integers(1, 9, 15)), 20)  # uneven steps that rise
+    assert choose(frame, None, None, ()).time == "t"
+    mixed = frame.rename(columns={"t": "k"})  # called like nothing: the question is asked
+    with pytest.raises(DataError, match="'k' rises within it: say which"):
+        choose(mixed, None, None, ())
+    assert choose(mixed, None, "", ()).time == ""
+
+
 def test_a_known_id_leaves_the_time_to_be_guessed_and_the_other_way_round():
     """One role that is given settles the other."""
     frame = reordered(vital_signs(NAMES["unknown"], "number", irregular=True), 4, True, True)

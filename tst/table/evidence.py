@@ -9,8 +9,8 @@ groups rows by chance, gets nothing. Where two ids are near each other, nothing 
 
 import re
 import unicodedata
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from itertools import combinations
 
 import numpy as np
@@ -48,6 +48,8 @@ MIN_CHANCE = 0.01  # of rows that would be tied by chance: less, and having none
 MAX_TIMES = 5  # candidates
 MAX_IDS = 12
 MAX_IN_SEVERAL = 7  # columns that are tried together
+IN_ORDER = 0.9  # of groups over runs, from which rows of a group stand together
+SMOOTH = 0.3  # from which rows that follow each other are alike
 MIN_SCORE = 2.0
 MARGIN = 0.75  # of points, by which the first must lead the second
 ROW_ORDER_SCORE = 0.5  # of no time, so that any sign of one is taken first
@@ -78,12 +80,15 @@ class Choice:
         Points.
     facts
         Sentences that can be shown.
+    points
+        What each piece of evidence is worth, 0 to 1.
     """
 
     id: tuple[str, ...]
     time: str
     score: float = 0.0
     facts: tuple[str, ...] = ()
+    points: Mapping[str, float] = field(default_factory=dict)
 
 
 def choose(
@@ -116,7 +121,10 @@ def choose(
         judged = [_judge(rows, columns, clock) for columns in ids]
         if id_columns is None:
             judged += _several(rows, judged, clock, taken)
-        candidates += [one for one in judged if one is not None]
+        some = [one for one in judged if one is not None]
+        if not name and time is None:
+            some = [one for one in some if _is_in_order(one, len(ids) + len(times))]
+        candidates += some
     if id_columns is not None:
         return _of_known_id(tuple(id_columns), times, candidates)
     good = _distinct(rows, [one for one in candidates if one.score >= MIN_SCORE])
@@ -126,7 +134,23 @@ def choose(
     near = [one for one in good[1:] if one.score > best.score - MARGIN]
     if near:
         raise DataError(_ask([best, *near]))
+    rising = [one.time for one in candidates if one.id == best.id and "rises alone" in one.points]
+    if rising and not best.time and time is None:
+        raise DataError(
+            f"no column is surely the time of {_spelled(best.id)}, but '{rising[0]}' rises within "
+            f"it: say which (time: {rising[0]}; or time: none for the order of the rows)."
+        )
     return best
+
+
+def _is_in_order(choice: Choice, n_candidates: int) -> bool:
+    """Tell whether the order of rows may be the time: they stand together, or go on smoothly.
+
+    A table without any candidate, two with the order of rows itself, can be nothing else.
+    """
+    if choice.id:
+        return choice.points["together"] >= IN_ORDER
+    return n_candidates == 2 or choice.points["smooth"] >= SMOOTH
 
 
 def _of_known_id(id_columns: tuple[str, ...], times: list[str], candidates: list[Choice]) -> Choice:
@@ -207,6 +231,7 @@ def _time_candidates(
     numbers = [name for name in free if name not in dates and _is_numeric(frame[name])]
     named = [name for name in numbers if is_called_time(name)]
     plain = [name for name in numbers if name not in named and _is_whole(frame[name])]
+    plain = [name for name in plain if frame[name].nunique() > 1]
     dates.sort(key=lambda name: (not is_called_time(name), -frame[name].nunique()))
     named.sort(key=lambda name: -frame[name].nunique())
     # where there is a date, it would be odd if it were none
@@ -343,14 +368,20 @@ def _judge(rows: pd.DataFrame, columns: tuple[str, ...], clock: _Clock) -> Choic
     if real.tied_share > MAX_TIED_SHARE:
         return None
     if not columns:
-        return _judge_one_series(real, clock)
+        return _judge_one_series(real, clock, others)
     chance = _Grouped.of(np.random.default_rng(0).permutation(codes), times, others)
     is_plain = clock.name and not (clock.is_date or clock.is_called)
     if is_plain and (real.even_share < MIN_EVEN_SHARE or real.tied_share > MIN_CHANCE):
-        return None
+        if real.tied_share or real.rising_share < 1:
+            return None
+        return Choice(id=columns, time=clock.name, points={"rises alone": 1.0})
     n_groups = int(codes.max()) + 1
     n_runs = 1 + int((np.diff(codes) != 0).sum())
-    if _rises_as_time(rows[is_known], columns, times):
+    if clock.name and _rises_as_time(rows[is_known], columns, times):
+        return None
+    # a number that is called like a time, in ordered rows, but neither rises nor goes in steps
+    is_jumping = real.rising_share < IN_ORDER and real.even_share < MIN_EVEN_SHARE
+    if clock.is_called and not clock.is_date and is_jumping and n_groups >= IN_ORDER * n_runs:
         return None
     n_constant, n_others = _count_constant(rows[is_known], columns, clock.name, codes)
     points = {
@@ -367,17 +398,21 @@ def _judge(rows: pd.DataFrame, columns: tuple[str, ...], clock: _Clock) -> Choic
     score = sum(WEIGHTS[key] * value for key, value in points.items())
     score += clock.score - 5 * real.tied_share - 0.2 * (len(columns) - 1)
     facts = _facts(points, real, clock, n_groups, len(codes), n_constant)
-    return Choice(id=columns, time=clock.name, score=score, facts=facts)
+    return Choice(id=columns, time=clock.name, score=score, facts=facts, points=points)
 
 
-def _judge_one_series(real: _Grouped, clock: _Clock) -> Choice | None:
+def _judge_one_series(real: _Grouped, clock: _Clock, others: np.ndarray) -> Choice | None:
     """Return the choice that the whole table is one series."""
     if not clock.name:
         fact = "no column names series, and none is a time"
-        return Choice(id=(), time="", score=MIN_SCORE, facts=(fact,))
-    if not clock.is_date and not clock.is_called and real.even_share < MIN_EVEN_SHARE:
-        return None
-    if real.tied_share > MIN_CHANCE:
+        mixed = np.random.default_rng(0).permutation(others)
+        steps = np.zeros(len(others), dtype=np.int64)
+        chance = _Grouped.of(steps, np.arange(len(others), dtype=float), mixed)
+        points = {"smooth": _smoothness(real, chance)}
+        return Choice(id=(), time="", score=MIN_SCORE, facts=(fact,), points=points)
+    is_regular = real.even_share >= MIN_EVEN_SHARE
+    rises = clock.is_called and real.rising_share >= IN_ORDER
+    if real.tied_share > MIN_CHANCE or not (clock.is_date or is_regular or rises):
         return None
     facts = (
         "one series: each time stands once",
