@@ -42,6 +42,12 @@ def ask(*arguments, cwd=paths.ROOT):
         (["own", EXAMPLE, "--processes", "0"], "'0' is no whole number of at least 1"),
         (["own", EXAMPLE, "--name", "../x"], "'../x' becomes a folder: use letters"),
         (["own", EXAMPLE, "--config", "gone.yml"], "no roles file at gone.yml"),
+        (["own", EXAMPLE, "--id", "nobody"], "name a column 'nobody' that the table lacks"),
+        (["own", EXAMPLE, "--id", "task,,x"], "'task,,x' is no list of columns"),
+        (
+            ["own", EXAMPLE, "--time", "cpu"],
+            "no column names the series, so that with 'cpu' it names",
+        ),
         (["own", EXAMPLE, "--colour", "red"], "unrecognized arguments: --colour red"),
         (["sample", "gone", "-n", "5"], "no model in gone: model.json and model.safetensors"),
         (["sample", "gone", "-n", "0"], "'0' is no whole number of at least 1"),
@@ -65,6 +71,22 @@ def test_a_column_that_the_table_lacks_is_said_before_anything_heavy_is_loaded(t
     code, loaded, lines = ask("own", EXAMPLE, "--config", str(tmp_path / "roles.yml"))
     assert (code, loaded, len(lines)) == (1, [], 1)
     assert "the roles name a column 'nobody' that the table lacks" in lines[0]
+
+
+def test_options_come_before_the_yaml(tmp_path):
+    """What the options name is so; the rest is as the YAML says."""
+    (tmp_path / "roles.yml").write_text("id: a\ntime: b\nleave_out: [c]\n")
+    command = ["own", EXAMPLE, "--id", "store,item", "--measurements", "x,y", "--window", "7"]
+    options = __main__._parser().parse_args(command)
+    roles = __main__._roles(tmp_path / "roles.yml", options)
+    assert roles.said() == {
+        "id": ["store", "item"],
+        "time": "b",
+        "features": ["x", "y"],
+        "leave_out": ["c"],
+        "window": 7,
+    }
+    assert __main__._roles(None, __main__._parser().parse_args(["own", "x", "--id", "a"])).id == "a"
 
 
 def test_an_output_of_an_unknown_kind_is_said_before_the_model_is_loaded(model):

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from tst.series import SeriesSet
+    from tst.table.roles import Roles
     from tst.table.table import Table
 
 NOTEBOOK = paths.ROOT / "notebooks" / "20-own-data.ipynb"  # the report of `tst own`
@@ -57,6 +58,25 @@ def _parser() -> Parser:
     own.set_defaults(run=own_data)
     own.add_argument("data", type=Path, help="a long table: CSV, CSV.gz or Parquet")
     own.add_argument("--config", default="", help="a YAML with roles of columns")
+    roles = own.add_argument_group("roles of columns", "else guessed; they come before the YAML's")
+    roles.add_argument("--id", type=_names, help="one, or several as store,item; none: one series")
+    roles.add_argument("--time", help="of a row; none: the order of the rows")
+    roles.add_argument(
+        "--measurements", "--features", dest="features", type=_names, help="that change in time"
+    )
+    roles.add_argument("--attributes", type=_names, help="that do not")
+    roles.add_argument("--leave-out", type=_names, help="that are not read")
+    roles.add_argument("--categorical", type=_names, help="measurements that are codes")
+    roles.add_argument("--label", help="an attribute whose classes the report tells apart")
+    roles.add_argument("--gaps", choices=("keep", "cut"), help="whether a gap begins a new series")
+    roles.add_argument("--window", type=_whole, help="rows that longer series are cut into")
+    roles.add_argument(
+        "--shape",
+        choices=("long", "wide", "long_measure"),
+        help="wide: a row a series; long_measure: a row a measurement (long)",
+    )
+    roles.add_argument("--measure", help="of long_measure: names the measurement")
+    roles.add_argument("--value", help="of long_measure: holds its value")
     own.add_argument("--name", default="own", help="of the folder that is written (own)")
     own.add_argument(
         "--number", type=_whole, default=0, help="series to make (0: as many as the table has)"
@@ -112,19 +132,26 @@ def own_data(options: argparse.Namespace) -> None:
             f"the name '{options.name}' becomes a folder: use letters, digits, - and _ only."
         )
     data = options.data.expanduser()
-    roles = Path(options.config).expanduser() if options.config else None
+    config = Path(options.config).expanduser() if options.config else None
     if not data.is_file():
         raise DataError(f"no table at {data}: give a CSV, CSV.gz or Parquet file.")
 
+    from tst.table.keys import Keys
+    from tst.table.summary import describe, describe_keys
     from tst.table.table import Table
+
+    roles = _roles(config, options)
 
     missing = report_lacks()
     if missing:
         table, series = Table.fit(data, roles, options.name)
+        print(describe(table, series), flush=True)
         folder = _synthesise(data, table, series, options)
         note = f"; a report on its quality needs {missing}"
     else:
-        Table.check(data, roles)
+        decided = Table.check(data, roles)
+        shown = describe_keys(decided) if isinstance(decided, Keys) else describe(*decided)
+        print(shown, flush=True)
         from tst.study import own_data as study_own_data
 
         folder = study_own_data.report(
@@ -141,6 +168,17 @@ def own_data(options: argparse.Namespace) -> None:
     _delete_other_forms(folder / _synthetic_name(data), data)
     names = [path.name for path in sorted(folder.glob("synthetic*"))]
     print(f"wrote {_shown(folder)}: {', '.join(names)}, model{note}")
+
+
+def _roles(config: Path | None, options: argparse.Namespace) -> "Roles":
+    """Return the roles of a YAML, with those that are options instead of its own."""
+    from tst.table.roles import Roles
+
+    given = {name: getattr(options, name, None) for name in Roles.names()}
+    known = {name: value for name, value in given.items() if value is not None}
+    if isinstance(known.get("id"), list) and len(known["id"]) == 1:
+        known["id"] = known["id"][0]
+    return Roles.read(config).but(known)
 
 
 def report_lacks() -> str:
@@ -266,6 +304,13 @@ def _whole(text: str) -> int:
     if not re.fullmatch(r"\d{1,9}", text):
         raise argparse.ArgumentTypeError(f"'{text}' is no whole number of at least 0")
     return int(text)
+
+
+def _names(text: str) -> list[str]:
+    names = [name.strip() for name in text.split(",")]
+    if not all(names):
+        raise argparse.ArgumentTypeError(f"'{text}' is no list of columns as store,item")
+    return names
 
 
 def _at_least_one(text: str) -> int:

@@ -208,7 +208,8 @@ class Synthesiser:
         series = self.sample_series(n_series, seed, given)
         frame = self._fitted()[1].to_frame(series, seed, first, n_all)
         for name, value in (given or {}).items():
-            frame[name] = pd.Series([value] * len(frame)).astype(frame[name].dtype)
+            label = dict(self._fitted()[1].labels).get(str(name), name)
+            frame[label] = pd.Series([value] * len(frame)).astype(frame[label].dtype)
         return frame
 
     def _digest(self) -> str:
@@ -229,7 +230,7 @@ class Synthesiser:
         if n_series < 1:
             raise DataError(f"n_series is {n_series}; give the number of series, at least 1.")
         seed = self.seed if seed is None else seed
-        wanted = {name: table.given(name, value) for name, value in (given or {}).items()}
+        wanted = {str(name): table.given(str(name), value) for name, value in (given or {}).items()}
         attributes = self._matching(n_series, seed, wanted) if wanted else None
         return model.sample(n_series, seed, attributes=attributes)
 

@@ -4,7 +4,8 @@ import pytest
 from helpers import problem_text, table_error, user_table
 
 from tst.errors import DataError
-from tst.table.roles import Roles, guess_time
+from tst.table.evidence import choose
+from tst.table.roles import Roles
 from tst.table.table import Table
 
 
@@ -27,19 +28,20 @@ def test_the_roles_of_a_plain_table_are_guessed():
 
 
 def test_roles_override_the_guess(tmp_path):
-    """A YAML names columns; what it does not name is left out and listed."""
+    """A YAML names columns; what it leaves out is listed, and the others are guessed."""
     path = tmp_path / "roles.yml"
     path.write_text(
-        "features: [cpu, threads]\nattributes: [status]\nlabel: status\ncategorical: [threads]\n"
-        "window: 3\n"
+        "leave_out: [memory, exact, owner]\nlabel: status\ncategorical: [threads]\nwindow: 3\n"
     )
     table, series = Table.fit(user_table(), path)
-    assert series.feature_names == ["cpu", "threads"]
+    assert series.feature_names == ["cpu", "threads", "up", "state", "counter"]
     assert series.features[1].kind == "categorical"
     assert series.label == "status"
     assert series.lengths.max() == 3
     assert series.group is not None
-    assert table.order == ("cpu", "host", "when", "threads", "status")
+    assert table.order == tuple(
+        name for name in user_table() if name not in ("memory", "exact", "owner")
+    )
     assert "memory: left out" in problem_text(table)
 
 
@@ -58,13 +60,15 @@ def test_roles_that_the_table_contradicts():
 @pytest.mark.parametrize(
     ("settings", "words"),
     [
-        ({"id": 3}, "id is 3; give one name"),
+        ({"id": 3.5}, "id is 3.5; give one name"),
+        ({"id": []}, "id is \\[\\]; give one name or a list"),
+        ({"shape": "tall"}, "shape is 'tall'; use long, wide or long_measure"),
         ({"label": ["a"]}, "label is .'a'.; give one name"),
         ({"features": "cpu"}, "features is 'cpu'; give a list of columns"),
         ({"categorical": None}, "categorical is None; give a list of columns"),
         ({"window": True}, "window is True; give a number of rows"),
         ({"window": -1}, "window is -1; give a number of rows"),
-        ({"gaps": None}, "gaps is None; give one name"),
+        ({"gaps": None}, "gaps is None; give keep or cut"),
         ({"gaps": "fill"}, "gaps is 'fill'; use keep or cut"),
         ([1], "roles holds no `key: value` lines: give some of id, time"),
     ],
@@ -82,11 +86,19 @@ def test_nothing_said_is_nothing_changed():
     assert Roles.read(roles) is roles
 
 
-def test_no_time_and_no_id():
-    """Each a sentence."""
+def test_no_id_where_times_repeat():
+    """One sentence that says what settles it."""
     frame = user_table()
-    assert "no column looks like a time" in table_error(frame[["host", "cpu", "exact"]])
     assert "no column names the series" in table_error(frame[["when", "cpu", "exact"]])
+
+
+@pytest.mark.parametrize("role", ["attributes", "features"])
+def test_naming_one_role_leaves_the_others_to_be_guessed(role):
+    """No column is left out because another is named."""
+    table, series = Table.fit(user_table(), {role: ["status"] if role == "attributes" else ["cpu"]})
+    plain, expected = Table.fit(user_table())
+    assert table == plain
+    assert series.sha256() == expected.sha256()
 
 
 def test_a_time_is_guessed_beside_a_nullable_column():
@@ -95,4 +107,5 @@ def test_a_time_is_guessed_beside_a_nullable_column():
     frame["position"] = frame.groupby("host").cumcount()
     node = (frame["host"].str[1:].astype(int) // 3).astype("Int64")
     frame["node"] = node.mask(node == node.max())
-    assert guess_time(frame[["node", "cpu", "host", "position"]], Roles()) == "position"
+    choice = choose(frame[["node", "cpu", "host", "position"]], None, None, ())
+    assert (choice.id, choice.time) == (("host",), "position")

@@ -50,12 +50,13 @@ def test_one_instant_in_two_zones_is_a_duplicate_time():
 
 
 def test_one_series_only():
-    """A sentence that offers a window; with it the parts are series."""
+    """It is cut into stretches, which is listed; a window says how long they are."""
     frame = user_table()[["host", "when", "cpu", "threads"]]
     frame = frame.assign(host="h", when=np.arange(len(frame)))
-    sentence = table_error(frame, {"id": "host"})
-    assert "names one series only" in sentence
-    assert "window" in sentence
+    table, series = Table.fit(frame, {"id": "host"})
+    assert "one series, learned in stretches of 16 rows" in problem_text(table)
+    assert set(series.lengths) == {16}
+    assert "names one series only, of 3 rows" in table_error(frame.head(3), {"id": "host"})
     _, series = Table.fit(frame, {"id": "host", "window": 10})
     assert len(series) > 5
     assert series.lengths.max() == 10

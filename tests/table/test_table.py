@@ -132,9 +132,9 @@ def test_ids_that_leave_no_room():
         in sentence
     )
     table, _ = Table.fit(frame.assign(host=numbers.astype("int8")))
-    assert table.new_ids(3).tolist() == [6, 7, 8]
+    assert table.new_ids(np.arange(3), 3).tolist() == [6, 7, 8]
     with pytest.raises(DataError, match="int8 has no room for 126 new ids"):
-        table.new_ids(126)
+        table.new_ids(np.arange(126), 126)
 
 
 def test_the_example_is_what_the_simulator_makes():

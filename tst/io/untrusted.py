@@ -216,13 +216,26 @@ def _converted(value: Any, annotation: Any) -> Any:
 
 
 def _converted_to_one_of(value: Any, annotations: tuple[Any, ...]) -> Any:
-    """Return a value as the first annotation of a union that it fits."""
+    """Return a value as the first annotation of a union that it fits.
+
+    A mapping with a `kind` is the dataclass whose `kind` is that literal.
+    """
     for annotation in annotations:
+        if isinstance(value, dict) and not _is_kind(annotation, value.get("kind")):
+            continue
         try:
             return _converted(value, annotation)
         except TypeError:
             continue
     raise TypeError
+
+
+def _is_kind(annotation: Any, kind: Any) -> bool:
+    """Tell whether a dataclass is of a kind, where it has one."""
+    if not (isinstance(annotation, type) and is_dataclass(annotation)):
+        return True
+    literal = get_type_hints(annotation).get("kind")
+    return literal is None or kind in get_args(literal)
 
 
 def _converted_items(value: Any, arguments: tuple[Any, ...]) -> Any:

@@ -9,6 +9,7 @@ from pathlib import Path
 from tst.io import files, paths
 from tst.study import run_notebook
 from tst.study.report import site
+from tst.table.roles import Roles
 
 NOTEBOOK = "20-own-data"
 
@@ -21,7 +22,7 @@ def folder_of(name: str) -> Path:
 def report(
     *,
     data: Path,
-    roles: Path | None,
+    roles: Roles,
     name: str,
     n_series: int,
     minutes: float,
@@ -36,7 +37,7 @@ def report(
     data
         A long table: CSV, CSV.gz or Parquet.
     roles
-        A YAML with the roles of its columns; None: they are guessed.
+        Of its columns; what they do not say is guessed.
     name
         Of the folder.
     n_series
@@ -57,6 +58,7 @@ def report(
     """
     settings = {
         "data": str(data.resolve()),
+        "roles": roles.said(),
         "name": name,
         "n_series": n_series,
         "minutes": minutes,
@@ -64,8 +66,6 @@ def report(
         "n_processes": n_processes,
         "engine": engine,
     }
-    if roles is not None:
-        settings["roles"] = str(roles.resolve())
     folder = folder_of(name)
     executed = folder / f"{NOTEBOOK}.ipynb"
     run_notebook.execute(paths.ROOT / "notebooks" / f"{NOTEBOOK}.ipynb", settings, executed)

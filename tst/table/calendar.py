@@ -1,14 +1,12 @@
 """The time column of a user's table: read as one kind of number, and written back as it was.
 
-Dates become nanoseconds since 1970, other times stay numbers. Synthetic times are regular: the
-interval is the median step, or whole months where every step is one. Starts are drawn uniformly
-from that grid between the earliest and the latest start, so that no real series' start is copied.
+Dates become nanoseconds since 1970, other times stay numbers (`tst.table.writing`). Synthetic times
+are steps of the table's calendar from starts like the real ones (`tst.table.steps`); where the real
+steps are uneven, they are a measurement of their own, which the model learns.
 """
 
-import re
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
-from typing import Self
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pandas as pd
@@ -16,13 +14,39 @@ from pandas.api import types
 
 from tst.errors import DataError
 from tst.table.columns import Problem
-from tst.table.values import median, row_name, with_zone_of, without_zone
+from tst.table.dates import DAY
+from tst.table.steps import (
+    EXACT,
+    GAP,
+    Calendar,
+    Even,
+    Months,
+    Parts,
+    Starts,
+    find_calendar,
+    is_next,
+    share_of_next,
+    steps_of,
+)
+from tst.table.values import row_name
+from tst.table.writing import (
+    NOTHING,
+    ZONE,
+    Dates,
+    Order,
+    PlainNumbers,
+    TextDates,
+    TimeEvidence,
+    Writing,
+    as_text,
+    check_zones,
+    from_wall,
+    to_wall,
+)
 
-ZONE = r":\d\d(?:[.,]\d+)?\s*(Z|[+-]\d\d:?\d\d)$"  # behind the minutes or seconds
-MINUTE = 60_000_000_000  # nanoseconds
-DAY = 24 * 60 * MINUTE
-SHORTEST_MONTH = 28 * DAY
-MEAN_MONTH = 30.44 * DAY
+MAX_UNEVEN = 0.05  # of the steps: more that are no step of the calendar, and they are learned
+INTERVAL = "{} since the row before"  # name of the feature that holds uneven steps
+RESOLUTIONS = tuple(DAY // n for n in (1, 24, 1440, 86_400, 86_400_000, 86_400_000_000))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,45 +55,122 @@ class Clock:
 
     Parameters
     ----------
-    name, dtype
-        Of the column, as pandas spells them.
-    date_format, zone
-        Of dates that are text: their format (of strftime), and the offset from UTC as it is
-        written; else empty.
+    name
+        Of the column.
+    writing
+        How its values are written.
+    calendar
+        Its steps.
     step
-        The interval, in nanoseconds, or in the column's numbers.
-    months
-        The interval in months, where that is not 0.
-    first_start, last_start
-        Earliest and latest start of a series, in the unit of `step`.
+        The median step, in nanoseconds, or in the column's numbers.
+    starts
+        When series begin.
+    place
+        The zone by whose clocks the steps go, where those are not even in UTC: local days.
+    intervals
+        Where steps are uneven, the name of the feature that holds how many steps of the calendar
+        (then its resolution) lie between a row and the one before; else empty.
     """
 
     name: str
-    dtype: str
-    date_format: str = ""
-    zone: str = ""
+    writing: Writing
+    calendar: Calendar = field(default_factory=lambda: Even(step=1.0))
     step: float = 1.0
-    months: int = 0
-    first_start: float = 0.0
-    last_start: float = 0.0
+    starts: Starts = field(default_factory=Starts)
+    place: str = ""
+    intervals: str = ""
+
+    @property
+    def dtype(self) -> str:
+        """The column's dtype, as pandas spells it."""
+        return self.writing.dtype
 
     @property
     def has_dates(self) -> bool:
-        """Whether times are dates, not numbers."""
-        dtype = types.pandas_dtype(self.dtype)
-        return bool(self.date_format) or not types.is_numeric_dtype(dtype)
+        """Whether times are dates, not numbers or durations."""
+        return self.writing.kind in ("dates", "text", "epoch")
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether times are nanoseconds."""
+        return self.writing.kind not in ("numbers", "decimal years")
 
     @property
     def interval(self) -> str:
         """The interval as pandas spells it, or the number."""
-        if not self.has_dates:
+        if not self.is_whole:
             return f"{self.step:g}"
-        if self.months:
-            return f"{self.months}MS"
+        if isinstance(self.calendar, Months):
+            return f"{self.calendar.months}MS"
         return pd.tseries.frequencies.to_offset(pd.Timedelta(int(self.step), "ns")).freqstr
 
-    def times(self, lengths: np.ndarray, rng: np.random.Generator) -> pd.Series:
-        """Return the time column of series whose starts are drawn.
+    def found(self, parts: Parts, cuts_gaps: bool) -> "Clock":
+        """Return the clock with the calendar of sorted times, and uneven steps as a feature."""
+        clock = self._regular(parts)
+
+        def pieces() -> Iterator[tuple[np.ndarray, np.ndarray]]:
+            for times, is_first in parts():
+                times = clock.wall(times)
+                yield times, is_first | clock.is_gap(times, is_first) if cuts_gaps else is_first
+
+        n_steps = sum(len(step) for step in steps_of(pieces))
+        if not n_steps or share_of_next(clock.calendar, pieces) >= 1 - MAX_UNEVEN:
+            return clock
+        unit = _resolution(pieces, self.is_whole)
+        return replace(clock, calendar=Even(step=unit), intervals=INTERVAL.format(self.name))
+
+    def _regular(self, parts: Parts) -> "Clock":
+        """Return the clock with the calendar of sorted times, in UTC or by a place's clocks."""
+        calendar, step = find_calendar(parts, self.has_dates)
+        clock = replace(self, calendar=calendar, step=step)
+        place = self.writing.place if isinstance(self.writing, Dates | TextDates) else ""
+        if not place:
+            return clock
+        local = replace(self, place=place)
+
+        def on_the_wall() -> Iterator[tuple[np.ndarray, np.ndarray]]:
+            for times, is_first in parts():
+                yield local.wall(times), is_first
+
+        calendar, step = find_calendar(on_the_wall)
+        share = share_of_next(calendar, on_the_wall, EXACT)
+        is_better = share > share_of_next(clock.calendar, parts, EXACT)
+        return replace(local, calendar=calendar, step=step) if is_better else clock
+
+    def wall(self, times: np.ndarray) -> np.ndarray:
+        """Return times as its steps go: by the clocks of a place, or as they are."""
+        return to_wall(times, self.place) if self.place else times
+
+    def begun(self, times: np.ndarray, lengths: np.ndarray, last: float) -> "Clock":
+        """Return the clock with the starts of series, (n_series,) each, and the latest time."""
+        starts = Starts.of(times, lengths, last, self.calendar, self.has_dates)
+        return replace(self, starts=starts)
+
+    def is_gap(self, times: np.ndarray, is_first: np.ndarray) -> np.ndarray:
+        """Return which rows stand behind a gap, bool (n_rows,)."""
+        if self.intervals:
+            return np.zeros(len(times), dtype=bool)
+        n_steps = self.calendar.count(times[:-1], times[1:])
+        return ~is_first & np.append(False, n_steps > GAP)
+
+    def is_uneven(self, times: np.ndarray, is_first: np.ndarray) -> np.ndarray:
+        """Return which rows are no step of the calendar behind the row before, bool (n_rows,)."""
+        n_steps = self.calendar.count(times[:-1], times[1:])
+        return ~is_first & ~self.is_gap(times, is_first) & np.append(False, ~is_next(n_steps))
+
+    def interval_values(self, times: np.ndarray, is_first: np.ndarray) -> np.ndarray:
+        """Return the steps since the row before, float64 (n_rows,); a first row has the next."""
+        n_steps = np.append(np.nan, self.calendar.count(times[:-1], times[1:]))
+        n_steps = np.where(is_first, np.nan, n_steps)
+        following = np.append(n_steps[1:], np.nan)
+        typical = np.nanmedian(n_steps) if np.isfinite(n_steps).any() else 1.0
+        n_steps = np.where(np.isnan(n_steps), following, n_steps)
+        return np.round(np.where(np.isnan(n_steps), typical, n_steps))
+
+    def times(
+        self, lengths: np.ndarray, rng: np.random.Generator, intervals: np.ndarray | None = None
+    ) -> np.ndarray:
+        """Return the times of series whose starts are drawn.
 
         Parameters
         ----------
@@ -77,36 +178,48 @@ class Clock:
             int64, shape (n_series,): steps of each series.
         rng
             Draws one start a series.
+        intervals
+            Of uneven steps: how many lie between each row and the one before, (sum of lengths,).
 
         Returns
         -------
         times
-            The column in its dtype, shape (sum of lengths,): the series one after another.
+            int64 nanoseconds or float64 numbers, (sum of lengths,): one series after another.
         """
-        n_intervals = 0
-        if self.step:
-            n_intervals = int((self.last_start - self.first_start) // self.step)
-        starts = rng.integers(0, n_intervals + 1, len(lengths))
-        series_offsets = np.repeat(np.cumsum(lengths) - lengths, lengths)
-        steps = np.arange(lengths.sum()) - series_offsets + np.repeat(starts, lengths)
-        if not self.has_dates:
-            # nine decimals: without the rounding error of a multiple of the step
-            numbers = pd.Series(self.first_start + steps * self.step, name=self.name)
-            return numbers.round(9).astype(self.dtype)
-        if not self.months:
-            nanoseconds = int(self.first_start) + steps * int(self.step)
-            return self._as_written(pd.Series(nanoseconds.astype("datetime64[ns]")))
-        first = pd.Timestamp(int(self.first_start))
-        months = np.datetime64(first, "M") + steps * self.months
-        within_month = (first - first.to_period("M").to_timestamp()).to_timedelta64()
-        return self._as_written(pd.Series(months.astype("datetime64[ns]") + within_month))
+        first = np.cumsum(lengths) - lengths
+        n_steps = np.arange(lengths.sum()) - np.repeat(first, lengths)
+        if intervals is not None:
+            passed = np.cumsum(np.maximum(np.round(intervals.astype(np.float64)), 1))
+            n_steps = passed - np.repeat(passed[first], lengths)
+            last = first + lengths - 1
+            n_in_all = n_steps[last] + 1
+        else:
+            n_in_all = lengths
+        dtype = np.dtype(np.int64 if self.is_whole else np.float64)
+        starts = self.starts.draw(lengths, n_in_all, self.calendar, dtype, rng)
+        return self.calendar.after(np.repeat(starts, lengths), n_steps)
 
-    def _as_written(self, dates: pd.Series) -> pd.Series:
-        """Return dates in the dtype of the column, or as text in its format."""
-        if self.date_format:
-            text = dates.dt.strftime(self.date_format) + self.zone
-            return pd.Series(text, name=self.name).astype(self.dtype)
-        return with_zone_of(dates, types.pandas_dtype(self.dtype)).rename(self.name)
+    def write(self, times: np.ndarray) -> pd.Series:
+        """Return times as the column, in its dtype."""
+        if self.place:
+            times = from_wall(times, self.place)
+        return self.writing.write(times).rename(self.name)
+
+
+def _resolution(parts: Parts, is_whole: bool) -> float:
+    """Return the unit of uneven steps: the largest that all of them are a multiple of."""
+    if is_whole:
+        common = 0
+        for step in steps_of(parts):
+            common = int(np.gcd.reduce(np.append(step.astype(np.int64), common)))
+        return float(next((unit for unit in RESOLUTIONS if common % unit == 0), 1))
+    for decimals in range(7):
+        if all(
+            np.allclose(np.round(step, decimals), step, rtol=0, atol=1e-9)
+            for step in steps_of(parts)
+        ):
+            return 10.0**-decimals
+    return 1e-6
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -119,7 +232,7 @@ class TimeColumn:
         shape (n_rows,): int64 nanoseconds since 1970, or float64 numbers; a missing one is the
         least.
     clock
-        Its dtype and how it is written; interval and starts are still to be found.
+        How it is written; calendar and starts are still to be found.
     problems
         Sentences about the whole column.
     """
@@ -133,179 +246,54 @@ class TimeColumn:
         return [Problem(self.clock.name, text, n_rows) for text in self.problems]
 
 
-@dataclass(frozen=True, kw_only=True)
-class DateText:
-    """What must be known of all dates that are text before one of them is read.
-
-    Parameters
-    ----------
-    date_format
-        Of strptime, guessed from the first date; empty where there is none.
-    zones
-        The offsets from UTC that are written behind dates, in the order in which they occur.
-    """
-
-    date_format: str = ""
-    zones: tuple[str, ...] = ()
-
-    @classmethod
-    def of(cls, column: pd.Series) -> Self:
-        """Return the facts of a column, nothing where it holds no text."""
-        if not (types.is_object_dtype(column.dtype) or types.is_string_dtype(column.dtype)):
-            return cls()
-        text = column.dropna().astype(str)
-        zones = text.str.extract(ZONE)[0].dropna().unique()
-        return cls(date_format=_guess_format(text.head(1)), zones=tuple(zones))
-
-    def joined(self, following: "DateText") -> "DateText":
-        """Return the facts of these dates and of those behind them."""
-        return DateText(
-            date_format=self.date_format or following.date_format,
-            zones=tuple(dict.fromkeys((*self.zones, *following.zones))),
-        )
-
-
 def is_time(column: pd.Series) -> bool:
-    """Tell whether a column holds dates, as such or as text."""
+    """Tell whether a column holds dates: as such, as text, as digits, as years with decimals."""
     if types.is_datetime64_any_dtype(column.dtype):
         return True
-    if not (types.is_object_dtype(column.dtype) or types.is_string_dtype(column.dtype)):
-        return False
-    return _guess_format(column.dropna().head(1).astype(str)) != ""
+    return TimeEvidence.of(column.dropna().head(1000)).is_time
 
 
-def read_times(column: pd.Series, text: DateText | None = None) -> TimeColumn:
-    """Read a time column: dates, numbers or dates as text, of which none need be known.
+def read_times(
+    column: pd.Series, evidence: TimeEvidence | None = None, order: Order = ""
+) -> TimeColumn:
+    """Read a time column: dates, numbers, durations, or text of them, of which none need be known.
 
     Parameters
     ----------
-    text
+    evidence
         What is known of the whole column where this is a part of it.
+    order
+        What dates such as 1/2/2019 begin with, where the column does not tell.
 
     Raises
     ------
     DataError
         Where text is no date, or only some of the dates have a time zone.
     """
-    clock = Clock(name=str(column.name), dtype=str(column.dtype))
-    if types.is_datetime64_any_dtype(column.dtype):
-        times = without_zone(column).to_numpy("datetime64[ns]").astype("int64")
-        return TimeColumn(times=times, clock=clock)
-    if types.is_numeric_dtype(column.dtype):
-        return TimeColumn(times=column.to_numpy(np.float64, na_value=-np.inf), clock=clock)
-    return _read_text(column, text or DateText.of(column))
-
-
-def _read_text(column: pd.Series, facts: DateText) -> TimeColumn:
-    """Read dates that are text."""
-    text = column.astype(str).where(column.notna())
-    date_format = facts.date_format
-    if not date_format:
-        known = text.dropna()
-        if not len(known):  # nothing to read, as in a part whose rows have no time
-            nothing = np.full(len(column), np.iinfo(np.int64).min)
-            clock = Clock(name=str(column.name), dtype=str(column.dtype))
-            return TimeColumn(times=nothing, clock=clock)
-        raise DataError(
-            f"time column '{column.name}' holds '{known.iloc[0]}', neither a date nor a number."
-        )
-    has_zones = bool(facts.zones)
-    zone = ""
+    if evidence is None:
+        evidence = TimeEvidence.of(column)
+    writing = evidence.writing(column, order)
     problems: tuple[str, ...] = ()
-    if has_zones:
-        _check_zones(column, text.str.extract(ZONE)[0])
-        zone = facts.zones[0]
-        if len(facts.zones) > 1:
-            zone = "+00:00"
-            listed = ", ".join(sorted(facts.zones))
+    if isinstance(writing, TextDates) and evidence.zones:
+        check_zones(column, as_text(column).str.extract(ZONE.pattern)[0])
+        if len(evidence.zones) > 1 and not writing.place:
+            listed = ", ".join(sorted(evidence.zones))
             problems = (f"time zones {listed} are mixed; all times are taken to UTC",)
-    dates = _parse_dates(text, date_format, column, has_zones)
-    clock = Clock(
-        name=str(column.name),
-        dtype=str(column.dtype),
-        date_format=re.sub(r"\s*%z$|Z$", "", date_format),
-        zone=zone,
-    )
-    # local time, so that dates are written back as they were
-    times = dates.to_numpy("datetime64[ns]").astype("int64") + _zone_offset(zone)
+    times = writing.read(column)
+    if not isinstance(writing, Dates | PlainNumbers):
+        _check_read(column, times)
+    clock = Clock(name=str(column.name), writing=writing)
     return TimeColumn(times=times, clock=clock, problems=problems)
 
 
-def find_interval(
-    parts: Callable[[], Iterable[tuple[np.ndarray, np.ndarray]]],
-) -> tuple[float, int]:
-    """Return the interval of sorted times: (median step within series, months or 0).
-
-    Parameters
-    ----------
-    parts
-        Returns, whenever it is called, the parts of a table, each as times and is_first. times:
-        int64 nanoseconds or float64 numbers, shape (n_rows,), rising within each series; is_first:
-        bool, shape (n_rows,), True for the first row of each series.
-    """
-
-    def steps() -> Iterator[np.ndarray]:
-        for times, is_first in parts():
-            step = np.diff(times)[~is_first[1:]]
-            yield step[step > 0].astype(np.float64)
-
-    shortest = min((float(part.min()) for part in steps() if len(part)), default=0.0)
-    if not shortest:
-        return 1.0, 0
-    step = median(steps)
-    if shortest < SHORTEST_MONTH:
-        return step, 0
-    days: set[int] = set()
-    for times, _ in parts():
-        if times.dtype != np.int64:
-            return step, 0
-        days.update(pd.Series(times.astype("datetime64[ns]")).dt.day.unique())
-    if len(days) > 1:
-        return step, 0
-    return step, max(1, round(step / MEAN_MONTH))
-
-
-def _guess_format(text: pd.Series) -> str:
-    """Return the date format of the first text, with a year in it, or nothing."""
-    if not len(text):
-        return ""
-    first = text.iloc[0]
-    date_format = pd.tseries.api.guess_datetime_format(first)
-    has_year = date_format is not None and re.search(r"%[Yy]", date_format)
-    is_number = re.fullmatch(r"\d+", first)
-    return date_format if has_year and not is_number else ""
-
-
-def _check_zones(column: pd.Series, zones: pd.Series) -> None:
-    """Raise DataError where only some of the dates have a time zone."""
-    without = np.flatnonzero((zones.isna() & column.notna()).to_numpy())
-    if len(without):
-        raise DataError(
-            f"time column '{column.name}' mixes times with and without a zone "
-            f"({row_name(column, without[0])} has none): give all of them one."
-        )
-
-
-def _parse_dates(
-    text: pd.Series, date_format: str, column: pd.Series, has_zones: bool
-) -> pd.Series:
-    """Return dates without a zone, in UTC where the text has zones."""
-    if date_format.startswith("%Y-%m-%d"):
-        date_format = "ISO8601"  # takes seconds and fractions that only some dates have
-    dates = pd.to_datetime(text, format=date_format, utc=has_zones, errors="coerce")
-    unread = np.flatnonzero((dates.isna() & text.notna()).to_numpy())
+def _check_read(column: pd.Series, times: np.ndarray) -> None:
+    """Raise DataError where a time that is known was not read."""
+    if times.dtype != np.int64:
+        return
+    unread = np.flatnonzero((times == NOTHING) & column.notna().to_numpy())
     if len(unread):
         first = unread[0]
         raise DataError(
-            f"time column '{column.name}' holds '{text.iloc[first]}' in "
+            f"time column '{column.name}' holds '{column.iloc[first]}' in "
             f"{row_name(column, first)}, no date like the others: correct it."
         )
-    return without_zone(dates)
-
-
-def _zone_offset(zone: str) -> int:
-    """Return the nanoseconds that a written offset (Z, +05:30, -0330) is ahead of UTC."""
-    if zone in ("", "Z"):
-        return 0
-    minutes = int(zone[1:3]) * 60 + int(zone[-2:])
-    return -minutes * MINUTE if zone[0] == "-" else minutes * MINUTE

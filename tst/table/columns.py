@@ -8,7 +8,7 @@ for nearly every series is not learned at all.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal, NamedTuple, Self
 
 import numpy as np
@@ -29,6 +29,8 @@ from tst.table.values import (
 N_RANGES = 16  # quantiles of a numeric attribute: coarse enough that each holds many series
 SHIFTED = 100  # times its range that a value must be before the least one is subtracted
 MAX_DISTINCT = 2**16  # values of a column that are kept, to tell categories
+MAX_CATEGORIES = 200  # of a column, the commonest; the others are pooled
+RARE = "(rare)"  # the category that pooled values are learned as
 MISSING = "(missing)"  # the category that missing values of an attribute are learned as
 
 
@@ -122,6 +124,9 @@ class ColumnCodec:
         number, whole, category or name (see `ColumnKind`).
     categories
         Values of a category, in the order of its codes.
+    rare, rare_weights
+        Values that are too many to be told apart, learned as one more category: those of several
+        series, which synthetic values are drawn from, and how many rows each has.
     edges
         Rising numbers that bound the ranges of a numeric attribute.
     decimals
@@ -142,6 +147,8 @@ class ColumnCodec:
     dtype: str
     kind: ColumnKind = "number"
     categories: tuple[Category, ...] = ()
+    rare: tuple[Category, ...] = ()
+    rare_weights: tuple[int, ...] = ()
     edges: tuple[float, ...] = ()
     decimals: int | None = None
     shift: float = 0.0
@@ -208,6 +215,8 @@ class ColumnCodec:
         """Raise an error where a column that was read is not as one is saved."""
         types.pandas_dtype(self.dtype)
         is_rising = all(np.diff(self.edges) > 0)
+        if len(self.rare) != len(self.rare_weights) or min(self.rare_weights, default=1) < 1:
+            raise ValueError(f"column '{self.name}' of the table is not as it was saved")
         is_rounded = not self.is_numeric or self.decimals in (None, *range(16))
         if not (is_rising and is_rounded and np.isfinite(self.shift)):
             raise ValueError(f"column '{self.name}' of the table is not as it was saved")
@@ -226,7 +235,8 @@ class ColumnCodec:
     def known_labels(self) -> list[str]:
         """Categories that the known values of an attribute are learned as, in order of codes."""
         if self.kind == "category":
-            return [str(value) for value in self.categories]
+            known = [str(value) for value in self.categories]
+            return [*known, self._rare_label] if self.rare else known
         lower_edges = self.edges[: self.n_ranges]
         return [f"{i}: from {edge:.6g}" for i, edge in enumerate(lower_edges)]
 
@@ -234,6 +244,36 @@ class ColumnCodec:
     def labels(self) -> list[str]:
         """All categories that an attribute is learned as: `MISSING` behind the known ones."""
         return [*self.known_labels, MISSING] if self.missing else self.known_labels
+
+    def pooled(self, counts: pd.Series, n_series: pd.Series) -> "ColumnCodec":
+        """Return a category with its commonest values, and the others as one more.
+
+        A value that one series alone has may tell whose it is: it is not drawn again.
+
+        Parameters
+        ----------
+        counts, n_series
+            Rows and series of each value, by value.
+        """
+        shared = [value for value in self.categories if n_series[value] > 1]
+        ranked = sorted(shared, key=lambda value: -counts[value])  # stable: else by value
+        common = set(ranked[: MAX_CATEGORIES - 1])
+        kept = tuple(value for value in self.categories if value in common)
+        rare = ranked[MAX_CATEGORIES - 1 :] or ranked[-1:]  # a pool cannot be empty
+        weights = tuple(int(counts[value]) for value in rare)
+        return replace(self, categories=kept, rare=tuple(rare), rare_weights=weights)
+
+    @property
+    def n_categories(self) -> int:
+        """Number of categories that known values are learned as, 0 for numbers."""
+        return len(self.categories) + bool(self.rare) if self.kind == "category" else 0
+
+    @property
+    def _rare_label(self) -> str:
+        label = RARE
+        while label in map(str, self.categories):
+            label += "_"
+        return label
 
     def as_name(self) -> "ColumnCodec":
         """Return the column as one whose values only name a series."""
@@ -260,10 +300,17 @@ class ColumnCodec:
         row_values, values = pd.factorize(column)
         known = pd.Index(self.categories, dtype=object)
         codes = known.get_indexer(pd.Index(values).astype(object))
+        if self.rare:  # all others, also those that are not drawn again
+            codes = np.where(codes < 0, len(known), codes)
         # a missing row has row_values -1, which takes the entry appended here and is then replaced
         return np.where(row_values >= 0, np.append(codes, 0)[row_values], np.nan)
 
-    def decode(self, x: np.ndarray, missing: np.ndarray | None = None) -> pd.Series:
+    def decode(
+        self,
+        x: np.ndarray,
+        missing: np.ndarray | None = None,
+        rng: np.random.Generator | None = None,
+    ) -> pd.Series:
         """Return the column, in its dtype, of codes or shifted numbers: inverts `encode`.
 
         Parameters
@@ -272,19 +319,33 @@ class ColumnCodec:
             float, shape (n_rows,).
         missing
             bool, shape (n_rows,): True where the value is left empty; None: nowhere.
+        rng
+            Draws the values of pooled categories.
         """
         if missing is None:
             missing = np.zeros(len(x), dtype=bool)
         if missing.all() and self.missing_code is None:
             return self._empty(len(x))
         if self.kind == "category":
-            categories = pd.Index(self.categories, dtype=object)
-            return self._in_dtype(categories[np.asarray(x, int)].to_numpy(), missing)
+            return self._in_dtype(self._category_values(np.asarray(x, int), rng), missing)
         values = self._unshifted(np.asarray(x, np.float64))
         if self.missing_code is not None:
             values = np.where(missing, self.missing_code, values)
             missing = np.zeros(len(values), dtype=bool)
         return self._in_dtype(values, missing)
+
+    def _category_values(self, codes: np.ndarray, rng: np.random.Generator | None) -> np.ndarray:
+        """Return the values of codes, those of the pool drawn by how often they occur."""
+        values = pd.Index([*self.categories, *self.rare], dtype=object)
+        n_common = len(self.categories)
+        is_rare = codes >= n_common
+        if is_rare.any() and self.rare:
+            rng = rng or np.random.default_rng(0)
+            shares = np.array(self.rare_weights) / sum(self.rare_weights)
+            drawn = rng.choice(len(self.rare), int(is_rare.sum()), p=shares)
+            codes = codes.copy()
+            codes[is_rare] = n_common + drawn
+        return values[codes].to_numpy()
 
     def _unshifted(self, x: np.ndarray) -> np.ndarray:
         """Return numbers with the shift added and as many digits as the column's have."""
@@ -299,6 +360,9 @@ class ColumnCodec:
         if self.kind == "category":
             is_missing = values.isna()
             labels = values.astype(object).map(str).where(~is_missing, MISSING)
+            if self.rare:
+                known = [*map(str, self.categories), MISSING]
+                labels = labels.where(labels.isin(known), self._rare_label)
         else:
             x, _ = to_numbers(values)
             range_labels = np.array([*self.known_labels, MISSING], dtype=object)
@@ -324,7 +388,7 @@ class ColumnCodec:
         codes = np.maximum(pd.Index(self.known_labels).get_indexer(labels), 0)
         if self.kind != "category":
             return self.decode(self._draw_in_range(codes, rng), missing)
-        return self.decode(codes, missing)
+        return self.decode(codes, missing, rng)
 
     def _range_index(self, x: np.ndarray) -> np.ndarray:
         """Return the number of each value's range, -1 where missing; the outer ranges are open."""

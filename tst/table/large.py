@@ -15,12 +15,16 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
+from tst.errors import DataError
 from tst.io import files, paths, scratch
 from tst.io.untrusted import CELL, check_disk
-from tst.table.calendar import DateText, read_times
-from tst.table.roles import Roles, guess_id, guess_time
+from tst.table.calendar import read_times
+from tst.table.keys import Keys
+from tst.table.roles import Roles
 from tst.table.rows import Dropped, SortedTable, sort_store
+from tst.table.shape import find_shape
 from tst.table.source import ChunkedFile, Dtypes
+from tst.table.writing import TimeEvidence
 
 PART_CELLS = 2**20  # values (rows times columns) of a part
 PENDING_IDS = 2**20  # of chunks, counted one by one before they are put together
@@ -35,31 +39,40 @@ def sort_file(file: ChunkedFile, roles: Roles) -> SortedTable:
     DataError
         Where the table cannot be read or sorted.
     """
-    head, id_column, time_column = guess_roles(file, roles)
-    scan = Scan(file, id_column, time_column)
+    head, keys = guess_keys(file, roles)
+    scan = Scan(file, keys)
     store = PartFolder(scan.dtypes)
     _deal(file, scan, store, roles)
     dropped = scan.dropped
     # The clock is the same whatever rows there are: read from none.
-    empty = head.head(0).astype(scan.dtypes)
-    time = read_times(empty[time_column], scan.date_text)
-    problems = [*dropped.problems(), *time.all_problems(int(scan.n_rows_of_id.sum()))]
-    return sort_store(store, id_column, time.clock, roles, problems)
+    empty = keys.add(head.head(0)).astype(scan.dtypes)
+    time = read_times(empty[keys.time_column], scan.times, roles.dates)
+    problems = [
+        *keys.problems(scan.n_rows),
+        *dropped.problems(),
+        *time.all_problems(int(scan.n_rows_of_id.sum())),
+    ]
+    return sort_store(store, keys, time.clock, roles, problems)
 
 
-def guess_roles(file: ChunkedFile, roles: Roles) -> tuple[pd.DataFrame, str, str]:
-    """Return the first chunk of a file, and the names of its id and time by it.
+def guess_keys(file: ChunkedFile, roles: Roles) -> tuple[pd.DataFrame, Keys]:
+    """Return the first chunk of a file, and its id and time by it.
 
     Raises
     ------
     DataError
         Where the disk has no room for the file's parts, or the roles do not fit the columns.
     """
+    roles.check(file.columns)  # before a row is read
     head = next(file.chunks())
     _check_disk(file, file.n_cells, head.shape[1])
-    roles.check(list(head))
-    time_column = guess_time(head, roles)
-    return head, guess_id(head, time_column, roles), time_column
+    if roles.shape not in (None, "long"):
+        raise DataError(
+            f"{file.path.name} is read in chunks, which must have a row a step: give it so, for "
+            f"shape: {roles.shape} needs the whole table at once."
+        )
+    find_shape(head, roles)
+    return head, Keys.of(head, roles)
 
 
 def _check_disk(file: ChunkedFile, n_cells: int, n_columns: int) -> None:
@@ -73,36 +86,38 @@ class Scan:
 
     Parameters
     ----------
-    file, id_column, time_column
+    file, keys
         What is read, and its id and time.
     """
 
-    def __init__(self, file: ChunkedFile, id_column: str, time_column: str) -> None:
-        self.id_column = id_column
-        self.time_column = time_column
+    def __init__(self, file: ChunkedFile, keys: Keys) -> None:
+        self.keys = keys
         self._read(file)
         if self.text_columns:  # numbers in one chunk, text in another: text as it is written
             file.text_columns = self.text_columns
             self._read(file)
-        ids = self._ids.astype(self.dtypes[id_column])
+        ids = self._ids.astype(self.dtypes[keys.id_column])
         codes, self.ids = pd.factorize(ids, sort=True)
         self.n_rows_of_id = np.bincount(codes, weights=self._counts).astype(np.int64)
 
     def _read(self, file: ChunkedFile) -> None:
         """Go through the file."""
-        self.dropped = Dropped(self.id_column, self.time_column)
-        self.date_text = DateText()
+        self.dropped = Dropped(self.keys.id_column, self.keys.time_column)
+        self.times = TimeEvidence()
         dtypes = Dtypes()
         pending: list[tuple[pd.Series, np.ndarray]] = []
         n_pending = 0
         n_cells = 0
+        self.n_rows = 0
         for chunk in file.chunks():
             n_cells += chunk.size  # a zipped file may hold more than its size says
             _check_disk(file, n_cells, chunk.shape[1])
+            chunk = self.keys.add(chunk)
+            self.n_rows += len(chunk)
             dtypes.add(chunk)
             chunk = self.dropped.drop(chunk)
-            self.date_text = self.date_text.joined(DateText.of(chunk[self.time_column]))
-            codes, ids = pd.factorize(chunk[self.id_column])
+            self.times = self.times.joined(TimeEvidence.of(chunk[self.keys.time_column]))
+            codes, ids = pd.factorize(chunk[self.keys.id_column])
             pending.append((_plain_values(ids), np.bincount(codes, minlength=len(ids))))
             n_pending += len(ids)
             if n_pending > PENDING_IDS:
@@ -134,11 +149,12 @@ def _deal(file: ChunkedFile, scan: Scan, store: "PartFolder", roles: Roles) -> N
     part_of_id = n_before // max(1, PART_CELLS // len(scan.dtypes))
     part_of_id = np.unique(part_of_id, return_inverse=True)[1]  # none is empty
     index = pd.Index(scan.ids)
-    dropped = Dropped(scan.id_column, scan.time_column)
+    keys = scan.keys
+    dropped = Dropped(keys.id_column, keys.time_column)
     for chunk in file.chunks():
-        chunk = dropped.drop(chunk.astype(scan.dtypes))
-        times = read_times(chunk[scan.time_column], scan.date_text).times
-        parts = part_of_id[index.get_indexer(chunk[scan.id_column])]
+        chunk = dropped.drop(keys.add(chunk).astype(scan.dtypes))
+        times = read_times(chunk[keys.time_column], scan.times, roles.dates).times
+        parts = part_of_id[index.get_indexer(chunk[keys.id_column])]
         order = np.argsort(parts, kind="stable")
         rows = _as_arrow(chunk.iloc[order], times[order])
         parts = parts[order]

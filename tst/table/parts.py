@@ -5,18 +5,26 @@ A constant is the same in every row, an attribute in all rows of each series; th
 
 from dataclasses import dataclass
 
+import numpy as np
 import pandas as pd
 from pandas.api import types
 
 from tst.errors import DataError
 from tst.table.calendar import is_time
-from tst.table.columns import MAX_DISTINCT, ColumnCodec, ColumnFacts, Problem
+from tst.table.columns import (
+    MAX_CATEGORIES,
+    MAX_DISTINCT,
+    ColumnCodec,
+    ColumnFacts,
+    Problem,
+)
+from tst.table.keys import Keys, bound_columns, main_column
+from tst.table.names import NewNames
 from tst.table.roles import Roles, constant_within
 from tst.table.rows import SortedTable
 from tst.table.values import FEW, TextCheck, check_text, is_number
 
 RESERVED = ("all",)  # names of features that the measures of fidelity keep for themselves
-MAX_CATEGORIES = 200  # of a column; text with more is rather a comment or a name
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,6 +35,12 @@ class Parts:
     ----------
     features, attributes, constants
         A codec for each column, in the order of the table.
+    names
+        How new names are made: of the id, and of attributes that name their series.
+    row_names
+        The same, of columns that have another value in nearly every row.
+    bound
+        Attributes that are constant within a value of an id of several columns.
     order
         Names of all columns that are kept, id and time too, in the order of the table.
     problems
@@ -36,6 +50,9 @@ class Parts:
     features: tuple[ColumnCodec, ...]
     attributes: tuple[ColumnCodec, ...]
     constants: tuple[ColumnCodec, ...]
+    names: tuple[NewNames, ...]
+    row_names: tuple[NewNames, ...]
+    bound: tuple[str, ...]
     order: tuple[str, ...]
     problems: tuple[Problem, ...]
 
@@ -50,51 +67,76 @@ def divide_columns(table: SortedTable, roles: Roles) -> Parts:
         the columns are not.
     """
     problems = list(table.problems)
-    columns = list(next(table.parts()).frame)
-    kept = _kept_columns(columns, table, problems)
-    varying, constant_in_series = _changing(table, kept)
-    constants = [name for name in kept if name not in varying]
+    keys = table.keys
+    columns = [name for name in table.columns if name not in keys.made]
+    main = main_column(_first_rows(table, list(keys.id)), keys)
+    learned = [name for name in next(table.parts()).frame if name not in keys.made]
+    others = [name for name in learned if name not in (main, keys.time)]
+    varying, constant_in_series = _changing(table, others)
+    constants = [name for name in others if name not in varying]
     for name in constants:
         text = "the same in every row: written back, not learned"
         problems.append(Problem(name, text, table.n_rows))
-    attributes = [name for name in constant_in_series if name not in (roles.features or ())]
+    features, attributes = _by_role(varying, constant_in_series, roles, keys)
     for name in roles.attributes or ():
         if name not in attributes and name not in constants:
             raise DataError(f"attribute '{name}' changes within a series: list it under features.")
-    features = [name for name in varying if name not in attributes]
     if not features:
         raise DataError(
             f"no column changes within the series of '{table.id_column}': there is nothing to "
-            "learn."
+            "learn; name another id, or `id: none` where the table is one series."
         )
-    facts, first, first_row = _gathered(table, features, attributes)
-    feature_codecs = [_fit_feature(name, facts[name], roles, problems) for name in features]
+    named = [main] if main else []
+    facts, first, first_row = _gathered(table, features, [*named, *attributes])
+    codecs = [_fit_feature(name, facts[name], roles, problems) for name in features]
+    codecs = [_pooled_feature(codec, table, problems) for codec in codecs]
+    feature_codecs = [codec for codec in codecs if codec.kind != "name"]
+    row_names = [
+        NewNames(column=c.name, dtype=c.dtype, word=f"{c.name}-")
+        for c in codecs
+        if c.kind == "name"
+    ]
+    if not feature_codecs:
+        raise DataError(
+            f"no column but names changes within the series of '{table.id_column}': there is "
+            "nothing to learn."
+        )
     attribute_codecs = [_fit_attribute(first[name], problems) for name in attributes]
     if roles.label and roles.label not in attributes:
         raise DataError(
             f"label '{roles.label}' is no attribute: it must be the same in all rows of a series."
         )
-    written = (table.id_column, table.clock.name, *kept)
+    names = [NewNames.of(first[name], "synthetic") for name in named]
+    names += [NewNames.of(first[c.name], c.name) for c in attribute_codecs if c.kind == "name"]
+    bound: tuple[str, ...] = ()
+    if len(keys.id) > 1:
+        bound = bound_columns(first, main, [name for name in attributes if name not in keys.id])
     return Parts(
         features=tuple(feature_codecs),
         attributes=tuple(attribute_codecs),
         constants=tuple(ColumnCodec.fit(first_row[name], categorical=True) for name in constants),
-        order=tuple(name for name in columns if name in written),
+        names=tuple(names),
+        row_names=tuple(row_names),
+        bound=bound,
+        order=tuple(columns),
         problems=tuple(problems),
     )
 
 
-def _kept_columns(columns: list[str], table: SortedTable, problems: list[Problem]) -> list[str]:
-    """Return the columns beside id and time that the roles keep."""
-    roles = table.roles
-    others = [name for name in columns if name not in (table.id_column, table.clock.name)]
-    if roles.features is None and roles.attributes is None:
-        return others
-    named = [*(roles.features or ()), *(roles.attributes or ())]
-    for name in others:
-        if name not in named:
-            problems.append(Problem(name, "left out by the roles file", table.n_rows))
-    return [name for name in others if name in named]
+def _by_role(
+    varying: list[str], constant_in_series: list[str], roles: Roles, keys: Keys
+) -> tuple[list[str], list[str]]:
+    """Return the names of features and of attributes, among columns that are not constant."""
+    attributes = [name for name in constant_in_series if name not in (roles.features or ())]
+    features = [name for name in varying if name not in (*attributes, *keys.id)]
+    return features, attributes
+
+
+def _first_rows(table: SortedTable, names: list[str]) -> pd.DataFrame:
+    """Return some columns in the first row of each series."""
+    if len(names) < 2:  # nobody asks
+        return pd.DataFrame(columns=names)
+    return pd.concat([rows.frame.loc[rows.is_first_of_id, names] for rows in table.parts()])
 
 
 def _changing(table: SortedTable, names: list[str]) -> tuple[list[str], list[str]]:
@@ -161,21 +203,20 @@ def _fit_feature(
     """Return how a column that changes in time is coded, and add to the problems."""
     facts = known.facts
     is_date = types.is_datetime64_any_dtype(facts.distinct.dtype)
-    if is_time(facts.distinct) and not is_date:
+    if is_time(facts.distinct) and not is_date and not is_number(facts.distinct):
         raise DataError(
-            f"feature '{name}' holds dates as text; leave it out by a roles file, or give seconds."
+            f"feature '{name}' holds dates as text, not all written alike; leave it out by a roles "
+            "file, or give seconds."
         )
     known.text.check(name)
     is_binary = types.is_integer_dtype(facts.distinct.dtype) and facts.distinct.nunique() <= 2
     codec = ColumnCodec.of(facts, categorical=name in roles.categorical or is_binary)
     if codec.kind == "category" and len(codec.categories) > MAX_CATEGORIES:
-        n_values = f"{len(codec.categories):,}"
-        if len(facts.distinct) > MAX_DISTINCT:
-            n_values = f"more than {MAX_DISTINCT:,}"
-        raise DataError(
-            f"column '{name}' has {n_values} different values, too many for a category: leave it "
-            "out by a roles file (features: [...])."
-        )
+        n_known = facts.n_rows - facts.n_missing
+        if len(codec.categories) > min(MAX_DISTINCT, n_known / 2):
+            text = "a value of its own in nearly every row: not learned, new names"
+            problems.append(Problem(name, text, n_known))
+            return codec.as_name()
     if codec.missing:
         n_missing = facts.n_coded(codec.missing_code)
         problems.append(Problem(name, _describe_missing(codec), n_missing))
@@ -185,17 +226,55 @@ def _fit_feature(
     return codec
 
 
+def _pooled_feature(codec: ColumnCodec, table: SortedTable, problems: list[Problem]) -> ColumnCodec:
+    """Return a category of many values with the rare ones pooled, others as they are."""
+    if codec.kind != "category" or len(codec.categories) <= MAX_CATEGORIES:
+        return codec
+    counts: pd.Series = pd.Series(dtype=np.int64)
+    n_series: pd.Series = pd.Series(dtype=np.int64)
+    for rows in table.parts():
+        column = rows.frame[codec.name].astype(object)
+        counts = counts.add(column.value_counts(), fill_value=0)
+        in_series = pd.DataFrame({"series": np.cumsum(rows.is_first_of_id), "value": column})
+        in_series = in_series.drop_duplicates()["value"]
+        n_series = n_series.add(in_series.value_counts(), fill_value=0)
+    return _pooled(codec, counts, n_series, problems)
+
+
+def _pooled(
+    codec: ColumnCodec, counts: pd.Series, n_series: pd.Series, problems: list[Problem]
+) -> ColumnCodec:
+    """Return a category of many values with the rare ones pooled, and add to the problems."""
+    if (n_series > 1).sum() < FEW:
+        text = "values of one series alone: not learned, new names"
+        problems.append(Problem(codec.name, text, int(counts.sum())))
+        return codec.as_name()
+    pooled = codec.pooled(counts, n_series)
+    n_pooled = int(counts.sum() - counts[list(pooled.categories)].sum())
+    text = (
+        f"{len(codec.categories):,} different values: the {len(pooled.categories)} commonest are "
+        "told apart, the others are one category and drawn by how often they occur; those of one "
+        "series alone never come back"
+    )
+    problems.append(Problem(codec.name, text, n_pooled))
+    return pooled
+
+
 def _fit_attribute(column: pd.Series, problems: list[Problem]) -> ColumnCodec:
     """Return how a column with one value a series is coded, and add to the problems."""
     if not is_number(column):
         check_text(column)
     codec = ColumnCodec.fit_attribute(column)
+    if codec.kind != "category":
+        return codec
     # a category that half of the series have for themselves tells a model nothing
-    most = max(FEW, min(MAX_CATEGORIES, len(column) / 2))
-    if codec.kind == "category" and len(codec.categories) > most:
+    if len(codec.categories) > max(FEW, min(MAX_DISTINCT, len(column) / 2)):
         text = "a name of its own for nearly every series: not learned, new names"
         problems.append(Problem(column.name, text, len(column)))
         return codec.as_name()
+    if len(codec.categories) > MAX_CATEGORIES:
+        counts = column.astype(object).value_counts()
+        return _pooled(codec, counts, counts, problems)
     return codec
 
 

@@ -6,18 +6,23 @@ and of rows that share both the first by value stays.
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 import pandas as pd
 
 from tst.errors import DataError
-from tst.table.calendar import Clock, find_interval, read_times
+from tst.table.calendar import Clock, read_times
 from tst.table.columns import Problem
-from tst.table.roles import MAX_TIED_SHARE, Roles
+from tst.table.discovery import find_relations
+from tst.table.evidence import MAX_TIED_SHARE
+from tst.table.keys import Keys
+from tst.table.relations import Places, Relation, apply_all
+from tst.table.roles import Roles
+from tst.table.steps import GAP
+from tst.table.stretches import Stretches
 from tst.table.values import is_number, row_name
 
-GAP = 1.5  # intervals between two rows, above which there is a gap: a late row is none yet
 FEW_SERIES = 10  # below which a split into halves may divide the parts of one series
 
 
@@ -115,35 +120,73 @@ class SortedTable:
     ----------
     store
         The sorted rows.
-    id_column, clock, roles
-        Name of the id; the time column, its interval and its starts; how series are cut.
-    id_dtype, last_id
-        dtype of the ids, and the last of them.
+    keys, clock, roles
+        The id; the time column, its interval and its starts; how series are cut.
+    stretches
+        Into which one series alone is cut, or None.
     n_rows, n_ids, n_series
         Rows, ids, and series after cuts.
     problems
         What was noticed.
+    relations
+        What holds in every row, and changes what is learned.
     """
 
     store: Store
-    id_column: str
+    keys: Keys
     clock: Clock
     roles: Roles
-    id_dtype: str
-    last_id: Any
+    stretches: Stretches | None
     n_rows: int
     n_ids: int
     n_series: int
     problems: tuple[Problem, ...]
+    relations: tuple[Relation, ...] = ()
 
     def parts(self) -> Iterator[Rows]:
-        """Yield the rows of some series after those of others."""
+        """Yield the rows of some series after those of others, as relations make them."""
         for part in range(len(self.store)):
-            times = self.store.times(part)
+            times = self.clock.wall(self.store.times(part))
             is_first_of_id = self.store.is_first_of_id(part)
-            is_first, _ = _first_rows(times, is_first_of_id, self.clock, self.roles)
-            frame = self.store.frame(part)
+            is_first, _ = _first_rows(times, is_first_of_id, self.clock, self.roles, self.stretches)
+            places = Places(times=times, is_first=is_first)
+            frame = apply_all(self.relations, self.store.frame(part), places)
+            if self.clock.intervals:
+                intervals = self.clock.interval_values(times, is_first)
+                frame = frame.assign(**{self.clock.intervals: intervals})
             yield Rows(frame=frame, is_first_of_id=is_first_of_id, is_first=is_first)
+
+    @property
+    def columns(self) -> list[str]:
+        """Columns of the table as it was read."""
+        return list(self.store.frame(0))
+
+    def related(self) -> "SortedTable":
+        """Return the table with the relations that hold among columns beside id and time."""
+        keys = (*self.keys.id, self.keys.time, *self.keys.made)
+        columns = [name for name in self.columns if name not in keys]
+
+        def parts() -> Iterator[tuple[pd.DataFrame, Places]]:
+            for part in range(len(self.store)):
+                times = self.clock.wall(self.store.times(part))
+                is_first_of_id = self.store.is_first_of_id(part)
+                is_first, _ = _first_rows(
+                    times, is_first_of_id, self.clock, self.roles, self.stretches
+                )
+                places = Places(times=times, is_first=is_first)
+                yield self.store.frame(part)[columns], places
+
+        relations = find_relations(parts, self.clock.has_dates, self.roles)
+        problems = [
+            Problem(one.column, f"{one.text}: kept so in every row", self.n_rows)
+            for one in relations
+        ]
+        return replace(self, relations=tuple(relations), problems=(*self.problems, *problems))
+
+    @property
+    def id_column(self) -> str:
+        """Name of the column that rows are sorted by first."""
+        return self.keys.id_column
 
     @property
     def is_cut(self) -> bool:
@@ -156,20 +199,26 @@ class SortedTable:
         return self.n_ids < FEW_SERIES
 
 
-def sort_rows(frame: pd.DataFrame, id_column: str, time_column: str, roles: Roles) -> SortedTable:
+def sort_rows(frame: pd.DataFrame, keys: Keys, roles: Roles) -> SortedTable:
     """Sort a table in memory as `sort_store` does, and drop what has no id or no time.
+
+    Parameters
+    ----------
+    frame
+        The rows, with the columns that `Keys.add` made.
 
     Raises
     ------
     DataError
         As `sort_store`, and where id or time is empty.
     """
-    dropped = Dropped(id_column, time_column)
+    problems = keys.problems(len(frame))
+    dropped = Dropped(keys.id_column, keys.time_column)
     frame = dropped.drop(frame)
     dropped.check()
-    time = read_times(frame[time_column])
-    problems = [*dropped.problems(), *time.all_problems(len(frame))]
-    return sort_store(Held(frame, time.times), id_column, time.clock, roles, problems)
+    time = read_times(frame[keys.time_column], order=roles.dates)
+    problems += [*dropped.problems(), *time.all_problems(len(frame))]
+    return sort_store(Held(frame, time.times), keys, time.clock, roles, problems)
 
 
 class Dropped:
@@ -206,7 +255,7 @@ class Dropped:
 
 
 def sort_store(
-    store: Store, id_column: str, clock: Clock, roles: Roles, problems: list[Problem]
+    store: Store, keys: Keys, clock: Clock, roles: Roles, problems: list[Problem]
 ) -> SortedTable:
     """Sort the rows of a store by series and time, drop what stands twice, cut as the roles say.
 
@@ -222,43 +271,40 @@ def sort_store(
     DataError
         Where the id is a wrong one, or only one series is left.
     """
-    n_rows, n_ids, ids = _sort_parts(store, id_column, clock.name, problems)
-    if n_ids == 1 and not roles.window:
-        raise DataError(
-            f"column '{id_column}' names one series only: give a table of several, or cut it into "
-            "parts by `window: 100` in a roles file."
-        )
+    n_rows, n_ids = _sort_parts(store, keys, clock.name, problems)
 
     def sorted_times() -> Iterator[tuple[np.ndarray, np.ndarray]]:
         for part in range(len(store)):
-            yield store.times(part), store.is_first_of_id(part)
+            yield clock.wall(store.times(part)), store.is_first_of_id(part)
 
-    step, months = find_interval(sorted_times)
-    clock = replace(clock, step=step, months=months)
-    n_series = 0
-    earliest = []
-    latest = []
+    clock = clock.found(sorted_times, roles.gaps == "cut")
+    stretches = None
+    if n_ids == 1 and (not roles.window or not keys.id):
+        stretches = _cut_one_series(store, keys, clock, roles, problems)
+        n_rows = sum(len(times) for times, _ in sorted_times())
+    starts = []
+    lengths = []
+    last = []
     gaps = Gaps()
     for times, is_first_of_id in sorted_times():
-        is_first, is_gap = _first_rows(times, is_first_of_id, clock, roles)
+        is_first, is_gap = _first_rows(times, is_first_of_id, clock, roles, stretches)
         gaps.count(times, is_first_of_id, is_gap, clock)
-        n_series += int(is_first.sum())
-        starts = times[is_first].astype(float)
-        earliest.append(starts.min())
-        latest.append(starts.max())
+        starts.append(times[is_first])
+        lengths.append(np.diff(np.append(np.flatnonzero(is_first), len(times))))
+        last.append(times.max())
+    n_series = sum(map(len, starts))
     problems += gaps.problems(clock, roles)
     if n_series < 2:
         raise DataError(
-            f"column '{id_column}' leaves one series only: give a table of several, or a smaller "
-            "window."
+            f"the table is one series of {n_rows:,} rows, too short to be cut: give more rows, or "
+            "a smaller window."
         )
     table = SortedTable(
         store=store,
-        id_column=id_column,
-        clock=replace(clock, first_start=min(earliest), last_start=max(latest)),
+        keys=keys,
+        clock=clock.begun(np.concatenate(starts), np.concatenate(lengths), max(last)),
         roles=roles,
-        id_dtype=str(ids.dtype),
-        last_id=ids.iloc[-1],
+        stretches=stretches,
         n_rows=n_rows,
         n_ids=n_ids,
         n_series=n_series,
@@ -269,13 +315,38 @@ def sort_store(
     text = f"series, cut into {n_series:,} parts"
     if table.has_few_ids:
         text += "; parts of one may be learned and held out"
-    return replace(table, problems=(*problems, Problem(id_column, text, n_ids)))
+    return replace(table, problems=(*problems, Problem(keys.id_column, text, n_ids)))
+
+
+def _cut_one_series(
+    store: Store, keys: Keys, clock: Clock, roles: Roles, problems: list[Problem]
+) -> Stretches:
+    """Return the stretches of one series, and drop the rows of those that are not whole."""
+    frame = store.frame(0)
+    times = clock.wall(store.times(0))
+    if len(times) < 4:
+        raise DataError(
+            f"column '{keys.id_column}' names one series only, of {len(times)} rows: give more."
+        )
+    stretches = Stretches.choose(times, clock, 0 if keys.id else roles.window)
+    is_kept = stretches.is_kept(times, clock)
+    problems.append(stretches.problem(keys.time_column, int(is_kept.sum())))
+    if not is_kept.all():
+        text = (
+            "rows of stretches that begin before the table, end behind it, or lack half of theirs"
+        )
+        problems.append(Problem(keys.time_column, f"{text}: left out", int((~is_kept).sum())))
+        is_first = np.zeros(int(is_kept.sum()), dtype=bool)
+        is_first[0] = True
+        store.write(0, frame[is_kept], store.times(0)[is_kept], is_first)
+    return stretches
 
 
 def _sort_parts(
-    store: Store, id_column: str, time_column: str, problems: list[Problem]
-) -> tuple[int, int, pd.Series]:
-    """Sort each part and drop rows that stand twice; return (n_rows, n_ids, ids of the last)."""
+    store: Store, keys: Keys, time_column: str, problems: list[Problem]
+) -> tuple[int, int]:
+    """Sort each part and drop rows that stand twice; return (n_rows, n_ids)."""
+    id_column = keys.id_column
     n_rows = 0
     n_ids = 0
     n_tied = 0
@@ -297,18 +368,27 @@ def _sort_parts(
             frame = frame[is_kept]
             times = times[is_kept]
             is_first_of_id = _first_of_ids(frame[id_column])
+        if not keys.time:  # the place of a row in its series, whatever stands between its rows
+            places = np.arange(len(times), dtype=times.dtype)
+            first = np.flatnonzero(is_first_of_id)
+            times = places - places[first][np.cumsum(is_first_of_id) - 1]
         store.write(part, frame, times, is_first_of_id)
         n_rows += len(frame)
         n_ids += int(is_first_of_id.sum())
     if n_tied / n_seen > MAX_TIED_SHARE:
         raise DataError(
-            f"{n_tied / n_seen:.0%} of the rows share '{id_column}' and '{time_column}' with "
-            f"another ({first_tied}): name the right id in a roles file."
+            f"{n_tied / n_seen:.0%} of the rows share {_named(keys)} with another ({first_tied}): "
+            "name the right id, or several columns as id, in a roles file."
         )
     if n_tied:
         text = "rows with the id and time of another, dropped (the first by value stays)"
         problems.append(Problem(time_column, text, n_tied))
-    return n_rows, n_ids, frame[id_column]
+    return n_rows, n_ids
+
+
+def _named(keys: Keys) -> str:
+    """Return the names of the id and of the time in a sentence."""
+    return " and ".join(f"'{name}'" for name in (*keys.id, keys.time_column))
 
 
 def _id_codes(ids: pd.Series) -> np.ndarray:
@@ -354,25 +434,27 @@ def _sortable(column: pd.Series) -> pd.Series:
 
 
 class Gaps:
-    """Counts, part by part, gaps and steps that differ from the interval."""
+    """Counts, part by part, gaps and steps that are none of the calendar."""
 
     def __init__(self) -> None:
         self.n_gaps = 0
         self.n_uneven = 0
+        self.n_steps = 0
 
     def count(
         self, times: np.ndarray, is_first: np.ndarray, is_gap: np.ndarray, clock: Clock
     ) -> None:
         """Add the rows of a part; arguments as in `_first_rows`."""
-        if clock.months:
-            return
-        steps = np.append(0, np.diff(times))
         self.n_gaps += int(is_gap.sum())
-        self.n_uneven += int((~is_first & (steps != clock.step) & ~is_gap).sum())
+        self.n_uneven += int(clock.is_uneven(times, is_first).sum())
+        self.n_steps += int((~is_first).sum())
 
     def problems(self, clock: Clock, roles: Roles) -> list[Problem]:
         """Return what was found."""
         found = []
+        if clock.intervals:
+            text = "steps are uneven: how long each is is learned as a measurement"
+            return [Problem(clock.name, text, self.n_steps)]
         if self.n_gaps:
             action = "each is one step, as any other"
             if roles.gaps == "cut":
@@ -391,12 +473,17 @@ class Gaps:
 
 
 def _first_rows(
-    times: np.ndarray, is_first_of_id: np.ndarray, clock: Clock, roles: Roles
+    times: np.ndarray,
+    is_first_of_id: np.ndarray,
+    clock: Clock,
+    roles: Roles,
+    stretches: Stretches | None,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return which rows begin a series, and which stand behind a gap, bool (n_rows,) each."""
-    is_gap = np.zeros(len(times), dtype=bool)
-    if not clock.months:
-        is_gap = ~is_first_of_id & (np.append(0, np.diff(times)) > GAP * clock.step)
+    is_gap = clock.is_gap(times, is_first_of_id)
+    if stretches is not None:
+        index = stretches.index(times, clock)
+        return is_first_of_id | np.append(False, np.diff(index) != 0), is_gap
     return _cut(is_first_of_id, is_gap, roles), is_gap
 
 

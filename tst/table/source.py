@@ -7,8 +7,9 @@ import datetime
 import decimal
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -17,16 +18,16 @@ from pandas.api import types
 
 from tst.errors import DataError, short_message
 from tst.io import untrusted
+from tst.table.written import Compression, Written
 
 PARQUET = (".parquet", ".pq")
 MAX_CELLS = 2**22  # values of a table, above which it is read in chunks of so many
 CSV_CELL = 6  # bytes of a value in a CSV, about
 GZIP_RATIO = 4  # times that gzip shrinks a CSV, about
-Compression = Literal["gzip"] | None
 PLAIN_TYPES = (str, int, float, bool, np.number, np.bool_)  # of values in a column of objects
 
 
-def read(source: pd.DataFrame | Path | str) -> pd.DataFrame:
+def read(source: "pd.DataFrame | ChunkedFile | Path | str") -> pd.DataFrame:
     """Return the table of a file or of a DataFrame, its rows numbered and its columns plain.
 
     Raises
@@ -36,9 +37,22 @@ def read(source: pd.DataFrame | Path | str) -> pd.DataFrame:
     """
     if isinstance(source, pd.DataFrame):
         return _cleaned(source, "the table")
-    path = Path(source)
-    _check_there(path)
-    return _cleaned(_read_file(path), path.name)
+    file = source if isinstance(source, ChunkedFile) else ChunkedFile(source)
+    _check_there(file.path)
+    return _cleaned(_read_file(file), file.path.name)
+
+
+def labels_of(source: pd.DataFrame | Path | str) -> tuple[tuple[str, int | float], ...]:
+    """Return the names of a DataFrame's columns that are numbers, each as text and as it is."""
+    if not isinstance(source, pd.DataFrame):
+        return ()
+    numbers = (int, float, np.integer, np.floating)
+    labels = []
+    for label in (*source.index.names, *source.columns):
+        if isinstance(label, numbers) and not isinstance(label, bool):
+            plain = label.item() if isinstance(label, np.generic) else label
+            labels.append((str(label), plain))
+    return tuple(labels)
 
 
 def _check_there(path: Path) -> None:
@@ -77,10 +91,31 @@ class ChunkedFile:
         self.path = Path(path)
         self.text_columns = text_columns
 
+    @cached_property
+    def written(self) -> Written:
+        """What pandas would not keep of a CSV."""
+        if self.is_parquet:
+            return Written()
+        return Written.of(self.path, self.compression)
+
+    @property
+    def compression(self) -> Compression:
+        """How the file is compressed."""
+        return "gzip" if self.path.suffix.lower() == ".gz" else None
+
     @property
     def is_parquet(self) -> bool:
         """Whether it is Parquet by its name."""
         return self.path.suffix.lower() in PARQUET
+
+    @property
+    def columns(self) -> list[str]:
+        """Names of its columns, without reading a row."""
+        _check_there(self.path)
+        with _translated_errors(self.path):
+            if self.is_parquet:
+                return list(pq.ParquetFile(self.path).schema_arrow.names)
+            return _heading(self.path, self.compression)
 
     @property
     def n_cells(self) -> int:
@@ -120,14 +155,13 @@ class ChunkedFile:
         return untrusted.parquet_chunks(self.path, n_rows, "give CSV, CSV.gz or Parquet")
 
     def _csv_chunks(self) -> Iterator[pd.DataFrame]:
-        compression: Compression = "gzip" if self.path.suffix.lower() == ".gz" else None
-        n_columns = len(_heading(self.path, compression))
+        columns = _heading(self.path, self.compression)
         reader = pd.read_csv(
             self.path,
             low_memory=False,
-            compression=compression,
-            dtype=dict.fromkeys(self.text_columns, str),
-            chunksize=max(1, MAX_CELLS // n_columns),
+            compression=self.compression,
+            chunksize=max(1, MAX_CELLS // len(columns)),
+            **self.written.options(columns, tuple(self.text_columns)),
         )
         with reader:
             for frame in reader:
@@ -183,14 +217,20 @@ def _joined_dtype(known: list[Any], has_missing: bool) -> Any:
     return known[0] if len(known) == 1 else None
 
 
-def _read_file(path: Path) -> pd.DataFrame:
+def _read_file(file: ChunkedFile) -> pd.DataFrame:
     """Return the table of a CSV, CSV.gz or Parquet file; raises DataError where it is none."""
-    suffix = path.suffix.lower()
+    path = file.path
     with _translated_errors(path):
-        if suffix in PARQUET:
+        if file.is_parquet:
             return untrusted.read_parquet(path, "give CSV, CSV.gz or Parquet", path.name)
-        untrusted.check_csv(path, suffix == ".gz")
-        return _read_csv(path, "gzip" if suffix == ".gz" else None)
+        compression = file.compression
+        untrusted.check_csv(path, compression == "gzip")
+        columns = _heading(path, compression)
+        frame = pd.read_csv(
+            path, low_memory=False, compression=compression, **file.written.options(columns)
+        )
+        _check_width(frame, path)
+        return frame
 
 
 @contextmanager
@@ -206,14 +246,6 @@ def _translated_errors(path: Path) -> Iterator[None]:
         raise DataError(
             f"cannot read {path.name} ({short_message(error)}): give CSV, CSV.gz or Parquet."
         ) from None
-
-
-def _read_csv(path: Path, compression: Compression) -> pd.DataFrame:
-    """Return the table of a CSV."""
-    _heading(path, compression)
-    frame = pd.read_csv(path, low_memory=False, compression=compression)
-    _check_width(frame, path)
-    return frame
 
 
 def _heading(path: Path, compression: Compression) -> list[str]:

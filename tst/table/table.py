@@ -6,14 +6,13 @@ times. The order of the rows in the table does not matter.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from pandas.api import types
 
 from tst.errors import DataError
 from tst.io import mapped
@@ -21,12 +20,18 @@ from tst.io.untrusted import from_mapping
 from tst.series import Feature, SeriesSet
 from tst.table.calendar import Clock
 from tst.table.columns import ColumnCodec, Problem
-from tst.table.large import guess_roles, sort_file
+from tst.table.keys import Keys
+from tst.table.large import guess_keys, sort_file
+from tst.table.names import NewNames
 from tst.table.parts import RESERVED, divide_columns
-from tst.table.roles import Roles, guess_id, guess_time
+from tst.table.relations import DERIVED, Places, Relation, restore_all
+from tst.table.roles import Roles
 from tst.table.rows import Rows, SortedTable, sort_rows
-from tst.table.source import ChunkedFile, read
-from tst.table.values import fill_gaps, is_number, median
+from tst.table.shape import Shape, find_shape
+from tst.table.source import ChunkedFile, labels_of, read
+from tst.table.stretches import Stretches
+from tst.table.values import fill_gaps, median
+from tst.table.written import padded
 
 GAP_MARK = " missing"  # ends the name of a companion feature
 PART_OF = "series"  # attribute that names the series which a part was cut from
@@ -40,10 +45,24 @@ class Table:
     ----------
     order
         Names of all columns that a synthetic table has, in order.
-    id
-        The id; `next_id` is the first new one, where ids are numbers.
+    labels
+        Names of columns that are no text, as whole numbers: (as text, as they are).
+    padded
+        Times that are numbers with zeros in front: (column, digits).
+    shape
+        How the table became one with a row a step, None where it is one.
+    keys
+        The id and the time.
+    names
+        How new ids are made, and new values of attributes that name their series.
+    row_names
+        The same, of columns that have another value in nearly every row.
+    bound
+        Attributes that follow from the id, where that is one of several columns.
     clock
         The time.
+    stretches
+        Into which a table of one series is cut, or None.
     features, attributes
         `ColumnCodec`s of columns that change in time, and that do not.
     constants
@@ -52,17 +71,26 @@ class Table:
         Name of the attribute that tells classes, or None.
     problems
         `Problem`s: the list that the report shows.
+    relations
+        What holds in every row: applied before columns are coded, restored when they are written.
     """
 
     order: tuple[str, ...]
-    id: ColumnCodec
-    next_id: int
+    labels: tuple[tuple[str, int | float], ...]
+    padded: tuple[tuple[str, int], ...]
+    shape: Shape | None
+    keys: Keys
+    names: tuple[NewNames, ...]
+    row_names: tuple[NewNames, ...]
+    bound: tuple[str, ...]
     clock: Clock
+    stretches: Stretches | None
     features: tuple[ColumnCodec, ...]
     attributes: tuple[ColumnCodec, ...]
     constants: tuple[ColumnCodec, ...]
     label: str | None
     problems: tuple[Problem, ...]
+    relations: tuple[Relation, ...] = ()
 
     @classmethod
     def fit(
@@ -94,28 +122,44 @@ class Table:
         """
         roles = Roles.read(settings)
         file = None if isinstance(source, pd.DataFrame) else ChunkedFile(source)
+        shape = None
         if file is not None and file.is_large:
             rows = sort_file(file, roles)
         else:
-            frame = read(source)
+            frame = read(source if file is None else file)
+            n_rows = len(frame)
             roles.check(list(frame))
-            time_column = guess_time(frame, roles)
-            id_column = guess_id(frame, time_column, roles)
-            rows = sort_rows(frame, id_column, time_column, roles)
+            shape = find_shape(frame, roles)
+            if shape is not None:
+                frame = shape.to_long(frame)
+                roles = shape.roles(roles)
+            keys = Keys.of(frame, roles)
+            rows = sort_rows(keys.add(frame), keys, roles)
+            if shape is not None:
+                rows = replace(rows, problems=(shape.problem(n_rows), *rows.problems))
+        rows = rows.related()
         parts = divide_columns(rows, roles)
-        ids = pd.Series([], dtype=rows.id_dtype)
         table = cls(
             order=parts.order,
-            id=ColumnCodec(name=rows.id_column, dtype=rows.id_dtype, kind="name"),
-            next_id=int(rows.last_id) + 1 if is_number(ids) else 1,
+            labels=labels_of(source),
+            padded=() if file is None else file.written.padded,
+            shape=shape,
+            keys=rows.keys,
+            names=parts.names,
+            row_names=parts.row_names,
+            bound=parts.bound,
             clock=rows.clock,
+            stretches=rows.stretches,
             features=parts.features,
             attributes=parts.attributes,
             constants=parts.constants,
             label=roles.label,
             problems=parts.problems,
+            relations=rows.relations,
         )
-        table.new_ids(rows.n_series)  # fails early where new ids do not fit the id's dtype
+        table.new_ids(
+            np.arange(rows.n_series), rows.n_series
+        )  # fails early where new ids do not fit the id's dtype
         return table, table.to_series(rows, name)
 
     @classmethod
@@ -123,13 +167,15 @@ class Table:
         cls,
         source: pd.DataFrame | Path | str,
         settings: Roles | Mapping[str, object] | Path | str | None = None,
-    ) -> None:
-        """Raise DataError soon where `fit` would; of a large file, only the beginning is read."""
+    ) -> "tuple[Table, SeriesSet] | Keys":
+        """Raise DataError soon where `fit` would, and return what it returns.
+
+        Of a large file only the beginning is read, and the id and the time are returned.
+        """
         file = None if isinstance(source, pd.DataFrame) else ChunkedFile(source)
         if file is not None and file.is_large:
-            guess_roles(file, Roles.read(settings))
-        else:
-            cls.fit(source, settings)
+            return guess_keys(file, Roles.read(settings))[1]
+        return cls.fit(source, settings)
 
     def to_series(self, table: SortedTable, name: str) -> SeriesSet:
         """Return a sorted table as a SeriesSet: an attribute is taken from a series' first row."""
@@ -151,7 +197,7 @@ class Table:
             labels = {c.name: c.to_labels(first[c.name]) for c in self._learned}
             attributes.append(pd.DataFrame(labels, index=pd.RangeIndex(len(first))))
             if table.is_cut and not table.has_few_ids:
-                names.append(first[self.id.name].astype(str).to_numpy())
+                names.append(first[table.id_column].astype(str).to_numpy())
         frame = pd.concat(attributes, ignore_index=True)
         group = None
         if names:
@@ -206,40 +252,120 @@ class Table:
         """
         rng = np.random.default_rng([seed, len(series)])
         series_of_row = series.series_index
-        written = {
-            self.id.name: self.new_ids(len(series), first, n_all).iloc[series_of_row],
-            self.clock.name: self.clock.times(series.lengths, rng),
-        }
+        id_numbers = self._id_numbers(series, first)
+        written = {}
         position = 0  # of the column in series.values
         for column in self.features:
             missing = None
             if column.missing:
                 missing = series.values[:, position] > 0
                 position += 1
-            written[column.name] = column.decode(series.values[:, position], missing)
+            written[column.name] = column.decode(series.values[:, position], missing, rng)
             position += 1
+        intervals = None
+        if self.clock.intervals:
+            intervals = written.pop(self.clock.intervals).to_numpy()
+        times = self._times(series.lengths, rng, first, intervals)
         for column in self.attributes:
-            values = _attribute_values(column, series, rng, first)
+            values = self._attribute_values(column, series, rng, first)
+            if column.name in self.bound:  # as in the first series of its id
+                _, first_of_id, of_series = np.unique(
+                    id_numbers, return_index=True, return_inverse=True
+                )
+                values = values.iloc[first_of_id[of_series]]
             written[column.name] = values.iloc[series_of_row]
+        n_rows = len(series_of_row)
+        for names in self.row_names:
+            numbers = first * int(series.lengths.max()) + np.arange(n_rows)
+            written[names.column] = names.make(numbers, int(numbers[-1]) + 1)
         for column in self.constants:
             is_empty = np.full(len(series_of_row), not column.categories)
             written[column.name] = column.decode(np.zeros(len(series_of_row)), is_empty)
-        return pd.DataFrame({name: written[name].array for name in self.order})
+        frame = pd.DataFrame({name: column.array for name, column in written.items()})
+        is_first = np.diff(series_of_row, prepend=-1) > 0
+        places = Places(times=times, is_first=is_first, rng=rng)
+        frame = restore_all(self.relations, frame, places)
+        if self.keys.id:
+            ids = self.new_ids(id_numbers, n_all or len(series))
+            frame[ids.name] = ids.iloc[series_of_row].array
+        if self.keys.time:
+            frame[self.clock.name] = self.clock.write(times).array
+        return self._as_read(self.keys.parted(frame[list(self.order)]))
+
+    def _as_read(self, frame: pd.DataFrame) -> pd.DataFrame:
+        """Return a long table in the shape that the user's has, its names and times as written."""
+        for name, width in self.padded:
+            if name in frame:
+                frame[name] = padded(frame[name], width)
+        if self.shape is not None:
+            frame = self.shape.restored(frame)
+        labels = dict(self.labels)
+        frame.columns = pd.Index([labels.get(name, name) for name in frame])
+        return frame
+
+    def _times(
+        self,
+        lengths: np.ndarray,
+        rng: np.random.Generator,
+        first: int,
+        intervals: np.ndarray | None,
+    ) -> np.ndarray:
+        """Return the times of series: from starts that are drawn, or of stretches end to end."""
+        if self.stretches is None or self.keys.id:
+            return self.clock.times(lengths, rng, intervals)
+        return self.stretches.times(lengths, self.clock, first, intervals)
+
+    def _id_numbers(self, series: SeriesSet, first: int) -> np.ndarray:
+        """Return the number of each series' id, int64 (n_series,): one each, or some again.
+
+        Where the id is several columns, one of them has new names. Series that have other values
+        in the others may share a name, as an item is sold in several stores: the n-th series of
+        a store and of an item's attributes is the n-th item of such attributes.
+        """
+        own = first + np.arange(len(series))
+        learned = {column.name: column for column in self._learned}
+        beside = [name for name in self.keys.id if name != self._main]
+        can_share = all(
+            name in learned and learned[name].kind == "category" for name in beside
+        ) and any(name in learned for name in beside)
+        if not can_share:
+            return own
+        labels = series.attributes.astype(str)
+        bound = [name for name in self.bound if name in learned]
+        in_cell = labels.groupby([*beside, *bound], sort=False).cumcount()
+        kinds = labels[bound].assign(place=in_cell)
+        numbers = kinds.groupby(list(kinds), sort=False).ngroup().to_numpy()
+        return first + numbers
+
+    @property
+    def _main(self) -> str:
+        """The column of the id that has new names, or nothing."""
+        return self.names[0].column if self.keys.id else ""
 
     def roles(self) -> pd.DataFrame:
         """Return a frame of each column's role and how it is learned."""
         rows = []
-        for column in self.features:
+        for column in self._in_table(self.features):
             rows.append((column.name, "feature", column.dtype, _describe_coding(column)))
         for column in self.attributes:
-            rows.append((column.name, "attribute", column.dtype, _describe_coding(column)))
+            role = "id" if column.name in self.keys.id else "attribute"
+            rows.append((column.name, role, column.dtype, _describe_coding(column)))
+        for names in self.row_names:
+            rows.append((names.column, "feature", names.dtype, "not learned: new names"))
         for column in self.constants:
             rows.append((column.name, "constant", column.dtype, "written back"))
+        for relation in self.relations:
+            if isinstance(relation, DERIVED):
+                rows.append((relation.column, "derived", relation.dtype, relation.text))
         rows.sort(key=lambda row: self.order.index(row[0]))
-        id_row = (self.id.name, "id", self.id.dtype, "new ones")
-        time_row = (self.clock.name, "time", self.clock.dtype, "regular")
+        head = []
+        if self.keys.id:
+            head.append((self._main, "id", self.names[0].dtype, "new ones"))
+        if self.keys.time:
+            steps = "uneven steps" if self.clock.intervals else "regular"
+            head.append((self.clock.name, "time", self.clock.dtype, steps))
         columns = ["column", "role", "dtype", "learned as"]
-        return pd.DataFrame([id_row, time_row, *rows], columns=columns)
+        return pd.DataFrame([*head, *rows], columns=columns)
 
     def problem_list(self) -> pd.DataFrame:
         """Return the problems as a frame."""
@@ -280,12 +406,17 @@ class Table:
         facts = dict(mapping)
         for part in ("features", "attributes", "constants"):
             facts[part] = tuple(map(ColumnCodec.from_dict, mapping[part]))
-        facts["id"] = ColumnCodec.from_dict(mapping["id"])
         facts["problems"] = tuple(Problem(*problem) for problem in mapping["problems"])
         table = from_mapping(cls, facts)
-        columns = [*table.features, *table.attributes, *table.constants]
-        names = [table.id.name, table.clock.name, *(column.name for column in columns)]
-        if sorted(table.order) != sorted(names) or len(set(names)) < len(names):
+        columns = [*table._in_table(table.features), *table.attributes, *table.constants]
+        names = [column.name for column in columns]
+        names += [one.column for one in table.relations if isinstance(one, DERIVED)]
+        names += [one.column for one in table.row_names]
+        named = [one.column for one in table.names]
+        names += [name for name in (*named[:1], table.clock.name) if name in table.order]
+        nameless = {column.name for column in table.attributes if column.kind == "name"}
+        is_named = nameless <= set(named) and bool(named) >= bool(table.keys.id)
+        if sorted(table.order) != sorted(names) or not is_named:
             raise ValueError("the columns of the table and their order do not fit each other")
         return table
 
@@ -303,8 +434,7 @@ class Table:
         for column in self.features:
             if column.missing:
                 most.append(2)  # known, missing
-            is_category = column.kind == "category"
-            most.append(len(column.categories) if is_category else 0)
+            most.append(column.n_categories)
         labels = {column.name: set(column.labels) for column in self._learned}
         if len(most) != len(n_categories) or labels.keys() != categories.keys():
             return False
@@ -313,37 +443,37 @@ class Table:
                 return False
         return all(set(values) <= labels[name] for name, values in categories.items())
 
-    def new_ids(self, n_series: int, first: int = 0, n_all: int | None = None) -> pd.Series:
-        """Return new ids in the id's dtype, one a series; raises DataError where none are left.
+    def new_ids(self, numbers: np.ndarray, n_all: int) -> pd.Series:
+        """Return new ids in the id's dtype; raises DataError where none are left.
 
         Parameters
         ----------
-        first, n_all
-            As in `to_frame`.
+        numbers
+            int, shape (n_series,): counted from 0.
+        n_all
+            How many series there are in all.
         """
-        dtype = types.pandas_dtype(self.id.dtype)
-        if is_number(pd.Series([], dtype=dtype)):
-            self._check_room_for_ids(first + n_series)
-            numbers = np.arange(self.next_id + first, self.next_id + first + n_series)
-            return pd.Series(numbers, name=self.id.name).astype(dtype)
-        width = len(str(n_all or n_series))
-        names = [f"synthetic-{first + i:0{width}d}" for i in range(1, n_series + 1)]
-        return _as_text(names, self.id)
+        if not self.keys.id:
+            return pd.Series(numbers)
+        return self.names[0].make(numbers, n_all)
 
-    def _check_room_for_ids(self, n_series: int) -> None:
-        """Raise DataError where the id's dtype cannot count on for n series."""
-        dtype = types.pandas_dtype(self.id.dtype)
-        dtype = getattr(dtype, "numpy_dtype", dtype)
-        if dtype.kind in "iu" and self.next_id + n_series > np.iinfo(dtype).max:
-            raise DataError(
-                f"column '{self.id.name}' ends at {self.next_id - 1}, so that {dtype} has no room "
-                f"for {n_series:,} new ids: give smaller numbers, or text."
-            )
+    def _attribute_values(
+        self, column: ColumnCodec, series: SeriesSet, rng: np.random.Generator, first: int
+    ) -> pd.Series:
+        """Return the column of an attribute, one value a series, of which `first` come before."""
+        if column.kind == "name":
+            names = next(one for one in self.names if one.column == column.name)
+            return names.make(first + np.arange(len(series)), first + len(series))
+        return column.from_labels(series.attributes[column.name].astype(str), rng)
 
     @property
     def _learned(self) -> list[ColumnCodec]:
         """Attributes that the model learns."""
         return [column for column in self.attributes if column.kind != "name"]
+
+    def _in_table(self, columns: Sequence[ColumnCodec]) -> list[ColumnCodec]:
+        """Return the columns that the table has, without the interval."""
+        return [column for column in columns if column.name != self.clock.intervals]
 
     def _feature_names(self) -> list[str]:
         """Return the features' names in a SeriesSet: the columns', but for reserved ones."""
@@ -371,27 +501,12 @@ def _median(table: SortedTable, column: ColumnCodec) -> float:
     return median(known)
 
 
-def _attribute_values(
-    column: ColumnCodec, series: SeriesSet, rng: np.random.Generator, first: int
-) -> pd.Series:
-    """Return the column of an attribute, one value a series, of which `first` come before."""
-    if column.kind == "name":
-        names = [f"{column.name}-{first + i}" for i in range(1, len(series) + 1)]
-        return _as_text(names, column)
-    return column.from_labels(series.attributes[column.name].astype(str), rng)
-
-
-def _as_text(names: list[str], column: ColumnCodec) -> pd.Series:
-    """Return new names in the dtype of a column; a categorical one has them as categories."""
-    return pd.Series(names, name=column.name).astype(column.dtype)
-
-
 def _describe_coding(column: ColumnCodec) -> str:
     """Say how a column is learned."""
     if column.kind == "name":
         return "not learned: new names"
     if column.kind == "category":
-        return f"{len(column.categories)} levels"
+        return f"{column.n_categories} levels"
     if column.edges:
         return f"{column.n_ranges} ranges"
     numbers = "whole numbers" if column.kind == "whole" else "numbers"

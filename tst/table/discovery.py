@@ -1,0 +1,271 @@
+"""Finds what holds in every row of a table: relations that are no accident of few rows.
+
+Candidates come from the rows of some series and must hold in all rows of the table. An order of two
+columns, say, is meant only where their values in other rows would break it now and then.
+"""
+
+from collections.abc import Callable
+from dataclasses import replace
+from itertools import combinations
+
+import numpy as np
+import pandas as pd
+from pandas.api import types
+
+from tst.table.dates import DAY
+from tst.table.formulas import derived
+from tst.table.orders import ends, monotone, order_pairs, orders, state_orders
+from tst.table.relations import (
+    Above,
+    Below,
+    Combinations,
+    DateText,
+    FixedWhere,
+    FromTime,
+    Relation,
+    Value,
+    apply_all,
+    numbers,
+    plain_values,
+)
+from tst.table.roles import Roles
+from tst.table.said import Said
+from tst.table.sample import MIN_CHANGES, Rows, Sample, constant_within, plain, some_series
+from tst.table.values import is_number
+from tst.table.writing import TextDates, TimeEvidence
+
+MIN_MISSED = 10.0  # series whose combination would be expected and does not occur
+MAX_COMBINATIONS = 1000
+NEARER = 0.9  # of a date's spread: less from a time of its series, and it goes by that
+SECONDS = 10**9
+UNITS = (DAY, 3600 * SECONDS, 60 * SECONDS, SECONDS, 10**6)
+
+
+def find_relations(parts: Rows, has_dates: bool, roles: Roles) -> list[Relation]:
+    """Return the relations of a table, in the order in which they are applied.
+
+    Parameters
+    ----------
+    parts
+        Its rows.
+    has_dates
+        Whether its times are dates.
+    roles
+        Which columns are codes or the label; what the user says of relations.
+
+    Raises
+    ------
+    DataError
+        Where the user says what does not hold.
+    """
+    if list(roles.relations) == ["none"]:
+        return []
+    frame, places = some_series(parts)
+    sample = Sample(
+        frame=frame,
+        places=places,
+        attributes=tuple(constant_within(frame, places)),
+        codes=tuple(roles.categorical),
+    )
+    said = Said.of(roles.relations, list(frame))
+    labels = [] if roles.label is None else [roles.label]
+    found: list[Relation] = []
+    stages: tuple[Callable[[Sample], list[Relation]], ...] = (
+        lambda sample: _date_texts(sample, parts),
+        lambda sample: _from_times(sample) if has_dates else [],
+        lambda sample: derived(sample, labels, said.formulas(sample)),
+        _fixed_where,
+        lambda sample: _changed_last(sample, said),
+        lambda sample: _combinations(sample, parts, found),
+    )
+    for stage in stages:
+        candidates = [one for one in stage(sample) if not said.removes(one)]
+        candidates = _holding(candidates, parts, found)
+        found += candidates
+        sample = replace(sample, frame=apply_all(candidates, sample.frame, sample.places))
+    said.check(found)
+    return found
+
+
+def _changed_last(sample: Sample, said: Said) -> list[Relation]:
+    """Return orders and what happens within series, at most one that changes each column."""
+    pairs = {pair for pair in order_pairs(sample) if not said.removes_pair(*pair)}
+    candidates = [
+        *orders(sample, pairs | said.pairs),
+        *said.monotone(sample),
+        *monotone(sample),
+        *state_orders(sample),
+        *said.ends(),
+        *ends(sample),
+    ]
+    kept: list[Relation] = []
+    for one in candidates:
+        others = [other for other in kept if other.column == one.column]
+        is_learned_otherwise = any(isinstance(other, Above | Below) for other in others)
+        is_second = any(type(other) is type(one) for other in others)
+        if not is_learned_otherwise and not is_second:
+            kept.append(one)
+    return kept
+
+
+def _holding(candidates: list[Relation], parts: Rows, found: list[Relation]) -> list[Relation]:
+    """Return the candidates that hold in all rows, as relations found before make them."""
+    if not candidates:
+        return []
+    for frame, places in parts():
+        learned = apply_all(found, frame, places)
+        candidates = [one for one in candidates if one.holds(learned, places)]
+    return candidates
+
+
+def _date_texts(sample: Sample, parts: Rows) -> list[Relation]:
+    """Return the columns of text that are dates."""
+    names = []
+    for name in sample.frame:
+        column = sample.frame[name]
+        is_text = types.is_object_dtype(column.dtype) or types.is_string_dtype(column.dtype)
+        known = column.dropna()
+        if is_text and (not len(known) or TimeEvidence.of(known.head(1000)).is_time):
+            names.append(name)
+    if not names:
+        return []
+    evidence = {name: TimeEvidence() for name in names}
+    dtypes = {}
+    for frame, _ in parts():
+        for name in names:
+            evidence[name] = evidence[name].joined(TimeEvidence.of(frame[name]))
+            dtypes[name] = frame[name]
+    found: list[Relation] = []
+    for name in names:
+        if evidence[name].is_time:
+            writing = evidence[name].writing(dtypes[name])
+            if isinstance(writing, TextDates):
+                found.append(DateText(column=name, writing=writing))
+    return found
+
+
+def _from_times(sample: Sample) -> list[Relation]:
+    """Return the attributes that are dates nearer to their series' times than to each other."""
+    found: list[Relation] = []
+    first = sample.places.is_first
+    for name in sample.attributes:
+        if name not in sample.frame:
+            continue
+        column = sample.frame[name]
+        if not types.is_datetime64_any_dtype(column.dtype) or column[first].nunique() < 2:
+            continue
+        nanoseconds = numbers(sample.frame, name)[first] * 1e9
+        known = nanoseconds[np.isfinite(nanoseconds)].astype(np.int64)
+        unit = next((unit for unit in UNITS if (known % unit == 0).all()), 10**6)
+        spread = float(np.nanstd(nanoseconds))
+        best = None
+        for end in (False, True):
+            one = FromTime(column=name, dtype=str(column.dtype), end=end, unit=unit)
+            distance = nanoseconds - one._reference(sample.places)[first]
+            if np.nanstd(distance) < NEARER * spread:
+                spread = float(np.nanstd(distance))
+                best = one
+        if best is not None:
+            found.append(best)
+    return found
+
+
+def _fixed_where(sample: Sample) -> list[Relation]:
+    """Return the columns that are empty, or 0, exactly where another one has some values."""
+    found: list[Relation] = []
+    decided: set[str] = set()
+    for name in sample.frame:
+        column = sample.frame[name]
+        if isinstance(column.dtype, pd.CategoricalDtype):
+            continue
+        masks: list[tuple[float | None, np.ndarray]] = [(None, column.isna().to_numpy())]
+        if name in sample.numeric:
+            code = sample.numeric[name] or 0
+            masks.append((code, (column == code).fillna(False).to_numpy(bool)))
+        for value, mask in masks:
+            if not MIN_CHANGES <= mask.sum() <= len(mask) - MIN_CHANGES:
+                continue
+            one = _decided_by(sample, name, value, mask, decided)
+            if one is not None:
+                found.append(one)
+                decided.add(name)
+                break
+    return found
+
+
+def _decided_by(
+    sample: Sample, name: str, value: float | None, mask: np.ndarray, decided: set[str]
+) -> FixedWhere | None:
+    """Return the column that decides where another is empty or 0, if there is one."""
+    column = sample.frame[name]
+    known = column[~mask]
+    filler = known.mode().iloc[0]
+    if is_number(column):
+        filler = known.median() if types.is_float_dtype(column.dtype) else known.iloc[0]
+    least = 0.0
+    if value is not None:
+        least = float(np.nanmin(numbers(sample.frame, name)[~mask]))
+        if least < 0:  # then 0 is a number like others
+            return None
+    one = FixedWhere(
+        column=name, by="", values=(None,), value=value, filler=plain(filler), least=least
+    )
+    others = [by for by in sample.frame if by != name and by not in decided]
+    for by in others:
+        if value is None and sample.missing[by] == sample.missing[name]:
+            return replace(one, by=by)
+    for by in others:
+        is_attribute = by in sample.attributes and name not in sample.attributes
+        if by not in sample.few or (is_attribute and value is not None):
+            continue
+        codes, states = sample.few[by]
+        share = np.bincount(codes, weights=mask) / np.bincount(codes)
+        if np.isin(share, (0, 1)).all():
+            values = tuple(state for state, s in zip(states, share, strict=True) if s)
+            return replace(one, by=by, values=values)
+    return None
+
+
+def _combinations(sample: Sample, parts: Rows, found: list[Relation]) -> list[Relation]:
+    """Return the attributes of which only some combinations exist."""
+    names = [name for name in sample.states if name in sample.attributes]
+    if len(names) < 2:
+        return []
+    rows = []
+    for frame, places in parts():
+        rows.append(apply_all(found, frame, places)[names][places.is_first])
+    first = pd.concat(rows)
+    groups = {name: {name} for name in names}
+    for one, other in combinations(names, 2):
+        if _misses_pairs(first, one, other):
+            joined = groups[one] | groups[other]
+            for name in joined:
+                groups[name] = joined
+    relations: list[Relation] = []
+    for group in {tuple(n for n in names if n in group) for group in groups.values()}:
+        counts = first.groupby(list(group), dropna=False, observed=True).size()
+        if len(group) < 2 or len(counts) > min(MAX_COMBINATIONS, len(first) / 2):
+            continue
+        columns = [plain_values(first[name]) for name in group]
+        seen: dict[tuple[Value, ...], int] = {}
+        for row in zip(*columns, strict=True):
+            seen[row] = seen.get(row, 0) + 1
+        ordered = sorted(seen, key=lambda row: tuple(map(str, row)))
+        relations.append(
+            Combinations(
+                column=group[0],
+                columns=group,
+                rows=tuple(ordered),
+                counts=tuple(seen[row] for row in ordered),
+            )
+        )
+    return sorted(relations, key=lambda one: names.index(one.column))
+
+
+def _misses_pairs(first: pd.DataFrame, one: str, other: str) -> bool:
+    """Tell whether pairs of values are absent that would be expected if they were independent."""
+    table = pd.crosstab(
+        first[one].astype(str).fillna(""), first[other].astype(str).fillna("")
+    ).to_numpy(np.float64)
+    expected = table.sum(1, keepdims=True) * table.sum(0, keepdims=True) / max(1, table.sum())
+    return bool(expected[table == 0].sum() >= MIN_MISSED)

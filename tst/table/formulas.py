@@ -1,0 +1,190 @@
+"""Columns that follow from others: copies, multiples, sums, products, categories of a category."""
+
+from collections.abc import Iterator, Sequence
+from itertools import permutations
+
+import numpy as np
+import pandas as pd
+
+from tst.table.relations import Copy, Formula, Lookup, Relation, numbers, plain_values
+from tst.table.sample import MAX_KEYS, MIN_ROWS, Sample
+
+N_TRIED = 300  # rows that a formula is tried on first
+N_FIRST = 7  # of them first of all
+ROWS_A_KEY = 5  # of a category that decides another
+MIN_KEYS = 3
+
+
+def derived(sample: Sample, kept: Sequence[str], said: Sequence[Relation] = ()) -> list[Relation]:
+    """Return the columns that follow from others, each from ones that are learned.
+
+    Parameters
+    ----------
+    kept
+        Columns that no formula takes away, such as a label.
+    said
+        Formulas that come before those that are found.
+    """
+    found: list[Relation] = []
+    taken: set[str] = set(kept)  # which may not be taken away
+    gone: set[str] = set()
+    searches = (_copies, _multiples, _sums, _totals, _differences, _products, _quotients, _lookups)
+    for candidates in (said, *(search(sample) for search in searches)):
+        for one in candidates:
+            inputs = _inputs(one)
+            if one.column in taken | gone or gone & set(inputs):
+                continue
+            if one.holds(sample.frame, sample.places):
+                found.append(one)
+                gone.add(one.column)
+                taken.update(inputs)
+    return found
+
+
+def _inputs(one: Relation) -> tuple[str, ...]:
+    """Return the columns that another one follows from."""
+    if isinstance(one, Copy):
+        return (one.of,)
+    if isinstance(one, Lookup):
+        return (one.by,)
+    return one.inputs if isinstance(one, Formula) else ()
+
+
+def _copies(sample: Sample) -> Iterator[Relation]:
+    """Yield columns with the same cells as one before them."""
+    first: dict[bytes, str] = {}  # by which rows of it are alike
+    for name in sample.frame:
+        pattern = pd.factorize(sample.frame[name].head(N_TRIED))[0].tobytes()
+        of = first.setdefault(pattern, name)
+        if of != name and (name not in sample.attributes or name in sample.measured):
+            yield Copy(column=name, of=of, dtype=str(sample.frame[name].dtype))
+
+
+def _multiples(sample: Sample) -> Iterator[Relation]:
+    """Yield columns that are another one in another unit."""
+    for of, name in permutations(sample.measured, 2):
+        x = numbers(sample.frame, of)
+        y = numbers(sample.frame, name)
+        known = np.isfinite(x) & np.isfinite(y)
+        if known.sum() < MIN_ROWS or np.std(x[known]) == 0:
+            continue
+        if abs(np.corrcoef(x[known], y[known])[0, 1]) < 0.999:
+            continue
+        factor, offset = np.polyfit(x[known], y[known], 1)
+        for digits in (3, 4, 6, 9):
+            yield Formula(
+                column=name,
+                number=sample.number(name),
+                plus=(of,),
+                factor=_rounded(factor, digits),
+                offset=_rounded(offset, digits) if abs(offset) > 1e-9 * np.std(y[known]) else 0.0,
+            )
+
+
+def _rounded(x: float, digits: int) -> float:
+    return float(f"{x:.{digits}g}")
+
+
+def _tried(sample: Sample) -> tuple[list[str], np.ndarray, np.ndarray]:
+    """Return measured columns, some of their rows (n_rows, n_columns), half their last digit."""
+    names = sample.measured
+    x = (
+        np.stack([numbers(sample.frame, name) for name in names], axis=1)
+        if names
+        else np.empty((0, 0))
+    )
+    x = x[np.isfinite(x).all(axis=1)]
+    x = x[:: max(1, len(x) // N_TRIED)]
+    near = []
+    for i, name in enumerate(names):
+        decimals = sample.number(name).decimals
+        largest = np.abs(x[:, i]).max(initial=0)
+        near.append(1e-6 * largest if decimals is None else 0.501 * 10.0**-decimals)
+    return names, x, np.array(near)
+
+
+def _fitting(
+    sample: Sample, operation: np.ufunc, is_symmetric: bool
+) -> Iterator[tuple[str, str, str]]:
+    """Yield (column, one, other) where an operation on the two others gives the column."""
+    names, x, near = _tried(sample)
+    if len(x) < MIN_ROWS:
+        return
+    few = x[:: len(x) // N_FIRST]  # (n_few, n_columns)
+    with np.errstate(all="ignore"):
+        results = operation(few[:, :, None], few[:, None, :])  # (n_few, n_columns, n_columns)
+        for k, name in enumerate(names):
+            is_near = (np.abs(results - few[:, k, None, None]) <= near[k]).all(axis=0)
+            for i, j in np.argwhere(is_near):
+                if k in (i, j) or i == j or (is_symmetric and i > j):
+                    continue
+                if (np.abs(operation(x[:, i], x[:, j]) - x[:, k]) <= near[k]).all():
+                    yield name, names[i], names[j]
+
+
+def _sums(sample: Sample) -> Iterator[Relation]:
+    """Yield columns that are the sum of two others."""
+    for name, one, other in _fitting(sample, np.add, is_symmetric=True):
+        yield Formula(column=name, number=sample.number(name), plus=(one, other))
+
+
+def _products(sample: Sample) -> Iterator[Relation]:
+    """Yield columns that are the product of two others."""
+    for name, one, other in _fitting(sample, np.multiply, is_symmetric=True):
+        yield Formula(column=name, number=sample.number(name), times=(one, other))
+
+
+def _quotients(sample: Sample) -> Iterator[Relation]:
+    """Yield columns that are one divided by another."""
+    for name, one, other in _fitting(sample, np.divide, is_symmetric=False):
+        yield Formula(column=name, number=sample.number(name), times=(one,), over=(other,))
+
+
+def _totals(sample: Sample) -> Iterator[Relation]:
+    """Yield columns that are the sum of three or more others."""
+    return (one for one in _signed(sample) if not one.minus)
+
+
+def _differences(sample: Sample) -> Iterator[Relation]:
+    """Yield columns that are the sum of three or more others, some of them with a minus."""
+    return (one for one in _signed(sample) if one.minus)
+
+
+def _signed(sample: Sample) -> Iterator[Formula]:
+    """Yield columns that are others with plus and minus."""
+    names, x, near = _tried(sample)
+    if len(x) < MIN_ROWS + len(names) or len(names) < 4:
+        return
+    for k, name in enumerate(names):
+        others = [i for i in range(len(names)) if i != k]
+        parts = np.linalg.lstsq(x[:, others], x[:, k], rcond=None)[0]
+        signs = np.round(parts)
+        if np.abs(parts - signs).max() > 0.01 or np.abs(signs).max() > 1 or not signs.any():
+            continue
+        if (np.abs(x[:, others] @ signs - x[:, k]) <= near[k]).all() and (signs > 0).any():
+            yield Formula(
+                column=name,
+                number=sample.number(name),
+                plus=tuple(names[i] for i in np.array(others)[signs > 0]),
+                minus=tuple(names[i] for i in np.array(others)[signs < 0]),
+            )
+
+
+def _lookups(sample: Sample) -> Iterator[Relation]:
+    """Yield categories that another one decides, of columns that change in time."""
+    names = [name for name in sample.states if name not in sample.attributes]
+    for by, name in permutations(names, 2):
+        pairs = sample.frame[[by, name]].drop_duplicates()
+        if len(pairs) > MAX_KEYS or pairs.isna().any(axis=None):
+            continue
+        if (
+            pairs[by].is_unique
+            and len(sample.frame) >= ROWS_A_KEY * len(pairs) >= ROWS_A_KEY * MIN_KEYS
+        ):
+            yield Lookup(
+                column=name,
+                by=by,
+                dtype=str(sample.frame[name].dtype),
+                keys=tuple(plain_values(pairs[by])),
+                values=tuple(plain_values(pairs[name])),
+            )

@@ -1,0 +1,81 @@
+"""A time that stands in several columns: date and hour, or year, month and day.
+
+They are read as one text, whose parts are columns again when it is written.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Self
+
+import pandas as pd
+from pandas.api import types
+
+from tst.table.writing import as_text
+
+BETWEEN = "\t"  # parts of a joined time
+PREFIXES = {"quarter": "Q", "q": "Q", "qtr": "Q", "week": "W", "w": "W", "isoweek": "W"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class TimePart:
+    """A column that holds a part of the time.
+
+    Parameters
+    ----------
+    name, dtype
+        Of the column.
+    prefix
+        Put before its numbers, where they are quarters or weeks.
+    """
+
+    name: str
+    dtype: str
+    prefix: str = ""
+
+    @classmethod
+    def of(cls, column: pd.Series) -> Self:
+        """Return what a column is by its name: quarters and weeks are called so."""
+        word = re.split(r"[^a-z]+", str(column.name).lower())[-1]
+        is_number = types.is_numeric_dtype(column.dtype)
+        prefix = PREFIXES.get(word, "") if is_number else ""
+        return cls(name=str(column.name), dtype=str(column.dtype), prefix=prefix)
+
+    def text(self, column: pd.Series) -> pd.Series:
+        """Return a column as text, missing where it is."""
+        if types.is_datetime64_any_dtype(column.dtype):
+            return column.dt.strftime("%Y-%m-%d").astype(object).where(column.notna())
+        return self.prefix + as_text(column)
+
+    def column(self, text: pd.Series) -> pd.Series:
+        """Return the column of texts: inverts `text`."""
+        dtype = types.pandas_dtype(self.dtype)
+        text = text.str.removeprefix(self.prefix)
+        if types.is_numeric_dtype(dtype):
+            text = text.astype("int64")
+        return text.astype(dtype)
+
+
+def join_times(frame: pd.DataFrame, parts: Sequence[TimePart], name: str) -> pd.DataFrame:
+    """Return a table with one column instead of the parts of its time, at the place of the first.
+
+    Parameters
+    ----------
+    name
+        Of the joined column.
+    """
+    texts = [part.text(frame[part.name]) for part in parts]
+    joined = texts[0]
+    for text in texts[1:]:
+        joined = joined + BETWEEN + text
+    place = frame.columns.get_loc(parts[0].name)
+    frame = frame.copy()
+    frame.insert(place, name, joined.astype(object).where(joined.notna(), None))
+    return frame.drop(columns=[part.name for part in parts])
+
+
+def part_times(frame: pd.DataFrame, parts: Sequence[TimePart], name: str) -> pd.DataFrame:
+    """Return a table with the parts of its time instead of the joined column."""
+    texts = frame[name].str.split(BETWEEN, expand=True)
+    columns = {part.name: part.column(texts[i]).array for i, part in enumerate(parts)}
+    return frame.drop(columns=name).assign(**columns)
