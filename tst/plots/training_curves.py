@@ -4,16 +4,17 @@ import matplotlib.pyplot as plt
 import pandas as pd
 from matplotlib.figure import Figure
 
-from tst.plots.base import BLUE, label_line_ends
+from tst.plots.base import BLUE, ORANGE, label_line_ends
 
 
 def nll(frame: pd.DataFrame, smooth: int = 20) -> Figure:
-    """Draw minus log p a step, a line a seed, labelled at its end.
+    """Draw minus log p a step, a line a seed, labelled at its end, and dots of held-out series.
 
     Parameters
     ----------
     frame
-        Columns step, loss (nats a step), seed.
+        Columns step, loss (nats a step), seed and, where series were held out, held_out: their mean
+        log p, empty where nobody looked.
     smooth
         Optimiser steps of the running mean.
     """
@@ -23,6 +24,9 @@ def nll(frame: pd.DataFrame, smooth: int = 20) -> Figure:
         mean = run["loss"].rolling(smooth, min_periods=1).mean()
         ax.plot(run["step"], mean, color=BLUE, alpha=max(0.2, 1 - 0.3 * i), lw=1.3)
         ends.append((mean.iloc[-1], f"seed {seed:g}: {mean.iloc[-1]:.3g}", BLUE))
+        if "held_out" in run:
+            looks = run.dropna(subset=["held_out"])
+            ax.plot(looks["step"], -looks["held_out"], "o", ms=3, color=ORANGE, mec="none")
     ax.set(xlabel="optimiser step", ylabel="minus log p (nats a step)")
     label_line_ends(ax, frame["step"].max(), ends)
     return fig
