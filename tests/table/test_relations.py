@@ -312,6 +312,24 @@ def test_a_counter_by_hand(as_steps, expected):
     assert counter.restore(made, places)["n"].tolist() == expected
 
 
+def test_what_runs_to_a_threshold_crosses_it_last():
+    """Whatever steps a model makes, a series ends like real ones, and no earlier row does."""
+    rng = np.random.default_rng(0)
+    wear = np.cumsum(rng.exponential(0.02, (40, 400)), axis=1).round(4)
+    rows = [x[: int(np.argmax(x >= 1)) + 1] for x in wear]
+    frame = pd.DataFrame({"unit": np.repeat(np.arange(40), [len(x) for x in rows])})
+    frame["t"] = frame.groupby("unit").cumcount()
+    frame["wear"] = np.concatenate(rows)
+    table, series = Table.fit(frame, {"id": "unit", "time": "t"})
+    pd.testing.assert_series_equal(table.to_frame(series)["wear"], frame["wear"])
+    values = series.values * rng.uniform(0.5, 2, size=series.values.shape)
+    copy = table.to_frame(replace(series, values=values)).groupby("unit")["wear"]
+    last = copy.last()
+    assert last.between(1, frame["wear"].max()).all()
+    assert copy.apply(lambda x: (x.iloc[:-1] < 1).all()).all()
+    assert (copy.diff().dropna() >= 0).all()
+
+
 def stays(as_text):
     """Return stays of a hospital: a row a day from the admission to the discharge."""
     rng = np.random.default_rng(0)
