@@ -143,13 +143,23 @@ def test_a_fraction_that_only_some_have():
     assert read.clock.write(read.times).tolist() == text.tolist()
 
 
-@pytest.mark.parametrize("pattern", ["%d/%m/%Y", "%m/%d/%Y"])
+@pytest.mark.parametrize("pattern", ["%d/%m/%Y", "%m/%d/%Y", "%d/%m/%Y %H:%M"])
 def test_the_column_tells_day_from_month(pattern):
     """By a number above 12, or, where there is none, by the more regular dates."""
     text = DateFormat(pattern=pattern).write(MONTHS).rename("t")
     assert text.str[:2].astype(int).max() <= 12
     read = read_times(text.sample(frac=1, random_state=1))
     assert read.clock.writing.format.pattern == pattern
+
+
+def test_hours_of_few_days_tell_day_from_month():
+    """Days follow each other rather than months; of one day alone, nothing depends on it."""
+    hours = pd.Series(pd.date_range("2023-03-02", periods=100, freq="h"))
+    for dates in (hours, hours.head(20)):
+        text = DateFormat(pattern="%-d/%-m/%Y %H:%M").write(dates).rename("t")
+        read = read_times(text)
+        assert set(np.diff(read.times)) == {3600 * 10**9}
+        assert read.clock.write(read.times).tolist() == text.tolist()
 
 
 def test_a_column_that_does_not_tell_day_from_month():

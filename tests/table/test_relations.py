@@ -310,3 +310,58 @@ def test_a_counter_by_hand(as_steps, expected):
     counter = Monotone(column="n", falls=False, as_steps=as_steps, number=number)
     made = pd.DataFrame({"n": [2, 3, -1, 7]})
     assert counter.restore(made, places)["n"].tolist() == expected
+
+
+def test_what_runs_to_a_threshold_crosses_it_last():
+    """Whatever steps a model makes, a series ends like real ones, and no earlier row does."""
+    rng = np.random.default_rng(0)
+    wear = np.cumsum(rng.exponential(0.02, (40, 400)), axis=1).round(4)
+    rows = [x[: int(np.argmax(x >= 1)) + 1] for x in wear]
+    frame = pd.DataFrame({"unit": np.repeat(np.arange(40), [len(x) for x in rows])})
+    frame["t"] = frame.groupby("unit").cumcount()
+    frame["wear"] = np.concatenate(rows)
+    table, series = Table.fit(frame, {"id": "unit", "time": "t"})
+    pd.testing.assert_series_equal(table.to_frame(series)["wear"], frame["wear"])
+    values = series.values * rng.uniform(0.5, 2, size=series.values.shape)
+    copy = table.to_frame(replace(series, values=values)).groupby("unit")["wear"]
+    last = copy.last()
+    assert last.between(1, frame["wear"].max()).all()
+    assert copy.apply(lambda x: (x.iloc[:-1] < 1).all()).all()
+    assert (copy.diff().dropna() >= 0).all()
+
+
+def stays(as_text):
+    """Return stays of a hospital: a row a day from the admission to the discharge."""
+    rng = np.random.default_rng(0)
+    n_days = rng.integers(2, 15, 60)
+    admitted = pd.Timestamp("2022-01-01") + pd.to_timedelta(rng.integers(0, 700, 60), "D")
+    born = pd.Timestamp("1950-01-01") + pd.to_timedelta(rng.integers(0, 15_000, 60), "D")
+    stay = np.repeat(np.arange(60), n_days)
+    day = np.arange(len(stay)) - np.repeat(np.cumsum(n_days) - n_days, n_days)
+    frame = pd.DataFrame({"stay": np.char.add("s", stay.astype(str))})
+    frame["admitted"] = admitted[stay]
+    frame["discharged"] = admitted[stay] + pd.to_timedelta(n_days[stay] - 1, "D")
+    frame["born"] = born[stay]
+    frame["day"] = admitted[stay] + pd.to_timedelta(day, "D")
+    frame["score"] = rng.normal(size=len(stay)).round(2)
+    if as_text:
+        for name in ("admitted", "discharged", "born", "day"):
+            frame[name] = frame[name].dt.strftime("%d/%m/%Y")
+    return frame
+
+
+@pytest.mark.parametrize("as_text", [False, True])
+def test_dates_keep_their_distance_to_the_times(as_text):
+    """Admitted on the first day, discharged on the last; born, once, among the real ones."""
+    frame = stays(as_text)
+    table, series = Table.fit(frame, {"id": "stay", "time": "day"})
+    copy = table.to_frame(series, seed=7)
+    pd.testing.assert_series_equal(copy.dtypes, frame.dtypes)
+    dates = ["admitted", "discharged", "born", "day"]
+    real = frame.assign(**{name: pd.to_datetime(frame[name], dayfirst=True) for name in dates})
+    made = copy.assign(**{name: pd.to_datetime(copy[name], dayfirst=True) for name in dates})
+    days = made.groupby("stay")["day"]
+    assert (made["admitted"] == days.transform("min")).all()
+    assert (made["discharged"] == days.transform("max")).all()
+    assert (made.groupby("stay")["born"].nunique() == 1).all()
+    assert made["born"].between(real["born"].min(), real["born"].max()).all()

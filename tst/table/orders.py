@@ -117,6 +117,8 @@ def monotone(sample: Sample) -> list[Relation]:
             is_near = np.abs(x[first]).max() <= FAR * towards.max()
             is_alike = bool(np.std(x[last]) < ALIKE * np.std(x)) and is_near
             ends = np.quantile(x[last], np.linspace(0, 1, N_ENDS))
+            before = float(x[~last].min() if falls else x[~last].max())
+            is_crossed = ends.min() > before if not falls else ends.max() < before
             found.append(
                 Monotone(
                     column=name,
@@ -124,6 +126,7 @@ def monotone(sample: Sample) -> list[Relation]:
                     as_steps=bool(is_near),
                     number=sample.number(name),
                     ends=tuple(ends.tolist()) if is_alike else (),
+                    before=before if is_alike and is_crossed else None,
                 )
             )
     return found

@@ -503,6 +503,8 @@ class Monotone:
     ends
         Quantiles of the last numbers of series, where these are alike, as of what runs to failure:
         a series that ends beyond them is stretched to one of them.
+    before
+        The number that none but the last of a series is beyond; None where there is none.
     """
 
     kind: Literal["monotone"] = "monotone"
@@ -511,6 +513,7 @@ class Monotone:
     as_steps: bool
     number: Number
     ends: tuple[float, ...] = ()
+    before: float | None = None
 
     @property
     def text(self) -> str:
@@ -566,7 +569,12 @@ class Monotone:
         factor = np.ones(len(first))
         factor[is_off] = ((drawn - x[first]) / np.where(gone == 0, 1, gone))[is_off]
         start = x[first][places.series]
-        return start + (x - start) * factor[places.series]
+        x = start + (x - start) * factor[places.series]
+        if self.before is not None:
+            capped = np.minimum(x * self._sign, self.before * self._sign) * self._sign
+            capped[last] = x[last]
+            return capped
+        return x
 
 
 @dataclass(frozen=True, kw_only=True)

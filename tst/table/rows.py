@@ -278,6 +278,8 @@ def sort_store(
             yield clock.wall(store.times(part)), store.is_first_of_id(part)
 
     clock = clock.found(sorted_times, roles.gaps == "cut")
+    while clock.intervals in store.frame(0):  # a name that no column has
+        clock = replace(clock, intervals=f"{clock.intervals}_")
     stretches = None
     if n_ids == 1 and (not roles.window or not keys.id):
         stretches = _cut_one_series(store, keys, clock, roles, problems)

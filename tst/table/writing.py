@@ -34,6 +34,7 @@ SPAN = re.compile(r"-?9+ days?( [+-]?9+:99:99(\.9+)?)?|-?9{1,3}:99(:99(\.9+)?)?"
 MINUTE = 60_000_000_000  # nanoseconds
 NOTHING = np.iinfo(np.int64).min  # nanoseconds of a missing time
 MIN_DISTINCT = 3  # dates in digits alone, below which they could be any numbers
+NEAR = 0.05  # of regularity: by so little more, an order of day and month is no better
 N_SHOWN = 30  # texts that are kept
 MOST = 0.5  # of the texts, which must be dates of the format that their shapes have
 MAX_DAYS = 2**16  # distinct days that are kept, to tell day and month
@@ -465,13 +466,17 @@ class TimeEvidence:
                 fitting.append((one, dates))
         if not fitting:
             return formats[0]
-        has_clock = "%M" in fitting[0][0].pattern or "%H" in fitting[0][0].pattern
-        scores = [density(dates) if has_clock else regularity(dates) for _, dates in fitting]
+        scores = np.array([regularity(dates) for _, dates in fitting])
+        has_clock = "%H" in fitting[0][0].pattern or "%I" in fitting[0][0].pattern
+        if has_clock and (scores > scores.max() - NEAR).sum() > 1:  # rows of the hours of days
+            scores = np.array([density(dates) for _, dates in fitting])
         best = int(np.argmax(scores))
+        if len(days) == 1:  # whichever it is, no step depends on it
+            return fitting[best][0]
         for i, (one, dates) in enumerate(fitting):
             is_day_or_month = "%y" not in (one.pattern[:2], fitting[best][0].pattern[:2])
             differs = not dates.equals(fitting[best][1])
-            if i != best and scores[i] > scores[best] - 0.05 and differs and is_day_or_month:
+            if i != best and scores[i] > scores[best] - NEAR and differs and is_day_or_month:
                 raise DataError(
                     f"dates of '{name}' such as '{days.iloc[-1]}' may begin with the day or with "
                     "the month: say which in the roles (dates: day first, or: month first)."
