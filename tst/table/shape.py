@@ -285,7 +285,8 @@ def _check_not_wide(frame: pd.DataFrame) -> None:
     if is_named or _is_smooth(frame[names].to_numpy(np.float64, na_value=np.nan)):
         raise DataError(
             f"the table is wide, a row a series and a column a step ('{names[0]}' to "
-            f"'{names[-1]}'): say so (shape: wide), or say that a row is a step (shape: long)."
+            f"'{names[-1]}'): say so (--shape wide, in roles shape: wide), or that a row is a step "
+            "(long)."
         )
 
 
@@ -412,5 +413,6 @@ def _check_not_measures(frame: pd.DataFrame, roles: Roles) -> None:
     shown = ", ".join(map(str, frame[measure].dropna().unique()[:3]))
     raise DataError(
         f"several rows differ only in '{measure}' ({shown[:60]}) and '{value}', one measurement "
-        "each: say so (shape: long_measure), or that each is a series (shape: long)."
+        "each: say so (--shape long_measure, in roles shape: long_measure), or that each is a "
+        "series (long)."
     )
