@@ -28,12 +28,13 @@ def deciding_series(k, n=300, n_steps=20, seed=0):
     a = rng.integers(0, k, n)
     b = rng.permutation(k)[a]
     level = rng.normal(0, 10, k)[a]
-    likely = rng.integers(0, 3, k)[a]
+    likely = a % 3
     arrays = []
     for i, T in enumerate(rng.integers(*np.broadcast_to(n_steps, 2) + [0, 1], n)):
         state = np.where(rng.random(T) < 0.95, likely[i], rng.integers(0, 3, T))
         arrays.append(np.stack([level[i] + rng.normal(size=T), state], axis=1))
-    attributes = pd.DataFrame({"a": pd.Categorical(a), "b": pd.Categorical(b)})
+    names = np.array([f"{i:02d}" for i in range(k)])
+    attributes = pd.DataFrame({"a": pd.Categorical(names[a]), "b": pd.Categorical(names[b])})
     features = [Feature("x"), Feature("state", "categorical")]
     return toy_series(arrays, features=features, attributes=attributes)
 

@@ -62,6 +62,11 @@ def changed(facts, path, value):
         (("encoder", "feature_encoders"), []),
         (("encoder", "loc", 0), "x"),
         (("encoder", "facts", "features", 0, "kind"), "unknown"),
+        (("encoder", "log_length"), None),
+        (("encoder", "log_length"), [0.0]),
+        (("encoder", "log_length"), [0.0, 0.0]),
+        (("spec", "draws_length"), False),
+        (("config", "modulated"), False),
         (("encoder",), 3),
     ],
 )
