@@ -318,7 +318,7 @@ def encoded_batches(series, patch=1, size=4, context_length=40, **settings):
     config = GenerativeConfig(
         n_features=series.n_features, patch=patch, context_length=context_length, **settings
     )
-    encoder = SeriesEncoder.fit(series, config.attributes)
+    encoder = SeriesEncoder.fit(series, config.attributes, config.stop == "length")
     spec = token_spec(encoder, series, config.stop)
     return encoder, spec, TokenBatches(series, encoder, spec, config, size, seed=0)
 
@@ -340,6 +340,14 @@ def tiny_generative(spec, encoder=None, seed=0, **settings):
     n_features = sum(v.kind in ("continuous", "categorical") for v in spec.step)
     config = GenerativeConfig(**(TINY_SIZES | {"n_features": n_features} | settings))
     return GenerativeTST(config, spec, encoder)
+
+
+def modulate(model, scale=0.3, seed=7):
+    """Give a model's modulation, which is nothing before training, random weights; return it."""
+    torch.manual_seed(seed)
+    for parameter in model.modulation.parameters():
+        parameter.data += scale * torch.randn_like(parameter)
+    return model
 
 
 def distinct_series(lengths=(3, 1, 5, 2), n_features=2, seed=0, **fields):

@@ -29,6 +29,7 @@ from tst.models.transformer.batches import TokenBatches
 from tst.models.transformer.config import GenerativeConfig
 from tst.models.transformer.encoding import SeriesEncoder
 from tst.models.transformer.generative import SPEC, GenerativeTST
+from tst.models.transformer.tokens import has_end
 from tst.series import SeriesSet, ceil_div
 from tst.table.table import Roles, Table
 from tst.training.batches import Loss
@@ -386,11 +387,13 @@ class Synthesiser:
         encoder = self._encoder()
         n_categories = [feature.n_categories for feature in encoder.feature_encoders]
         step = list(n_categories)
-        if not encoder.fixed_length:
-            step.append(0)  # the end of the series
+        if has_end(encoder):
+            step.append(0)
         attributes = [len(known) for known in encoder.categories.values()]
         if encoder.per_series:
             attributes += [0] * (2 * len(n_categories))  # loc and scale of each measurement
+        if encoder.log_length is not None:
+            attributes.append(0)
         fits = (
             [v.n_categories for v in model.spec.step] == step
             and [v.n_categories for v in model.spec.attributes] == attributes

@@ -84,9 +84,39 @@ def test_own_loc_and_scale_come_back_from_attributes():
     np.testing.assert_array_equal(least, np.tile(encoder.min_scale, (len(series), 1)))
 
 
-def test_an_encoder_survives_json():
+@pytest.mark.parametrize("longest", [2, 13, 5000])
+def test_drawn_lengths_are_the_lengths_they_stand_for(longest):
+    """Each of 1..longest comes back, from its float32 too; intervals adjoin; ends are kept."""
+    encoder = SeriesEncoder.fit(mixed_series(lengths=(1, 1, 2, longest)), lengths=True)
+    lengths = np.arange(1, longest + 1)
+    value, lower, upper = encoder.length_target(lengths)
+    np.testing.assert_array_equal(encoder.lengths_of(value.astype(np.float32)), lengths)
+    np.testing.assert_allclose(upper[:-1], lower[1:], rtol=1e-12)
+    for share in (0.01, 0.5, 0.99):
+        inside = lower + share * (upper - lower)
+        np.testing.assert_array_equal(encoder.lengths_of(inside), lengths)
+    far = encoder.lengths_of(np.array([-1e2, 1e2], dtype=np.float32))
+    assert far.tolist() == [1, longest]
+
+
+def test_lengths_are_drawn_only_where_they_vary_and_attributes_are_modelled():
+    """Else the encoder has no length, and says so."""
+    varying, fixed = mixed_series(), mixed_series(fixed=True)
+    assert SeriesEncoder.fit(varying, lengths=True).log_length is not None
+    for encoder in (
+        SeriesEncoder.fit(varying),
+        SeriesEncoder.fit(varying, attributes=False, lengths=True),
+        SeriesEncoder.fit(fixed, lengths=True),
+    ):
+        assert encoder.log_length is None
+        with pytest.raises(ValueError, match="this encoder draws no lengths"):
+            encoder.length_target(np.ones(1))
+
+
+@pytest.mark.parametrize("lengths", [False, True])
+def test_an_encoder_survives_json(lengths):
     """What JSON holds comes back equal."""
-    encoder = SeriesEncoder.fit(mixed_series())
+    encoder = SeriesEncoder.fit(mixed_series(), lengths=lengths)
     text = json.dumps(asdict(encoder))
     assert SeriesEncoder.from_dict(json.loads(text)) == encoder
 
@@ -99,6 +129,7 @@ def test_an_encoder_survives_json():
         {"min_scale": (np.nan,) * 5},
         {"z_high": (np.inf,) * 5},
         {"feature_encoders": ()},
+        {"log_length": (0.0, np.inf)},
     ],
 )
 def test_parts_that_do_not_fit_are_refused(change):

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 import torch
-from helpers import encoded_batches, mixed_series, tiny_generative
+from helpers import encoded_batches, mixed_series, modulate, tiny_generative
 
 from tst.errors import DataError
 from tst.io import weights
@@ -62,6 +62,11 @@ def changed(facts, path, value):
         (("encoder", "feature_encoders"), []),
         (("encoder", "loc", 0), "x"),
         (("encoder", "facts", "features", 0, "kind"), "unknown"),
+        (("encoder", "log_length"), None),
+        (("encoder", "log_length"), [0.0]),
+        (("encoder", "log_length"), [0.0, 0.0]),
+        (("spec", "draws_length"), False),
+        (("config", "modulated"), False),
         (("encoder",), 3),
     ],
 )
@@ -87,14 +92,14 @@ def test_a_token_has_no_more_numbers_than_a_head_can_loop_over():
 def test_training_never_sees_the_future():
     """Likelihoods of earlier tokens do not change by a bit with a later one."""
     _, spec, batches = encoded_batches(mixed_series(lengths=(13, 8, 5)))
-    tiny = tiny_generative(spec).double().eval()
+    tiny = modulate(tiny_generative(spec)).double().eval()
     batch = batches(0).map(lambda t: t.double() if t.is_floating_point() else t)
     packing_lengths = batch.lengths
     with torch.no_grad():
-        before, _ = tiny(batch, Packing(packing_lengths))
+        before = tiny(batch, Packing(packing_lengths))
         later = replace(batch, recent=batch.recent.clone())
         later.recent[7] += 1.0  # of the first, longest series
-        after, _ = tiny(later, Packing(packing_lengths))
+        after = tiny(later, Packing(packing_lengths))
     assert torch.equal(after[:7], before[:7])
     assert not torch.equal(after[7:13], before[7:13])
     assert torch.equal(after[13:], before[13:]), "other series of the batch see nothing of it"

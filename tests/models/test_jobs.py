@@ -1,5 +1,6 @@
 """Laws of jobs: several processes, or an engine's workers, train the model that one trains."""
 
+import copy
 import shutil
 import threading
 import time
@@ -8,13 +9,15 @@ import numpy as np
 import pandas as pd
 import psutil
 import pytest
+import torch
 from helpers import training_jobs
 
 from tst.errors import DataError
 from tst.io import closure
 from tst.models import MODELS, jobs, spec_of
 from tst.models.jobs import Job
-from tst.models.transformer import generative
+from tst.models.transformer import attribute_fit, generative
+from tst.models.transformer.batches import TokenBatches
 from tst.models.transformer.config import GenerativeConfig
 from tst.models.transformer.generative import GenerativeTST
 from tst.models.transformer.model import SPEC, TST
@@ -83,14 +86,82 @@ def generative_job(folder, **options):
     return Job.of(generative.SPEC, job.data, folder / "tst", config, training)
 
 
+@pytest.fixture
+def few_steps(monkeypatch):
+    """Attributes are fitted in at most so many steps."""
+    monkeypatch.setattr(attribute_fit, "MAX_STEPS", 100)
+
+
+def test_a_run_that_goes_on_does_not_fit_its_attributes_again(tmp_path, monkeypatch, few_steps):
+    """Broken off and started again: fitted once, and the same bits as unbroken.
+
+    Broken off before a checkpoint, nothing is kept: they are fitted anew.
+    """
+    whole, broken = generative_job(tmp_path / "whole"), generative_job(tmp_path / "broken")
+    expected = jobs.train(whole)
+    fits = []
+    fit = attribute_fit.fit
+    monkeypatch.setattr(attribute_fit, "fit", lambda *given: fits.append(given) or fit(*given))
+    for stop_at, n_fits in ((3, 1), (8, 2), (12, 2)):
+        with monkeypatch.context() as patch:
+            break_off(patch, stop_at)
+            if stop_at < 12:
+                with pytest.raises(KeyboardInterrupt):
+                    jobs.train(broken)
+            else:
+                history = jobs.train(broken)
+        assert len(fits) == n_fits
+    pd.testing.assert_frame_equal(history, expected, check_exact=True)
+    assert_same_bits(whole, broken)
+
+
+def break_off(patch, stop_at):
+    """Let batch `stop_at` be a kill."""
+    batch_of = TokenBatches.__call__
+
+    def _batch(self, step, rank=0, n_ranks=1):
+        if step == stop_at:
+            raise KeyboardInterrupt
+        return batch_of(self, step, rank, n_ranks)
+
+    patch.setattr(TokenBatches, "__call__", _batch)
+
+
+def assert_same_bits(one, other):
+    """All weights of two finished jobs are equal."""
+    states = [GenerativeTST.load(job.folder).state_dict() for job in (one, other)]
+    assert states[0].keys() == states[1].keys()
+    assert all(torch.equal(states[0][name], states[1][name]) for name in states[0])
+
+
+def test_steps_do_not_move_the_attributes(tmp_path, few_steps):
+    """After a training they are what the fit alone gives, bit for bit."""
+    job = generative_job(tmp_path)
+    jobs.train(job)
+    training, _, _ = job.prepare()
+    untrained = copy.deepcopy(training.model.attribute_head.state_dict())
+    training.begin()
+    begun = training.model.attribute_head.state_dict()
+    trained = GenerativeTST.load(job.folder).attribute_head.state_dict()
+    assert not torch.equal(begun["out"], untrained["out"])
+    assert all(torch.equal(trained[name], begun[name]) for name in begun)
+
+
 @pytest.mark.slow
 def test_our_model_trains_on_two_processes_too(tmp_path):
-    """The same loss curve as one process; its folder samples without the training set."""
+    """The loss curve and the weights of one process, those of its attributes bit for bit.
+
+    Its folder samples without the training set.
+    """
     one = generative_job(tmp_path / "one")
     two = generative_job(tmp_path / "two")
     expected = jobs.train(one)
     history = jobs.train_all([two], n_processes=2)
     np.testing.assert_allclose(history.loss, expected.loss, rtol=1e-4)
+    states = [GenerativeTST.load(job.folder).state_dict() for job in (one, two)]
+    for name, weight in states[0].items():
+        exact = name.startswith("attribute_head.")
+        torch.testing.assert_close(states[1][name], weight, rtol=0, atol=0 if exact else 5e-4)
     shutil.rmtree(tmp_path / "one" / "train")
     made = GenerativeTST.load(one.folder).sample(5)
     assert len(made) == 5

@@ -5,7 +5,7 @@ import torch
 
 from tst.io import native
 from tst.models.transformer import newest
-from tst.models.transformer.backbone import Backbone, KVCache
+from tst.models.transformer.backbone import Backbone, KVCache, Modulation
 from tst.models.transformer.config import BackboneConfig, attention_fields
 from tst.models.transformer.packing import Packing
 from tst.models.transformer.positions import alibi_slopes
@@ -94,11 +94,64 @@ def backbone(attention="full", positions="sinusoidal", **sizes):
     return model
 
 
-def decoded(model, x):
+def decoded(model, x, modulation=None):
     """Return all steps x (B, T, d_model) taken through a cache one by one, and the cache."""
     B, T, _ = x.shape
     cache = KVCache(model.config, B, T, x.dtype)
-    return torch.stack([model.decode(x[:, t], cache) for t in range(T)], 1), cache
+    return torch.stack([model.decode(x[:, t], cache, modulation) for t in range(T)], 1), cache
+
+
+def modulation_of(model, B, dtype=torch.float64):
+    """Return what scales and shifts each block's output, random for each of B series."""
+    table = 0.5 * torch.randn(B, model.config.n_layer, 2, model.config.d_model, dtype=dtype)
+    return Modulation(table)
+
+
+@pytest.mark.parametrize("attention", ["full", "sliding:5"])
+@pytest.mark.parametrize("positions", ["sinusoidal", "alibi"])
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32])
+@pytest.mark.parametrize("n_layer", [1, 3])
+def test_a_modulated_stack_is_the_blocks_one_by_one(
+    monkeypatch, attention, positions, dtype, n_layer
+):
+    """Torch's way block by block, the whole packed pass, and the formula written out."""
+    model = backbone(attention, positions, n_layer=n_layer).to(dtype)
+    x = torch.randn(11, 17, 48, dtype=dtype)
+    modulation = modulation_of(model, 11, dtype)
+    tolerance = {"rtol": 0, "atol": 1e-10 if dtype == torch.float64 else 3e-4}
+    y, cache = decoded(model, x, modulation)
+    assert cache.stack is not None
+    plain, _ = decoded(model, x)
+    assert not torch.allclose(y, plain, rtol=0, atol=0.1)
+    packing = Packing([17] * 11)
+    series = torch.arange(11).repeat_interleave(17)
+    packed = model(x.flatten(0, 1), packing, Modulation(modulation.table, series))
+    torch.testing.assert_close(y.flatten(0, 1), packed, **tolerance)
+    literal = x.flatten(0, 1)
+    if positions == "sinusoidal":
+        literal = model.positional_encoding(packing.position) + literal
+    for layer, block in enumerate(model.blocks):
+        scale, shift = modulation.table[series, layer].unbind(1)  # (rows, d_model) each
+        literal = block(literal, packing) * (1 + scale) + shift
+    torch.testing.assert_close(y.flatten(0, 1), literal, **tolerance)
+    monkeypatch.setattr(newest, "stack_of", lambda *given: None)
+    expected, torchs = decoded(model, x, modulation)
+    assert torchs.stack is None
+    torch.testing.assert_close(y, expected, **tolerance)
+    torch.testing.assert_close(cache.data, torchs.data, **tolerance)
+
+
+def test_a_table_of_another_type_or_order_modulates_alike():
+    """A float32 table, or one that does not lie row after row, is copied, not misread."""
+    model = backbone()
+    x = torch.randn(11, 3, 48, dtype=torch.float64)
+    modulation = modulation_of(model, 11, torch.float32)
+    expected, _ = decoded(model, x, Modulation(modulation.table.double()))
+    turned = modulation.table.permute(1, 0, 3, 2).contiguous().permute(1, 0, 3, 2)
+    for table in (modulation.table, turned.double()):
+        given, cache = decoded(model, x, Modulation(table))
+        assert cache.stack is not None
+        torch.testing.assert_close(given, expected, rtol=0, atol=1e-12)
 
 
 @pytest.mark.parametrize("attention", ["full", "sliding:5"])
@@ -132,12 +185,14 @@ def test_a_stack_and_torch_keep_the_same_cache(monkeypatch):
 
 @torch.no_grad()
 def test_threads_of_a_stack_change_no_bit(monkeypatch):
-    """One, or more than there are tiles of series."""
+    """One, or more than there are tiles of series; modulated too."""
     model = backbone()
     x = torch.randn(19, 5, 48, dtype=torch.float64)
-    alone, _ = decoded(model, x)
-    monkeypatch.setattr(torch, "get_num_threads", lambda: 7)
-    assert torch.equal(decoded(model, x)[0], alone)
+    for modulation in (None, modulation_of(model, 19)):
+        with monkeypatch.context() as patch:
+            alone, _ = decoded(model, x, modulation)
+            patch.setattr(torch, "get_num_threads", lambda: 7)
+            assert torch.equal(decoded(model, x, modulation)[0], alone)
 
 
 @pytest.mark.parametrize(

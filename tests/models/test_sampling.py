@@ -1,5 +1,6 @@
 """Laws of sampling: no real value, the model's own likelihood, the same seed the same series."""
 
+import functools
 from dataclasses import replace
 from itertools import product
 
@@ -7,18 +8,21 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from helpers import encoded_batches, mixed_series, tiny_generative
+from helpers import TINY_SIZES, encoded_batches, mixed_series, modulate, tiny_generative, toy_series
 
 from tst.errors import DataError
-from tst.models.transformer import sampling
-from tst.models.transformer.backbone import KVCache
-from tst.models.transformer.batches import TokenBatches
-from tst.models.transformer.config import attention_fields
+from tst.io import native
+from tst.models.transformer import newest, sampling
+from tst.models.transformer.backbone import KVCache, Modulation
+from tst.models.transformer.batches import TokenBatches, clock
+from tst.models.transformer.config import GenerativeConfig, attention_fields
 from tst.models.transformer.encoding import SeriesEncoder
-from tst.models.transformer.generative import token_nll
+from tst.models.transformer.generative import prepare, token_nll
 from tst.models.transformer.packing import Packing
+from tst.models.transformer.tokens import attribute_target
 from tst.models.transformer.variables import encode
 from tst.series import Feature, from_list
+from tst.training.config import TrainConfig
 
 LONG = 83  # tokens: longer than any constant of a cache or of an attention (CHUNK is 64)
 WINDOW = 6
@@ -31,38 +35,68 @@ CACHED = [
 ]
 
 
+@pytest.mark.parametrize("compiled", [False, True])
 @pytest.mark.parametrize(("attention", "positions", "patch"), [*CACHED, ("full", "sinusoidal", 3)])
 @torch.no_grad()
-def test_cached_steps_equal_the_whole(attention, positions, patch):
-    """Token by token through the cache is the packed forward pass, far beyond the window too."""
+def test_cached_steps_equal_the_whole(attention, positions, patch, compiled):
+    """Token by token through the cache is the packed forward pass, far beyond the window too.
+
+    With attributes that modulate, and a clock; by blocks of torch, and by compiled ones.
+    """
+    has_stack = compiled and attention != "probsparse:2" and positions != "rope"
+    if has_stack and native.library(newest.SOURCE) is None:
+        pytest.skip("no compiler")
     settings = attention_fields(attention) | {"positions": positions, "patch": patch}
     _, spec, batches = encoded_batches(
         mixed_series(lengths=(patch * LONG, 8, 5)), patch, context_length=patch * LONG
     )
-    model = tiny_generative(spec, context_length=WINDOW, **settings).double().eval()
+    assert spec.draws_length
+    if compiled:  # heads of 16 numbers, which compiled code takes
+        settings |= {"d_model": 32}
+    model = modulate(tiny_generative(spec, context_length=WINDOW, **settings)).double().eval()
     batch = batches.collate(np.array([0]), 1.0)
     assert batch.lengths == (LONG,)
-    conditions = encode(spec.attributes, batch.attributes.value, batch.attributes.repeat).double()
-    recent = batch.recent.double()
-    embedded = model.embed(recent, batch.is_start, conditions.expand(LONG, -1))
-    whole = model.backbone(embedded, Packing([LONG]))
+    batch = batch.map(lambda x: x.double() if x.is_floating_point() else x)
+    whole = model(batch, Packing(batch.lengths))
+    target = batch.target
+    encoded = encode(spec.attributes, batch.attributes.value, batch.attributes.repeat)
+    conditions = model.begin(encoded)
+    n_steps = torch.tensor([patch * LONG])
     cache = KVCache(model.config, 1, LONG, torch.float64)
     for t in range(LONG):
-        h = model.backbone.decode(embedded[t : t + 1], cache)
-        torch.testing.assert_close(h[0], whole[t], rtol=0, atol=1e-10)
+        row = slice(t, t + 1)
+        left = clock(torch.tensor([t * patch]), n_steps).double()
+        embedded = model.embed(batch.recent[row], batch.is_start[row], left, conditions)
+        h = model.backbone.decode(embedded, cache, Modulation(conditions.modulation))
+        log_p = model.head.log_prob(
+            model.context(h, conditions), batch.recent[row], target.map(lambda x, r=row: x[r])
+        )
+        torch.testing.assert_close(log_p[0], whole[t], rtol=1e-9, atol=1e-9)
+    assert (cache.stack is not None) == has_stack
 
 
 def trained(series, n_steps=150, patch=1, **settings):
-    """Return a model after a few steps."""
-    encoder, spec, batches = encoded_batches(series, patch, size=64, **settings)
-    model = tiny_generative(spec, encoder, patch=patch, **settings)
+    """Return a model whose attributes are fitted, after a few steps."""
+    config = GenerativeConfig(
+        **TINY_SIZES | {"n_features": series.n_features, "patch": patch} | settings
+    )
+    torch.manual_seed(0)
+    training = prepare(config, series, TrainConfig(max_steps=n_steps, batch_size=64))
+    training.begin()
+    model = training.model
     optimizer = torch.optim.Adam(model.parameters(), lr=1e-2)
     for step in range(n_steps):
         optimizer.zero_grad()
-        token_nll(model, batches(step)).backward()
+        token_nll(model, training.batches(step)).backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
     return model.eval()
+
+
+@functools.cache
+def barely_trained():
+    """Return a model of 40 varied series after five steps, which no test changes."""
+    return trained(varied(40), 5)
 
 
 def varied(n=240, seed=3):
@@ -102,7 +136,7 @@ def test_it_learns_lengths_classes_and_means():
 
 def test_only_the_seed_decides():
     """The same seed gives the same bytes, another one others; the number of series is as asked."""
-    model = trained(varied(40), 5)
+    model = barely_trained()
     one, again, other = (sampling.sample(model, 17, seed) for seed in (0, 0, 1))
     assert len(one) == 17
     assert one.sha256() == again.sha256() != other.sha256()
@@ -110,7 +144,7 @@ def test_only_the_seed_decides():
 
 def test_given_attributes_and_lengths_are_kept():
     """They stand in the result; what is unknown is named."""
-    model = trained(varied(40), 5)
+    model = barely_trained()
     given = pd.DataFrame({"kind": ["b", "a", "b"]})
     synthetic = sampling.sample(model, 3, attributes=given, lengths=np.array([4, 1, 7]))
     assert list(synthetic.labels) == ["b", "a", "b"]
@@ -125,16 +159,81 @@ def test_donors_and_a_prefix_are_kept():
     donors = real.head(2)
     prefix = donors.values.reshape(len(donors), 2, 2)
     synthetic = sampling.sample(
-        trained(real, 5), len(donors), donors=real, prefix=prefix, max_steps=9
+        barely_trained(), len(donors), donors=real, prefix=prefix, max_steps=9
     )
     assert list(synthetic.labels) == list(donors.labels)
     for i in np.flatnonzero(synthetic.lengths >= 2):
         np.testing.assert_allclose(synthetic[i][:2], prefix[i], rtol=1e-5)
 
 
+def own_series(n=40, seed=5):
+    """Return series long enough for a level of their own, of several lengths and two kinds."""
+    rng = np.random.default_rng(seed)
+    arrays = [rng.normal(3 * rng.normal(), 1, (int(t), 2)) for t in rng.integers(17, 23, n)]
+    kinds = pd.Categorical(rng.choice(["a", "b"], n))
+    return toy_series(arrays, attributes=pd.DataFrame({"kind": kinds}))
+
+
+@torch.no_grad()
+def test_donors_give_all_but_the_length():
+    """Kind, levels and scales are the donors'; lengths are drawn, or, where given, taken."""
+    real = own_series()
+    model = tiny_generative(*untrained(real)).eval()
+    assert model.encoder.per_series
+    expected = attribute_target(model.encoder, real).value
+    draw = functools.partial(sampling.draw_attributes, model, len(real), donors=real)
+    free = draw(torch.Generator().manual_seed(3))
+    assert torch.equal(free[:, :-1], expected[:, :-1])
+    assert not torch.equal(free[:, -1], expected[:, -1])
+    assert torch.equal(free, draw(torch.Generator().manual_seed(3)))
+    assert not torch.equal(free, draw(torch.Generator().manual_seed(4)))
+    given = np.arange(len(real)) % 22 + 1
+    taken = draw(torch.Generator().manual_seed(3), lengths=given)
+    assert torch.equal(taken[:, :-1], expected[:, :-1])
+    np.testing.assert_array_equal(model.encoder.lengths_of(taken[:, -1].numpy()), given)
+    own = draw(torch.Generator().manual_seed(3), lengths=real.lengths)
+    assert torch.equal(own, expected)
+    synthetic = sampling.sample(model, len(real), seed=3, donors=real)
+    lengths = model.encoder.lengths_of(free[:, -1].numpy())
+    np.testing.assert_array_equal(synthetic.lengths, lengths)
+
+
+def untrained(real):
+    """Return the spec and the encoder of a set."""
+    encoder, spec, _ = encoded_batches(real)
+    return spec, encoder
+
+
+@torch.no_grad()
+def test_given_lengths_leave_the_other_attributes_as_drawn():
+    """The length is the last of the chain: what was drawn before it does not depend on it."""
+    model = barely_trained()
+    free = sampling.draw_attributes(model, 50, torch.Generator().manual_seed(3))
+    lengths = np.arange(50) % 8 + 1
+    taken = sampling.draw_attributes(model, 50, torch.Generator().manual_seed(3), lengths=lengths)
+    assert torch.equal(free[:, :-1], taken[:, :-1])
+    np.testing.assert_array_equal(model.encoder.lengths_of(taken[:, -1].numpy()), lengths)
+
+
+def test_steps_follow_the_attributes_and_the_clock():
+    """What a step is given beside the past: its kind, how much is left, and nothing else's."""
+    model = modulate(trained(varied(40), 1))
+    attributes = pd.DataFrame({"kind": ["a", "b", "a"]})
+    lengths = np.array([3, 3, 8])
+    first = sampling.sample(model, 3, seed=2, attributes=attributes, lengths=lengths)
+    swapped = sampling.sample(
+        model, 3, seed=2, attributes=pd.DataFrame({"kind": ["a", "a", "a"]}), lengths=lengths
+    )
+    longer = sampling.sample(model, 3, seed=2, attributes=attributes, lengths=lengths + [0, 0, -1])
+    assert (first[0] == swapped[0]).all()
+    assert (first[1] != swapped[1]).any()
+    assert (first[1] == longer[1]).all()
+    assert (first[2][:7] != longer[2]).any()
+
+
 def test_in_parts_every_series_is_whole(monkeypatch):
     """Where the cache holds one series at a time: as many, attributes and lengths as given."""
-    model = trained(varied(40), 5)
+    model = barely_trained()
     monkeypatch.setattr(sampling, "CACHE_BYTES", 1)
     lengths = np.array([3, 1, 8, 2])
     given = pd.DataFrame({"kind": ["a", "b", "b", "a"]})
@@ -164,16 +263,16 @@ def test_log_likelihood_is_that_of_each_series(patch):
     np.testing.assert_allclose(together, alone, rtol=1e-4)
 
 
+@pytest.mark.parametrize("stop", ["length", "stop"])
 @pytest.mark.parametrize("patch", [1, 3])
-def test_the_loss_is_the_mean_of_the_likelihood(patch):
-    """Of all steps, attributes aside, where the end weighs no more than other numbers."""
+def test_the_loss_is_the_mean_of_the_likelihood(patch, stop):
+    """Of all steps, where the end weighs no more than other numbers."""
     real = mixed_series(lengths=(3, 1, 8, 5, 2, 13))
-    model = trained(real, 5, patch)
+    model = trained(real, 5, patch, stop=stop)
     config = replace(model.config, stop_weight=1.0)
     batch = TokenBatches(real, model.encoder, model.spec, config, 6, seed=0)(0)
     with torch.no_grad():
-        _, attributes = model(batch, Packing(batch.lengths))
-        loss = token_nll(model, batch) + (attributes * batch.attribute_weight).sum()
+        loss = token_nll(model, batch)
     total = (sampling.log_likelihood(model, real) * real.lengths).sum()
     assert loss.item() == pytest.approx(-total / real.lengths.sum(), rel=1e-4)
 

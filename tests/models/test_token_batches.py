@@ -1,10 +1,13 @@
 """Laws of token batches: every number once, and neither padding nor processes change the loss."""
 
+import math
+
 import numpy as np
 import pytest
 import torch
-from helpers import encoded_batches, mixed_series, tiny_generative
+from helpers import encoded_batches, mixed_series, modulate, tiny_generative
 
+from tst.models.transformer.batches import LOG_LEFT
 from tst.models.transformer.generative import token_nll
 
 
@@ -20,10 +23,29 @@ def test_a_window_inside_a_series_follows_a_real_token():
     assert batch.series.tolist() == [0] * 5 + [1] * 5
 
 
+@pytest.mark.parametrize("patch", [1, 3])
+def test_the_clock_tells_what_is_left_of_the_whole_series(patch):
+    """Of the series, not of the window; token by token as the formula says."""
+    series = mixed_series(lengths=(7, 12, 1))
+    _, _, batches = encoded_batches(series, patch, context_length=6)
+    windows = np.arange(len(batches.lengths))
+    windows = windows[np.argsort(-batches.lengths[windows], kind="stable")]
+    batch = batches.collate(windows, 1.0)
+    expected = []
+    for window in windows:
+        n_steps = int(series.lengths[batches.series_of_window[window]])
+        first = int(batches.first_tokens[window])
+        for token in range(first, first + int(batches.lengths[window])):
+            left = n_steps - token * patch
+            assert left > 0
+            expected.append([math.log(left) / LOG_LEFT, left / n_steps, 1 / left])
+    torch.testing.assert_close(batch.clock, torch.tensor(expected))
+
+
 def loss_and_gradient(**settings):
     """Return the loss of a batch and the gradient of the input layer, in float64."""
     _, spec, batches = encoded_batches(mixed_series(), **settings)
-    model = tiny_generative(spec).double()
+    model = modulate(tiny_generative(spec)).double()
     batch = batches(0).map(lambda t: t.double() if t.is_floating_point() else t)
     loss = token_nll(model, batch)
     loss.backward()
@@ -127,5 +149,8 @@ def test_of_long_series_only_windows_are_read(monkeypatch, own):
         assert torch.equal(given.recent, expected.recent)
         assert torch.equal(given.target.value, expected.target.value)
         assert torch.equal(given.target.repeat, expected.target.repeat)
-        assert torch.equal(given.attributes.value, expected.attributes.value)
+        for name in ("value", "lower", "upper"):
+            same = getattr(given.attributes, name), getattr(expected.attributes, name)
+            assert torch.equal(*same), "of the whole series, its length too"
+        assert torch.equal(given.clock, expected.clock)
     assert n_taken == [1] * 3 * own

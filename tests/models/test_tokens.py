@@ -10,22 +10,25 @@ from tst.models.transformer.tokens import attribute_target, token_spec
 from tst.models.transformer.variables import BIG
 from tst.series import ceil_div
 
-N_VARIABLES = 6  # of a step of `mixed_series`: five measurements and the end
+N_FEATURES = 5  # of a step of `mixed_series`
 
 
 @pytest.mark.parametrize("patch", [1, 3])
-def test_tokens_hold_every_number_once(patch):
-    """Observed numbers are the series' numbers; the end stands at the last step of each series."""
+@pytest.mark.parametrize("stop", ["length", "stop"])
+def test_tokens_hold_every_number_once(patch, stop):
+    """Observed numbers are the series' numbers; an end stands at the last step of each series."""
     series = mixed_series()
-    encoder, _, batches = encoded_batches(series, patch)
-    observed = batches.whole.observed.numpy().astype(bool).reshape(-1, N_VARIABLES)
-    assert observed.sum() == len(series.values) * N_VARIABLES
+    encoder, _, batches = encoded_batches(series, patch, stop=stop)
+    n_variables = N_FEATURES + (stop == "stop")
+    observed = batches.whole.observed.numpy().astype(bool).reshape(-1, n_variables)
+    assert observed.sum() == len(series.values) * n_variables
     is_step = observed[:, 0]
     assert (observed == is_step[:, None]).all(), "a step is observed as a whole"
-    value = batches.whole.target.value.numpy().reshape(-1, N_VARIABLES)[is_step]
+    value = batches.whole.target.value.numpy().reshape(-1, n_variables)[is_step]
     z = encoder.scaled(series, *encoder.series_loc_scale(series))
-    np.testing.assert_allclose(value[:, :5], z, rtol=1e-5, atol=1e-5)
-    np.testing.assert_array_equal(np.flatnonzero(value[:, 5]), series.offsets[1:] - 1)
+    np.testing.assert_allclose(value[:, :N_FEATURES], z, rtol=1e-5, atol=1e-5)
+    for end in value[:, N_FEATURES:].T:
+        np.testing.assert_array_equal(np.flatnonzero(end), series.offsets[1:] - 1)
     np.testing.assert_array_equal(batches.lengths, ceil_div(series.lengths, patch))
 
 
@@ -54,18 +57,44 @@ def test_an_unknown_category_is_refused():
         attribute_target(encoder, strange)
 
 
+@pytest.mark.parametrize("lengths", [False, True])
 @pytest.mark.parametrize("fixed", [False, True])
-def test_the_spec_says_what_a_step_and_the_attributes_are(fixed):
-    """An end where lengths vary; each series' loc and scale where these are long enough."""
+def test_the_spec_says_what_a_step_and_the_attributes_are(fixed, lengths):
+    """An end, or a length, where lengths vary; loc and scale where series are long enough."""
     series = mixed_series(fixed=fixed)
-    spec = token_spec(SeriesEncoder.fit(series), series)
+    spec = token_spec(SeriesEncoder.fit(series, lengths=lengths), series)
     kinds = ["continuous", "continuous", "categorical", "continuous", "continuous"]
     attribute_kinds = ["categorical"]
     if fixed:
         attribute_kinds += ["continuous"] * 10
+    elif lengths:
+        attribute_kinds.append("continuous")
     else:
         kinds.append("stop")
+    assert spec.draws_length == (lengths and not fixed)
     assert [variable.kind for variable in spec.step] == kinds
     assert [variable.kind for variable in spec.attributes] == attribute_kinds
     for edges in (*spec.bin_edges, *spec.attribute_bin_edges):
         assert (np.diff(edges) > 0).all()
+
+
+def test_without_attributes_no_length_is_drawn():
+    """An ablation without attributes ends its series by the hazard, as asked or not."""
+    _, spec, _ = encoded_batches(mixed_series(), attributes=False)
+    assert not spec.draws_length
+    assert not spec.attributes
+    assert spec.step[-1].kind == "stop"
+
+
+def test_the_length_of_a_series_is_a_mass_of_its_last_attribute():
+    """From the logarithm half a step below to that half a step above, in standard units."""
+    series = mixed_series()
+    encoder, _, batches = encoded_batches(series)
+    length = batches.whole.attributes.map(lambda x: x[:, -1].double())
+    logs = np.log(series.lengths)
+    for tensor, shift in ((length.value, 0), (length.lower, -0.5), (length.upper, 0.5)):
+        expected = (np.log(series.lengths + shift) - logs.mean()) / logs.std()
+        np.testing.assert_allclose(tensor, expected, rtol=1e-5, atol=1e-6)
+    pieces = series.pieces(np.array([5]), np.array([2]), np.array([4]))
+    whole = attribute_target(encoder, pieces, lengths=series.lengths[5:])
+    assert whole.value[0, -1] == batches.whole.attributes.value[5, -1]

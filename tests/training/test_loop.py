@@ -138,7 +138,7 @@ class Line(nn.Linear):
         weights.save(folder, {}, self.state_dict())
 
 
-def line(folder, limit=8, loss=None, **settings):
+def line(folder, limit=8, loss=None, begin=None, **settings):
     """Train Line; a batch of more than `limit` rows does not fit into memory."""
 
     def squares(model, batch):
@@ -151,7 +151,7 @@ def line(folder, limit=8, loss=None, **settings):
     config = TrainConfig(
         **{"max_steps": 6, "batch_size": 8, "learning_rate": 1e-2, "checkpoint_every": 2} | settings
     )
-    return loop.optimise(Line(), loss or squares, Whole(), config, folder, {"line": 1})
+    return loop.optimise(Line(), loss or squares, Whole(), config, folder, {"line": 1}, begin)
 
 
 def test_a_batch_without_memory_is_worked_off_in_pieces(tmp_path, capsys):
@@ -345,6 +345,28 @@ def test_players_move_on_the_same_batch(tmp_path):
     batches = [batch for _, batch in seen]
     assert all(a is b for a, b in zip(batches[::2], batches[1::2], strict=True))
     assert batches[0] is not batches[2]
+
+
+def test_what_has_no_part_in_the_steps_begins_once(tmp_path):
+    """Before the first step, on the prepared weights; not by a run that resumes or is finished."""
+    order = []
+
+    def begin():
+        order.append("begin")
+
+    def loss(model, batch):
+        order.append("step")
+        if order.count("step") == 5:
+            raise KeyboardInterrupt
+        return model(batch).square().mean()
+
+    folder = tmp_path / "run"
+    with pytest.raises(KeyboardInterrupt):
+        line(folder, loss=loss, begin=begin)
+    assert order == ["begin"] + ["step"] * 5
+    for _ in range(2):
+        line(folder, loss=loss, begin=begin)
+        assert order == ["begin"] + ["step"] * 7, "two steps were left after the checkpoint"
 
 
 def test_gradients_are_clipped(tmp_path):

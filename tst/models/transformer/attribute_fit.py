@@ -56,12 +56,17 @@ def fit(head: ChainHead, target: Target, seed: int) -> torch.Tensor:
 
 @torch.no_grad()
 def _begin_at_frequencies(head: ChainHead, target: Target) -> None:
-    """Set what a category's probability is before training to how frequent it is."""
+    """Set what a category's probability is before training to how frequent it is.
+
+    Its other weights are random: they say nothing until they have learned something.
+    """
     for d, variable in enumerate(head.variables):
         if variable.kind != "categorical":
             continue
         counts = torch.bincount(target.value[:, d].long(), minlength=variable.n_categories)
-        head.bias[d, 1 : 1 + variable.n_categories] = torch.log(counts + PRIOR_COUNT)
+        categories = slice(1, 1 + variable.n_categories)
+        head.bias[d, categories] = torch.log(counts + PRIOR_COUNT)
+        head.out[d, :, categories] = 0.0
 
 
 def _held_out_steps(head: ChainHead, target: Target, generator: torch.Generator) -> torch.Tensor:

@@ -86,6 +86,7 @@ class SeriesEncoder:
             and all(len(part) == n_features for part in (*each, self.min_scale))
             and all(len(part) == 2 * n_features for part in twice)
             and all(math.isfinite(number) for part in numbers for number in part)
+            and (self.log_length is None or self.log_length[1] > 0)
         )
         if not fits:
             raise ValueError("its parts do not fit each other")

@@ -98,6 +98,8 @@ class GenerativeTST(nn.Module):
             raise ValueError(
                 f"a token has {n_variables:,} numbers; give at most {MAX_VARIABLES:,}."
             )
+        if encoder is not None and spec.draws_length != (encoder.log_length is not None):
+            raise ValueError("the encoder and the spec do not agree whether lengths are drawn.")
         self.input = nn.Linear(self.n_recent, config.d_model)
         self.backbone = Backbone(config)
         self.start = nn.Parameter(torch.randn(config.d_model) * START_SCALE)

@@ -1,0 +1,256 @@
+"""Laws of fitting attributes first: each conditional by itself, to what the table tells."""
+
+import copy
+import math
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from helpers import encoded_batches, tiny_generative, toy_series
+from scipy import stats
+
+from tst.models.transformer import attribute_fit, sampling
+from tst.models.transformer.tokens import attribute_target
+from tst.series import Feature
+from tst.synthesiser import MIN_STEPS, N_EPOCHS, Synthesiser
+from tst.training.batches import EpochOrder
+
+N_DRAWN = 3000
+
+
+def deciding_series(k, n=300, n_steps=20, seed=0):
+    """Return series whose attribute a, of k values, decides b, a level, and a category's shares.
+
+    `n_steps` are their steps, or the shortest and the longest.
+    """
+    rng = np.random.default_rng(seed)
+    a = rng.integers(0, k, n)
+    b = rng.permutation(k)[a]
+    level = rng.normal(0, 10, k)[a]
+    likely = a % 3
+    arrays = []
+    for i, T in enumerate(rng.integers(*np.broadcast_to(n_steps, 2) + [0, 1], n)):
+        state = np.where(rng.random(T) < 0.95, likely[i], rng.integers(0, 3, T))
+        arrays.append(np.stack([level[i] + rng.normal(size=T), state], axis=1))
+    names = np.array([f"{i:02d}" for i in range(k)])
+    attributes = pd.DataFrame({"a": pd.Categorical(names[a]), "b": pd.Categorical(names[b])})
+    features = [Feature("x"), Feature("state", "categorical")]
+    return toy_series(arrays, features=features, attributes=attributes)
+
+
+def untrained(real):
+    """Return an untrained model of a set, and its attributes."""
+    encoder, spec, _ = encoded_batches(real)
+    return tiny_generative(spec, encoder), attribute_target(encoder, real)
+
+
+def fitted(real, seed=0):
+    """Return a model of a set whose attributes are fitted, and the steps of each conditional."""
+    model, target = untrained(real)
+    return model, attribute_fit.fit(model.attribute_head, target, seed)
+
+
+@torch.no_grad()
+def drawn(model, n=N_DRAWN, seed=1):
+    """Return drawn attributes, float64 (n, n_attributes)."""
+    generator = torch.Generator().manual_seed(seed)
+    return sampling.draw_attributes(model, n, generator).double().numpy()
+
+
+def existing(real, a, b):
+    """Return which share of pairs, codes (n,) each, a set has."""
+    pairs = set(zip(real.attributes["a"].cat.codes, real.attributes["b"].cat.codes, strict=True))
+    return np.mean([pair in pairs for pair in zip(a, b, strict=True)])
+
+
+def explained(x, a):
+    """Return the share of the variance of x that the groups of a explain."""
+    within = pd.Series(x).groupby(np.asarray(a)).transform(lambda group: group - group.mean())
+    return 1 - (within**2).mean() / np.var(x)
+
+
+def means(series, x):
+    """Return the mean of x (rows,) over each series."""
+    return np.add.reduceat(x, series.offsets[:-1]) / series.lengths
+
+
+def test_the_likelihood_is_the_mean_of_each_row():
+    """Row by row and number by number through the chain, as its head tells it."""
+    model, target = untrained(deciding_series(3, n=17))
+    head = model.attribute_head
+    rows = []
+    for i in range(17):
+        row = target.map(lambda x, i=i: x[i : i + 1])
+        rows.append(head.log_prob(torch.ones(1, 1), torch.ones(1, 0), row)[0])
+    torch.testing.assert_close(attribute_fit._log_p(head, target), torch.stack(rows).mean(0))
+
+
+def test_each_conditional_is_kept_at_its_own_step():
+    """As a literal twin: all conditionals go as far as each one needs, and that one is taken."""
+    real = deciding_series(5, n=60)
+    model, n_steps = fitted(real)
+    assert len(set(n_steps.tolist())) > 1
+    twin, target = untrained(real)
+    first = copy.deepcopy(twin.attribute_head).requires_grad_(True)
+    attribute_fit._begin_at_frequencies(first, target)
+    taken = model.attribute_head
+    for d, n in enumerate(n_steps.tolist()):
+        head = copy.deepcopy(first)
+        optimizer = torch.optim.Adam(head.parameters(), lr=attribute_fit.LEARNING_RATE)
+        for _ in range(n):
+            optimizer.zero_grad()
+            attribute_fit._log_p(head, target).sum().neg().backward()
+            optimizer.step()
+        ours, twins = taken._weights_of(d), head._weights_of(d)
+        assert all(torch.equal(*pair) for pair in zip(ours, twins, strict=True))
+        torch.testing.assert_close(
+            attribute_fit._log_p(taken, target)[d], attribute_fit._log_p(head, target)[d]
+        )
+
+
+def test_the_first_look_that_no_later_one_betters():
+    """Within the gain that counts, the earliest; each column by itself."""
+    gain = attribute_fit.GAIN
+    falling = [0.0, -1.0, -2.0]
+    flat = [-1.0, -0.5 * gain, 0.0]
+    rising = [-2.0, -1.0, 0.0]
+    curve = torch.tensor([falling, flat, rising]).T
+    assert attribute_fit._best_looks(curve).tolist() == [0, 1, 2]
+
+
+def test_what_is_chance_is_not_learned_by_heart():
+    """A conditional that others do not decide stops early, one that they decide goes on."""
+    rng = np.random.default_rng(0)
+    n, k = 240, 12
+    a = rng.integers(0, k, n)
+    columns = {"a": a, "noise": rng.integers(0, k, n), "b": (a + 1) % k}
+    attributes = pd.DataFrame({name: pd.Categorical(codes) for name, codes in columns.items()})
+    real = toy_series([np.ones((2, 1))] * n, attributes=attributes)
+    model, n_steps = fitted(real)
+    _, noise, b = n_steps.tolist()
+    assert b >= 3 * noise
+    fresh = rng.integers(0, k, (2, 5000))
+    codes = np.stack([fresh[0], fresh[1], (fresh[0] + 1) % k], axis=1)
+    attributes = pd.DataFrame(
+        {name: pd.Categorical(x) for name, x in zip(columns, codes.T, strict=True)}
+    )
+    target = attribute_target(
+        model.encoder, toy_series([np.ones((2, 1))] * 5000, attributes=attributes)
+    )
+    log_p = attribute_fit._log_p(model.attribute_head, target)
+    assert log_p[1] > -math.log(k) - 0.15, "as likely as chance has it, or nearly"
+    assert log_p[2] > -0.1, "what is decided is known"
+
+
+def test_the_seed_decides_and_nothing_else(monkeypatch):
+    """The same seed gives the same bits; torch's own state is neither read nor moved."""
+    monkeypatch.setattr(attribute_fit, "MAX_STEPS", 200)
+    real = deciding_series(4, n=50)
+    model, target = untrained(real)
+    heads = []
+    for seed in (0, 0, 1):
+        head = copy.deepcopy(model.attribute_head)
+        state = torch.random.get_rng_state()
+        attribute_fit.fit(head, target, seed)
+        assert torch.equal(torch.random.get_rng_state(), state)
+        torch.rand(7)
+        heads.append(torch.cat([p.flatten() for p in head.parameters()]))
+        assert not any(p.requires_grad for p in head.parameters())
+    assert torch.equal(heads[0], heads[1])
+    assert not torch.equal(heads[0], heads[2])
+
+
+@pytest.mark.parametrize("n", [1, 2, 3])
+def test_a_table_of_hardly_a_row_is_fitted(n):
+    """Where no row can be held out, a few steps are taken; what is drawn are numbers."""
+    model, n_steps = fitted(deciding_series(2, n=n))
+    assert (n_steps > 0).all()
+    assert np.isfinite(drawn(model, 20)).all()
+
+
+def test_a_table_larger_than_a_batch_is_fitted_by_batches(monkeypatch):
+    """What decides is found there, too."""
+    real = deciding_series(5, n=400)
+    monkeypatch.setattr(attribute_fit, "BATCH", 128)
+    monkeypatch.setattr(attribute_fit, "MIN_HELD_OUT", 100)
+    a, b = drawn(fitted(real)[0])[:, :2].T.astype(int)
+    assert existing(real, a, b) >= 0.99
+
+
+def probabilities(head, n_categories):
+    """Return those of the first attribute's categories, (n_categories,)."""
+    one = torch.ones(1, 1)
+    with torch.no_grad():
+        out, _ = head.outputs(one, one[:, :0], torch.zeros(1, head.ends[-1]))
+    return torch.softmax(out[0, 0, 1 : 1 + n_categories].double(), 0).numpy()
+
+
+def test_a_fit_begins_at_the_frequencies():
+    """Of each category by itself, half a count more each, as Jeffreys' prior has it."""
+    real = deciding_series(5, n=90)
+    model, target = untrained(real)
+    attribute_fit._begin_at_frequencies(model.attribute_head, target)
+    counts = np.bincount(target.value[:, 0].long(), minlength=5)
+    shares = (counts + 0.5) / (90 + 5 / 2)
+    np.testing.assert_allclose(probabilities(model.attribute_head, 5), shares, rtol=1e-5)
+
+
+def test_rare_categories_stay_as_rare():
+    """One series in a hundred: its probability is the table's, within twice the error of one."""
+    n = 1000
+    codes = np.zeros(n, dtype=int)
+    codes[::100] = 1
+    codes[1::2] = 2
+    attributes = pd.DataFrame({"kind": pd.Categorical(codes)})
+    model, _ = fitted(toy_series([np.ones((2, 1))] * n, attributes=attributes))
+    shares = np.bincount(codes) / n
+    p = probabilities(model.attribute_head, 3)
+    np.testing.assert_array_less(np.abs(p - shares), 2 * np.sqrt(shares * (1 - shares) / n))
+    counts = np.bincount(drawn(model, 20_000)[:, 0].astype(int), minlength=3)
+    assert stats.chisquare(counts, 20_000 * p / p.sum()).pvalue > 1e-4
+
+
+def test_lengths_belong_to_their_class():
+    """60 series of three classes, each of one length: drawn lengths are the class's (KS <= .25)."""
+    kinds = np.arange(60) % 3
+    lengths = np.array([4, 9, 14])
+    arrays = [np.ones((lengths[kind], 1)) for kind in kinds]
+    attributes = pd.DataFrame({"kind": pd.Categorical(kinds)})
+    model, _ = fitted(toy_series(arrays, attributes=attributes))
+    values = drawn(model)
+    of_series = model.encoder.lengths_of(values[:, -1])
+    for kind, length in enumerate(lengths):
+        given = of_series[values[:, 0] == kind]
+        assert max(np.mean(given < length), np.mean(given > length)) <= 0.25
+
+
+@pytest.mark.parametrize("k", [3, 10, 30])
+def test_what_an_attribute_decides_is_found(k):
+    """Of 300 series: pairs that exist, and the level of each series, from the fit alone."""
+    real = deciding_series(k)
+    values = drawn(fitted(real)[0])
+    assert existing(real, *values[:, :2].T.astype(int)) >= 0.99
+    assert explained(values[:, 2], values[:, 0]) >= 0.95
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("k", [3, 10, 30])
+@pytest.mark.parametrize("n_steps", [20, (5, 12)])
+def test_what_an_attribute_decides_is_in_every_series(k, n_steps):
+    """A user's budget, 400 steps for few values: pairs, level and shares of 300 series.
+
+    Series of 5 to 12 steps have no level of their own: their steps must tell it.
+    """
+    real = deciding_series(k, n_steps=n_steps)
+    model = Synthesiser()
+    budget = N_EPOCHS * EpochOrder(len(real), model.batch_size, 0).steps_per_epoch
+    model.max_steps = budget if k == 30 else MIN_STEPS
+    made = model.fit_series(real, None).model.sample(N_DRAWN, seed=1)
+    assert model.model.encoder.per_series == (n_steps == 20)
+    a = made.attributes["a"].cat.codes
+    assert existing(real, a, made.attributes["b"].cat.codes) >= 0.99
+    x, state = made.values.T
+    assert explained(means(made, x), a) >= (0.95 if n_steps == 20 else 0.9)
+    for code in range(3):
+        assert explained(means(made, (state == code).astype(float)), a) >= 0.9
