@@ -1,8 +1,8 @@
 """Own data in five lines: fit a table, sample one like it, save and load.
 
-The model is the GenerativeTST of notebook 10: attributes first, then steps from a learned start,
-until a hazard ends the series; no real value enters a sample. Sizes follow the data, optimiser
-steps the time given. A saved model is model.safetensors and model.json, without pickle.
+The model is the GenerativeTST of notebook 10: attributes first, then steps from a learned start, as
+many as the length that was drawn with them; no real value enters a sample. Sizes follow the data,
+optimiser steps the time given. A saved model is model.safetensors and model.json, without pickle.
 """
 
 import hashlib
@@ -36,7 +36,7 @@ from tst.training.batches import Loss
 from tst.training.loop import TrainConfig
 from tst.training.timing import step_seconds
 
-FORMAT = "synthesiser-2"
+FORMAT = "synthesiser-3"
 N_TOKENS = 512  # of a series, above which steps are joined to patches
 N_NUMBERS = 96  # of a patch, at most
 MIN_STEPS, MAX_STEPS = 400, 20_000  # within which the time given decides

@@ -167,7 +167,7 @@ def test_a_part_of_the_trace_that_inflates(tmp_path, small):
         ("time: !!bool 3", "is no YAML"),
         ("time: !!python/object/apply:os.system [ls]", "is no YAML"),
         ("features: cpu", "features is 'cpu'; give a list of columns"),
-        ("features: [1]", "give a list of columns, in quotes if need be"),
+        ("features: [1.5]", "give a list of columns, in quotes if need be"),
         ("window: yes", "window is True; give a number of rows"),
         ("window: 9223372036854775808", "give a number of rows"),
         ("label: [a]", "give one name"),
