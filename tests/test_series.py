@@ -42,6 +42,17 @@ def test_padded_and_head_agree_with_a_loop(lengths, n_steps):
         assert mask[i, :kept].all()
 
 
+@pytest.mark.parametrize(
+    "kinds", [[3, 1, 3, 2], [0.5, 2.5, 0.5, 0.5], [True, False, True, True], list("abba")]
+)
+def test_categories_that_are_numbers_stay_categories(tmp_path, kinds):
+    """Parquet knows categories of text only."""
+    attributes = pd.DataFrame({"kind": pd.Categorical(kinds), "plain": kinds})
+    series = replace(distinct_series(), attributes=attributes, label=None)
+    series.save(tmp_path / "toy")
+    pd.testing.assert_frame_equal(SeriesSet.load(tmp_path / "toy").attributes, attributes)
+
+
 def test_save_and_load_round_trip(tmp_path):
     """What is loaded equals what was saved, to the bit, dtypes of attributes included."""
     series = distinct_series(label="kind", group="id")

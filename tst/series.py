@@ -333,6 +333,7 @@ class SeriesSet:
             "format": FORMAT,
             "sha256": self.sha256(),
             "features": [[feature.name, feature.kind, feature.unit] for feature in self.features],
+            "categorical": list(self.attributes.select_dtypes("category")),
             **{name: getattr(self, name) for name in names},
         }
         with files.replacing_folder(folder) as part:
@@ -364,6 +365,8 @@ class SeriesSet:
             attributes = untrusted.read_parquet(folder / "attributes.parquet", AGAIN)
             if attributes.columns.empty:  # parquet keeps no number of rows without columns
                 attributes = pd.DataFrame(index=range(len(lengths)))
+            for name in meta.pop("categorical", []):  # parquet forgets it of categories of numbers
+                attributes[name] = attributes[name].astype("category")
             features = [Feature(*parts) for parts in meta.pop("features")]
             loaded = cls(
                 values=values, lengths=lengths, features=features, attributes=attributes, **meta

@@ -111,7 +111,7 @@ def set_in(tree, path, value):
 @pytest.mark.parametrize(
     ("path", "value", "words"),
     [
-        (("config", "patch"), 10**6, "a token has 9,000,000 numbers; give at most"),
+        (("config", "patch"), 10**6, "a token has 8,000,000 numbers; give at most"),
         (("spec", "step", 0, "n_categories"), 10**9, "no sound model at"),
         (("spec", "attributes", 0, "n_categories"), 10**9, "no sound model at"),
         (("spec", "bin_edges", 0), [0.0] * 10**5, "no sound model at"),
@@ -120,7 +120,7 @@ def set_in(tree, path, value):
         (("encoder", "feature_encoders"), [], "its parts do not fit each other"),
         (("table", "features"), [], "do not fit each other"),
         (("table", "clock", "step"), "x", "Clock has step = 'x', of the wrong type"),
-        (("table", "id", "dtype"), "datetime64[ns, Nowhere]", "is damaged"),
+        (("table", "names", 0, "dtype"), "datetime64[ns, Nowhere]", "is damaged"),
         (("table", "order"), ["a"], "do not fit each other"),
         (("seed",), -1, "has the seed -1"),
         (("format",), "synthesiser-9", "this version reads"),

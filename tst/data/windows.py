@@ -92,7 +92,7 @@ def load(dataset: str, n_windows: int = 0, folder: Path | None = None) -> Series
         frame = SEQUENCES[name].read(path)
         values = cut(scaled(frame.to_numpy(np.float64)), length)
     values = values[: n_windows or None]
-    columns = [str(column) for column in frame]
+    columns = list(map(str, frame))
     starts = np.arange(len(values))
     return _series_set(dataset, values, starts, columns, SEQUENCES[name].interval, "original")
 
@@ -191,7 +191,7 @@ def _series_set(
         name=dataset,
         values=values.reshape(-1, n_features),
         lengths=np.full(n_windows, length),
-        features=[Feature(column) for column in columns],
+        features=list(map(Feature, columns)),
         # A number, no category: it tells windows apart and is not modelled.
         attributes=pd.DataFrame({"start": starts}),
         origin=origin,

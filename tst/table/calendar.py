@@ -113,7 +113,7 @@ class Clock:
                 times = clock.wall(times)
                 yield times, is_first | clock.is_gap(times, is_first) if cuts_gaps else is_first
 
-        n_steps = sum(len(step) for step in steps_of(pieces))
+        n_steps = sum(map(len, steps_of(pieces)))
         if not n_steps or share_of_next(clock.calendar, pieces) >= 1 - MAX_UNEVEN:
             return clock
         unit = _resolution(pieces, self.is_whole)

@@ -235,7 +235,7 @@ class ColumnCodec:
     def known_labels(self) -> list[str]:
         """Categories that the known values of an attribute are learned as, in order of codes."""
         if self.kind == "category":
-            known = [str(value) for value in self.categories]
+            known = list(map(str, self.categories))
             return [*known, self._rare_label] if self.rare else known
         lower_edges = self.edges[: self.n_ranges]
         return [f"{i}: from {edge:.6g}" for i, edge in enumerate(lower_edges)]

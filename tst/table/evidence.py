@@ -385,7 +385,7 @@ def _judge(rows: pd.DataFrame, columns: tuple[str, ...], clock: _Clock) -> Choic
         return None
     n_constant, n_others = _count_constant(rows[is_known], columns, clock.name, codes)
     points = {
-        "name": float(np.mean([is_called_id(name) for name in columns])),
+        "name": float(np.mean(list(map(is_called_id, columns)))),
         "unique": _beyond(1 - real.tied_share, 1 - chance.tied_share, MIN_CHANCE),
         "even": _beyond(real.even_share, chance.even_share) if clock.name else 0.0,
         "together": n_groups / n_runs,

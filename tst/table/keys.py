@@ -136,7 +136,7 @@ def _joined(columns: pd.DataFrame) -> pd.Series:
 def _as_text(column: pd.Series) -> pd.Series:
     """Return values as text, alike whether whole numbers stand beside missing ones or not."""
     codes, values = pd.factorize(column)
-    texts = np.array([_spelled(value) for value in values], dtype=object)
+    texts = np.array(list(map(_spelled, values)), dtype=object)
     # a missing value has code -1, which takes the entry appended here
     return pd.Series(np.append(texts, "")[codes], index=column.index)
 

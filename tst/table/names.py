@@ -54,6 +54,9 @@ class NewNames:
     start: int = 1
     room: int = 0
 
+    def __post_init__(self) -> None:
+        types.pandas_dtype(self.dtype)  # a saved one may be none
+
     @classmethod
     def of(cls, names: pd.Series, word: str) -> "NewNames":
         """Return how new names of a column are made; `word`, where they have no pattern."""

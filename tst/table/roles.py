@@ -193,7 +193,7 @@ def _listed(columns: Sequence[str]) -> str:
 def _as_text(key: str, value: object) -> object:
     """Return a role's value with names of columns as text: a table may have whole numbers."""
     if isinstance(value, list | tuple):
-        return [str(name) for name in value]
+        return list(map(str, value))
     return str(value) if type(value) is int and key != "window" else value
 
 
@@ -222,7 +222,7 @@ def _is_name_or_none(value: object) -> bool:
 
 
 def _are_names(value: object) -> bool:
-    return isinstance(value, list | tuple) and all(_is_name(name) for name in value)
+    return isinstance(value, list | tuple) and all(map(_is_name, value))
 
 
 def _are_names_or_none(value: object) -> bool:

@@ -266,7 +266,7 @@ def _wide_shape(frame: pd.DataFrame, roles: Roles) -> Shape:
         columns=tuple(columns),
         id=key,
         time=_free("step", [*columns, *measurements]),
-        steps=tuple(tuple(names) for names in steps.values()),
+        steps=tuple(map(tuple, steps.values())),
         measurements=tuple(measurements),
     )
 

@@ -66,7 +66,7 @@ def _cleaned(frame: pd.DataFrame, name: str, first_row: int = 0) -> pd.DataFrame
     # an index with a name is a column, as Parquet keeps it
     index_names = [n for n in frame.index.names if n is not None and n not in frame.columns]
     frame = frame.reset_index(index_names or None, drop=not index_names)
-    frame.columns = pd.Index([str(column) for column in frame.columns])
+    frame.columns = pd.Index(list(map(str, frame.columns)))
     if not len(frame):
         raise DataError(f"{name} is empty: give a table with a heading and rows.")
     if not frame.columns.is_unique:

@@ -327,7 +327,7 @@ def median(parts: Callable[[], Iterable[np.ndarray]]) -> float:
     parts
         Returns, whenever it is called, float64 arrays of shape (n,), without NaN.
     """
-    n = sum(len(part) for part in parts())
+    n = sum(map(len, parts()))
     ranks = np.array([(n - 1) // 2, n // 2])
     prefixes = np.zeros(2, np.uint64)
     for shift in (48, 32, 16, 0):

@@ -581,7 +581,7 @@ class TimeEvidence:
         days = pd.DatetimeIndex(DateFormat(pattern=pattern[0]).read(seen["day"])) if pattern else []
         if not len(days) or pd.isna(days).any() or set(seen["zone"]) != set(self.zones):
             return ""
-        ahead = [zone_offset(zone) for zone in seen["zone"]]
+        ahead = list(map(zone_offset, seen["zone"]))
         hours = [[day.to_pydatetime().replace(hour=h) for h in (0, 12, 23)] for day in days]
         for place in (*COMMON_ZONES, *sorted(available_timezones())):
             if "/" not in place or place.startswith("Etc"):
