@@ -19,6 +19,12 @@ from tst.training.batches import EpochOrder
 N_DRAWN = 3000
 
 
+@pytest.fixture(autouse=True)
+def forgotten(monkeypatch):
+    """Fits of other tests are not remembered."""
+    monkeypatch.setattr(attribute_fit, "_fits", {})
+
+
 def deciding_series(k, n=300, n_steps=20, seed=0):
     """Return series whose attribute a, of k values, decides b, a level, and a category's shares.
 
@@ -97,7 +103,8 @@ def test_each_conditional_is_kept_at_its_own_step():
     taken = model.attribute_head
     for d, n in enumerate(n_steps.tolist()):
         head = copy.deepcopy(first)
-        optimizer = torch.optim.Adam(head.parameters(), lr=attribute_fit.LEARNING_RATE)
+        rate = attribute_fit.LEARNING_RATE
+        optimizer = torch.optim.Adam(head.parameters(), lr=rate, fused=True)
         for _ in range(n):
             optimizer.zero_grad()
             attribute_fit._log_p(head, target).sum().neg().backward()
@@ -159,6 +166,31 @@ def test_the_seed_decides_and_nothing_else(monkeypatch):
         assert not any(p.requires_grad for p in head.parameters())
     assert torch.equal(heads[0], heads[1])
     assert not torch.equal(heads[0], heads[2])
+
+
+def test_a_remembered_fit_is_that_of_the_same_table_only(monkeypatch):
+    """The same head, table and seed are fitted once; another of any of them is fitted anew."""
+    monkeypatch.setattr(attribute_fit, "MAX_STEPS", 40)
+    monkeypatch.setattr(attribute_fit, "N_KEPT", 2)
+    n_fits = 0
+    fit_anew = attribute_fit._fit
+
+    def counted(*arguments):
+        nonlocal n_fits
+        n_fits += 1
+        return fit_anew(*arguments)
+
+    monkeypatch.setattr(attribute_fit, "_fit", counted)
+    first = fitted(deciding_series(3, n=40))[0].attribute_head
+    again = fitted(deciding_series(3, n=40))[0].attribute_head
+    assert n_fits == 1
+    assert all(map(torch.equal, first.parameters(), again.parameters()))
+    again.bias.zero_()
+    assert fitted(deciding_series(3, n=40))[0].attribute_head.bias.any()
+    fitted(deciding_series(3, n=40), seed=1)
+    fitted(deciding_series(3, n=40, seed=1))
+    assert n_fits == 3
+    assert len(attribute_fit._fits) == 2
 
 
 @pytest.mark.parametrize("n", [1, 2, 3])
