@@ -72,7 +72,7 @@ def nth_weekday(first, n_months, nth, weekday):
     """Return the nth weekday of each month."""
     months = pd.date_range(first, periods=n_months, freq="MS")
     return pd.DatetimeIndex(
-        [month + pd.Timedelta(days=(weekday - month.dayofweek) % 7 + 7 * nth) for month in months]
+        [month + pd.Timedelta(days=(weekday - month.day_of_week) % 7 + 7 * nth) for month in months]
     )
 
 
@@ -82,10 +82,10 @@ CALENDARS = {
     "business days": pd.bdate_range("2023-01-02", periods=500),
     "business days without holidays": open_days("2023-01-02", 260, HOLIDAYS),
     "Tuesdays and Fridays": pd.DatetimeIndex(
-        [d for d in pd.date_range("2022-01-01", periods=900) if d.dayofweek in (1, 4)]
+        [d for d in pd.date_range("2022-01-01", periods=900) if d.day_of_week in (1, 4)]
     ),
     "weekends": pd.DatetimeIndex(
-        [d for d in pd.date_range("2022-01-01", periods=900) if d.dayofweek > 4]
+        [d for d in pd.date_range("2022-01-01", periods=900) if d.day_of_week > 4]
     ),
     "sessions": sessions("2023-01-02", 60, 30),
     "nights left out": pd.DatetimeIndex(
@@ -113,7 +113,7 @@ CALENDARS = {
     "third Fridays": nth_weekday("1990-01-01", 300, 2, 4),
     "last Mondays": pd.DatetimeIndex(
         [
-            m - pd.Timedelta(days=m.dayofweek)
+            m - pd.Timedelta(days=m.day_of_week)
             for m in pd.date_range("1990-01-31", periods=300, freq="ME")
         ]
     ),
