@@ -20,14 +20,13 @@ LEARNING_RATE = 2e-2
 BATCH = 4_096  # rows a step; a smaller table is seen whole
 MAX_STEPS = 1_000
 EVERY = 20  # steps between two looks at the held-out rows
-PATIENCE = 5  # looks without a better one, after which a conditional is no longer watched
+PATIENCE = 5  # looks without a better one of any conditional, after which a fit ends
 GAIN = 1e-3  # nats a row that a better look must be better by
 PRIOR_COUNT = 0.5  # added to how often each category occurs, as Jeffreys' prior does
 N_FOLDS = 4  # of a small table: each row is held out once
 MIN_HELD_OUT = 60  # rows of a held-out part that is enough by itself
-N_KEPT = (
-    16  # fits that a process remembers: models of one data set often differ in their steps only
-)
+# Fits that a process remembers: models of one data set often differ in their steps only.
+N_KEPT = 16
 
 State = dict[str, torch.Tensor]
 _fits: dict[str, tuple[State, torch.Tensor]] = {}

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from tst.models.transformer.backbone import DROPPED_SHARE, KVCache, Modulation
+from tst.models.transformer.backbone import DROPPED_SHARE, KVCache
 from tst.models.transformer.batches import clock
 from tst.models.transformer.chain import ChainSampler
 from tst.models.transformer.encoding import SeriesEncoder
@@ -187,10 +187,7 @@ class Decoder:
         conditions = unfinished.conditions
         left = clock(torch.full_like(unfinished.n_steps, first), unfinished.n_steps)
         embedded = self.model.embed(unfinished.recent, is_start, left, conditions)
-        modulation = None
-        if conditions.modulation is not None:
-            modulation = Modulation(conditions.modulation)
-        h = self.model.backbone.decode(embedded, cache, modulation)
+        h = self.model.backbone.decode(embedded, cache, conditions.of_blocks())
         past = chain.begin(self.model.context(h, conditions), unfinished.recent)
         uniform = chain.uniform(B, self.generator)
         encoded = chain.new_encoding(B)

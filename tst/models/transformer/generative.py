@@ -1,8 +1,8 @@
 """GenerativeTST: series without a real step, from the same backbone as TST.
 
 Attributes are drawn first, then steps from a learned start token; each number of a step has an
-exact likelihood given all before it (`tst.models.transformer.heads`), a hazard ends the series, and
-a token may hold several steps (patch).
+exact likelihood given all before it (`tst.models.transformer.heads`), the length is drawn with the
+attributes, and a token may hold several steps (patch).
 """
 
 from dataclasses import asdict, dataclass, replace
@@ -69,6 +69,18 @@ class Conditions:
         if self.modulation is None:
             return kept
         return replace(kept, modulation=self.modulation.index_select(0, series))
+
+    def of_blocks(self, series: torch.Tensor | None = None) -> Modulation | None:
+        """Return what modulates the blocks, if anything does.
+
+        Parameters
+        ----------
+        series
+            int64, (rows,): which of the B each row is of; None: one row each, in order.
+        """
+        if self.modulation is None:
+            return None
+        return Modulation(self.modulation, series)
 
 
 class GenerativeTST(nn.Module):
@@ -199,9 +211,7 @@ class GenerativeTST(nn.Module):
         conditions = self.begin(encode(self.spec.attributes, attributes.value, attributes.repeat))
         of_rows = conditions.take(batch.series)
         embedded = self.embed(batch.recent, batch.is_start, batch.clock, of_rows)
-        modulation = None
-        if conditions.modulation is not None:
-            modulation = Modulation(conditions.modulation, batch.series)
+        modulation = conditions.of_blocks(batch.series)
         # Back to float32, where autocast left bfloat16: likelihoods are not rounded.
         h = self.backbone(embedded, packing, modulation).to(batch.recent.dtype)  # (rows, d_model)
         return self.head.log_prob(self.context(h, of_rows), batch.recent, batch.target)
@@ -279,17 +289,16 @@ def prepare(config: GenerativeConfig, real: SeriesSet, settings: TrainConfig) ->
         if spec.attributes:
             attribute_fit.fit(model.attribute_head, attribute_target(encoder, real), settings.seed)
 
-    def score(trained: torch.nn.Module) -> float:
-        log_p = sampling.log_likelihood(cast(GenerativeTST, trained), cast(SeriesSet, held_out))
-        return float(np.average(log_p, weights=cast(SeriesSet, held_out).lengths))
+    training = Training(model=model, loss=token_nll, batches=batches, begin=fit_attributes)
+    if held_out is None:
+        return training
+    judged = sampling.whole_series(config, spec, encoder, held_out)
 
-    return Training(
-        model=model,
-        loss=token_nll,
-        batches=batches,
-        begin=fit_attributes,
-        score=None if held_out is None else score,
-    )
+    def score(trained: torch.nn.Module) -> float:
+        log_p = sampling.log_likelihood_of(cast(GenerativeTST, trained), judged)
+        return float(np.average(log_p, weights=judged.series.lengths))
+
+    return replace(training, score=score)
 
 
 def _split(real: SeriesSet, settings: TrainConfig) -> tuple[SeriesSet, SeriesSet | None]:

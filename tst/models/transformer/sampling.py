@@ -15,10 +15,12 @@ from tst.errors import DataError
 from tst.models.transformer.backbone import CACHE_BYTES, cache_bytes
 from tst.models.transformer.batches import TokenBatches
 from tst.models.transformer.chain import ChainSampler
+from tst.models.transformer.config import GenerativeConfig
 from tst.models.transformer.decoder import Decoder, start
 from tst.models.transformer.encoding import SeriesEncoder
 from tst.models.transformer.packing import Packing
 from tst.models.transformer.tokens import attribute_target
+from tst.models.transformer.variables import TokenSpec
 from tst.series import SeriesSet, ceil_div
 from tst.training.device import best_device
 
@@ -193,7 +195,6 @@ def _codes(encoder: SeriesEncoder, name: str, column: Sequence[object]) -> torch
     return torch.tensor([known.index(str(value)) for value in column], dtype=torch.float32)
 
 
-@torch.no_grad()
 def log_likelihood(model: "GenerativeTST", series: SeriesSet, batch_size: int = 64) -> np.ndarray:
     """Return the exact log p of each series given its attributes.
 
@@ -208,12 +209,30 @@ def log_likelihood(model: "GenerativeTST", series: SeriesSet, batch_size: int = 
     -------
     float64, (n_series,): nats a step, in the encoder's scale.
     """
-    encoder = encoder_of(model)
+    batches = whole_series(model.config, model.spec, encoder_of(model), series, batch_size)
+    return log_likelihood_of(model, batches)
+
+
+def whole_series(
+    config: GenerativeConfig,
+    spec: TokenSpec,
+    encoder: SeriesEncoder,
+    series: SeriesSet,
+    batch_size: int = 64,
+) -> TokenBatches:
+    """Return a set encoded for `log_likelihood_of`: no series is cut into windows."""
+    longest = int(series.lengths.max())
+    whole = replace(config, context_length=longest + config.patch)
+    return TokenBatches(series, encoder, spec, whole, batch_size, seed=0)
+
+
+@torch.no_grad()
+def log_likelihood_of(model: "GenerativeTST", batches: TokenBatches) -> np.ndarray:
+    """Return what `log_likelihood` does, of the series that `whole_series` encoded."""
     device = best_device()
     model.to(device)
-    longest = int(series.lengths.max())
-    whole = replace(model.config, context_length=longest + model.config.patch)
-    batches = TokenBatches(series, encoder, model.spec, whole, batch_size, seed=0)
+    series = batches.series
+    batch_size = batches.order.batch_size
     order = np.argsort(-batches.lengths, kind="stable")
     log_probs = np.empty(len(series))
     for first in range(0, len(order), batch_size):

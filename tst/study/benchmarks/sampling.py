@@ -20,7 +20,6 @@ from tst.models.base import Generator
 from tst.models.batches import N_FLAGS
 from tst.models.doppelganger import model as doppelganger
 from tst.models.transformer import generative, sampling
-from tst.models.transformer.backbone import Modulation
 from tst.models.transformer.batches import clock
 from tst.models.transformer.config import GenerativeConfig
 from tst.models.transformer.decoder import start
@@ -77,9 +76,7 @@ def literal(model: GenerativeTST, n_series: int, n_tokens: int) -> torch.Tensor:
         conditions = series.conditions.take(of_rows)
         left = clock(torch.arange(t).repeat(n_series), series.n_steps[of_rows])
         embedded = model.embed(recent.flatten(0, 1), is_start, left, conditions)
-        modulation = None
-        if series.conditions.modulation is not None:
-            modulation = Modulation(series.conditions.modulation, of_rows)
+        modulation = series.conditions.of_blocks(of_rows)
         h = model.backbone(embedded, Packing([t] * n_series), modulation)
         context = model.context(h, conditions).view(n_series, t, -1)[:, -1]
         encoded = torch.zeros(n_series, head.ends[-1])
