@@ -19,6 +19,7 @@ from pandas.api import types
 
 from tst.errors import DataError
 from tst.table.calendar import is_time, read_times
+from tst.table.values import is_named, is_numeric
 
 # Words of names, in lower case and without accents.
 ID_WORDS = frozenset({"id", "ids", "uid", "uuid", "guid", "key", "identifier"})
@@ -198,7 +199,7 @@ def _blocks(frame: pd.DataFrame) -> pd.DataFrame:
 
 def _is_whole(column: pd.Series) -> bool:
     """Tell whether a column holds whole numbers of at least 0, as such or beside missing ones."""
-    if types.is_bool_dtype(column.dtype) or not types.is_numeric_dtype(column.dtype):
+    if not is_numeric(column):
         return False
     known = column.dropna().to_numpy(np.float64)
     if not len(known) or not np.isfinite(known).all():
@@ -206,16 +207,9 @@ def _is_whole(column: pd.Series) -> bool:
     return bool((known >= 0).all() and (known % 1 == 0).all())
 
 
-def _is_text(column: pd.Series) -> bool:
-    dtype = column.dtype
-    if isinstance(dtype, pd.CategoricalDtype):
-        return True
-    return types.is_object_dtype(dtype) or types.is_string_dtype(dtype)
-
-
 def _may_be_id(column: pd.Series) -> bool:
     """Tell whether a column's values may group rows: names or codes, several, each for some."""
-    if not (_is_text(column) or _is_whole(column)) or is_time(column):
+    if not (is_named(column) or _is_whole(column)) or is_time(column):
         return False
     if set(column.dropna().unique()) <= {True, False, "True", "False"}:
         return False
@@ -228,7 +222,7 @@ def _time_candidates(
     """Return columns that may be the time, the likeliest first, and "" for the order of rows."""
     free = [name for name in frame if name not in (*taken, *(id_columns or ()))]
     dates = [name for name in free if _is_date(frame[name])]
-    numbers = [name for name in free if name not in dates and _is_numeric(frame[name])]
+    numbers = [name for name in free if name not in dates and is_numeric(frame[name])]
     named = [name for name in numbers if is_called_time(name)]
     plain = [name for name in numbers if name not in named and _is_whole(frame[name])]
     plain = [name for name in plain if frame[name].nunique() > 1]
@@ -240,10 +234,6 @@ def _time_candidates(
 
 def _is_date(column: pd.Series) -> bool:
     return is_time(column) or types.is_timedelta64_dtype(column.dtype)
-
-
-def _is_numeric(column: pd.Series) -> bool:
-    return types.is_numeric_dtype(column.dtype) and not types.is_bool_dtype(column.dtype)
 
 
 def _ids(frame: pd.DataFrame, time: str, taken: Sequence[str]) -> list[tuple[str, ...]]:
@@ -441,7 +431,7 @@ def _standardised(rows: pd.DataFrame, left_out: Iterable[str]) -> np.ndarray:
     """Return up to five numeric columns, float64 (n_rows, n_columns), mean 0 and variance 1."""
     columns: list[np.ndarray] = []
     for name in rows:
-        if name in tuple(left_out) or not _is_numeric(rows[name]) or len(columns) == 5:
+        if name in tuple(left_out) or not is_numeric(rows[name]) or len(columns) == 5:
             continue
         x = rows[name].to_numpy(np.float64, na_value=np.nan)
         # by rank: one outlier would decide else
@@ -496,7 +486,7 @@ def _count_constant(
 
 def _is_numbered(column: pd.Series) -> bool:
     """Tell whether all values are texts with digits, as names of series often are."""
-    if not _is_text(column):
+    if not is_named(column):
         return False
     return all(re.search(r"\d", str(value)) for value in column.dropna().unique()[:1000])
 

@@ -24,6 +24,7 @@ from tst.table.roles import Roles
 from tst.table.rows import Dropped, SortedTable, sort_store
 from tst.table.shape import find_shape
 from tst.table.source import ChunkedFile, Dtypes
+from tst.table.values import free_name
 from tst.table.writing import TimeEvidence
 
 PART_CELLS = 2**20  # values (rows times columns) of a part
@@ -237,12 +238,7 @@ class PartFolder:
 def _as_arrow(frame: pd.DataFrame, times: np.ndarray) -> pa.Table:
     """Return rows, their numbers in the file, and their times as the last column."""
     frame = frame.set_axis(frame.index.to_numpy(), axis=0)  # a range would not be kept
-    frame = frame.rename_axis(_free_name("row", frame))
-    return pa.Table.from_pandas(frame).append_column(_free_name("times", frame), pa.array(times))
-
-
-def _free_name(name: str, frame: pd.DataFrame) -> str:
-    """Return a name that no column has."""
-    while name in frame:
-        name += "_"
-    return name
+    frame = frame.rename_axis(free_name("row", frame.columns))
+    return pa.Table.from_pandas(frame).append_column(
+        free_name("times", frame.columns), pa.array(times)
+    )

@@ -9,7 +9,7 @@ import pandas as pd
 from pandas.api import types
 
 from tst.table.relations import Number, Places, Value, numbers, plain_values
-from tst.table.values import FEW, Numbers, is_number
+from tst.table.values import FEW, Numbers, is_number, is_numeric
 
 N_ROWS = 20_000  # that candidates come from
 MIN_ROWS = 30  # that a relation rests on
@@ -54,8 +54,7 @@ class Sample:
         found: dict[str, float | None] = {}
         for name in self.frame:
             column = self.frame[name]
-            is_plain = is_number(column) and types.is_numeric_dtype(column.dtype)
-            if is_plain and name not in self.codes and column.nunique() > 2:
+            if is_numeric(column) and name not in self.codes and column.nunique() > 2:
                 x = numbers(self.frame, name)
                 is_complete = bool(np.isfinite(x).all())
                 found[name] = Numbers.of(x).missing_code() if is_complete else None

@@ -6,7 +6,6 @@ for granted: a table that looks like one is named as such, with the option that 
 """
 
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -19,6 +18,7 @@ from tst.table.calendar import is_time
 from tst.table.columns import Category, Problem
 from tst.table.evidence import is_called_id, is_called_time, words
 from tst.table.roles import Roles
+from tst.table.values import free_name, is_named, is_numeric
 
 MIN_STEPS = 8  # numbered columns of a wide table
 MAX_MEASURES = 100
@@ -200,19 +200,12 @@ def find_shape(frame: pd.DataFrame, roles: Roles) -> Shape | None:
     return None
 
 
-def _free(name: str, columns: Sequence[str]) -> str:
-    while name in columns:
-        name += "_"
-    return name
-
-
 def _numbered_columns(frame: pd.DataFrame) -> dict[str, dict[int, str]]:
     """Return numeric columns whose names are a stem and a number: {stem: {number: name}}."""
     stems: dict[str, dict[int, str]] = {}
     for name in frame:
         match = re.match(NUMBERED, name)
-        dtype = frame[name].dtype
-        if match and types.is_numeric_dtype(dtype) and not types.is_bool_dtype(dtype):
+        if match and is_numeric(frame[name]):
             stems.setdefault(match[1], {})[int(match[2])] = name
     return {stem: numbers for stem, numbers in stems.items() if len(numbers) >= MIN_STEPS}
 
@@ -257,15 +250,15 @@ def _wide_shape(frame: pd.DataFrame, roles: Roles) -> Shape:
             "or none."
         )
     unique.sort(key=lambda name: -is_called_id(name))
-    key = named[0] if named else next(iter(unique), _free("series", columns))
+    key = named[0] if named else next(iter(unique), free_name("series", columns))
     measurements: list[str] = []
     for stem in steps:
-        measurements.append(_free(stem.strip(" _.-") or "value", [*columns, *measurements]))
+        measurements.append(free_name(stem.strip(" _.-") or "value", [*columns, *measurements]))
     return Shape(
         kind="wide",
         columns=tuple(columns),
         id=key,
-        time=_free("step", [*columns, *measurements]),
+        time=free_name("step", [*columns, *measurements]),
         steps=tuple(map(tuple, steps.values())),
         measurements=tuple(measurements),
     )
@@ -298,8 +291,7 @@ def _is_long(column: pd.Series) -> bool:
     """Tell whether a column speaks for a row a step: a time."""
     if is_time(column):
         return True
-    is_number = types.is_numeric_dtype(column.dtype) and not types.is_bool_dtype(column.dtype)
-    return is_number and is_called_time(str(column.name)) and column.nunique() > 2
+    return is_numeric(column) and is_called_time(str(column.name)) and column.nunique() > 2
 
 
 def _is_smooth(x: np.ndarray) -> bool:
@@ -315,9 +307,7 @@ def _is_smooth(x: np.ndarray) -> bool:
 
 def _is_name_of_measures(column: pd.Series) -> bool:
     """Tell whether a column of text may name measurements."""
-    dtype = column.dtype
-    is_text = types.is_object_dtype(dtype) or types.is_string_dtype(dtype)
-    if not (is_text or isinstance(dtype, pd.CategoricalDtype)):
+    if not is_named(column):
         return False
     return 2 <= column.nunique() <= min(MAX_MEASURES, len(column) / 4)
 
@@ -330,10 +320,7 @@ def _measure_and_value(frame: pd.DataFrame, roles: Roles) -> tuple[str, str]:
     numbers = [
         name
         for name in free
-        if types.is_numeric_dtype(frame[name].dtype)
-        and not types.is_bool_dtype(frame[name].dtype)
-        and not is_called_time(name)
-        and not is_called_id(name)
+        if is_numeric(frame[name]) and not is_called_time(name) and not is_called_id(name)
     ]
     texts.sort(key=lambda name: not set(words(name)) & MEASURE_WORDS)
     numbers.sort(key=lambda name: (not set(words(name)) & VALUE_WORDS, not _is_float(frame[name])))
@@ -366,7 +353,7 @@ def _measure_shape(frame: pd.DataFrame, roles: Roles) -> Shape:
     taken = [name for name in columns if name not in (measure, value)]
     measurements: list[str] = []
     for one in measures:
-        measurements.append(_free(str(one), [*taken, *measurements]))
+        measurements.append(free_name(str(one), [*taken, *measurements]))
     return Shape(
         kind="long_measure",
         columns=tuple(columns),

@@ -30,7 +30,7 @@ from tst.table.rows import Rows, SortedTable, sort_rows
 from tst.table.shape import Shape, find_shape
 from tst.table.source import ChunkedFile, labels_of, read
 from tst.table.stretches import Stretches
-from tst.table.values import fill_gaps, median
+from tst.table.values import fill_gaps, free_name, median
 from tst.table.written import padded
 
 GAP_MARK = " missing"  # ends the name of a companion feature
@@ -201,7 +201,7 @@ class Table:
         frame = pd.concat(attributes, ignore_index=True)
         group = None
         if names:
-            group = self._free_name(PART_OF)
+            group = free_name(PART_OF, self.order)
             frame[group] = np.concatenate(names)
         return SeriesSet(
             name=name,
@@ -220,7 +220,7 @@ class Table:
         features = []
         for column, label in zip(self.features, self._feature_names(), strict=True):
             if column.missing:
-                features.append(Feature(self._free_name(label + GAP_MARK), "categorical"))
+                features.append(Feature(free_name(label + GAP_MARK, self.order), "categorical"))
             is_category = column.kind == "category"
             features.append(Feature(label, "categorical" if is_category else "continuous"))
         return features
@@ -480,14 +480,8 @@ class Table:
         names = []
         for column in self.features:
             is_reserved = column.name in RESERVED
-            names.append(self._free_name(f"{column.name}_") if is_reserved else column.name)
+            names.append(free_name(f"{column.name}_", self.order) if is_reserved else column.name)
         return names
-
-    def _free_name(self, name: str) -> str:
-        """Return a name that no column has."""
-        while name in self.order:
-            name += "_"
-        return name
 
 
 def _median(table: SortedTable, column: ColumnCodec) -> float:

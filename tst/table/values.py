@@ -4,7 +4,7 @@ Dates count as seconds since 1970 and durations as seconds. What cannot be a num
 DataError that names the column, the value and the row.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Container, Iterable
 from dataclasses import dataclass
 from typing import Literal, Self
 
@@ -34,16 +34,34 @@ def row_name(column: pd.Series, position: int) -> str:
     return f"row {int(column.index[position]) + 1:,}"
 
 
+def is_numeric(column: pd.Series) -> bool:
+    """Tell whether a column holds plain numbers, not truth values, dates or durations."""
+    return types.is_numeric_dtype(column.dtype) and not types.is_bool_dtype(column.dtype)
+
+
 def is_number(column: pd.Series) -> bool:
     """Tell whether a column holds numbers, dates or durations, not names or truth values."""
     dtype = column.dtype
-    if types.is_bool_dtype(dtype):
-        return False
     return (
-        types.is_numeric_dtype(dtype)
+        is_numeric(column)
         or types.is_datetime64_any_dtype(dtype)
         or types.is_timedelta64_dtype(dtype)
     )
+
+
+def is_named(column: pd.Series) -> bool:
+    """Tell whether a column holds text, or categories of whatever kind."""
+    dtype = column.dtype
+    if isinstance(dtype, pd.CategoricalDtype):
+        return True
+    return types.is_object_dtype(dtype) or types.is_string_dtype(dtype)
+
+
+def free_name(name: str, taken: Container[str]) -> str:
+    """Return a name that is not taken: this one, or it with underscores behind."""
+    while name in taken:
+        name += "_"
+    return name
 
 
 def to_numbers(column: pd.Series) -> tuple[np.ndarray, Epoch]:

@@ -26,7 +26,7 @@ from tst.table.dates import (
     regularity,
     shapes_of,
 )
-from tst.table.values import MAX_DECIMALS, Numbers, row_name, with_zone_of, without_zone
+from tst.table.values import MAX_DECIMALS, Numbers, is_numeric, row_name, with_zone_of, without_zone
 
 ZONE = re.compile(r"(?<=\d)\s*(Z|[+-]\d\d:?\d\d)$")
 CLOCK_ZONE = r":\d\d(?:[.,]\d+)?\s*(?:Z|[+-]\d\d:?\d\d)$"  # behind the minutes or seconds
@@ -368,7 +368,7 @@ class TimeEvidence:
         """Return the facts of a column or of a part of it."""
         if _is_text(column):
             return cls._of_text(column)
-        if types.is_bool_dtype(column.dtype) or not types.is_numeric_dtype(column.dtype):
+        if not is_numeric(column):
             return cls()
         x = column.to_numpy(np.float64, na_value=np.nan)
         x = np.unique(x[np.isfinite(x)])
