@@ -212,7 +212,20 @@ def test_executed_copies_are_not_stale(path):
     source = max((p for p in NOTEBOOKS if path.stem.startswith(p.stem)), key=lambda p: len(p.stem))
     ours, theirs = (nbformat.read(p, 4).cells for p in (source, path))
     kept = [c for c in theirs if "injected-parameters" not in c.metadata.get("tags", [])]
+    for cell in ours:
+        if cell.cell_type == "markdown":
+            cell.source = run_notebook.relink(cell.source, source.parent, path.parent)
     assert [c.source for c in kept] == [c.source for c in ours]
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS + executed(), ids=lambda p: f"{p.parent.name}/{p.stem}")
+def test_links_of_notebooks_lead_to_files(path):
+    """Each link to a file, of a source or of a committed copy, is one that GitHub can follow."""
+    dead = []
+    for cell in nbformat.read(path, 4).cells:
+        links = run_notebook.LINK.findall(cell.source) if cell.cell_type == "markdown" else []
+        dead += [link for link in links if not (path.parent / link).exists()]
+    assert not dead
 
 
 def test_committed_tables_do_not_mix_origins():

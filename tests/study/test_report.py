@@ -144,10 +144,7 @@ def notebook(folder, *outputs, number=2):
     code = nbformat.v4.new_code_cell(
         "# NBVAL_CHECK_OUTPUT\nprint(x)", outputs=made, execution_count=1
     )
-    links = (
-        "[us](../results/mine/02-a.ipynb) [other](../results/laptop/02-a.ipynb) "
-        "[web](https://x.org) [gone](no.ipynb)"
-    )
+    links = "[us](02-a.ipynb) [other](../laptop/02-a.ipynb) [web](https://x.org) [gone](no.ipynb)"
     head = nbformat.v4.new_markdown_cell(f"# {number}. Does it <b> work?\n\n{links}\n\n## Verdict")
     path = folder / "mine" / "02-a.ipynb"
     path.parent.mkdir(exist_ok=True)

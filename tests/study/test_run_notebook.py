@@ -1,6 +1,7 @@
 """Laws of the runner: parameters arrive, a failure leaves no result, a mistake is one sentence."""
 
 import json
+from pathlib import Path
 
 import nbformat
 import pytest
@@ -45,6 +46,17 @@ def test_parameters_reach_the_notebook(house):
     run_notebook.run_named("01-a", "tiny", "", out)
     assert nbformat.read(out, 4).cells[-1].outputs[0].text == "done\n"
     assert sorted(p.name for p in out.parent.iterdir()) == ["01-a.ipynb", "artifacts"]
+
+
+def test_links_of_a_copy_lead_where_those_of_its_source_do():
+    """Files of the project are found from the copy's folder; addresses and places stay."""
+    text = (
+        "[a](../results/laptop/01-a.ipynb) ![b](../tst/b.png) [c](p.yml#x) [d](https://x) [e](#g)"
+    )
+    wanted = (
+        "[a](01-a.ipynb) ![b](../../tst/b.png) [c](../../notebooks/p.yml#x) [d](https://x) [e](#g)"
+    )
+    assert run_notebook.relink(text, Path("/p/notebooks"), Path("/p/results/laptop")) == wanted
 
 
 @pytest.mark.slow

@@ -35,6 +35,9 @@ ABLATIONS = paths.ROOT / "notebooks" / "ablations"
 OVERWRITTEN = re.compile(r"[^\n]*\r(?=[^\n])")  # what a terminal shows no more
 UNFINISHED = re.compile(r"^.*?\s\d{1,2}%\|.*\] *(\n|$)", re.MULTILINE)  # a bar below 100 %
 WIDGET_WARNING = re.compile(r"^.*TqdmWarning.*\n(  .*\n)?", re.MULTILINE)
+LINK = re.compile(
+    r"(?<=\]\()(?![a-z]+:|[#/])([^)#\s]+)"
+)  # of Markdown, to a file beside the notebook
 CELL_FILE = re.compile(r"\S*/ipykernel_\d+/\d+\.py")  # where a warning of a cell says it arose
 
 
@@ -146,6 +149,18 @@ def _tidy_text(text: str) -> str:
     return CELL_FILE.sub("cell", text)
 
 
+def relink(text: str, source: Path, copy: Path) -> str:
+    """Return the Markdown of a notebook in the folder `source` as its copy in `copy` has it.
+
+    A link to a file is relative to where the notebook lies, so a copy elsewhere needs another one.
+    """
+
+    def moved(link: re.Match) -> str:
+        return Path(os.path.relpath(source / link[1], copy)).as_posix()
+
+    return LINK.sub(moved, text)
+
+
 def run_named(name: str, profile: str, dataset: str, out: Path, ablation: str = "") -> None:
     """Execute a notebook of the study with the parameters of a profile, as `execute` does."""
     source = paths.ROOT / "notebooks" / f"{name}.ipynb"
@@ -206,7 +221,11 @@ def _execute(source: Path, settings: Mapping[str, Any], out: Path) -> None:
                 f"checkpoint {up_to}."
             ) from None
         files.write_text(costs.read(), _beside(out, "logs", f"{out.stem}.json"))
-    files.write_text(nbformat.writes(tidy(nbformat.read(part, 4))) + "\n", out)
+    notebook = tidy(nbformat.read(part, 4))
+    for cell in notebook.cells:
+        if cell.cell_type == "markdown":
+            cell.source = relink(cell.source, source.parent, out.parent)
+    files.write_text(nbformat.writes(notebook) + "\n", out)
     part.unlink()
     failed.unlink(missing_ok=True)
 

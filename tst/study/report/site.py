@@ -171,7 +171,7 @@ def _page(path: Path, stems: Sequence[str], site: Path | None = None) -> Page:
     notebook = run_notebook.tidy(nbformat.read(path, 4))
     for cell in notebook.cells:
         if cell.cell_type == "markdown":
-            cell.source = _relinked(cell.source, path.parent.name, stems)
+            cell.source = _relinked(cell.source, stems)
     title, _, rest = notebook.cells[0].source.partition("\n")
     number_and_question = re.fullmatch(r"# (\d+)\. (.*)", title)
     if number_and_question is None:
@@ -197,8 +197,8 @@ def _page(path: Path, stems: Sequence[str], site: Path | None = None) -> Page:
     )
 
 
-def _relinked(source: str, folder: str, stems: Sequence[str]) -> str:
-    """Return Markdown whose links to executed copies of a folder lead to their pages.
+def _relinked(source: str, stems: Sequence[str]) -> str:
+    """Return Markdown whose links to executed copies beside it lead to their pages.
 
     Other relative links become their text.
     """
@@ -208,9 +208,8 @@ def _relinked(source: str, folder: str, stems: Sequence[str]) -> str:
         text, target = match.groups()
         if re.match(r"https?:|#", target):
             return match.group()
-        stem = target.rsplit("/", 1)[-1].removesuffix(".ipynb")
-        has_page = f"results/{folder}/" in target and stem in stems
-        return f"[{text}]({stem}.html)" if has_page else text
+        stem = target.removesuffix(".ipynb")
+        return f"[{text}]({stem}.html)" if stem in stems else text
 
     return re.sub(r"(?<!!)\[([^]]*)\]\(([^)\s]*)\)", link, source)
 
