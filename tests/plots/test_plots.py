@@ -118,7 +118,7 @@ FIGURES = {
     ),
     "scores of one seed": lambda: task_scores.scores(scored(n_seeds=1), "classifier"),
     "shares": lambda: task_scores.shares(grown(), paper("accuracy")),
-    "f1": lambda: task_scores.f1(by_class(), paper("f1")),
+    "f1": lambda: task_scores.f1(by_class()),
     "claims": lambda: verdict_plots.claims(JUDGED),
     "peers": lambda: peer_plots.beside_peers(RUN_HERE, PAPERS, ["noise"]),
 }
@@ -130,15 +130,20 @@ def test_every_figure_is_drawn_and_named(name, tmp_path):
     fig = FIGURES[name]()
     panels = [ax for ax in fig.axes if ax.get_label() != "<colorbar>"]
     panels = panels[:1] if name == "claims" else panels
-    assert all(ax.has_data() for ax in panels)
+    assert all(ax.has_data() or ax.images for ax in panels)
     assert (
-        any(ax.get_xlabel() or ax.get_xticklabels()[0].get_text() for ax in panels)
+        any(ax.get_xlabel() or any(t.get_text() for t in ax.get_xticklabels()) for ax in panels)
         or fig.get_supxlabel()
     )
     assert base.save(fig, tmp_path / "figures" / "a", "What it shows") is None
     image = Image.open(tmp_path / "figures" / "a.png").convert("RGBA")
     assert image.getpixel((0, 0)) == (255, 255, 255, 255) and image.getextrema()[3] == (255, 255)
-    assert max(image.size) < 1800 and np.asarray(image.convert("L")).std() > 5
+    assert (
+        name == "claims"
+        or image.width <= 910
+        and image.height <= 1110
+        and np.asarray(image.convert("L")).std() > 5
+    )
     assert [p.name for p in (tmp_path / "figures").iterdir()] == ["a.png"]
 
 
@@ -148,10 +153,10 @@ def test_every_figure_is_drawn_and_named(name, tmp_path):
         ("lengths", "length (steps, log scale)"),
         ("examples of one feature", "views (views/day)"),
         ("loss", "training loss (normalised units, log scale)"),
-        ("generated", "cpu rate\n(share)"),
+        ("generated", "cpu rate (share)"),
         ("scores", "accuracy on real test data"),
         ("shares", "real training data added (%, not to scale)"),
-        ("f1", "F1 on real test data"),
+        ("f1", "class: mean F1 on real test data"),
     ],
 )
 def test_axes_say_what_and_in_which_unit(name, label):
@@ -159,6 +164,7 @@ def test_axes_say_what_and_in_which_unit(name, label):
     fig = FIGURES[name]()
     assert label in {
         fig.get_supxlabel(),
+        fig.get_supylabel(),
         *(ax.get_xlabel() for ax in fig.axes),
         *(ax.get_ylabel() for ax in fig.axes),
     }
@@ -260,7 +266,7 @@ def test_published_models_stand_below_and_grey():
     assert [label.get_text() for label in labels] == ["TST (ours)", "Diffusion-TS"]
     assert labels[1].get_color() == peer_plots.PALE != labels[0].get_color()
     dots = {line.get_markerfacecolor() for line in fig.axes[0].lines if line.get_marker() != "None"}
-    assert {"white", base.SKY} <= dots
+    assert {"white", base.GREEN} <= dots
     for ax, value in zip(fig.axes, (5.0, 1.0), strict=True):
         dashed = [line for line in ax.lines if line.get_linestyle() == "--"]
         assert [line.get_xdata()[0] for line in dashed] == [value]
@@ -307,7 +313,7 @@ def test_what_is_drawn_has_a_word():
 
 def test_an_unknown_model_is_drawn_under_its_key_in_a_free_colour():
     """A model of a reader's own needs no entry anywhere."""
-    assert base.model_style("my_model", 1) == base.ModelStyle("my model", base.PURPLE, "o")
+    assert base.model_style("my_model", 1) == base.ModelStyle("my model", base.RED, "o")
 
 
 def test_equal_values_have_an_interval_of_no_width():
@@ -400,8 +406,9 @@ def test_autocorrelation_and_embedding_draw_what_is_given():
     assert len(ax.lines) == 3 and "5min" in ax.get_xlabel()
     points = pd.DataFrame({"model": ["real", "ar", "hmm"], "x": [0.0, 1, 2], "y": [0.0, 1, 2]})
     assert [a.get_title("left") for a in distance_plots.embedding(points).axes] == [
-        "AR (real: grey)",
-        "HMM (real: grey)",
+        "real",
+        "AR",
+        "HMM",
     ]
 
 
@@ -425,9 +432,9 @@ def test_ablation_draws_each_setting_and_names_the_best():
     """A panel a metric, a row a setting, a point a seed; more, less and near 1 are told apart."""
     fig = ablation_plots.ablation(ablated(), ["point", "mixture"])
     assert [ax.get_title("left") for ax in fig.axes] == [
-        "r2 (more)",
-        "acf error (less)",
-        "spread ratio (near 1)",
+        "R² on real test data\n(higher is better)",
+        "autocorrelation error\n(lower is better)",
+        "spread over the real one\n(nearer 1 is better)",
     ]
     points = fig.axes[0].lines[0].get_xdata()
     np.testing.assert_allclose(points, [0.6, 0.61, 0.62])
@@ -465,6 +472,6 @@ def test_samples_stand_below_real_series():
     )
     assert len(fig.axes) == 6 and all(ax.get_yscale() == "log" for ax in fig.axes)
     np.testing.assert_array_equal(fig.axes[3].lines[0].get_ydata(), np.arange(7.0) + 1)
-    assert fig.axes[0].get_ylabel() == "views + 1 (1/day)"
+    assert fig.get_supylabel() == "views + 1 (1/day)"
     fig = training_curves.nll(LOSS.assign(loss=LOSS["step"] - 3.0), smooth=2)
     np.testing.assert_allclose(fig.axes[0].lines[0].get_ydata()[:3], [-3, -2.5, -1.5])

@@ -3,10 +3,11 @@
 from collections.abc import Sequence
 
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from tst.plots.base import BLUE, GREY, panel_grid
-from tst.vocabulary import METRICS, in_words
+from tst.plots.base import BLUE, GREY, STEEL, mean_and_half_width, panel_grid
+from tst.vocabulary import METRICS, metric_label
 
 # The metrics of an ablation, in the order of the panels.
 SHOWN = (
@@ -20,13 +21,18 @@ SHOWN = (
     "spread_ratio",
     "seconds_per_step",
 )
-BETTER_IN_WORDS = {"higher": "more", "lower": "less", "near_1": "near 1"}
+BETTER_IN_WORDS = {
+    "higher": "higher is better",
+    "lower": "lower is better",
+    "near_1": "nearer 1 is better",
+}
 
 
 def ablation(frame: pd.DataFrame, settings: Sequence[str]) -> Figure:
     """Draw every metric of an ablation, a panel a metric, a row a setting.
 
-    A point is a seed, a bar the mean; a metric that no setting changes is left out.
+    A ring is a seed, a dot the mean with its 95 % interval; the first setting is the one that the
+    others change, and its mean a dotted line. A metric that no setting changes is left out.
 
     Parameters
     ----------
@@ -37,24 +43,30 @@ def ablation(frame: pd.DataFrame, settings: Sequence[str]) -> Figure:
     """
     values = _by_seed(frame)
     metrics = [m for m in SHOWN if m in values.index.levels[0] and values[m].nunique() > 1]
-    fig, axes = panel_grid(len(metrics), 3, 2.6, 0.35 * len(settings) + 0.6)
+    fig, axes = panel_grid(len(metrics), 3, 2.3, 0.32 * len(settings) + 0.6)
     for ax, metric in zip(fig.axes, metrics, strict=True):
         better = METRICS[metric].better
         for y, setting in enumerate(settings):
-            seeds = values[metric].get(setting, values[metric][:0])
-            ax.plot(seeds, [y] * len(seeds), "o", color=BLUE, ms=4, mfc="white")
-            ax.plot(seeds.mean(), y, "|", color=BLUE, ms=16, mew=2.5)
+            _draw_setting(ax, y, values[metric].get(setting, values[metric][:0]))
+        if settings[0] in values[metric]:
+            ax.axvline(values[metric][settings[0]].mean(), color=BLUE, lw=0.9, ls=":")
         if better == "near_1":
             ax.axvline(1, color=GREY, lw=0.8, ls="--")
         ax.set_yticks(range(len(settings)), settings)
-        ax.set(
-            ylim=(len(settings) - 0.5, -0.5),
-            title=f"{in_words(metric)} ({BETTER_IN_WORDS[better]})",
-        )
+        ax.set_ylim(len(settings) - 0.5, -0.5)
+        ax.set_title(f"{metric_label(metric)}\n({BETTER_IN_WORDS[better]})", fontsize=9)
         ax.locator_params(axis="x", integer=False, nbins=4)
         if ax not in axes[:, 0]:
             ax.tick_params(labelleft=False)
     return fig
+
+
+def _draw_setting(ax: Axes, y: int, seeds: pd.Series) -> None:
+    """Draw the seeds of a setting, and their mean with its interval."""
+    if len(seeds):
+        mean, half_width = mean_and_half_width(seeds)
+        ax.plot(seeds, [y + 0.22] * len(seeds), "o", color=STEEL, ms=3, mfc="white")
+        ax.errorbar(mean, y, xerr=half_width, color=BLUE, marker="o", ms=5, capsize=3)
 
 
 def best(frame: pd.DataFrame) -> list[tuple[str, str, float, float]]:

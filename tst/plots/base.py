@@ -1,6 +1,7 @@
 """What all figures share: style, colours of the models, panels, labels, and how a figure is saved.
 
-One palette, colour-blind safe (Okabe and Ito): real dark grey, TST blue, DG orange, everywhere.
+One palette, which begins with the colour-blind safe one of Okabe and Ito: real dark grey, TST blue,
+our model green, DG orange, everywhere. A figure is at most WIDTH inches wide and HEIGHT high.
 What a line or a dot is stands beside it; hollow markers are the paper's numbers; intervals are
 95 % t-intervals over seeds.
 """
@@ -33,9 +34,16 @@ SKY = "#56B4E9"
 GREEN = "#009E73"
 RED = "#D55E00"
 PURPLE = "#CC79A7"
-FREE_COLOURS = (GREEN, PURPLE, RED, SKY)  # of models that have no colour of their own
+VIOLET = "#6A51A3"
+BROWN = "#8C564B"
+OLIVE = "#8A8A00"
+STEEL = "#7A8FA6"
+NAVY = "#08306B"
+FREE_COLOURS = (PURPLE, RED, SKY, OLIVE)  # of models that have no colour of their own
 
-DPI = 110  # a figure of 10 inches is as wide as GitHub shows a notebook
+DPI = 110
+WIDTH = 8.1  # inches; 900 pixels: as wide as GitHub shows a notebook without shrinking it
+HEIGHT = 9.9  # inches; 1,100 pixels: what a screen shows at once
 LABEL_HEIGHT = 15  # pixels between two labels at the ends of lines
 WIDE_SPAN = 30  # ratio from which on a log axis shows powers of ten alone
 
@@ -51,23 +59,23 @@ class ModelStyle:
     marker: str
 
 
-# Relatives share a hue and differ by marker.
+# A colour is one model's alone in any one figure; relatives also share a marker.
 COLOUR_MARKER = {
     "real": (GREY, "o"),
     "published": (GREEN, "D"),
     "simulated": (PURPLE, "s"),
     "tst_paper": (BLUE, "o"),
-    "tst": (SKY, "D"),
-    "doppelganger": (ORANGE, "o"),
-    "naive_gan": (ORANGE, "s"),
-    "tst_oracle": (BLUE, "D"),
-    "seed_only": (PURPLE, "o"),
-    "seed_repeat": (PURPLE, "s"),
-    "bootstrap_copy": (GREEN, "o"),
-    "ar": (RED, "o"),
-    "rnn": (RED, "s"),
-    "hmm": (RED, "^"),
-    "permuted_labels": (GREY, "x"),
+    "tst": (GREEN, "D"),
+    "doppelganger": (ORANGE, "s"),
+    "naive_gan": (BROWN, "s"),
+    "tst_oracle": (NAVY, "o"),
+    "seed_only": (STEEL, "v"),
+    "seed_repeat": (OLIVE, "v"),
+    "bootstrap_copy": (SKY, "P"),
+    "ar": (RED, "^"),
+    "rnn": (PURPLE, "^"),
+    "hmm": (VIOLET, "^"),
+    "permuted_labels": ("#999999", "x"),
 }
 
 
@@ -153,7 +161,7 @@ def panel_grid(
     """
     columns = min(n_columns, n)
     rows = -(-n // columns)
-    size = (width * columns + 0.9, (height + 0.3) * rows + 0.5)
+    size = (min(width * columns + 0.9, WIDTH), (height + 0.3) * rows + 0.5)
     fig, axes = plt.subplots(
         rows, columns, figsize=size, squeeze=False, sharey=sharey, layout="constrained"
     )
@@ -164,20 +172,11 @@ def panel_grid(
     return fig, axes
 
 
-def panel_row(
-    n: int, width: float, height: float, margin: float = 0.0
-) -> tuple[Figure, list[Axes]]:
-    """Return a figure of `n` panels of that size in inches side by side, and its axes."""
-    size = (width * n + margin, height)
-    fig, axes = plt.subplots(1, n, figsize=size, squeeze=False, layout="constrained")
-    return fig, list(axes[0])
-
-
 def format_log_axis(axis: Axis) -> None:
     """Write a log axis in plain numbers, few enough to read, however short its span."""
     low, high = sorted(axis.get_view_interval())
     subs = (1.0,) if high / low > WIDE_SPAN else (1.0, 2.0, 5.0)
-    axis.set_major_locator(LogLocator(subs=subs, numticks=6))
+    axis.set_major_locator(LogLocator(subs=subs, numticks=5))
     axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     axis.set_minor_formatter(NullFormatter())
 

@@ -5,6 +5,7 @@ Cost is drawn on log-log axes, where a power of the length is a line and its exp
 
 from collections.abc import Mapping
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
@@ -20,7 +21,7 @@ from tst.plots.base import (
     format_log_axis,
     label_line_ends,
     label_ticks,
-    panel_row,
+    panel_grid,
 )
 from tst.vocabulary import model_label
 
@@ -44,7 +45,7 @@ VARIANTS = ATTENTIONS | {
     "tst_paper": BLUE,
     "sinusoidal": SKY,
     "rope": PURPLE,
-    "alibi": GREEN,
+    "alibi": RED,
 }
 
 
@@ -73,8 +74,8 @@ def scaling(frame: pd.DataFrame, titles: Mapping[str, tuple[str, str]]) -> Figur
     """
     frame = frame[frame["value"] > 0]
     shown = [metric for metric in titles if (frame["metric"] == metric).sum() > 1]
-    fig, axes = panel_row(len(shown), 3.1, 3.2, margin=0.6)
-    for ax, metric in zip(axes, shown, strict=True):
+    fig, axes = panel_grid(len(shown), 3, 2.3, 2.3)
+    for ax, metric in zip(fig.axes, shown, strict=True):
         title, x_label = titles[metric]
         rows = frame[frame["metric"] == metric].sort_values("x")
         x = rows["x"].to_numpy(float)
@@ -84,7 +85,8 @@ def scaling(frame: pd.DataFrame, titles: Mapping[str, tuple[str, str]]) -> Figur
         ax.set(title=f"{title}\nslope {slope(x, y):.2f}", xlabel=x_label)
         label_ticks(ax, x)
         format_log_axis(ax.yaxis)
-    axes[0].set_ylabel("seconds (dotted: in proportion)")
+    for ax in axes[:, 0]:
+        ax.set_ylabel("seconds (dotted: in proportion)")
     return fig
 
 
@@ -100,8 +102,8 @@ def by_length(frame: pd.DataFrame, titles: Mapping[str, str], slope_from: float)
     slope_from
         Steps from which on the slopes at the ends of the lines are fitted.
     """
-    fig, axes = panel_row(len(titles), 5.6, 3.9)
-    for ax, (metric, title) in zip(axes, titles.items(), strict=True):
+    fig, _ = panel_grid(len(titles), 1, 5.2, 2.9)
+    for ax, (metric, title) in zip(fig.axes, titles.items(), strict=True):
         rows = frame[frame["metric"] == metric].sort_values("length")
         ends = []
         for attention, line in rows.groupby("attention", sort=False):
@@ -124,14 +126,14 @@ def beyond_window(frame: pd.DataFrame, titles: Mapping[str, str], window: float)
     ----------
     frame
         Columns metric, name (of VARIANTS; with a number behind it, name:number, dashed), length
-        (steps), value; the mean over seeds is drawn.
+        (steps), value; the mean over seeds is drawn, and all seeds faintly.
     titles
-        {metric: name of its axis}.
+        {metric: name of its axis}; one below the other.
     window
         Steps of the training window, a dashed line.
     """
-    fig, axes = panel_row(len(titles), 4.3, 3.5)
-    for ax, (metric, title) in zip(axes, titles.items(), strict=True):
+    fig, _ = panel_grid(len(titles), 1, 5.2, 2.4)
+    for ax, (metric, title) in zip(fig.axes, titles.items(), strict=True):
         rows = frame[frame["metric"] == metric]
         means = rows.groupby(["name", "length"], sort=False)["value"].mean().reset_index()
         ends = []
@@ -142,6 +144,9 @@ def beyond_window(frame: pd.DataFrame, titles: Mapping[str, str], window: float)
                 line["length"], line["value"], color=colour, ls=dashes, marker="o", ms=4, lw=1.4
             )
             ends.append((line["value"].iloc[-1], model_label(name), colour))
+        for name, seeds in rows.groupby("name", sort=False):
+            colour = VARIANTS[name.partition(":")[0]]
+            ax.plot(seeds["length"], seeds["value"], ".", color=colour, ms=4, alpha=0.4)
         ax.axvline(window, color=GREY, ls="--", lw=1)
         ax.set(xscale="log", xlabel="length (steps; dashed: the window)", ylabel=title)
         label_ticks(ax, means["length"].unique(), fontsize=8)
@@ -158,8 +163,7 @@ def by_notebook(costs: pd.DataFrame) -> Figure:
         Index notebook; columns core_seconds and, for each kind of WORK, its share in them.
     """
     costs = costs.sort_values("core_seconds")
-    fig, axes = panel_row(1, 7.0, 0.21 * len(costs) + 1.2)
-    ax = axes[0]
+    fig, ax = plt.subplots(figsize=(7, 0.21 * len(costs) + 1.2), layout="constrained")
     left = np.zeros(len(costs))
     for kind, colour in WORK.items():
         seconds = (costs["core_seconds"] * costs[kind]).to_numpy()

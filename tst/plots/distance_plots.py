@@ -1,5 +1,7 @@
 """Figures of fidelity (05, 09, 20): autocorrelation, distances over their floor, a map, lengths."""
 
+import textwrap
+
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -9,15 +11,17 @@ from matplotlib.lines import Line2D
 from tst.plots.base import (
     GREY,
     SKY,
+    WIDTH,
     evidence_note,
     format_log_axis,
     mean_and_half_width,
     model_style,
     panel_grid,
 )
-from tst.vocabulary import in_words
+from tst.vocabulary import in_words, metric_label
 
 LEAST_SHOWN = 1e-3  # a distance of 0 has no place on a log axis
+MOST_NAMES = 6  # in a row of a legend
 
 
 def autocorrelation(frame: pd.DataFrame, interval: str) -> Figure:
@@ -32,7 +36,8 @@ def autocorrelation(frame: pd.DataFrame, interval: str) -> Figure:
     """
     features = list(dict.fromkeys(frame["feature"]))
     models = _real_last(frame)
-    fig, _ = panel_grid(len(features), 3, 3.1, 2.1)
+    n_columns = min(len(features), 3)
+    fig, _ = panel_grid(len(features), 3, (WIDTH - 0.9) / n_columns, 2.1, sharey=True)
     for ax, feature in zip(fig.axes, features, strict=True):
         for i, model in enumerate(models):
             rows = frame[(frame["feature"] == feature) & (frame["model"] == model)]
@@ -55,7 +60,12 @@ def autocorrelation(frame: pd.DataFrame, interval: str) -> Figure:
         ax.label_outer()
     handles, labels = fig.axes[0].get_legend_handles_labels()
     fig.legend(
-        handles[::-1], labels[::-1], loc="outside upper left", ncols=len(labels), frameon=False
+        handles[::-1],
+        labels[::-1],
+        loc="outside upper left",
+        ncols=MOST_NAMES,
+        frameon=False,
+        fontsize=9,
     )
     return fig
 
@@ -73,7 +83,7 @@ def distance_over_floor(frame: pd.DataFrame) -> Figure:
     """
     metrics = [m for m in dict.fromkeys(frame["metric"]) if _mean(frame, "real_floor", m) > 0]
     models = [m for m in dict.fromkeys(frame["model"]) if m not in ("real_floor", "noise")]
-    fig, _ = panel_grid(len(metrics), 4, 2.3, 0.26 * len(models) + 0.6, sharey=True)
+    fig, _ = panel_grid(len(metrics), 4, 1.8, 0.24 * len(models) + 0.6, sharey=True)
     for ax, metric in zip(fig.axes, metrics, strict=True):
         floor = _mean(frame, "real_floor", metric)
         noise = _mean(frame, "noise", metric)
@@ -82,7 +92,9 @@ def distance_over_floor(frame: pd.DataFrame) -> Figure:
             ax.axvline(noise / floor, color=SKY, ls=":", lw=1.2)
         for row, model in enumerate(models):
             _draw_ratio(ax, row, model, _values(frame, model, metric) / floor)
-        ax.set(xscale="log", title=in_words(metric), ylim=(len(models) - 0.4, -0.6))
+        title = textwrap.fill(metric_label(metric), 20)
+        ax.set(xscale="log", ylim=(len(models) - 0.4, -0.6))
+        ax.set_title(title, fontsize=9.5)
         ax.set_yticks(range(len(models)), [model_style(m).label for m in models])
         format_log_axis(ax.xaxis)
     fig.supxlabel(
@@ -94,16 +106,17 @@ def distance_over_floor(frame: pd.DataFrame) -> Figure:
 
 
 def _draw_ratio(ax: Axes, row: int, model: str, ratios: pd.Series) -> None:
-    """Draw mean and interval over seeds of a model's distances over the floor."""
+    """Draw the mean of a model's distances over the floor, and its interval over seeds.
+
+    Both on the logarithm, as the axis is: the mean is the geometric one.
+    """
     style = model_style(model, row)
-    mean, half_width = mean_and_half_width(ratios)
-    left = half_width
-    if np.isfinite(half_width):
-        left = min(half_width, 0.95 * mean)  # a log axis has no place for what lies below 0
+    mean, half_width = mean_and_half_width(np.log(ratios.clip(lower=LEAST_SHOWN)))
+    ends = [[np.exp(mean) - np.exp(mean - half_width)], [np.exp(mean + half_width) - np.exp(mean)]]
     ax.errorbar(
-        max(mean, LEAST_SHOWN),
+        np.exp(mean),
         row,
-        xerr=[[left], [half_width]],
+        xerr=None if np.isnan(half_width) else ends,
         color=style.colour,
         marker=style.marker,
         capsize=3,
@@ -112,22 +125,23 @@ def _draw_ratio(ax: Axes, row: int, model: str, ratios: pd.Series) -> None:
 
 
 def embedding(frame: pd.DataFrame) -> Figure:
-    """Draw a map of series, a panel a generator, real series in grey behind each.
+    """Draw a map of series: real ones alone, then a panel a generator with real ones in grey.
 
     Parameters
     ----------
     frame
         Columns model, x, y: a row a series.
     """
-    models = [m for m in dict.fromkeys(frame["model"]) if m != "real"]
-    fig, _ = panel_grid(len(models), 4, 2.6, 2.5, sharey=True)
+    models = sorted(dict.fromkeys(frame["model"]), key=lambda model: model != "real")
+    fig, _ = panel_grid(len(models), 4, 1.8, 1.8, sharey=True)
     real = frame[frame["model"] == "real"]
     for i, (ax, model) in enumerate(zip(fig.axes, models, strict=True)):
         rows = frame[frame["model"] == model]
         style = model_style(model, i)
         ax.scatter(real["x"], real["y"], s=8, color=GREY, alpha=0.35, lw=0)
         ax.scatter(rows["x"], rows["y"], s=8, color=style.colour, alpha=0.6, lw=0)
-        ax.set(title=f"{style.label} (real: grey)", xticks=[], yticks=[])
+        ax.set(xticks=[], yticks=[])
+        ax.set_title(style.label, color=style.colour)
         ax.grid(False)
     return fig
 
@@ -142,7 +156,8 @@ def lengths_by_class(frame: pd.DataFrame) -> Figure:
     """
     labels = sorted(frame["label"].unique())
     models = _real_last(frame)
-    fig, _ = panel_grid(len(labels), 2, 3.4, 2.2)
+    fig, _ = panel_grid(len(labels), 2, 3.5, 1.9, sharey=True)
+    longest = frame["length"].max()
     for ax, label in zip(fig.axes, labels, strict=True):
         for i, model in enumerate(models):
             rows = frame[(frame["model"] == model) & (frame["label"] == label)]
@@ -151,9 +166,10 @@ def lengths_by_class(frame: pd.DataFrame) -> Figure:
             style = model_style(model, i)
             steps, share = share_at_least(rows["length"])
             width = 2 if model == "real" else 1.3
-            ax.step(steps, share, color=style.colour, label=style.label, lw=width, where="mid")
+            ax.step(steps, share, color=style.colour, label=style.label, lw=width, where="post")
         ax.set(
             xscale="log",
+            xlim=(0.95, 1.05 * longest),
             ylim=(0, 102),
             title=label,
             xlabel="length (steps, log scale)",

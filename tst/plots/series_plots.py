@@ -11,7 +11,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from tst.plots.base import BLUE, GREY, model_style, panel_grid
+from tst.plots.base import GREY, PURPLE, WIDTH, format_log_axis, model_style, panel_grid
 from tst.plots.distance_plots import share_at_least
 from tst.vocabulary import in_words
 
@@ -19,6 +19,9 @@ FEW_STEPS = 30  # shorter examples get a marker a step
 FEW_SAMPLED_STEPS = 40  # the same, of samples
 MOST_PAIRS = 8
 MOST_SAMPLES = 4
+ROW_HEIGHT = 0.62  # inches of a row of examples, of which a set has up to nine
+NEAR = (1 / 1.25, 1.25)  # what a simulated statistic may be of the real one and count as met
+SHARES = ("share", "rank correlation", "autocorrelation")  # statistics between -1 and 1
 
 
 def lengths(lengths_by_name: Mapping[str, Sequence[int] | np.ndarray]) -> Figure:
@@ -34,7 +37,7 @@ def lengths(lengths_by_name: Mapping[str, Sequence[int] | np.ndarray]) -> Figure
     for i, (name, values) in enumerate(lengths_by_name.items()):
         style = model_style(name, i)
         steps, share = share_at_least(values)
-        ax.step(steps, share, color=style.colour, lw=1.8)
+        ax.step(steps, share, color=style.colour, lw=1.8, where="post")
         median = np.median(values)
         text = f"{style.label}: median {median:g} (n = {len(values):,})"
         medians.append((median, text, style.colour))
@@ -75,11 +78,13 @@ def examples(
     if len(feature_names) == 1:
         return _examples_of_one_feature(arrays, feature_names[0], title, unit)
     n = len(arrays)
-    fig, axes = panel_grid(n * len(feature_names), n, 2.7, 0.9)
+    fig, axes = panel_grid(n * len(feature_names), n, 1.75, ROW_HEIGHT)
     for j, name in enumerate(feature_names):
         for i, array in enumerate(arrays):
             _draw_example(axes[j, i], np.asarray(array)[:, j])
         axes[j, 0].set_ylabel(in_words(name), rotation=0, ha="right", va="center")
+    for ax in axes[:-1].flat:
+        ax.tick_params(labelbottom=False)
     for ax in axes[-1]:
         ax.set_xlabel("step")
     fig.suptitle(f"{title}; all values in {unit}" if unit else title, x=0.01, ha="left")
@@ -90,7 +95,7 @@ def _examples_of_one_feature(
     arrays: Sequence[np.ndarray], feature_name: str, title: str, unit: str
 ) -> Figure:
     """Draw a panel a series."""
-    fig, axes = panel_grid(len(arrays), 4, 2.7, 1.6)
+    fig, axes = panel_grid(len(arrays), 4, 1.8, 1.5)
     for ax, array in zip(fig.axes, arrays, strict=True):
         _draw_example(ax, np.asarray(array)[:, 0])
         ax.set_xlabel("step")
@@ -107,30 +112,58 @@ def _draw_example(ax: Axes, values: np.ndarray) -> None:
 
 
 def comparison(frame: pd.DataFrame) -> Figure:
-    """Draw each statistic in its panel, a dot a source with its value.
+    """Draw what a simulator gives beside what is known, a row a statistic.
+
+    Above, statistics with a unit as the simulated value over the known one, on a log axis; below,
+    shares and correlations as they are, the known value hollow. Both values are written.
 
     Parameters
     ----------
     frame
         Columns statistic, source (published, real, simulated), value.
     """
-    statistics = list(dict.fromkeys(frame["statistic"]))
-    sources = [s for s in ("published", "real", "simulated") if s in set(frame["source"])]
-    fig, _ = panel_grid(len(statistics), 4, 2.5, 0.35 * len(sources) + 0.5, sharey=True)
-    for ax, statistic in zip(fig.axes, statistics, strict=True):
-        rows = frame[frame["statistic"] == statistic]
-        for source, value in zip(rows["source"], rows["value"], strict=True):
-            style = model_style(source)
-            position = (value, sources.index(source))
-            ax.plot(*position, style.marker, color=style.colour, ms=7)
-            text = f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
-            ax.annotate(text, position, (8, 0), textcoords="offset points", va="center")
-        low = min(0, rows["value"].min())
-        high = max(0, rows["value"].max())
-        margin = high - low  # room for the values at the right of their dots
-        ax.set(xlabel=statistic, xlim=(low - 0.05 * margin, high + 0.45 * margin + 1e-9))
-        ax.set(yticks=range(len(sources)), yticklabels=sources, ylim=(len(sources) - 0.5, -0.5))
+    wide = frame.pivot_table(index="statistic", columns="source", values="value", sort=False)
+    known = wide.reindex(columns=["published", "real"]).bfill(axis=1).iloc[:, 0]
+    simulated = wide.reindex(columns=["simulated"]).iloc[:, 0].fillna(known)
+    kinds = wide.index.str.contains("|".join(SHARES))
+    parts = [rows for rows in (wide.index[~kinds], wide.index[kinds]) if len(rows)]
+    heights = [len(rows) + 1 for rows in parts]
+    fig = plt.figure(figsize=(WIDTH, 0.27 * sum(heights) + 0.8), layout="constrained")
+    axes = fig.subplots(len(parts), 1, squeeze=False, gridspec_kw={"height_ratios": heights})
+    for ax, names in zip(axes[:, 0], parts, strict=True):
+        if kinds[wide.index.get_loc(names[0])]:
+            _draw_shares(ax, known[names], simulated[names])
+        else:
+            _draw_ratios(ax, known[names], simulated[names])
+        ax.set_yticks(range(len(names)), [in_words(name) for name in names], fontsize=8.5)
+        ax.set_ylim(len(names) - 0.4, -0.6)
+        for y, name in enumerate(names):
+            text = f"{_short(known[name])} known, {_short(simulated[name])} simulated"
+            ax.text(1.01, y, text, transform=ax.get_yaxis_transform(), va="center", fontsize=8)
     return fig
+
+
+def _short(value: float) -> str:
+    """Return a number with three digits, whole from 1,000 on."""
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
+
+
+def _draw_ratios(ax: Axes, known: pd.Series, simulated: pd.Series) -> None:
+    """Draw the simulated values over the known ones, within the band that counts as met."""
+    ax.axvspan(*NEAR, color="#EEEEEE", lw=0)
+    ax.axvline(1, color=GREY, ls="--", lw=1)
+    ax.plot(simulated / known, range(len(known)), "s", color=PURPLE, ms=6)
+    ax.set(xscale="log", xlabel="simulated over known (dashed: 1; band: within a quarter)")
+    format_log_axis(ax.xaxis)
+
+
+def _draw_shares(ax: Axes, known: pd.Series, simulated: pd.Series) -> None:
+    """Draw both values, with a line between them."""
+    rows = range(len(known))
+    ax.hlines(rows, known, simulated, color="#BBBBBB", lw=1.5)
+    ax.plot(known, rows, "o", mfc="white", mec=GREY, ms=7)
+    ax.plot(simulated, rows, "s", color=PURPLE, ms=5)
+    ax.set(xlabel="share or correlation (hollow: known; square: simulated)")
 
 
 def pearson(matrices_by_name: Mapping[str, np.ndarray], feature_names: Sequence[str]) -> Figure:
@@ -142,7 +175,7 @@ def pearson(matrices_by_name: Mapping[str, np.ndarray], feature_names: Sequence[
         {key of a model, or another name: matrix of shape (n_features, n_features)}.
     """
     names = [in_words(name) for name in feature_names]
-    fig, axes = panel_grid(len(matrices_by_name), len(matrices_by_name), 3.1, 3.9, sharey=True)
+    fig, axes = panel_grid(len(matrices_by_name), 2, 3.4, 2.7, sharey=True)
     for i, (ax, (name, matrix)) in enumerate(zip(fig.axes, matrices_by_name.items(), strict=True)):
         image = ax.imshow(matrix, vmin=-1, vmax=1, cmap="RdBu_r")
         style = model_style(name, i)
@@ -150,6 +183,8 @@ def pearson(matrices_by_name: Mapping[str, np.ndarray], feature_names: Sequence[
         ax.set_xticks(range(len(names)), names, rotation=60, ha="right", rotation_mode="anchor")
         ax.set_yticks(range(len(names)), names)
         ax.grid(False)
+    for ax in fig.axes[: -axes.shape[1]]:
+        ax.tick_params(labelbottom=False)
     fig.colorbar(image, ax=axes, shrink=0.6, label="Pearson correlation")
     return fig
 
@@ -160,8 +195,10 @@ def generated(
     n_seed_steps: int,
     feature_name: str,
     unit: str = "",
+    model: str = "tst_paper",
+    log: bool = False,
 ) -> Figure:
-    """Draw pairs of one feature: the real donor in grey, what grew from its first steps in blue.
+    """Draw pairs of one feature: the real donor in grey, what grew from its first steps in colour.
 
     Parameters
     ----------
@@ -169,25 +206,21 @@ def generated(
         Series of shape (length,); the first eight pairs are drawn.
     n_seed_steps
         The real steps that generation starts from, shaded; 0: none.
+    model
+        Key of the generator, for its label and colour.
+    log
+        Draw the values plus 1 on a log axis.
     """
+    style = model_style(model)
     pairs = list(zip(real_arrays, synthetic_arrays, strict=False))[:MOST_PAIRS]
-    fig, axes = panel_grid(len(pairs), 4, 2.8, 1.6)
+    fig, axes = panel_grid(len(pairs), 2 if len(pairs) <= MOST_SAMPLES else 4, 3.5, 1.5)
     for ax, (real, synthetic) in zip(fig.axes, pairs, strict=True):
         if n_seed_steps:
-            ax.axvspan(
-                -0.5,
-                n_seed_steps - 0.5,
-                color="#DDDDDD",
-                lw=0,
-                label=f"the {n_seed_steps} real seed steps",
-            )
-        is_short = max(len(real), len(synthetic)) < FEW_SAMPLED_STEPS
-        marker = "o" if is_short else None
-        ax.plot(np.ravel(real), color=GREY, lw=1.2, marker=marker, ms=3, label="real")
-        ax.plot(np.ravel(synthetic), color=BLUE, lw=1.2, marker=marker, ms=2, label="synthetic")
-        ax.set(xlabel="step")
-    for ax in axes[:, 0]:
-        ax.set_ylabel(in_words(feature_name) + (f"\n({unit})" if unit else ""))
+            label = f"the donor's first {n_seed_steps} steps"
+            ax.axvspan(-0.5, n_seed_steps - 0.5, color="#DDDDDD", lw=0, label=label)
+        _draw_line(ax, real, GREY, "real donor", log, 3.5)
+        _draw_line(ax, synthetic, style.colour, style.label, log, 2.5)
+    _label_steps(fig, axes, _axis_label(feature_name, unit, log))
     handles, names = fig.axes[0].get_legend_handles_labels()
     fig.legend(handles, names, loc="outside upper left", ncols=3, frameon=False)
     return fig
@@ -199,6 +232,7 @@ def real_above_samples(
     feature_name: str,
     unit: str = "",
     log: bool = False,
+    model: str = "tst",
 ) -> Figure:
     """Draw real series in the upper row and samples of no donor in the lower one, on one y axis.
 
@@ -208,33 +242,47 @@ def real_above_samples(
         Series of shape (length,); the first four of each are drawn.
     log
         Draw the values plus 1 on a log axis.
+    model
+        Key of the generator, for its label and colour.
     """
     n = min(len(real_arrays), len(synthetic_arrays), MOST_SAMPLES)
-    fig, axes = plt.subplots(
-        2, n, figsize=(2.6 * n + 0.8, 4), squeeze=False, sharey=True, layout="constrained"
-    )
-    label = in_words(feature_name)
-    if log:
-        label += " + 1"
-    if unit:
-        label += f" ({unit})"
-    _draw_row(axes[0], real_arrays, "real", GREY, log)
-    _draw_row(axes[1], synthetic_arrays, "TST, no seed", BLUE, log)
-    for ax in axes[:, 0]:
-        ax.set_ylabel(label)
-    for ax in axes[1]:
-        ax.set_xlabel("step")
+    size = (min(1.9 * n + 0.9, WIDTH), 3.6)
+    fig, axes = plt.subplots(2, n, figsize=size, squeeze=False, sharey=True, layout="constrained")
+    _draw_row(axes[0], real_arrays, "real", log)
+    _draw_row(axes[1], synthetic_arrays, model, log)
+    _label_steps(fig, axes, _axis_label(feature_name, unit, log))
     return fig
 
 
-def _draw_row(
-    row: np.ndarray, arrays: Sequence[np.ndarray], title: str, colour: str, log: bool
+def _axis_label(feature_name: str, unit: str, log: bool) -> str:
+    """Return the name of a feature with its unit."""
+    label = in_words(feature_name) + (" + 1" if log else "")
+    return f"{label} ({unit})" if unit else label
+
+
+def _label_steps(fig: Figure, axes: np.ndarray, y_label: str) -> None:
+    """Write the name of y once for all panels, and `step` under the lowest ones."""
+    fig.supylabel(y_label, fontsize=10)
+    for ax in axes[-1]:
+        ax.set_xlabel("step")
+
+
+def _draw_line(
+    ax: Axes, values: np.ndarray, colour: str, label: str, log: bool, size: float
 ) -> None:
+    """Draw a series, with a marker a step where it is short."""
+    values = np.ravel(values)
+    marker = "o" if len(values) < FEW_SAMPLED_STEPS else None
+    ax.plot(values + 1 if log else values, color=colour, lw=1, marker=marker, ms=size, label=label)
+    ax.tick_params(labelsize=8)
+    if log:
+        ax.set_yscale("log")
+        format_log_axis(ax.yaxis)
+
+
+def _draw_row(row: np.ndarray, arrays: Sequence[np.ndarray], model: str, log: bool) -> None:
     """Draw a series in each panel of a row, as far as there are panels."""
+    style = model_style(model)
     for ax, array in zip(row, arrays, strict=False):
-        values = np.ravel(array)
-        marker = "o" if len(values) < FEW_SAMPLED_STEPS else None
-        ax.plot(values + 1 if log else values, color=colour, lw=1, marker=marker, ms=2.5)
-        if log:
-            ax.set_yscale("log")
-    row[0].set_title(title, color=colour, loc="left")
+        _draw_line(ax, array, style.colour, style.label, log, 2.5)
+    row[0].set_title(style.label, color=style.colour, loc="left")

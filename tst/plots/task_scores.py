@@ -10,16 +10,23 @@ from matplotlib.figure import Figure
 
 from tst.plots.base import (
     GREY,
+    HEIGHT,
+    WIDTH,
     evidence_note,
     label_line_ends,
     mean_and_half_width,
     model_style,
+    panel_grid,
 )
-from tst.vocabulary import CLASSES, in_words, metric_label
+from tst.vocabulary import CLASSES, CLASSIFIERS, REGRESSORS, in_words, metric_label
 
 # A mean further below the median of all scores than this many times the distance from the median
 # to the upper quartile is written, not drawn: it would flatten the others.
 FAR_BELOW = 20
+DODGE = 0.09  # of a step of x between two models, so that their intervals do not hide each other
+MOST_PANELS = 3  # in a row
+RANGES = {"accuracy": (0.0, 1.0), "f1": (0.0, 1.0)}  # of scores that know one; intervals end there
+DARK = 0.6  # F1 above which a cell is so dark that its number is white
 LEAST_SPREAD = 0.05  # the least distance that counts, in accuracy or R2
 
 
@@ -33,20 +40,22 @@ def shares(frame: pd.DataFrame, paper: pd.DataFrame | None = None) -> Figure:
     paper
         The paper's rows with the same columns, drawn hollow and dotted.
     """
-    fig, ax = plt.subplots(figsize=(7.4, 4), layout="constrained")
+    fig, ax = plt.subplots(figsize=(6.6, 4), layout="constrained")
     sources = [frame] if paper is None else [frame, paper]
     grid = sorted({share for rows in sources for share in rows["share"]})
     ends = []
+    n_models = frame["model"].nunique()
     for rows in sources:
         is_paper = rows is paper
         for i, (model, part) in enumerate(rows.groupby("model", sort=False)):
+            aside = 0.0 if is_paper else DODGE * (i - (n_models - 1) / 2)
             style = model_style(model, i)
             measured = set(part["share"])
             positions = [k for k, share in enumerate(grid) if share in measured]
             scores_by_share = [part.loc[part["share"] == grid[k], "value"] for k in positions]
             mean, half_width = np.transpose([mean_and_half_width(v) for v in scores_by_share])
             ax.errorbar(
-                positions,
+                np.add(positions, aside),
                 mean,
                 half_width,
                 color=style.colour,
@@ -63,23 +72,52 @@ def shares(frame: pd.DataFrame, paper: pd.DataFrame | None = None) -> Figure:
         xlabel="real training data added (%, not to scale)",
         ylabel=metric_label(frame["metric"].iloc[0]),
         title=evidence_note(frame, paper),
+        ylim=(max(0.0, ax.get_ylim()[0]), min(1.0, ax.get_ylim()[1])),
     )
     label_line_ends(ax, len(grid) - 1, ends)
     return fig
 
 
-def f1(frame: pd.DataFrame, paper: pd.DataFrame | None = None) -> Figure:
-    """Draw F1 by class (metrics f1_0, f1_1, ...), a panel a class; arguments as in `scores`."""
-    if paper is not None:
-        paper = paper.fillna({"train": "synthetic"})
-    fig = scores(frame, "metric", paper)
-    names = CLASSES.get(frame["dataset"].iloc[0], ())
-    for ax, metric in zip(fig.axes, dict.fromkeys(frame["metric"]), strict=True):
-        k = int(metric.removeprefix("f1_"))
-        title = f"class {k}, {names[k]}" if k < len(names) else f"class {k}"
-        ax.set(title=title, xlim=(-0.03, 1.03))
-    fig.supxlabel("F1 on real test data", fontsize=10)
+def f1(frame: pd.DataFrame, names: Sequence[str] = ()) -> Figure:
+    """Draw the mean F1 of each model in each class as a table of colours, with its numbers.
+
+    Parameters
+    ----------
+    frame
+        Tidy rows of one data set: model, metric (f1_0, f1_1, ...), seed, value, and train where it
+        differs.
+    names
+        Names of the classes; a class that is not among the test series has no column.
+    """
+    if "train" not in frame:
+        frame = frame.assign(train="synthetic")
+    means = frame.groupby(["model", "train", "metric"], sort=False)["value"].mean().unstack()
+    metrics = sorted(means.columns, key=lambda metric: int(metric.removeprefix("f1_")))
+    is_real = means.index.get_level_values("model") == "real"
+    shown = [
+        metric for metric in metrics if not is_real.any() or (means[is_real][metric] > 0).any()
+    ]
+    means = pd.concat([means[is_real], means[~is_real]])[shown]
+    size = (min(0.78 * len(shown) + 2.6, WIDTH), 0.3 * len(means) + 1.3)
+    fig, ax = plt.subplots(figsize=size, layout="constrained")
+    ax.imshow(means, vmin=0, vmax=1, cmap="Blues", aspect="auto")
+    for (row, column), value in np.ndenumerate(means.to_numpy()):
+        colour = "white" if value > DARK else "black"
+        ax.text(column, row, f"{value:.2f}", ha="center", va="center", color=colour, fontsize=9)
+    ax.set_xticks(range(len(shown)), [_class_label(metric, frame, names) for metric in shown])
+    ax.set_yticks(range(len(means)), _row_labels(list(means.index)))
+    ax.grid(False)
+    ax.tick_params(length=0)
+    ax.set_xlabel("class: mean F1 on real test data")
+    ax.set_title(evidence_note(frame, None))
     return fig
+
+
+def _class_label(metric: str, frame: pd.DataFrame, names: Sequence[str]) -> str:
+    """Return the name of a class, or its number."""
+    k = int(metric.removeprefix("f1_"))
+    names = names or CLASSES.get(frame["dataset"].iloc[0], ())
+    return str(names[k]) if k < len(names) else f"class {k}"
 
 
 def scores(frame: pd.DataFrame, x: str, paper: pd.DataFrame | None = None) -> Figure:
@@ -102,24 +140,28 @@ def scores(frame: pd.DataFrame, x: str, paper: pd.DataFrame | None = None) -> Fi
     panels = list(dict.fromkeys(frame[x]))
     names = list(dict.fromkeys(zip(frame["model"], frame["train"], strict=True)))
     names.sort(key=lambda name: name[0] != "real")
-    fig, axes = plt.subplots(
-        1,
-        len(panels),
-        figsize=(2.3 * len(panels) + 1.8, 0.36 * len(names) + 1.2),
-        squeeze=False,
-        sharey=True,
-        layout="constrained",
-    )
-    for ax, panel in zip(axes[0], panels, strict=True):
+    columns = 2 if len(panels) == 4 else MOST_PANELS
+    height = min(0.25 * len(names) + 0.4, HEIGHT / -(-len(panels) // columns) - 0.5)
+    fig, _ = panel_grid(len(panels), columns, 6.6 / columns, height, sharey=True)
+    for ax, panel in zip(fig.axes, panels, strict=True):
         for row, name in enumerate(names):
             if paper is not None:
                 _draw_score(ax, paper[paper[x] == panel], name, row + 0.18, _least(frame), True)
             _draw_score(ax, frame[frame[x] == panel], name, row, _least(frame), False)
-        ax.set(title=in_words(panel), ylim=(len(names) - 0.4, -0.6))
+        ax.set(title=_panel_label(panel), ylim=(len(names) - 0.4, -0.6))
         ax.set_yticks(range(len(names)), _row_labels(names))
+        ax.tick_params(axis="y", labelsize=8.5)
+        least, most = RANGES.get(frame["metric"].iloc[0], (-np.inf, np.inf))
+        ax.set_xlim(max(ax.get_xlim()[0], least), min(ax.get_xlim()[1], most))
     fig.supxlabel(metric_label(frame["metric"].iloc[0]), fontsize=10)
     fig.suptitle(evidence_note(frame, paper), x=0.01, ha="left")
     return fig
+
+
+def _panel_label(panel: str) -> str:
+    """Return the label of a classifier, a regressor or a metric."""
+    labels: dict[str, str] = {**CLASSIFIERS, **REGRESSORS}  # type: ignore[dict-item]
+    return labels.get(panel, in_words(panel))
 
 
 def _least(frame: pd.DataFrame) -> float:

@@ -4,7 +4,9 @@ import matplotlib.pyplot as plt
 import pandas as pd
 from matplotlib.figure import Figure
 
-from tst.plots.base import BLUE, ORANGE, label_line_ends
+from tst.plots.base import BLUE, NAVY, SKY, label_line_ends
+
+SEED_COLOURS = (BLUE, SKY, NAVY)  # of one model
 
 
 def nll(frame: pd.DataFrame, smooth: int = 20) -> Figure:
@@ -22,33 +24,39 @@ def nll(frame: pd.DataFrame, smooth: int = 20) -> Figure:
     ends = []
     for i, (seed, run) in enumerate(frame.sort_values("step").groupby("seed")):
         mean = run["loss"].rolling(smooth, min_periods=1).mean()
-        ax.plot(run["step"], mean, color=BLUE, alpha=max(0.2, 1 - 0.3 * i), lw=1.3)
-        ends.append((mean.iloc[-1], f"seed {seed:g}: {mean.iloc[-1]:.3g}", BLUE))
+        colour = SEED_COLOURS[i % len(SEED_COLOURS)]
+        ax.plot(run["step"], mean, color=colour, alpha=0.9, lw=1.3)
+        ends.append((mean.iloc[-1], f"seed {seed:g}: {mean.iloc[-1]:.3g}", colour))
         if "held_out" in run:
             looks = run.dropna(subset=["held_out"])
-            ax.plot(looks["step"], -looks["held_out"], "o", ms=3, color=ORANGE, mec="none")
+            ax.plot(
+                looks["step"], -looks["held_out"], "o", ms=3, color=colour, mec="white", mew=0.4
+            )
     ax.set(xlabel="optimiser step", ylabel="minus log p (nats a step)")
     label_line_ends(ax, frame["step"].max(), ends)
     return fig
 
 
-def loss_curve(frame: pd.DataFrame) -> Figure:
+def loss_curve(
+    frame: pd.DataFrame, what: str = "training loss (normalised units, log scale)"
+) -> Figure:
     """Draw the training loss on a log axis, a line a seed, labelled at its end.
 
     Parameters
     ----------
     frame
         Columns step, loss (positive, normalised units), seed.
+    what
+        What stands in the column loss, for the axis.
     """
     fig, ax = plt.subplots(figsize=(7, 3.4), layout="constrained")
     runs = list(frame.sort_values("step").groupby("seed"))
     ends = []
     for i, (seed, run) in enumerate(runs):
-        ax.plot(run["step"], run["loss"], color=BLUE, alpha=1 - 0.6 * i / len(runs), lw=1.3)
+        colour = SEED_COLOURS[i % len(SEED_COLOURS)]
+        ax.plot(run["step"], run["loss"], color=colour, alpha=1 - 0.4 * i / len(runs), lw=1.1)
         last = run["loss"].iloc[-1]
-        ends.append((last, f"seed {seed:g}: {last:.3g}", BLUE))
-    ax.set(
-        yscale="log", xlabel="optimiser step", ylabel="training loss (normalised units, log scale)"
-    )
+        ends.append((last, f"seed {seed:g}: {last:.3g}", colour))
+    ax.set(yscale="log", xlabel="optimiser step", ylabel=what)
     label_line_ends(ax, frame["step"].max(), ends)
     return fig
