@@ -69,27 +69,6 @@ def _draw_setting(ax: Axes, y: int, seeds: pd.Series) -> None:
         ax.errorbar(mean, y, xerr=half_width, color=BLUE, marker="o", ms=5, capsize=3)
 
 
-def best(frame: pd.DataFrame) -> list[tuple[str, str, float, float]]:
-    """Return the best setting of each metric.
-
-    Returns
-    -------
-    list of tuple
-        (metric, best setting, its mean, largest standard deviation of a setting over seeds).
-    """
-    values = _by_seed(frame)
-    rows = []
-    for metric in SHOWN:
-        if metric not in values.index.levels[0]:
-            continue
-        settings = values[metric].groupby("setting")
-        mean = settings.mean()
-        rank = {"higher": -mean, "lower": mean, "near_1": (mean - 1).abs()}
-        setting = rank[METRICS[metric].better].idxmin()
-        rows.append((metric, setting, mean[setting], settings.std().max()))
-    return rows
-
-
 def _by_seed(frame: pd.DataFrame) -> pd.Series:
     """Return the mean value by metric, setting and seed."""
     return frame.groupby(["metric", "setting", "seed"])["value"].mean()
