@@ -2,6 +2,7 @@
 
 import io
 
+import nbformat
 import pandas as pd
 import pytest
 
@@ -67,6 +68,41 @@ def test_readme_takes_weak_points_and_costs_where_it_asks_for_them(page, tmp_pat
     assert "| *confirmed* | 0.3 of it: confirmed. |" in page.read_text()
     assert "| *not testable here* | not testable here, because no rows. |" in page.read_text()
     assert "| 123 | training the paper's model" in page.read_text()
+
+
+def test_other_pages_are_written_and_checked(page, tmp_path, capsys):
+    """A marker of another README is filled; a number edited there by hand is noticed, by name."""
+    other = tmp_path / "results" / "README.md"
+    other.write_text("<!-- numbers:begin -->\n<!-- numbers:end -->\n")
+    assert readme.main([]) == 0
+    assert "Of 3 judgements" in other.read_text()
+    other.write_text(other.read_text().replace("Of 3", "Of 4"))
+    assert readme.main(["--check"]) == 1
+    assert "results/README.md differs from" in capsys.readouterr().err
+
+
+def test_contents_take_questions_answers_and_pictures_from_the_notebooks(page, tmp_path):
+    """A row an executed notebook; one without a copy has none, as its answer is not known."""
+    sources, copies = tmp_path / "notebooks", tmp_path / readme.RESULTS
+    sources.mkdir()
+    for stem in ("05-fidelity", "09-lengths"):
+        head = nbformat.v4.new_markdown_cell("# 5. How near?\n\nText.")
+        nbformat.write(nbformat.v4.new_notebook(cells=[head]), sources / f"{stem}.ipynb")
+    said = nbformat.v4.new_output("stream", text="Near: 1 | 2.\nMore.\n")
+    verdict = nbformat.v4.new_code_cell("# NBVAL_CHECK_OUTPUT", outputs=[said], execution_count=1)
+    for name in ("05-fidelity-gcut", "05-fidelity-wwt"):
+        nbformat.write(nbformat.v4.new_notebook(cells=[head, verdict]), copies / f"{name}.ipynb")
+    (copies / "figures").mkdir()
+    (copies / "figures" / "05-over-floor-wwt.png").touch()
+    (sources / "README.md").write_text("<!-- contents:begin -->\n<!-- contents:end -->\n")
+    assert readme.main([]) == 0
+    rows = (sources / "README.md").read_text().splitlines()[3:-1]
+    assert rows == [
+        "| **5. How near?** [wwt](../results/laptop/05-fidelity-wwt.ipynb) · "
+        "[gcut](../results/laptop/05-fidelity-gcut.ipynb) | Near: 1 \\| 2. | "
+        '<img src="../results/laptop/figures/05-over-floor-wwt.png" width="260" '
+        'alt="05-over-floor"> |'
+    ]
 
 
 def test_readme_check_fails_with_a_sentence(page, capsys):

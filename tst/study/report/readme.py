@@ -1,9 +1,10 @@
-"""Copy numbers from the committed results into README.md: `python -m tst.study.report.readme`.
+"""Copy numbers from the committed results into the README files: `make readme`.
 
-It rewrites what stands between `<!-- claims:begin -->` and `<!-- claims:end -->` (the claims, one
-line each) and, where they stand, between the markers `numbers` (how many claims have which
-verdict), `weak` (W1 to W9), `cost` (notebook 12's ratios) and `nightly` (what `make nightly`
-found). With `--check` it only tells whether they still agree. No number is typed by hand.
+In README.md it rewrites what stands between `<!-- claims:begin -->` and `<!-- claims:end -->` (the
+claims, one line each). In each of PAGES it fills, where they stand, the markers `numbers` (how many
+claims have which verdict), `weak` (W1 to W9), `cost` (notebook 12's ratios), `nightly` (what `make
+nightly` found) and `contents` (the notebooks with their answers). With `--check` it only tells
+whether they still agree. No number is typed by hand.
 """
 
 import argparse
@@ -17,10 +18,13 @@ import pandas as pd
 from tst.errors import DataError
 from tst.io import files, paths
 from tst.study import claims, weak_points
+from tst.study.report import contents
 from tst.study.report.markdown import number, table
 
 RESULTS = "results/laptop"  # what is committed: a run without data writes elsewhere
 NIGHTLY = "results/nightly"
+MAIN = "README.md"
+PAGES = (MAIN, "notebooks/README.md", "results/README.md")
 COSTS = {
     "train_speedup": "training the paper's model on GCUT's lengths, useful steps a second, "
     "over the literal recipe",
@@ -151,11 +155,13 @@ def markdown_parts(folder: Path, page: str) -> dict[str, str]:
     folder
         The repository, which holds `RESULTS` and `NIGHTLY`.
     page
-        The text of README.md; all markers but `claims` may be absent.
+        The text of a README; a marker that is absent is not filled.
     """
     tables = folder / RESULTS / "tables"
     judged = pd.read_csv(tables / "13-claims.csv")
-    parts = {"claims": claims_table(judged)}
+    parts = {}
+    if _asks_for("claims", page):
+        parts["claims"] = claims_table(judged)
     if _asks_for("numbers", page):
         parts["numbers"] = numbers(judged)
     if _asks_for("weak", page):
@@ -164,6 +170,8 @@ def markdown_parts(folder: Path, page: str) -> dict[str, str]:
         parts["cost"] = cost_table(pd.read_csv(tables / "12-cost.csv"))
     if _asks_for("nightly", page):
         parts["nightly"] = nightly_list(folder / NIGHTLY)
+    if _asks_for("contents", page):
+        parts["contents"] = contents.listed(folder / RESULTS, folder / "notebooks")
     return parts
 
 
@@ -171,21 +179,21 @@ def _asks_for(name: str, page: str) -> bool:
     return f"<!-- {name}:" in page
 
 
-def filled(page: str, parts: dict[str, str]) -> str:
-    """Return the page with each part between its markers.
+def filled(page: str, parts: dict[str, str], name: str = MAIN) -> str:
+    """Return the page of that name with each part between its markers.
 
     Raises
     ------
     DataError
         Where a pair of markers does not stand there once, in order.
     """
-    for name, content in parts.items():
-        begin = f"<!-- {name}:begin -->"
-        end = f"<!-- {name}:end -->"
+    for marker, content in parts.items():
+        begin = f"<!-- {marker}:begin -->"
+        end = f"<!-- {marker}:end -->"
         stands_once = (page.count(begin), page.count(end)) == (1, 1)
         if not stands_once or page.find(begin) > page.find(end):
             raise DataError(
-                f"README.md: the markers {begin} and {end} must stand once each, in this order."
+                f"{name}: the markers {begin} and {end} must stand once each, in this order."
             )
         before, rest = page.split(begin)
         after = rest.split(end)[1]
@@ -194,32 +202,41 @@ def filled(page: str, parts: dict[str, str]) -> str:
 
 
 def update(folder: Path, check: bool) -> None:
-    """Write README.md of a repository, or only compare it with the results.
+    """Write the README files of a repository, or only compare them with the results.
 
     Raises
     ------
     DataError
-        Where a marker or a table is missing, or, with `check`, where README.md differs.
+        Where a marker or a table is missing, or, with `check`, where a file differs.
     """
-    page = folder / "README.md"
+    for name in PAGES:
+        if name == MAIN or (folder / name).is_file():
+            _update_page(folder, name, check)
+
+
+def _update_page(folder: Path, name: str, check: bool) -> None:
+    page = folder / name
     old = page.read_text(encoding="utf-8")
     try:
-        new = filled(old, markdown_parts(folder, old))
+        parts = markdown_parts(folder, old)
+        if name == MAIN:
+            parts.setdefault("claims", "")  # which this page must have
+        new = filled(old, parts, name)
     except FileNotFoundError as error:
-        name = Path(error.filename).name
-        raise DataError(f"{name} is missing: run make reproduce, then make readme.") from None
+        missing = Path(error.filename).name
+        raise DataError(f"{missing} is missing: run make reproduce, then make readme.") from None
     if new == old:
         return
     if check:
-        raise DataError(f"README.md differs from {RESULTS}: run make readme and look.")
+        raise DataError(f"{name} differs from {RESULTS}: run make readme and look.")
     files.write_text(new, page)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Write README.md, or check it; return 0, or 1 after one sentence on stderr."""
-    parser = argparse.ArgumentParser(description="Copy the results' numbers into README.md.")
+    """Write the README files, or check them; return 0, or 1 after one sentence on stderr."""
+    parser = argparse.ArgumentParser(description="Copy the results' numbers into the README files.")
     parser.add_argument(
-        "--check", action="store_true", help="change nothing, exit 1 where README.md differs"
+        "--check", action="store_true", help="change nothing, exit 1 where one differs"
     )
     try:
         update(paths.ROOT, parser.parse_args(arguments).check)

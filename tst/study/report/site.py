@@ -24,7 +24,7 @@ from traitlets.config import Config
 from tst.errors import DataError
 from tst.io import files
 from tst.study import claims, run_notebook
-from tst.study.report import readme
+from tst.study.report import contents, readme
 from tst.study.report.markdown import number, table
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -192,7 +192,7 @@ def _page(path: Path, stems: Sequence[str], site: Path | None = None) -> Page:
         number=number_and_question[1],
         question=number_and_question[2],
         about=settings.get("ablation") or settings.get("dataset", ""),
-        answer=_answer(notebook),
+        answer=contents.answer(notebook),
         body=_scrolling(body),
     )
 
@@ -212,16 +212,6 @@ def _relinked(source: str, stems: Sequence[str]) -> str:
         return f"[{text}]({stem}.html)" if stem in stems else text
 
     return re.sub(r"(?<!!)\[([^]]*)\]\(([^)\s]*)\)", link, source)
-
-
-def _answer(notebook: nbformat.NotebookNode) -> list[str]:
-    """Return the lines that the cells marked for the replay print: the notebook's verdict."""
-    printed = ""
-    for cell in notebook.cells:
-        if cell.source.startswith("# NBVAL_CHECK_OUTPUT"):
-            streams = [o for o in cell.outputs if o.output_type == "stream"]
-            printed += "".join(o.text for o in streams if o.name == "stdout")
-    return [line for line in printed.splitlines() if line.strip()]
 
 
 def _inline(text: str) -> str:

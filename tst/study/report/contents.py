@@ -1,0 +1,91 @@
+"""The table of contents of the notebooks: each with its question, its answer and a picture.
+
+The question is the title of the source, the answer the first line that the verdict cell of an
+executed copy prints.
+"""
+
+import re
+from pathlib import Path
+
+import nbformat
+
+from tst.study.report.markdown import cell, table
+
+TITLE = re.compile(r"# (\d+)\. (.*)")
+# The figure that shows most of a notebook, by its number; NAME.png or NAME-DATASET.png.
+PICTURES = {
+    "01-data": "01-examples",
+    "02-train-tst": "02-loss",
+    "03-train-baselines": "03-critic",
+    "04-generate": "04-generated",
+    "05-fidelity": "05-over-floor",
+    "06-classification": "06-accuracy",
+    "07-regression": "07-r2",
+    "08-ablation": "08-head",
+    "09-lengths": "09-lengths",
+    "10-seedless": "10-samples",
+    "11-long-sequences": "11-cost",
+    "12-cost": "12-profile",
+    "13-claims": "13-claims",
+}
+FIRST = ("-wwt", "-head")  # the copy whose answer and picture stand for a notebook with several
+WIDTH = 260  # pixels of a picture
+
+
+def title(notebook: nbformat.NotebookNode) -> tuple[int, str] | None:
+    """Return number and question of a notebook, None where its first line is no such title."""
+    found = TITLE.match(notebook.cells[0].source.split("\n")[0])
+    return (int(found[1]), found[2].strip()) if found else None
+
+
+def answer(notebook: nbformat.NotebookNode) -> list[str]:
+    """Return the lines that the cells marked for the replay print: the notebook's verdict."""
+    printed = ""
+    for shown in notebook.cells:
+        if shown.source.startswith("# NBVAL_CHECK_OUTPUT"):
+            streams = [o for o in shown.outputs if o.output_type == "stream"]
+            printed += "".join(o.text for o in streams if o.name == "stdout")
+    return [line for line in printed.splitlines() if line.strip()]
+
+
+def listed(results: Path, notebooks: Path) -> str:
+    """Return a Markdown table: a row an executed copy, its question, answer and picture.
+
+    Parameters
+    ----------
+    results
+        The folder of the executed copies, with `figures/`.
+    notebooks
+        The folder of the sources, where the table will stand: links are relative to it.
+    """
+    rows = []
+    away = Path("..") / results.relative_to(notebooks.parent)
+    for source in sorted(notebooks.glob("[0-9][0-9]-*.ipynb")):
+        named = title(nbformat.read(source, 4))
+        copies = sorted(results.glob(f"{source.stem}*.ipynb"))
+        copies = [path for path in copies if not path.stem.endswith(".failed")]
+        if named is None or not copies:
+            continue
+        copies.sort(key=lambda path: not path.stem.endswith(FIRST))
+        links = []
+        for path in copies:
+            about = path.stem.removeprefix(source.stem).lstrip("-") or "read"
+            links.append(f"[{about}]({(away / path.name).as_posix()})")
+        lines = answer(nbformat.read(copies[0], 4))
+        told = cell(lines[0]) if lines else ""
+        question = f"**{named[0]}. {named[1]}** {' · '.join(links)}"
+        rows.append((question, told, _picture(results, away, source.stem, copies[0].stem)))
+    # The cells are Markdown already; `table` would escape what stands in them.
+    text = table(["question", "answer", "picture"], [])
+    return "\n".join([text, *(f"| {' | '.join(row)} |" for row in rows)])
+
+
+def _picture(results: Path, away: Path, stem: str, copy: str) -> str:
+    """Return an <img> of the notebook's figure, of the data set of the copy where it has one."""
+    name = PICTURES.get(stem, "")
+    about = copy.removeprefix(stem).lstrip("-")
+    for file in (f"{name}-{about}.png", f"{name}.png"):
+        if name and (results / "figures" / file).is_file():
+            path = (away / "figures" / file).as_posix()
+            return f'<img src="{path}" width="{WIDTH}" alt="{name}">'
+    return ""
