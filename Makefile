@@ -100,7 +100,7 @@ lint: $(ENV) ## style, types, directions of imports, notebooks without outputs
 	@$(PYTHON) -m nbstripout --verify --keep-id notebooks/*.ipynb
 check: lint ## a minute: lint and unit tests
 	@$(PYTEST) -m "not slow and not notebooks" tests --ignore tests/house --ignore tests/fuzz --ignore tests/test_kills.py
-test: lint ## all tests: laws, a smoke run of every notebook, a replay of the executed copies
+test: lint ## all tests: unit tests, a smoke run of every notebook, a replay of the executed copies
 	@$(MAKE) --no-print-directory smoke
 	@$(PYTEST) tests
 	@$(PYTEST) --nbval-lax --nbval-current-env results/smoke

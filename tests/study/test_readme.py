@@ -159,12 +159,12 @@ def test_what_the_long_tests_found_is_told(tmp_path):
         frame.to_csv(tmp_path / f"{name}.csv", index=False)
     lines = readme.nightly_list(tmp_path).splitlines()
     assert lines[0].startswith(
-        "- 1,100 broken or hostile inputs at 2 doors: 350 right answers, 749 refusals"
+        "- 1,100 malformed or hostile inputs at 2 entry points: 350 were read correctly, 749 refused"
     )
-    assert lines[0].endswith("1 of anything else.")
+    assert lines[0].endswith("1 ended otherwise.")
     assert lines[1].startswith("- 52 of 52 kills survived (a kernel 20, make 32)")
     assert "4 miniature studies" in lines[1]
     assert lines[2].endswith("7 of 7 files are the same, byte for byte.")
     assert "5 of 7 files" in lines[3]
-    assert "90.0% are" in lines[3]
-    assert lines[3].endswith("the farthest by 0.5.")
+    assert "90.0% agree" in lines[3]
+    assert lines[3].endswith("maximum 0.5.")

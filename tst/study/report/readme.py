@@ -115,9 +115,9 @@ def _fuzz_line(folder: Path) -> str:
     n_accepted = fuzz["accepted"].sum()
     n_refused = fuzz["refused"].sum()
     return (
-        f"{n_cases:,} broken or hostile inputs at {len(fuzz)} doors: {n_accepted:,} right answers, "
-        f"{n_refused:,} refusals in one sentence, {n_cases - n_accepted - n_refused:,} of anything "
-        "else."
+        f"{n_cases:,} malformed or hostile inputs at {len(fuzz)} entry points: {n_accepted:,} were "
+        f"read correctly, {n_refused:,} refused with a message of one sentence, "
+        f"{n_cases - n_accepted - n_refused:,} ended otherwise."
     )
 
 
@@ -139,10 +139,9 @@ def _rerun_line(row: Any) -> str:
     )
     if row.identical < row.files:
         text += (
-            f"; of the {row.values:,} values in tables (six digits) "
-            f"{row.same_values / row.values:.1%} are, one in a hundred differs by more than "
-            f"{row.relative_difference_p99:.2g} of itself, the farthest by "
-            f"{row.relative_difference_max:.2g}"
+            f"; of the {row.values:,} values in tables {row.same_values / row.values:.1%} agree to "
+            f"six digits, relative difference: 99th percentile {row.relative_difference_p99:.2g}, "
+            f"maximum {row.relative_difference_max:.2g}"
         )
     return f"{text}."
 
