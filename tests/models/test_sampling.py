@@ -231,6 +231,33 @@ def test_steps_follow_the_attributes_and_the_clock():
     assert (first[2][:7] != longer[2]).any()
 
 
+def skewed(n=60, seed=1):
+    """Return series of 20 steps whose levels span orders of magnitude, of two kinds."""
+    rng = np.random.default_rng(seed)
+    arrays = [np.exp(rng.normal(0, 2) + rng.normal(0, 0.4, (20, 1))) for _ in range(n)]
+    kinds = pd.DataFrame({"kind": pd.Categorical(rng.choice(["a", "b"], n))})
+    return toy_series(arrays, attributes=kinds)
+
+
+def test_series_without_evidence_are_drawn_again(monkeypatch):
+    """As often as allowed; the others stay as they were, and given attributes stay given."""
+    real = skewed()
+    model = trained(real, 5)
+    typical = float(np.median([series.mean() for series in (real[i] for i in range(60))]))
+    model.encoder = replace(model.encoder, highest_mean=(4 * typical,))
+    given = pd.DataFrame({"kind": ["a", "b"] * 30})
+    monkeypatch.setattr(sampling, "N_ROUNDS", 0)
+    first = sampling.sample(model, 60, seed=0, attributes=given)
+    is_evident = model.encoder.is_evident(first)
+    assert 0 < (~is_evident).sum() < 40
+    monkeypatch.setattr(sampling, "N_ROUNDS", 30)
+    again = sampling.sample(model, 60, seed=0, attributes=given)
+    assert model.encoder.is_evident(again).all()
+    kept = np.flatnonzero(is_evident)
+    assert np.array_equal(again.take(kept).values, first.take(kept).values)
+    assert again.attributes["kind"].tolist() == given["kind"].tolist()
+
+
 def test_in_parts_every_series_is_whole(monkeypatch):
     """Where the cache holds one series at a time: as many, attributes and lengths as given."""
     model = barely_trained()

@@ -49,6 +49,9 @@ class SeriesEncoder:
         Mean and standard deviation, over the series, of their locs and log scales (2 * n_features).
     min_scale
         Least scale of a series, each measurement.
+    highest_mean
+        Of a measurement that is taken to logarithms, the highest mean of a series, in data units,
+        that the training set gives evidence of; None of others, and where not per_series.
     fixed_length
         Steps of all series, or 0 where lengths vary.
     longest
@@ -71,6 +74,7 @@ class SeriesEncoder:
     own_loc: tuple[float, ...]
     own_scale: tuple[float, ...]
     min_scale: tuple[float, ...]
+    highest_mean: tuple[float | None, ...]
     fixed_length: int
     longest: int
     log_length: tuple[float, float] | None = None
@@ -79,11 +83,12 @@ class SeriesEncoder:
         n_features = len(self.facts.features)
         each = (self.loc, self.scale, self.y_low, self.y_high, self.z_low, self.z_high)
         twice = (self.own_loc, self.own_scale)
-        numbers = (*each, self.min_scale, *twice, self.log_length or ())
+        highest = [mean for mean in self.highest_mean if mean is not None]
+        numbers = (*each, self.min_scale, *twice, highest, self.log_length or ())
         fits = (
             n_features > 0
             and len(self.feature_encoders) == n_features
-            and all(len(part) == n_features for part in (*each, self.min_scale))
+            and all(len(part) == n_features for part in (*each, self.min_scale, self.highest_mean))
             and all(len(part) == 2 * n_features for part in twice)
             and all(math.isfinite(number) for part in numbers for number in part)
             and (self.log_length is None or self.log_length[1] > 0)
@@ -147,6 +152,7 @@ class SeriesEncoder:
             own_loc=_floats(own.mean(0)),
             own_scale=_floats(_one_where_zero(own.std(0))),
             min_scale=_floats(min_scale),
+            highest_mean=_highest_means(series, feature_encoders, per_series),
             fixed_length=longest if has_one_length else 0,
             longest=longest,
             log_length=log_length,
@@ -212,6 +218,16 @@ class SeriesEncoder:
         if encoder.n_categories:
             return value
         return (encoder.forward_tensor(value) - loc) / scale
+
+    def is_evident(self, series: SeriesSet) -> np.ndarray:
+        """Tell which series have no mean above the highest that is known of, bool (n_series,).
+
+        On a logarithmic scale a rare level or spread, each by itself as real series have it, makes
+        a series of which a handful would have most of a set's values.
+        """
+        highest = [np.inf if mean is None else mean for mean in self.highest_mean]
+        is_within: np.ndarray = _series_means(series) <= np.array(highest)
+        return np.all(is_within, axis=1)
 
     def standardised(self, loc: np.ndarray, scale: np.ndarray) -> np.ndarray:
         """Return the series' locs and scales as attributes; `from_standardised` is the inverse.
@@ -328,6 +344,28 @@ def _series_moments(y: np.ndarray, series: SeriesSet) -> tuple[np.ndarray, np.nd
     mean = np.add.reduceat(y, starts) / n_steps
     variance = np.add.reduceat((y - mean[series.series_index]) ** 2, starts) / n_steps
     return mean, np.sqrt(variance)
+
+
+def _series_means(series: SeriesSet) -> np.ndarray:
+    """Return the mean of each series in data units, float64 (n_series, n_features)."""
+    values = series.values.astype(np.float64)
+    return np.add.reduceat(values, series.offsets[:-1]) / series.lengths[:, None]
+
+
+def _highest_means(
+    series: SeriesSet, encoders: Sequence[FeatureEncoder], per_series: bool
+) -> tuple[float | None, ...]:
+    """Return the highest mean of a series, of each measurement that is taken to logarithms.
+
+    The end of a distribution lies beyond the greatest of a sample by as much as that lies beyond
+    the second, as often as not (Robson and Whitlock, Biometrika 51, 1964).
+    """
+    means = np.sort(_series_means(series), axis=0)
+    highest: list[float | None] = []
+    for encoder, column in zip(encoders, means.T, strict=True):
+        is_bounded = per_series and encoder.offset is not None and len(column) > 1
+        highest.append(float(2 * column[-1] - column[-2]) if is_bounded else None)
+    return tuple(highest)
 
 
 def _positive_median(x: np.ndarray) -> float:
