@@ -8,7 +8,15 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from helpers import TINY_SIZES, encoded_batches, mixed_series, modulate, tiny_generative, toy_series
+from helpers import (
+    TINY_SIZES,
+    encoded_batches,
+    mixed_series,
+    modulate,
+    tiny_generative,
+    toy_series,
+    with_twins,
+)
 
 from tst.errors import DataError
 from tst.io import native
@@ -132,6 +140,23 @@ def test_it_learns_lengths_classes_and_means():
         assert shortest < part.lengths.mean() < longest
         assert abs(part.values.mean() - mean) < 0.7
     assert not set(map(tuple, synthetic.values)) & set(map(tuple, real.values))
+
+
+@pytest.mark.slow
+def test_twins_stay_twins():
+    """An exact copy is exact, a near twin as near as the real one; a prefix is kept."""
+    real = with_twins(n=240)
+    model = trained(real, 60)
+    made = sampling.sample(model, 200, seed=0)
+    assert made.feature_names == real.feature_names
+    assert np.array_equal(made.values[:, 3], made.values[:, 0])
+    for column, of in ((1, 0), (2, 1)):
+        apart = [(series.values[:, column] - series.values[:, of]).std() for series in (made, real)]
+        assert 0.75 < apart[0] / apart[1] < 1.33
+    first = np.stack([real[i][:2] for i in range(80)])
+    going_on = sampling.sample(model, 80, seed=0, prefix=first)
+    kept = np.stack([going_on[i][:2] for i in range(80)])
+    np.testing.assert_allclose(kept, first, atol=1e-5)
 
 
 def test_only_the_seed_decides():
