@@ -182,6 +182,17 @@ def toy_series(arrays, **fields):
     return from_list(arrays, **base | fields)
 
 
+def with_twins(n=80, seed=0, gap=0.03):
+    """Return series of a level, a near twin of it, a twin of that, an exact copy, and noise."""
+    rng = np.random.default_rng(seed)
+    arrays = []
+    for _ in range(n):
+        level = rng.normal() + rng.normal(0, 0.3, 20).cumsum()
+        near = level + 0.5 + gap * rng.normal(size=20)
+        arrays.append(np.stack([level, near, near + level / 50, level, rng.normal(size=20)], 1))
+    return toy_series(arrays)
+
+
 def ar1_series(n=101, seed=0, phi=0.8, n_features=3, low=5, high=23, level=1.0, model="real"):
     """Return ragged AR(1) series with levels of their own, a shock in all features and a class."""
     rng = np.random.default_rng(seed)

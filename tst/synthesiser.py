@@ -36,7 +36,7 @@ from tst.training.batches import Loss
 from tst.training.loop import TrainConfig
 from tst.training.timing import step_seconds
 
-FORMAT = "synthesiser-3"
+FORMAT = "synthesiser-4"
 N_TOKENS = 512  # of a series, above which steps are joined to patches
 N_NUMBERS = 96  # of a patch, at most
 MIN_STEPS, MAX_STEPS = 400, 20_000  # within which the time given decides
@@ -385,20 +385,19 @@ class Synthesiser:
         """Raise DataError unless model, encoder and table agree on measurements and attributes."""
         model, table = self._fitted()
         encoder = self._encoder()
-        n_categories = [feature.n_categories for feature in encoder.feature_encoders]
-        step = list(n_categories)
-        if has_end(encoder):
-            step.append(0)
+        step = [feature.n_categories for feature in encoder.feature_encoders]
         attributes = [len(known) for known in encoder.categories.values()]
         if encoder.per_series:
-            attributes += [0] * (2 * len(n_categories))  # loc and scale of each measurement
+            attributes += [0] * (2 * len(step))  # loc and scale of each measurement
         if encoder.log_length is not None:
             attributes.append(0)
+        if has_end(encoder):
+            step.append(0)
         fits = (
             [v.n_categories for v in model.spec.step] == step
             and [v.n_categories for v in model.spec.attributes] == attributes
-            and model.config.n_features == len(n_categories)
-            and table.fits(n_categories, encoder.categories)
+            and model.config.n_features == len(encoder.n_categories)
+            and table.fits(encoder.n_categories, encoder.categories)
         )
         if not fits:
             raise DataError(

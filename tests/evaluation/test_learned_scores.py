@@ -45,6 +45,33 @@ def test_frechet_of_gaussians():
     assert learned_scores.frechet(points, scaled) == pytest.approx(np.trace(np.cov(points.T)))
 
 
+def _points_with_rare_ones(n: int, n_rare: int, seed: int) -> np.ndarray:
+    """Return points of one law, (n, 7); in the last coordinate all but a few are 0."""
+    rng = np.random.default_rng(seed)
+    points = rng.standard_normal((n, 7))
+    points[:, -1] = 0.0
+    points[:n_rare, -1] = rng.uniform(0.01, 0.1, n_rare)
+    return points
+
+
+def test_a_rare_coordinate_does_not_decide_the_distance():
+    """One series in 2,000 against five, of one law, is nearer than a shift by half a spread."""
+    real = _points_with_rare_ones(2000, 1, seed=0)
+    same_law = _points_with_rare_ones(2000, 5, seed=1)
+    shifted = _points_with_rare_ones(2000, 1, seed=2)
+    shifted[:, 0] += 0.5
+    good = learned_scores.scaled_frechet(real, same_law)
+    bad = learned_scores.scaled_frechet(real, shifted)
+    assert good < 0.1 < 0.2 < bad
+
+
+def test_a_coordinate_that_leaves_the_real_range_is_seen():
+    """Rare in real points, common in the synthetic ones: as far as a large shift."""
+    real = _points_with_rare_ones(2000, 1, seed=0)
+    common = _points_with_rare_ones(2000, 2000, seed=1)
+    assert learned_scores.scaled_frechet(real, common) > 0.2
+
+
 def test_series_that_are_all_the_same_cannot_be_told_apart():
     """The score is 0, without a classifier."""
     same = toy_series([np.ones((3, 1))] * 12)

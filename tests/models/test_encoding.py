@@ -128,6 +128,8 @@ def test_an_encoder_survives_json(lengths):
         {"own_scale": (1.0,) * 5},
         {"min_scale": (np.nan,) * 5},
         {"z_high": (np.inf,) * 5},
+        {"highest_mean": (None,) * 4},
+        {"highest_mean": (np.nan, None, None, None, None)},
         {"feature_encoders": ()},
         {"log_length": (0.0, np.inf)},
     ],
@@ -136,3 +138,24 @@ def test_parts_that_do_not_fit_are_refused(change):
     """In number, or because they are no finite numbers."""
     with pytest.raises(ValueError, match="its parts do not fit each other"):
         replace(SeriesEncoder.fit(mixed_series()), **change)
+
+
+def test_means_are_evident_up_to_beyond_the_greatest_by_its_distance_to_the_second():
+    """Of a measurement that is taken to logarithms, within each series; the others have no end."""
+    series = mixed_series(fixed=True)
+    means = np.sort([one[:, 0].mean(dtype=np.float64) for one in (series[i] for i in range(6))])
+    highest = SeriesEncoder.fit(series).highest_mean
+    assert highest[0] == pytest.approx(2 * means[-1] - means[-2])
+    assert highest[1:] == (None,) * 4
+    assert SeriesEncoder.fit(mixed_series()).highest_mean == (None,) * 5
+
+
+def test_a_series_with_a_mean_that_no_real_one_suggests_is_not_evident():
+    """All real series are; one of them, raised above what is known, is not."""
+    series = mixed_series(fixed=True)
+    encoder = SeriesEncoder.fit(series)
+    assert encoder.is_evident(series).all()
+    values = series.values.copy()
+    values[series.series_index == 2, 0] = 1.01 * encoder.highest_mean[0]
+    is_evident = encoder.is_evident(replace(series, values=values))
+    assert is_evident.tolist() == [True, True, False, True, True, True]

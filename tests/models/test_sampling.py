@@ -8,7 +8,15 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from helpers import TINY_SIZES, encoded_batches, mixed_series, modulate, tiny_generative, toy_series
+from helpers import (
+    TINY_SIZES,
+    encoded_batches,
+    mixed_series,
+    modulate,
+    tiny_generative,
+    toy_series,
+    with_twins,
+)
 
 from tst.errors import DataError
 from tst.io import native
@@ -134,6 +142,23 @@ def test_it_learns_lengths_classes_and_means():
     assert not set(map(tuple, synthetic.values)) & set(map(tuple, real.values))
 
 
+@pytest.mark.slow
+def test_twins_stay_twins():
+    """An exact copy is exact, a near twin as near as the real one; a prefix is kept."""
+    real = with_twins(n=240)
+    model = trained(real, 60)
+    made = sampling.sample(model, 200, seed=0)
+    assert made.feature_names == real.feature_names
+    assert np.array_equal(made.values[:, 3], made.values[:, 0])
+    for column, of in ((1, 0), (2, 1)):
+        apart = [(series.values[:, column] - series.values[:, of]).std() for series in (made, real)]
+        assert 0.75 < apart[0] / apart[1] < 1.33
+    first = np.stack([real[i][:2] for i in range(80)])
+    going_on = sampling.sample(model, 80, seed=0, prefix=first)
+    kept = np.stack([going_on[i][:2] for i in range(80)])
+    np.testing.assert_allclose(kept, first, atol=1e-5)
+
+
 def test_only_the_seed_decides():
     """The same seed gives the same bytes, another one others; the number of series is as asked."""
     model = barely_trained()
@@ -229,6 +254,33 @@ def test_steps_follow_the_attributes_and_the_clock():
     assert (first[1] != swapped[1]).any()
     assert (first[1] == longer[1]).all()
     assert (first[2][:7] != longer[2]).any()
+
+
+def skewed(n=60, seed=1):
+    """Return series of 20 steps whose levels span orders of magnitude, of two kinds."""
+    rng = np.random.default_rng(seed)
+    arrays = [np.exp(rng.normal(0, 2) + rng.normal(0, 0.4, (20, 1))) for _ in range(n)]
+    kinds = pd.DataFrame({"kind": pd.Categorical(rng.choice(["a", "b"], n))})
+    return toy_series(arrays, attributes=kinds)
+
+
+def test_series_without_evidence_are_drawn_again(monkeypatch):
+    """As often as allowed; the others stay as they were, and given attributes stay given."""
+    real = skewed()
+    model = trained(real, 5)
+    typical = float(np.median([series.mean() for series in (real[i] for i in range(60))]))
+    model.encoder = replace(model.encoder, highest_mean=(4 * typical,))
+    given = pd.DataFrame({"kind": ["a", "b"] * 30})
+    monkeypatch.setattr(sampling, "N_ROUNDS", 0)
+    first = sampling.sample(model, 60, seed=0, attributes=given)
+    is_evident = model.encoder.is_evident(first)
+    assert 0 < (~is_evident).sum() < 40
+    monkeypatch.setattr(sampling, "N_ROUNDS", 30)
+    again = sampling.sample(model, 60, seed=0, attributes=given)
+    assert model.encoder.is_evident(again).all()
+    kept = np.flatnonzero(is_evident)
+    assert np.array_equal(again.take(kept).values, first.take(kept).values)
+    assert again.attributes["kind"].tolist() == given["kind"].tolist()
 
 
 def test_in_parts_every_series_is_whole(monkeypatch):

@@ -184,6 +184,20 @@ MUTATIONS = (
         tests="models/test_attribute_fit.py",
     ),
     Mutation(
+        law="of a near twin the difference is learned",
+        file="models/transformer/twins.py",
+        old="NEARLY = 0.2\n",
+        new="NEARLY = 0.0\n",
+        tests="models/test_twins.py",
+    ),
+    Mutation(
+        law="series without evidence are drawn again",
+        file="models/transformer/sampling.py",
+        old="np.flatnonzero(~encoder_of(model).is_evident(series))",
+        new="np.flatnonzero(~encoder_of(model).is_evident(series))[:0]",
+        tests="models/test_sampling.py",
+    ),
+    Mutation(
         law="a run that goes on does not fit attributes again",
         file="training/loop.py",
         old="    if begin is not None and not run.history:\n",

@@ -24,6 +24,8 @@ MAX_WINDOWS = 20_000  # of each set: what the predictor sees; ridge has 4 weight
 MIN_SERIES = 10  # below, a half has too few series to learn from and to be scored on
 N_FIRST = 8  # first steps that the classifier sees as they are
 N_PAST = 4  # steps that the predictor sees
+# Of the median spread of the coordinates of an embedding: the least that one is scaled by.
+MIN_SPREAD = 0.1
 ABSENT = -9.0  # stands for a missing step where rows are compared; ranks are far from it
 
 
@@ -168,7 +170,7 @@ def _windows(series: SeriesSet, seed: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def context_fid(real: SeriesSet | Reference, synthetic: SeriesSet, seed: int) -> float:
-    """Return the Frechet distance of the embeddings, scaled by the real set's mean and spread.
+    """Return the Frechet distance of the embeddings, scaled by the real set's (`scaled_frechet`).
 
     It grows as sets shrink: compare with two real halves of the same size.
 
@@ -190,10 +192,22 @@ def context_fid(real: SeriesSet | Reference, synthetic: SeriesSet, seed: int) ->
     _check(reference, synthetic)
     real_points = reference.embedding(reference.real, MAX_SERIES, seed)
     synthetic_points = reference.embedding(synthetic, MAX_SERIES, seed)
-    loc = real_points.mean(0)
-    scale = real_points.std(0)
+    return scaled_frechet(real_points, synthetic_points)
+
+
+def scaled_frechet(real: np.ndarray, synthetic: np.ndarray) -> float:
+    """Return the Frechet distance of points (n, d) and (m, d), scaled by the real ones.
+
+    A coordinate in which one real series of thousands differs has hardly a spread, and its square,
+    by which the distance is divided, is a matter of chance: two halves of one real set, of which
+    one holds five such series, would be a hundred times as far apart as they are. It is therefore
+    scaled by `MIN_SPREAD` of the median spread at least.
+    """
+    loc = real.mean(0)
+    spread = real.std(0)
+    scale = np.maximum(spread, MIN_SPREAD * np.median(spread))
     scale = np.where(scale > 1e-6, scale, 1.0)
-    return frechet((real_points - loc) / scale, (synthetic_points - loc) / scale)
+    return frechet((real - loc) / scale, (synthetic - loc) / scale)
 
 
 def frechet(a: np.ndarray, b: np.ndarray) -> float:

@@ -108,6 +108,7 @@ class EncodedSet:
         lengths: np.ndarray | None = None,
     ) -> Self:
         """Return a set encoded; arguments as in `tst.models.transformer.tokens`."""
+        series = encoder.learned(series)
         moments = moments or encoder.series_loc_scale(series)  # both below ask for them
         target, observed = tokens(series, encoder, spec, patch, moments, is_end)
         return cls(
@@ -245,7 +246,7 @@ class TokenBatches:
         n_before = np.minimum(first_tokens, 2)
         starts = (first_tokens - n_before) * patch
         ends = np.minimum((first_tokens + self.n_window) * patch, self.series.lengths[series])
-        pieces = self.series.pieces(series, starts, ends - starts)
+        pieces = self.encoder.learned(self.series.pieces(series, starts, ends - starts))
         is_end = ends == self.series.lengths[series]
         encoded = EncodedSet.of(
             pieces,

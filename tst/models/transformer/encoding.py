@@ -17,6 +17,13 @@ import torch
 from tst.io.untrusted import from_mapping
 from tst.models.attributes import SeriesFacts, from_codes, known_categories
 from tst.models.transformer.feature_encoding import FeatureEncoder
+from tst.models.transformer.twins import (
+    Twin,
+    find_twins,
+    learned_features,
+    learned_set,
+    restored_values,
+)
 from tst.series import SeriesSet
 
 # Series with fewer steps (one in twenty may have) have no location and scale of their own.
@@ -35,6 +42,9 @@ class SeriesEncoder:
         What generated sets take over.
     categories
         {attribute: its categories} of the modelled ones.
+    twins
+        Measurements of the set that repeat another one, exactly or nearly. All that follows is of
+        the measurements as they are learned: without exact repeats, and with differences.
     feature_encoders
         One a measurement.
     per_series
@@ -49,6 +59,9 @@ class SeriesEncoder:
         Mean and standard deviation, over the series, of their locs and log scales (2 * n_features).
     min_scale
         Least scale of a series, each measurement.
+    highest_mean
+        Of a measurement that is taken to logarithms, the highest mean of a series, in data units,
+        that the training set gives evidence of; None of others, and where not per_series.
     fixed_length
         Steps of all series, or 0 where lengths vary.
     longest
@@ -60,6 +73,7 @@ class SeriesEncoder:
 
     facts: SeriesFacts
     categories: dict[str, list[Any]]
+    twins: tuple[Twin, ...]
     feature_encoders: tuple[FeatureEncoder, ...]
     per_series: bool
     loc: tuple[float, ...]
@@ -71,19 +85,24 @@ class SeriesEncoder:
     own_loc: tuple[float, ...]
     own_scale: tuple[float, ...]
     min_scale: tuple[float, ...]
+    highest_mean: tuple[float | None, ...]
     fixed_length: int
     longest: int
     log_length: tuple[float, float] | None = None
 
     def __post_init__(self) -> None:
-        n_features = len(self.facts.features)
+        n_features = len(self.facts.features) - sum(twin.exact for twin in self.twins)
+        columns = [twin.column for twin in self.twins]
         each = (self.loc, self.scale, self.y_low, self.y_high, self.z_low, self.z_high)
         twice = (self.own_loc, self.own_scale)
-        numbers = (*each, self.min_scale, *twice, self.log_length or ())
+        highest = [mean for mean in self.highest_mean if mean is not None]
+        numbers = (*each, self.min_scale, *twice, highest, self.log_length or ())
         fits = (
             n_features > 0
+            and columns == sorted(set(columns))
+            and columns[-1:] < [len(self.facts.features)]
             and len(self.feature_encoders) == n_features
-            and all(len(part) == n_features for part in (*each, self.min_scale))
+            and all(len(part) == n_features for part in (*each, self.min_scale, self.highest_mean))
             and all(len(part) == 2 * n_features for part in twice)
             and all(math.isfinite(number) for part in numbers for number in part)
             and (self.log_length is None or self.log_length[1] > 0)
@@ -112,6 +131,9 @@ class SeriesEncoder:
         """
         whole = series
         series = series.excerpt(MAX_FITTED)
+        facts = SeriesFacts.of(series)
+        twins = find_twins(whole, series, exact_repeats(series))
+        series = learned_set(series, twins)
         feature_encoders = _fit_features(series)
         y = _transformed(feature_encoders, series)
         loc = y.mean(0)
@@ -134,8 +156,9 @@ class SeriesEncoder:
             logs = np.log(whole.lengths)
             log_length = (float(logs.mean()), float(logs.std()))
         return cls(
-            facts=SeriesFacts.of(series),
+            facts=facts,
             categories=known_categories(whole) if attributes else {},
+            twins=twins,
             feature_encoders=feature_encoders,
             per_series=per_series,
             loc=_floats(loc),
@@ -147,6 +170,7 @@ class SeriesEncoder:
             own_loc=_floats(own.mean(0)),
             own_scale=_floats(_one_where_zero(own.std(0))),
             min_scale=_floats(min_scale),
+            highest_mean=_highest_means(series, feature_encoders, per_series),
             fixed_length=longest if has_one_length else 0,
             longest=longest,
             log_length=log_length,
@@ -159,14 +183,32 @@ class SeriesEncoder:
 
     @property
     def n_features(self) -> int:
-        """Number of measurements a step."""
+        """Number of measurements a step, as they are learned."""
         return len(self.feature_encoders)
+
+    @property
+    def n_categories(self) -> list[int]:
+        """Categories of each measurement of the set, 0 of a number."""
+        counts = [encoder.n_categories for encoder in self.feature_encoders]
+        for twin in self.twins:
+            if twin.exact:
+                counts.insert(twin.column, counts[twin.of])
+        return counts
+
+    def learned(self, series: SeriesSet) -> SeriesSet:
+        """Return a set with the measurements as they are learned; one that has them is returned.
+
+        What else takes a set takes it either way.
+        """
+        features = learned_features(self.facts.features, self.twins)
+        is_learned = series.feature_names == [feature.name for feature in features]
+        return series if is_learned else learned_set(series, self.twins)
 
     def series_loc_scale(self, series: SeriesSet) -> tuple[np.ndarray, np.ndarray]:
         """Return (loc, scale) of each series, transformed: float64 (n_series, n_features) each."""
         if not self.per_series:
             return _for_each(series, np.array(self.loc), np.array(self.scale))
-        y = _transformed(self.feature_encoders, series)
+        y = _transformed(self.feature_encoders, self.learned(series))
         loc, scale = _series_moments(y, series)
         return loc, np.maximum(scale, self.min_scale)
 
@@ -178,7 +220,7 @@ class SeriesEncoder:
         loc, scale
             As `series_loc_scale` returns them.
         """
-        y = _transformed(self.feature_encoders, series)
+        y = _transformed(self.feature_encoders, self.learned(series))
         return _scaled(self.feature_encoders, y, series, loc, scale)
 
     def rounded_to_support(
@@ -212,6 +254,16 @@ class SeriesEncoder:
         if encoder.n_categories:
             return value
         return (encoder.forward_tensor(value) - loc) / scale
+
+    def is_evident(self, series: SeriesSet) -> np.ndarray:
+        """Tell which series have no mean above the highest that is known of, bool (n_series,).
+
+        On a logarithmic scale a rare level or spread, each by itself as real series have it, makes
+        a series of which a handful would have most of a set's values.
+        """
+        highest = np.array(self.highest_mean, dtype=np.float64)  # NaN where there is none
+        is_above: np.ndarray = _series_means(self.learned(series)) > highest
+        return ~np.any(is_above, axis=1)
 
     def standardised(self, loc: np.ndarray, scale: np.ndarray) -> np.ndarray:
         """Return the series' locs and scales as attributes; `from_standardised` is the inverse.
@@ -267,12 +319,13 @@ class SeriesEncoder:
         Parameters
         ----------
         values
-            float, (sum of lengths, n_features), in data units.
+            float, (sum of lengths, n_features), in data units, as they are learned.
         codes
             int, (n_series, len(categories)).
         model
             Key of the generator.
         """
+        values = restored_values(values, self.twins)
         return self.facts.to_series(values, lengths, from_codes(codes, self.categories), model)
 
 
@@ -328,6 +381,28 @@ def _series_moments(y: np.ndarray, series: SeriesSet) -> tuple[np.ndarray, np.nd
     mean = np.add.reduceat(y, starts) / n_steps
     variance = np.add.reduceat((y - mean[series.series_index]) ** 2, starts) / n_steps
     return mean, np.sqrt(variance)
+
+
+def _series_means(series: SeriesSet) -> np.ndarray:
+    """Return the mean of each series in data units, float64 (n_series, n_features)."""
+    values = series.values.astype(np.float64)
+    return np.add.reduceat(values, series.offsets[:-1]) / series.lengths[:, None]
+
+
+def _highest_means(
+    series: SeriesSet, encoders: Sequence[FeatureEncoder], per_series: bool
+) -> tuple[float | None, ...]:
+    """Return the highest mean of a series, of each measurement that is taken to logarithms.
+
+    The end of a distribution lies beyond the greatest of a sample by as much as that lies beyond
+    the second, as often as not (Robson and Whitlock, Biometrika 51, 1964).
+    """
+    means = np.sort(_series_means(series), axis=0)
+    highest: list[float | None] = []
+    for encoder, column in zip(encoders, means.T, strict=True):
+        is_bounded = per_series and encoder.offset is not None and len(column) > 1
+        highest.append(float(2 * column[-1] - column[-2]) if is_bounded else None)
+    return tuple(highest)
 
 
 def _positive_median(x: np.ndarray) -> float:

@@ -59,17 +59,17 @@ class FeatureEncoder:
         is_constant = bool(x.max() == x.min())
         whole = _is_count(x) and not is_constant
         low = None
-        if x.min() == 0 or _is_atom(x == x.min()):
+        if x.min() == 0 or is_atom(x == x.min()):
             low = float(x.min())
         high = None
-        if _is_atom(x == x.max()):
+        if is_atom(x == x.max()):
             high = float(x.max())
         return cls(
             offset=_log_offset(x, whole),
             whole=whole,
             low=low,
             high=high,
-            repeats=is_constant or (not whole and _is_atom(is_repeat)),
+            repeats=is_constant or (not whole and is_atom(is_repeat)),
         )
 
     def forward(self, x: np.ndarray) -> np.ndarray:
@@ -148,6 +148,6 @@ def _is_count(x: np.ndarray) -> bool:
     return bool(share <= MAX_FRACTIONS and low == np.round(low) and high == np.round(high))
 
 
-def _is_atom(marked: np.ndarray) -> bool:
+def is_atom(marked: np.ndarray) -> bool:
     """Tell whether so many values are marked, bool (rows,), that they are no coincidence."""
     return bool(marked.mean() > ATOM_SHARE and marked.sum() > 2)

@@ -1,6 +1,7 @@
 """Series without a real step: attributes are drawn first, then steps until the hazard says stop.
 
 No real value enters a sample; each series is a function of the weights, the encoder and the seed.
+A series whose mean is higher than real series give evidence of is drawn again.
 """
 
 from collections.abc import Sequence
@@ -20,12 +21,15 @@ from tst.models.transformer.decoder import Decoder, start
 from tst.models.transformer.encoding import SeriesEncoder
 from tst.models.transformer.packing import Packing
 from tst.models.transformer.tokens import attribute_target
+from tst.models.transformer.twins import learned_values
 from tst.models.transformer.variables import TokenSpec
-from tst.series import SeriesSet, ceil_div
+from tst.series import SeriesSet, ceil_div, concat
 from tst.training.device import best_device
 
 if TYPE_CHECKING:
     from tst.models.transformer.generative import GenerativeTST
+
+N_ROUNDS = 5  # in which series without evidence are drawn again; those still left are kept
 
 
 @torch.no_grad()
@@ -63,22 +67,50 @@ def sample(
     DataError
         Where a given attribute is unknown to the model.
     """
-    encoder = encoder_of(model)
     device = best_device()
     model.to(device).eval()
     generator = torch.Generator(device).manual_seed(seed)
+    series = _draw(model, n_series, generator, max_steps, attributes, lengths, donors, prefix)
+    if donors is not None or prefix is not None:
+        return series  # their levels are given
+    for _ in range(N_ROUNDS):
+        again = np.flatnonzero(~encoder_of(model).is_evident(series))
+        if not len(again):
+            break
+        given = None if attributes is None else attributes.iloc[again]
+        given_lengths = None if lengths is None else np.asarray(lengths)[again]
+        others = _draw(model, len(again), generator, max_steps, given, given_lengths)
+        index = np.arange(n_series)
+        index[again] = n_series + np.arange(len(again))
+        series = concat([series, others]).take(index)
+    return series
+
+
+def _draw(
+    model: "GenerativeTST",
+    n_series: int,
+    generator: torch.Generator,
+    max_steps: int | None,
+    attributes: pd.DataFrame | None,
+    lengths: np.ndarray | None,
+    donors: SeriesSet | None = None,
+    prefix: np.ndarray | None = None,
+) -> SeriesSet:
+    """Return series as they are drawn; arguments as in `sample`."""
+    encoder = encoder_of(model)
     cap = encoder.fixed_length or max_steps or encoder.longest
     if max_steps is not None:
         cap = min(cap, max_steps)
     drawn = draw_attributes(model, n_series, generator, attributes, donors, lengths)
     given_steps = None
     if prefix is not None:
-        given_steps = torch.as_tensor(prefix, dtype=torch.float32, device=device)
+        prefix = learned_values(np.asarray(prefix), encoder.twins)
+        given_steps = torch.as_tensor(prefix, dtype=torch.float32, device=generator.device)
     stop_at = None
     if lengths is None and encoder.log_length is not None:
         lengths = encoder.lengths_of(drawn[:, -1].cpu().numpy())
     if lengths is not None:
-        stop_at = torch.as_tensor(np.minimum(lengths, cap), device=device)
+        stop_at = torch.as_tensor(np.minimum(lengths, cap), device=generator.device)
     decoder = Decoder(model, encoder, generator)
     values, drawn_lengths = _in_parts(decoder, drawn, cap, given_steps, stop_at)
     codes = drawn[:, : len(encoder.categories)].long().cpu().numpy()

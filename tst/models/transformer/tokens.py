@@ -26,7 +26,7 @@ def token_spec(encoder: SeriesEncoder, series: SeriesSet, stop: Stop = "length")
         How a series ends, where lengths vary: by one that the encoder draws, or the kind of the
         variable that stands last in a step.
     """
-    series = series.excerpt(MAX_FITTED)
+    series = encoder.learned(series.excerpt(MAX_FITTED))
     z = encoder.scaled(series, *encoder.series_loc_scale(series))
     step = [_variable(feature) for feature in encoder.feature_encoders]
     bin_edges = [_bins(column) for column in z.T]
@@ -158,6 +158,7 @@ def tokens(
     observed
         float32, of that shape: 1 where a number is one of the series, 0 where it fills a token.
     """
+    series = encoder.learned(series)
     rows = series.series_index
     loc, scale = moments or encoder.series_loc_scale(series)
     z = encoder.scaled(series, loc, scale)
