@@ -10,6 +10,7 @@ rows.
 import copy
 import hashlib
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import torch
 
@@ -28,12 +29,38 @@ MIN_HELD_OUT = 60  # rows of a held-out part that is enough by itself
 # Fits that a process remembers: models of one data set often differ in their steps only.
 N_KEPT = 16
 
+
+@dataclass(frozen=True, kw_only=True)
+class Rows:
+    """Rows of the table of attributes.
+
+    Parameters
+    ----------
+    target
+        `Target` (n_series, n_attributes).
+    context
+        float, (n_series, n_context): what is known of each series before its attributes.
+    """
+
+    target: Target
+    context: torch.Tensor
+
+    def __len__(self) -> int:
+        return len(self.context)
+
+    def take(self, chosen: torch.Tensor) -> "Rows":
+        """Return some rows, int64 or bool (n,)."""
+        return Rows(target=self.target.map(lambda x: x[chosen]), context=self.context[chosen])
+
+
 State = dict[str, torch.Tensor]
 _fits: dict[str, tuple[State, torch.Tensor]] = {}
 
 
-def fit(head: ChainHead, target: Target, seed: int) -> torch.Tensor:
-    """Fit a head that has no context to the rows of a table, in place.
+def fit(
+    head: ChainHead, target: Target, seed: int, context: torch.Tensor | None = None
+) -> torch.Tensor:
+    """Fit a head to the rows of a table, in place.
 
     Parameters
     ----------
@@ -41,6 +68,8 @@ def fit(head: ChainHead, target: Target, seed: int) -> torch.Tensor:
         `Target` (n_series, n_attributes).
     seed
         Of the folds and batches.
+    context
+        float, (n_series, n_context): what is known of each series; None: nothing, a one.
 
     Returns
     -------
@@ -48,34 +77,38 @@ def fit(head: ChainHead, target: Target, seed: int) -> torch.Tensor:
     """
     first = copy.deepcopy(head).cpu().requires_grad_(True)
     _begin_at_frequencies(first, target)
-    key = _digest(first, target, seed)
+    if context is None:
+        context = target.value.new_ones(len(target.value), 1)
+    rows = Rows(target=target, context=context)
+    key = _digest(first, rows, seed)
     if key not in _fits:
         while len(_fits) >= N_KEPT:
             del _fits[next(iter(_fits))]
-        _fits[key] = _fit(first, target, seed)
+        _fits[key] = _fit(first, rows, seed)
     fitted, n_steps = _fits[key]
     head.load_state_dict(fitted)
     return n_steps
 
 
-def _fit(first: ChainHead, target: Target, seed: int) -> tuple[State, torch.Tensor]:
+def _fit(first: ChainHead, rows: Rows, seed: int) -> tuple[State, torch.Tensor]:
     """Return the weights of a fit that begins with a head's, and the steps of each conditional."""
     generator = torch.Generator().manual_seed(seed)
     n_steps = torch.full((len(first.variables),), 10 * EVERY)
-    if len(target.value) >= N_FOLDS:
-        n_steps = _held_out_steps(first, target, generator)
+    if len(rows) >= N_FOLDS:
+        n_steps = _held_out_steps(first, rows, generator)
     moving = copy.deepcopy(first)
-    for step in _steps(moving, target, int(n_steps.max()), generator):
+    for step in _steps(moving, rows, int(n_steps.max()), generator):
         for d in (n_steps == step).nonzero().flatten().tolist():
             first.copy_conditional(moving, d)
     return first.state_dict(), n_steps
 
 
-def _digest(head: ChainHead, target: Target, seed: int) -> str:
+def _digest(head: ChainHead, rows: Rows, seed: int) -> str:
     """Return hex digits that name all that decides a fit."""
     digest = hashlib.sha256(f"{seed} {head.head} {head.variables}".encode())
     tensors = [*head.state_dict().values(), head.bin_edges]
-    tensors += [target.value, target.lower, target.upper, target.repeat]
+    target = rows.target
+    tensors += [target.value, target.lower, target.upper, target.repeat, rows.context]
     for tensor in tensors:
         digest.update(tensor.detach().contiguous().numpy().tobytes())
     return digest.hexdigest()
@@ -96,9 +129,9 @@ def _begin_at_frequencies(head: ChainHead, target: Target) -> None:
         head.out[d, :, categories] = 0.0
 
 
-def _held_out_steps(head: ChainHead, target: Target, generator: torch.Generator) -> torch.Tensor:
+def _held_out_steps(head: ChainHead, rows: Rows, generator: torch.Generator) -> torch.Tensor:
     """Return after how many steps held-out rows are likeliest, for each conditional."""
-    n = len(target.value)
+    n = len(rows)
     folds = torch.randperm(n, generator=generator).chunk(N_FOLDS)
     if len(folds[0]) >= MIN_HELD_OUT:
         folds = folds[:1]
@@ -106,7 +139,7 @@ def _held_out_steps(head: ChainHead, target: Target, generator: torch.Generator)
     for fold in folds:
         is_kept = torch.ones(n, dtype=torch.bool)
         is_kept[fold] = False
-        parts = _rows(target, is_kept), _rows(target, fold)
+        parts = rows.take(is_kept), rows.take(fold)
         curves.append(_held_out_curves(copy.deepcopy(head), *parts, generator))
     n_looks = min(len(curve) for curve in curves)
     mean = torch.stack([curve[:n_looks] for curve in curves]).mean(0)  # (n_looks, D)
@@ -119,7 +152,7 @@ def _best_looks(curve: torch.Tensor) -> torch.Tensor:
 
 
 def _held_out_curves(
-    head: ChainHead, kept: Target, held_out: Target, generator: torch.Generator
+    head: ChainHead, kept: Rows, held_out: Rows, generator: torch.Generator
 ) -> torch.Tensor:
     """Return the mean log p of held-out rows each `EVERY` steps, (looks, D)."""
     curve: list[torch.Tensor] = []
@@ -134,28 +167,21 @@ def _held_out_curves(
     return torch.stack(curve)
 
 
-def _steps(
-    head: ChainHead, target: Target, n_steps: int, generator: torch.Generator
-) -> Iterator[int]:
+def _steps(head: ChainHead, rows: Rows, n_steps: int, generator: torch.Generator) -> Iterator[int]:
     """Take steps of Adam towards the rows of a table; yield how many so far, from 0."""
     optimizer = torch.optim.Adam(head.parameters(), lr=LEARNING_RATE, fused=True)
-    n = len(target.value)
+    n = len(rows)
     yield 0
     for step in range(n_steps):
-        rows = target
+        batch = rows
         if n > BATCH:
-            rows = _rows(target, torch.randint(n, (BATCH,), generator=generator))
+            batch = rows.take(torch.randint(n, (BATCH,), generator=generator))
         optimizer.zero_grad(set_to_none=True)
-        (-_log_p(head, rows).sum()).backward()
+        (-_log_p(head, batch).sum()).backward()
         optimizer.step()
         yield step + 1
 
 
-def _rows(target: Target, chosen: torch.Tensor) -> Target:
-    return target.map(lambda tensor: tensor[chosen])
-
-
-def _log_p(head: ChainHead, target: Target) -> torch.Tensor:
+def _log_p(head: ChainHead, rows: Rows) -> torch.Tensor:
     """Return the mean log p of each attribute over the rows of a table, (D,)."""
-    ones = target.value.new_ones(len(target.value), 1)
-    return head.log_prob(ones, ones[:, :0], target).mean(0)
+    return head.log_prob(rows.context, rows.context[:, :0], rows.target).mean(0)
