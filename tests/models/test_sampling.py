@@ -70,7 +70,9 @@ def test_cached_steps_equal_the_whole(attention, positions, patch, compiled):
         embedded = model.embed(batch.recent[row], batch.is_start[row], left, conditions, codes)
         h = model.backbone.decode(embedded, cache, Modulation(conditions.modulation))
         log_p = model.head.log_prob(
-            model.context(h, conditions, codes), batch.recent[row], target.map(lambda x, r=row: x[r])
+            model.context(h, conditions, codes),
+            batch.recent[row],
+            target.map(lambda x, r=row: x[r]),
         )
         torch.testing.assert_close(log_p[0], whole[t], rtol=1e-9, atol=1e-9)
     assert (cache.stack is not None) == has_stack
