@@ -24,6 +24,7 @@ from tst.vocabulary import ORIGINS
 
 FORMAT = "seriesset-1"
 FILES = ("meta.json", "values.npy", "lengths.npy", "attributes.parquet")
+DATES = "dates.npy"  # of a set that has a calendar
 AGAIN = "write it again with SeriesSet.save"
 BLOCK_SERIES = 2**16  # whose attributes are written as text at once
 MAX_EXACT = 2**53  # up to which float64 holds each whole number
@@ -80,6 +81,10 @@ class SeriesSet:
         Name of the attribute that a classifier predicts, or None.
     group
         Name of the attribute that must not be divided by a split (instance, job), or None.
+    dates
+        int64, shape (sum of lengths,): the date that is known of each step before its values, in
+        nanoseconds since 1970: its own or, where steps are uneven, that of the step before. None
+        where a set has no calendar.
 
     Raises
     ------
@@ -97,6 +102,7 @@ class SeriesSet:
     model: str = "real"
     label: str | None = None
     group: str | None = None
+    dates: np.ndarray | None = None
 
     def __post_init__(self) -> None:
         _check_facts(self)
@@ -171,6 +177,7 @@ class SeriesSet:
         """
         n_rows = int(lengths.sum())
         values = mapped.empty((n_rows, self.n_features), np.float32)
+        dates = None if self.dates is None else mapped.empty((n_rows,), np.int64)
         first_rows = offsets(lengths)  # of the pieces in the result
         row_bytes = 8 * (self.n_features + 2)  # of a number, a row's index and what makes it
         n_blocks = ceil_div(n_rows * row_bytes, mapped.BLOCK_BYTES)
@@ -184,8 +191,14 @@ class SeriesSet:
             values[first_rows[first] : first_rows[last]] = self.values[rows]
             mapped.release(self.values)
             mapped.release(values)
+            if dates is not None and self.dates is not None:
+                dates[first_rows[first] : first_rows[last]] = self.dates[rows]
         return replace(
-            self, values=values, lengths=lengths, attributes=self.attributes.iloc[indices]
+            self,
+            values=values,
+            lengths=lengths,
+            attributes=self.attributes.iloc[indices],
+            dates=dates,
         )
 
     def excerpt(self, max_values: int) -> Self:
@@ -236,10 +249,12 @@ class SeriesSet:
 
     def head(self, n_steps: int) -> Self:
         """Return the first `n_steps` steps of each series (all of a shorter one)."""
+        is_kept = self.step_index < n_steps
         return replace(
             self,
-            values=self.values[self.step_index < n_steps],
+            values=self.values[is_kept],
             lengths=np.minimum(self.lengths, n_steps),
+            dates=None if self.dates is None else self.dates[is_kept],
         )
 
     def padded(
@@ -321,6 +336,8 @@ class SeriesSet:
         for block in mapped.blocks(self.values):
             digest.update(self.values[block].tobytes())
         digest.update(self.lengths.tobytes())
+        if self.dates is not None:
+            digest.update(self.dates.tobytes())
         for first in range(0, len(self), BLOCK_SERIES):
             rows = self.attributes.iloc[first : first + BLOCK_SERIES].astype(str)
             digest.update(rows.to_csv(index=False, header=first == 0).encode())
@@ -339,6 +356,8 @@ class SeriesSet:
         with files.replacing_folder(folder) as part:
             mapped.save(self.values, part / "values.npy")
             np.save(part / "lengths.npy", self.lengths, allow_pickle=False)
+            if self.dates is not None:
+                mapped.save(self.dates, part / DATES)
             self.attributes.to_parquet(part / "attributes.parquet")
             (part / "meta.json").write_text(json.dumps(meta, indent=1))
 
@@ -362,6 +381,8 @@ class SeriesSet:
                 )
             values = untrusted.read_array(folder / "values.npy")
             lengths = untrusted.read_array(folder / "lengths.npy")
+            if (folder / DATES).is_file():
+                meta["dates"] = untrusted.read_array(folder / DATES)
             attributes = untrusted.read_parquet(folder / "attributes.parquet", AGAIN)
             if attributes.columns.empty:  # parquet keeps no number of rows without columns
                 attributes = pd.DataFrame(index=range(len(lengths)))
@@ -389,11 +410,13 @@ def concat(sets: Sequence[SeriesSet]) -> SeriesSet:
             raise DataError(
                 f"cannot join: features {first.feature_names} and {other.feature_names} differ."
             )
+    dates = [one.dates for one in sets if one.dates is not None]
     return replace(
         first,
         values=np.concatenate([one.values for one in sets]),
         lengths=np.concatenate([one.lengths for one in sets]),
         attributes=_concat_frames([one.attributes for one in sets]),
+        dates=np.concatenate(dates) if len(dates) == len(sets) else None,
     )
 
 
@@ -494,6 +517,10 @@ def _check_shapes(series: SeriesSet) -> None:
         raise DataError(
             f"{where}: {len(series.attributes)} rows of attributes for {len(lengths)} series."
         )
+    if series.dates is not None and (
+        series.dates.dtype != np.int64 or series.dates.shape != shape[:1]
+    ):
+        raise DataError(f"{where}: dates must be {shape[0]} whole numbers, one a step.")
     names = series.feature_names
     if len(set(names)) != len(names):
         raise DataError(f"{where}: a feature name stands twice; rename one of {names}.")

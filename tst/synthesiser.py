@@ -32,6 +32,7 @@ from tst.models.transformer.generative import SPEC, GenerativeTST
 from tst.models.transformer.tokens import has_end
 from tst.series import SeriesSet, ceil_div
 from tst.table.table import Roles, Table
+from tst.table.timeline import Timeline
 from tst.training.batches import Loss
 from tst.training.loop import TrainConfig
 from tst.training.timing import step_seconds
@@ -206,7 +207,7 @@ class Synthesiser:
         n_all: int | None = None,
     ) -> pd.DataFrame:
         """Return a table of synthetic series: those from `first` on of `n_all`."""
-        series = self.sample_series(n_series, seed, given)
+        series = self.sample_series(n_series, seed, given, first)
         frame = self._fitted()[1].to_frame(series, seed, first, n_all)
         for name, value in (given or {}).items():
             label = dict(self._fitted()[1].labels).get(str(name), name)
@@ -224,16 +225,36 @@ class Synthesiser:
         return digest.hexdigest()
 
     def sample_series(
-        self, n_series: int, seed: int | None = None, given: Mapping[str, object] | None = None
+        self,
+        n_series: int,
+        seed: int | None = None,
+        given: Mapping[str, object] | None = None,
+        first: int = 0,
     ) -> SeriesSet:
-        """Return `n_series` synthetic series as a `SeriesSet`; arguments as in `sample`."""
+        """Return `n_series` synthetic series as a `SeriesSet`; arguments as in `sample`.
+
+        Parameters
+        ----------
+        first
+            How many series come before, where these are a part of a synthetic table.
+        """
         model, table = self._fitted()
         if n_series < 1:
             raise DataError(f"n_series is {n_series}; give the number of series, at least 1.")
         seed = self.seed if seed is None else seed
         wanted = {str(name): table.given(str(name), value) for name, value in (given or {}).items()}
-        attributes = self._matching(n_series, seed, wanted) if wanted else None
-        return model.sample(n_series, seed, attributes=attributes)
+        timeline = self._timeline(n_series, seed, first)
+        if not wanted:
+            return model.sample(n_series, seed, timeline=timeline)
+        attributes, timeline = self._matching(n_series, seed, wanted, timeline)
+        return model.sample(n_series, seed, attributes=attributes, timeline=timeline)
+
+    def _timeline(self, n_series: int, seed: int, first: int = 0) -> Timeline | None:
+        """Return when series begin, where the model sees a calendar."""
+        model, table = self._fitted()
+        if model.spec.cycles is None:
+            return None
+        return table.timeline(n_series, seed, first, self._encoder().longest)
 
     def save(self, folder: Path | str) -> Path:
         """Write model.safetensors and model.json to a folder and return its path."""
@@ -336,8 +357,10 @@ class Synthesiser:
         files.write_text(json.dumps({"of": decided_by, "steps": n_steps}), path)
         return n_steps
 
-    def _matching(self, n_series: int, seed: int, wanted: Mapping[str, str]) -> pd.DataFrame:
-        """Return attributes of `n_series` series that are as wanted.
+    def _matching(
+        self, n_series: int, seed: int, wanted: Mapping[str, str], timeline: Timeline | None
+    ) -> tuple[pd.DataFrame, Timeline | None]:
+        """Return attributes of `n_series` series that are as wanted, and when the series begin.
 
         Drawn until they match; set, with a warning, where that takes too long.
         """
@@ -345,41 +368,55 @@ class Synthesiser:
         for name, value in wanted.items():
             if value not in categories[name]:
                 raise DataError(f"attribute '{name}' is '{value}' in no series that was learned.")
-        # Attributes are drawn in order: those at the front that are wanted can be set at once.
+        # Attributes are drawn in order: those at the front that are wanted can be set at once,
+        # but not where they tell when a series begins, which is drawn before them.
         front: dict[str, str] = {}
         for name in categories:
-            if name not in wanted:
+            if name not in wanted or timeline is not None:
                 break
             front[name] = wanted[name]
         generator = torch.Generator().manual_seed(seed)
+        n_drawn = max(1000, n_series)
         kept = []
+        starts = [np.empty(0, dtype=np.int64)]
         n_kept = 0
-        for _ in range(DRAWS):
-            drawn = self._attributes(max(1000, n_series), generator, front)
+        for i in range(DRAWS):
+            tried = self._timeline(n_drawn, seed + i)
+            drawn = self._attributes(n_drawn, generator, front, tried)
             matches = np.all([drawn[name] == value for name, value in wanted.items()], axis=0)
             kept.append(drawn[matches])
+            if tried is not None:
+                starts.append(tried.starts[matches])
             n_kept += int(matches.sum())
             if n_kept >= n_series:
-                return pd.concat(kept).head(n_series).reset_index(drop=True)
+                if timeline is not None:
+                    timeline = replace(timeline, starts=np.concatenate(starts)[:n_series])
+                return pd.concat(kept).head(n_series).reset_index(drop=True), timeline
         warnings.warn(
-            f"only {n_kept} of {DRAWS * max(1000, n_series):,} draws are {wanted}: these "
+            f"only {n_kept} of {DRAWS * n_drawn:,} draws are {wanted}: these "
             "attributes are set instead, and the others drawn as if nothing were known of those "
             "behind them.",
             stacklevel=3,
         )
-        return self._attributes(n_series, generator, wanted)
+        return self._attributes(n_series, generator, wanted, timeline), timeline
 
     @torch.no_grad()
     def _attributes(
-        self, n_series: int, generator: torch.Generator, given: Mapping[str, str]
+        self,
+        n_series: int,
+        generator: torch.Generator,
+        given: Mapping[str, str],
+        timeline: Timeline | None,
     ) -> pd.DataFrame:
         model, _ = self._fitted()
         frame = pd.DataFrame({name: [value] * n_series for name, value in given.items()})
-        codes = sampling.draw_attributes(model, n_series, generator, frame).long().cpu().numpy()
-        drawn = {}
+        starts = None if timeline is None else timeline.starts
+        drawn = sampling.draw_attributes(model, n_series, generator, frame, starts=starts)
+        codes = drawn.long().cpu().numpy()
+        columns = {}
         for i, (name, known) in enumerate(self._encoder().categories.items()):
-            drawn[name] = np.array(known, dtype=object)[codes[:, i]]
-        return pd.DataFrame(drawn)
+            columns[name] = np.array(known, dtype=object)[codes[:, i]]
+        return pd.DataFrame(columns)
 
     def _check_parts(self, folder: Path | str) -> None:
         """Raise DataError unless model, encoder and table agree on measurements and attributes."""

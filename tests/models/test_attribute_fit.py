@@ -51,6 +51,12 @@ def untrained(real):
     return tiny_generative(spec, encoder), attribute_target(encoder, real)
 
 
+def mean_log_p(head, target):
+    """Return the mean log p of attributes of which nothing is known before."""
+    rows = attribute_fit.Rows(target=target, context=torch.ones(len(target.value), 1))
+    return attribute_fit._log_p(head, rows)
+
+
 def fitted(real, seed=0):
     """Return a model of a set whose attributes are fitted, and the steps of each conditional."""
     model, target = untrained(real)
@@ -89,11 +95,12 @@ def test_the_likelihood_is_the_mean_of_each_row():
     for i in range(17):
         row = target.map(lambda x, i=i: x[i : i + 1])
         rows.append(head.log_prob(torch.ones(1, 1), torch.ones(1, 0), row)[0])
-    torch.testing.assert_close(attribute_fit._log_p(head, target), torch.stack(rows).mean(0))
+    torch.testing.assert_close(mean_log_p(head, target), torch.stack(rows).mean(0))
 
 
-def test_each_conditional_is_kept_at_its_own_step():
+def test_each_conditional_is_kept_at_its_own_step(monkeypatch):
     """As a literal twin: all conditionals go as far as each one needs, and that one is taken."""
+    monkeypatch.setattr(attribute_fit, "SMALL", 0)  # plainly alone
     real = deciding_series(5, n=60)
     model, n_steps = fitted(real)
     assert len(set(n_steps.tolist())) > 1
@@ -103,17 +110,15 @@ def test_each_conditional_is_kept_at_its_own_step():
     taken = model.attribute_head
     for d, n in enumerate(n_steps.tolist()):
         head = copy.deepcopy(first)
-        rate = attribute_fit.LEARNING_RATE
+        rate = attribute_fit.PLAIN.learning_rate
         optimizer = torch.optim.Adam(head.parameters(), lr=rate, fused=True)
         for _ in range(n):
             optimizer.zero_grad()
-            attribute_fit._log_p(head, target).sum().neg().backward()
+            mean_log_p(head, target).sum().neg().backward()
             optimizer.step()
         ours, twins = taken._weights_of(d), head._weights_of(d)
         assert all(torch.equal(*pair) for pair in zip(ours, twins, strict=True))
-        torch.testing.assert_close(
-            attribute_fit._log_p(taken, target)[d], attribute_fit._log_p(head, target)[d]
-        )
+        torch.testing.assert_close(mean_log_p(taken, target)[d], mean_log_p(head, target)[d])
 
 
 def test_the_first_look_that_no_later_one_betters():
@@ -145,7 +150,7 @@ def test_what_is_chance_is_not_learned_by_heart():
     target = attribute_target(
         model.encoder, toy_series([np.ones((2, 1))] * 5000, attributes=attributes)
     )
-    log_p = attribute_fit._log_p(model.attribute_head, target)
+    log_p = mean_log_p(model.attribute_head, target)
     assert log_p[1] > -math.log(k) - 0.15, "as likely as chance has it, or nearly"
     assert log_p[2] > -0.1, "what is decided is known"
 

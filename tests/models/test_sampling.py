@@ -74,10 +74,13 @@ def test_cached_steps_equal_the_whole(attention, positions, patch, compiled):
     for t in range(LONG):
         row = slice(t, t + 1)
         left = clock(torch.tensor([t * patch]), n_steps).double()
-        embedded = model.embed(batch.recent[row], batch.is_start[row], left, conditions)
+        codes = model.codes(batch.places[row])
+        embedded = model.embed(batch.recent[row], batch.is_start[row], left, conditions, codes)
         h = model.backbone.decode(embedded, cache, Modulation(conditions.modulation))
         log_p = model.head.log_prob(
-            model.context(h, conditions), batch.recent[row], target.map(lambda x, r=row: x[r])
+            model.context(h, conditions, codes),
+            batch.recent[row],
+            target.map(lambda x, r=row: x[r]),
         )
         torch.testing.assert_close(log_p[0], whole[t], rtol=1e-9, atol=1e-9)
     assert (cache.stack is not None) == has_stack

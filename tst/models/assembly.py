@@ -110,4 +110,5 @@ def assemble(
         attributes=real.attributes.iloc[attributes_of][columns],
         group=real.group if real.group in columns else None,
         model=key,
+        dates=None,
     )

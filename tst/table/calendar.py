@@ -167,10 +167,24 @@ class Clock:
         n_steps = np.where(np.isnan(n_steps), following, n_steps)
         return np.round(np.where(np.isnan(n_steps), typical, n_steps))
 
+    def known_dates(self, times: np.ndarray, is_first: np.ndarray) -> np.ndarray:
+        """Return what is known of rows' times before their values, int64 (n_rows,).
+
+        Their own times; of uneven steps those of the rows before, for how long a step is is one of
+        its values. Of the first row of a series its own.
+        """
+        if not self.intervals:
+            return times
+        return np.where(is_first, times, np.append(times[:1], times[:-1]))
+
     def times(
-        self, lengths: np.ndarray, rng: np.random.Generator, intervals: np.ndarray | None = None
+        self,
+        lengths: np.ndarray,
+        rng: np.random.Generator,
+        intervals: np.ndarray | None = None,
+        starts: np.ndarray | None = None,
     ) -> np.ndarray:
-        """Return the times of series whose starts are drawn.
+        """Return the times of series whose starts are drawn, or given.
 
         Parameters
         ----------
@@ -180,6 +194,8 @@ class Clock:
             Draws one start a series.
         intervals
             Of uneven steps: how many lie between each row and the one before, (sum of lengths,).
+        starts
+            (n_series,), where they are given.
 
         Returns
         -------
@@ -195,8 +211,9 @@ class Clock:
             n_in_all = n_steps[last] + 1
         else:
             n_in_all = lengths
-        dtype = np.dtype(np.int64 if self.is_whole else np.float64)
-        starts = self.starts.draw(lengths, n_in_all, self.calendar, dtype, rng)
+        if starts is None:
+            dtype = np.dtype(np.int64 if self.is_whole else np.float64)
+            starts = self.starts.draw(lengths, n_in_all, self.calendar, dtype, rng)
         return self.calendar.after(np.repeat(starts, lengths), n_steps)
 
     def write(self, times: np.ndarray) -> pd.Series:

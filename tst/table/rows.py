@@ -38,11 +38,14 @@ class Rows:
         bool, shape (n_rows,): True for the first row of each id.
     is_first
         bool, shape (n_rows,): True for the first row of each series, after cuts.
+    times
+        shape (n_rows,): by the clocks of the table's place.
     """
 
     frame: pd.DataFrame
     is_first_of_id: np.ndarray
     is_first: np.ndarray
+    times: np.ndarray
 
     @property
     def first(self) -> np.ndarray:
@@ -154,7 +157,7 @@ class SortedTable:
             if self.clock.intervals:
                 intervals = self.clock.interval_values(times, is_first)
                 frame = frame.assign(**{self.clock.intervals: intervals})
-            yield Rows(frame=frame, is_first_of_id=is_first_of_id, is_first=is_first)
+            yield Rows(frame=frame, is_first_of_id=is_first_of_id, is_first=is_first, times=times)
 
     @property
     def columns(self) -> list[str]:

@@ -345,21 +345,44 @@ class Starts:
         first = np.searchsorted(known, low)
         behind = np.searchsorted(known, high, "right")
         times = np.array(self.times, dtype=dtype)
-        starts = times[rng.integers(first, behind)]
+        starts = self._spread(times[rng.integers(first, behind)], calendar, rng)
+        return self.settled(starts, n_steps, calendar)
+
+    def draw_any(
+        self, n_series: int, calendar: Calendar, dtype: np.dtype, rng: np.random.Generator
+    ) -> np.ndarray:
+        """Return a start for each of n_series whose lengths are not known yet, (n_series,)."""
+        times = np.array(self.times, dtype=dtype)
+        return self._spread(times[rng.integers(0, len(times), n_series)], calendar, rng)
+
+    def _spread(
+        self, starts: np.ndarray, calendar: Calendar, rng: np.random.Generator
+    ) -> np.ndarray:
+        """Return real starts moved within half the distance to their neighbours."""
         if not self.shift:
             return starts
-        distinct = np.unique(times)
+        distinct = np.unique(np.array(self.times, dtype=starts.dtype))
         place = np.searchsorted(distinct, starts)
         before = starts - distinct[np.maximum(place - 1, 0)]
         after = distinct[np.minimum(place + 1, len(distinct) - 1)] - starts
-        unit = self.shift * (MEAN_MONTH if self.in_months else 1)
-        moves = np.round(rng.uniform(-before / 2, after / 2) / unit)
-        starts = self._moved(starts, moves, calendar)
+        moves = np.round(rng.uniform(-before / 2, after / 2) / self._unit)
+        return self._moved(starts, moves, calendar)
+
+    def settled(self, starts: np.ndarray, n_steps: np.ndarray, calendar: Calendar) -> np.ndarray:
+        """Return starts (n_series,), earlier where a series would outlast all real ones."""
+        if not self.shift:
+            return starts
+        earliest = np.array(self.times, dtype=starts.dtype).min()
         for _ in range(N_TRIES):  # holidays may make a series longer
             end = calendar.after(starts, n_steps - 1)
-            back = np.ceil(np.maximum(end - self.last, 0) / unit)
-            starts = np.maximum(self._moved(starts, -back, calendar), distinct[0])
+            back = np.ceil(np.maximum(end - self.last, 0) / self._unit)
+            starts = np.maximum(self._moved(starts, -back, calendar), earliest)
         return starts
+
+    @property
+    def _unit(self) -> float:
+        """The shift in the unit of the times, of months a mean."""
+        return self.shift * (MEAN_MONTH if self.in_months else 1)
 
     def _moved(self, starts: np.ndarray, moves: np.ndarray, calendar: Calendar) -> np.ndarray:
         """Return starts moved by multiples of the shift."""

@@ -118,6 +118,20 @@ class Stretches:
             start = start.astype(np.int64)
         return clock.calendar.after(start, n_behind)
 
+    def starts(self, n_stretches: int, clock: Clock, first: int, longest: int) -> np.ndarray:
+        """Return when synthetic stretches of even steps begin, (n_stretches,).
+
+        Parameters
+        ----------
+        first
+            How many come before.
+        longest
+            Steps of the longest that there may be.
+        """
+        n_behind = (first + np.arange(n_stretches)) * max(self.n_steps, longest)
+        origin = np.full(n_stretches, self.origin)
+        return clock.calendar.after(origin.astype(np.int64) if clock.is_whole else origin, n_behind)
+
     def index(self, times: np.ndarray, clock: Clock) -> np.ndarray:
         """Return the number of each row's stretch, int64 (n_rows,), below 0 before the first."""
         return _steps_since(times, self.origin, clock) // self.n_steps

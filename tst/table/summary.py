@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from tst.series import SeriesSet
+from tst.table.cycles import Cycles
 from tst.table.keys import Keys
 from tst.table.table import Table
 
@@ -25,12 +26,19 @@ def describe(table: Table, series: SeriesSet) -> str:
     lines = [
         describe_keys(table.keys),
         f"{len(series):,} series of {span} steps, {lengths.sum():,} rows, every {series.interval}",
+        *_cycles(series),
         "",
         _roles(table),
         "",
         *_examples(series),
     ]
     return "\n".join(lines)
+
+
+def _cycles(series: SeriesSet) -> list[str]:
+    """Return which cycles of the calendar the model will see, if any."""
+    cycles = Cycles.of(series.dates, series.lengths)
+    return [] if cycles is None else [f"the model sees of each step: {cycles.text}"]
 
 
 def describe_keys(keys: Keys) -> str:

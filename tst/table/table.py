@@ -20,6 +20,7 @@ from tst.io.untrusted import from_mapping
 from tst.series import Feature, SeriesSet
 from tst.table.calendar import Clock
 from tst.table.columns import ColumnCodec, Problem
+from tst.table.cycles import Cycles
 from tst.table.keys import Keys
 from tst.table.large import guess_keys, sort_file
 from tst.table.names import NewNames
@@ -30,6 +31,7 @@ from tst.table.rows import Rows, SortedTable, sort_rows
 from tst.table.shape import Shape, find_shape
 from tst.table.source import ChunkedFile, labels_of, read
 from tst.table.stretches import Stretches
+from tst.table.timeline import Timeline
 from tst.table.values import fill_gaps, free_name, median
 from tst.table.written import padded
 
@@ -181,6 +183,8 @@ class Table:
         """Return a sorted table as a SeriesSet: an attribute is taken from a series' first row."""
         features = self._series_features()
         values = mapped.empty((table.n_rows, len(features)), np.float32)
+        has_calendar = self.clock.has_dates and not (self._is_one_series and self.clock.intervals)
+        dates = mapped.empty((table.n_rows,), np.int64) if has_calendar else None
         lengths = []
         attributes = []
         names = []  # of the series that parts were cut from
@@ -191,6 +195,8 @@ class Table:
             n_rows = len(rows.frame)
             values[row : row + n_rows] = self._encode(rows, medians)
             mapped.release(values)
+            if dates is not None:
+                dates[row : row + n_rows] = self.clock.known_dates(rows.times, rows.is_first)
             row += n_rows
             lengths.append(rows.lengths)
             first = rows.frame.iloc[rows.first]
@@ -203,17 +209,52 @@ class Table:
         if names:
             group = free_name(PART_OF, self.order)
             frame[group] = np.concatenate(names)
+        all_lengths = np.concatenate(lengths)
         return SeriesSet(
             name=name,
             values=values,
-            lengths=np.concatenate(lengths),
+            lengths=all_lengths,
             features=features,
             attributes=frame,
             origin="original",
             interval=self.clock.interval,
             label=self.label,
             group=group,
+            dates=None if Cycles.of(dates, all_lengths) is None else dates,
         )
+
+    def timeline(self, n_series: int, seed: int, first: int = 0, longest: int = 1) -> Timeline:
+        """Return when synthetic series of this table, whose times are dates, begin and go on.
+
+        Parameters
+        ----------
+        seed
+            Of the starts.
+        first
+            How many series come before, where these are a part of a synthetic table.
+        longest
+            Steps of the longest series that there may be.
+        """
+        if self.stretches is not None and self._is_one_series:
+            starts = self.stretches.starts(n_series, self.clock, first, longest)
+            return Timeline(clock=self.clock, starts=starts, is_fixed=True)
+        rng = np.random.default_rng([seed, n_series, first])
+        starts = self.clock.starts.draw_any(n_series, self.clock.calendar, np.dtype(np.int64), rng)
+        if not self.clock.intervals:
+            return Timeline(clock=self.clock, starts=starts)
+        names = [feature.name for feature in self._series_features()]
+        column = next(one for one in self.features if one.name == self.clock.intervals)
+        return Timeline(
+            clock=self.clock,
+            starts=starts,
+            interval=names.index(column.name),
+            shift=column.shift,
+        )
+
+    @property
+    def _is_one_series(self) -> bool:
+        """Whether the table is one series without an id, cut into stretches."""
+        return self.stretches is not None and not self.keys.id
 
     def _series_features(self) -> list[Feature]:
         """Return the features of a SeriesSet of this table."""
@@ -265,7 +306,7 @@ class Table:
         intervals = None
         if self.clock.intervals:
             intervals = written.pop(self.clock.intervals).to_numpy()
-        times = self._times(series.lengths, rng, first, intervals)
+        times = self._times(series, rng, first, intervals)
         for column in self.attributes:
             values = self._attribute_values(column, series, rng, first)
             if column.name in self.bound:  # as in the first series of its id
@@ -305,15 +346,18 @@ class Table:
 
     def _times(
         self,
-        lengths: np.ndarray,
+        series: SeriesSet,
         rng: np.random.Generator,
         first: int,
         intervals: np.ndarray | None,
     ) -> np.ndarray:
-        """Return the times of series: from starts that are drawn, or of stretches end to end."""
-        if self.stretches is None or self.keys.id:
-            return self.clock.times(lengths, rng, intervals)
-        return self.stretches.times(lengths, self.clock, first, intervals)
+        """Return the times of series: from their starts, or of stretches end to end."""
+        if series.dates is not None:
+            starts = series.dates[series.offsets[:-1]]
+            return self.clock.times(series.lengths, rng, intervals, starts)
+        if self.stretches is not None and self._is_one_series:
+            return self.stretches.times(series.lengths, self.clock, first, intervals)
+        return self.clock.times(series.lengths, rng, intervals)
 
     def _id_numbers(self, series: SeriesSet, first: int) -> np.ndarray:
         """Return the number of each series' id, int64 (n_series,): one each, or some again.

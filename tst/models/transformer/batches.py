@@ -46,6 +46,8 @@ class TokenBatch:
         int64, (rows,): window of each row.
     clock
         float, (rows, N_CLOCK): how much of its series is left, as `clock` tells it.
+    places
+        int64, (rows, n_cycles): where in the cycles of the calendar its first step is.
     lengths
         Tokens of each window.
     """
@@ -57,6 +59,7 @@ class TokenBatch:
     attributes: Target
     series: torch.Tensor
     clock: torch.Tensor
+    places: torch.Tensor
     lengths: tuple[int, ...]
 
     def map(self, function: Callable[[torch.Tensor], torch.Tensor]) -> "TokenBatch":
@@ -69,6 +72,7 @@ class TokenBatch:
             attributes=self.attributes.map(function),
             series=function(self.series),
             clock=function(self.clock),
+            places=function(self.places),
             lengths=self.lengths,
         )
 
@@ -302,8 +306,28 @@ class TokenBatches:
             attributes=encoded.attributes.map(lambda tensor: tensor[series]),
             series=torch.from_numpy(window_of_row),
             clock=clock(torch.from_numpy(first_steps), torch.from_numpy(n_steps)),
+            places=self._places(windows, window_of_row, first_steps),
             lengths=tuple(n.tolist()),
         )
+
+    def _places(
+        self, windows: np.ndarray, window_of_row: np.ndarray, first_steps: np.ndarray
+    ) -> torch.Tensor:
+        """Return where in the cycles the first steps of rows are, int64 (rows, n_cycles).
+
+        Parameters
+        ----------
+        windows, window_of_row
+            int64, (B,) and (rows,): the windows, and which of them each row is of.
+        first_steps
+            int64, (rows,): counted within their series.
+        """
+        dates = self.series.dates
+        if self.spec.cycles is None or dates is None:
+            return torch.zeros(len(first_steps), 0, dtype=torch.int64)
+        series = self.series_of_window[windows][window_of_row]
+        known = np.asarray(dates[self.series.offsets[series] + first_steps])
+        return torch.from_numpy(self.spec.cycles.places(known))
 
     def _filled(self, batch: TokenBatch, step_weight: float) -> TokenBatch:
         """Return the batch with every window filled to its full length with zeros.
@@ -330,6 +354,7 @@ class TokenBatches:
             weight=weight,
             series=torch.arange(B).repeat_interleave(T),
             clock=_fill(batch.clock),
+            places=_fill(batch.places),
             lengths=(T,) * B,
         )
 

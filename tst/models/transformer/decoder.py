@@ -15,8 +15,10 @@ from tst.models.transformer.batches import clock
 from tst.models.transformer.chain import ChainSampler
 from tst.models.transformer.encoding import SeriesEncoder
 from tst.models.transformer.tokens import has_end
+from tst.models.transformer.twins import restored_values
 from tst.models.transformer.variables import encode
 from tst.series import ceil_div
+from tst.table.timeline import Timeline
 
 if TYPE_CHECKING:
     from tst.models.transformer.generative import Conditions, GenerativeTST
@@ -42,6 +44,8 @@ class Unfinished:
         float, (B, n_features): values of the step before in data units, NaN before the first.
     prefix
         float, (B, n, n_features): steps that are given, or None.
+    n_behind
+        float64, (B,): how many steps of the calendar the next known date is behind the start.
     """
 
     index: torch.Tensor
@@ -52,6 +56,7 @@ class Unfinished:
     recent: torch.Tensor
     previous: torch.Tensor
     prefix: torch.Tensor | None
+    n_behind: np.ndarray
 
     def keep(self, rows: torch.Tensor) -> "Unfinished":
         """Return those series of `rows`, int64 (n_kept,)."""
@@ -64,6 +69,7 @@ class Unfinished:
             recent=self.recent[rows],
             previous=self.previous[rows],
             prefix=None if self.prefix is None else self.prefix[rows],
+            n_behind=self.n_behind[rows.cpu().numpy()],
         )
 
 
@@ -102,6 +108,7 @@ def start(
         recent=torch.zeros(B, model.n_recent, device=device),
         previous=torch.full((B, encoder.n_features), torch.nan, device=device),
         prefix=prefix,
+        n_behind=np.zeros(B),
     )
 
 
@@ -119,7 +126,11 @@ class Decoder:
         self.has_end = has_end(encoder)
 
     def run(
-        self, unfinished: Unfinished, cap: int, stop_at: torch.Tensor | None
+        self,
+        unfinished: Unfinished,
+        cap: int,
+        stop_at: torch.Tensor | None,
+        timeline: Timeline | None = None,
     ) -> tuple[np.ndarray, np.ndarray]:
         """Draw all series to their end.
 
@@ -129,6 +140,8 @@ class Decoder:
             Longest series.
         stop_at
             int64, (B,): lengths that are given, or None.
+        timeline
+            When the B series begin, where the model sees a calendar.
 
         Returns
         -------
@@ -144,10 +157,13 @@ class Decoder:
         is_over = torch.zeros(B, dtype=torch.bool, device=device)  # of the series in `unfinished`
         cache = KVCache(self.model.config, B, ceil_div(cap, self.patch), torch.float32, device)
         for first in range(0, cap, self.patch):
-            token, ends = self._next_token(unfinished, cache, first)
+            places = self._places(unfinished, timeline)
+            token, ends = self._next_token(unfinished, cache, first, places)
             n_steps = min(self.patch, cap - first)
             index = unfinished.index
             values[index, first : first + n_steps] = token[:, :n_steps]
+            if timeline is not None:
+                unfinished.n_behind += self._passed(token, timeline, first == 0)
             if not may_end:
                 continue
             if stop_at is None:
@@ -168,10 +184,36 @@ class Decoder:
         observed = torch.arange(cap, device=device) < lengths[:, None]  # (B, cap)
         return values[observed].cpu().numpy(), lengths.cpu().numpy()
 
+    def _places(self, unfinished: Unfinished, timeline: Timeline | None) -> torch.Tensor:
+        """Return where in the calendar the next steps are, int64 (B, n_cycles)."""
+        B = len(unfinished.index)
+        cycles = self.model.spec.cycles
+        if cycles is None or timeline is None:
+            return torch.zeros(B, 0, dtype=torch.int64, device=unfinished.index.device)
+        dates = timeline.dates(unfinished.index.cpu().numpy(), unfinished.n_behind)
+        return torch.from_numpy(cycles.places(dates)).to(unfinished.index.device)
+
+    def _passed(self, token: torch.Tensor, timeline: Timeline, is_first: bool) -> np.ndarray:
+        """Return how many steps a token (B, S, n_features) takes the known date on, (B,).
+
+        Of uneven steps the known date is that of the step before: the first of a series adds none.
+        """
+        B = len(token)
+        if timeline.interval is None:
+            return np.full(B, float(self.patch))
+        values = restored_values(token.flatten(0, 1).cpu().numpy(), self.encoder.twins)
+        passed = timeline.passed(values).reshape(B, self.patch)
+        return passed[:, 1 if is_first else 0 :].sum(1)
+
     def _next_token(
-        self, unfinished: Unfinished, cache: KVCache, first: int
+        self, unfinished: Unfinished, cache: KVCache, first: int, places: torch.Tensor
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """Draw one token, whose first step is `first`; it becomes the one before.
+
+        Parameters
+        ----------
+        places
+            int64, (B, n_cycles): where in the calendar it is.
 
         Returns
         -------
@@ -186,9 +228,10 @@ class Decoder:
         is_start = torch.full((B,), first == 0, device=unfinished.loc.device)
         conditions = unfinished.conditions
         left = clock(torch.full_like(unfinished.n_steps, first), unfinished.n_steps)
-        embedded = self.model.embed(unfinished.recent, is_start, left, conditions)
+        codes = self.model.codes(places)
+        embedded = self.model.embed(unfinished.recent, is_start, left, conditions, codes)
         h = self.model.backbone.decode(embedded, cache, conditions.of_blocks())
-        past = chain.begin(self.model.context(h, conditions), unfinished.recent)
+        past = chain.begin(self.model.context(h, conditions, codes), unfinished.recent)
         uniform = chain.uniform(B, self.generator)
         encoded = chain.new_encoding(B)
         ends = torch.full((B,), -1, dtype=torch.int64, device=h.device)

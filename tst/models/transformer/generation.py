@@ -235,6 +235,7 @@ def _as_series(
         values=scaling.inverse(flat, lengths.numpy(), *moments),
         lengths=lengths.numpy(),
         model=key,
+        dates=None,
     )
 
 

@@ -29,6 +29,7 @@ from tst.models.transformer.packing import Packing
 from tst.models.transformer.tokens import attribute_target, token_spec
 from tst.models.transformer.variables import TokenSpec, encode
 from tst.series import SeriesSet
+from tst.table.timeline import Timeline
 from tst.training.config import TrainConfig
 
 START_SCALE = 0.02  # standard deviation of the start token before training, as GPT-2's embeddings
@@ -117,9 +118,11 @@ class GenerativeTST(nn.Module):
         self.start = nn.Parameter(torch.randn(config.d_model) * START_SCALE)
         n_conditions = sum(variable.width for variable in spec.attributes)
         self.is_modulated = config.modulated and n_conditions > 0
+        n_calendar = 0 if spec.cycles is None else spec.cycles.width
+        n_start = 0 if spec.cycles is None else len(spec.cycles.start_columns)
         self.head = ChainHead(
             variables=spec.step * config.patch,
-            n_context=config.d_model * (2 if self.is_modulated else 1),
+            n_context=config.d_model * (2 if self.is_modulated else 1) + n_calendar,
             n_recent=self.n_recent,
             head=config.head,
             bin_edges=spec.bin_edges * config.patch,
@@ -138,12 +141,16 @@ class GenerativeTST(nn.Module):
             attribute_head: Head = "mixture" if config.head in POINT_HEADS else config.head
             self.attribute_head = ChainHead(
                 variables=spec.attributes,
-                n_context=1,
+                n_context=1 + n_start,
                 n_recent=0,
                 head=attribute_head,
                 bin_edges=spec.attribute_bin_edges,
                 period=len(spec.attributes),
             ).requires_grad_(False)  # fitted before the steps: `attribute_fit`
+        if spec.cycles is not None:
+            self.calendar = nn.Linear(n_calendar, config.d_model, bias=False)
+            for i, codes in enumerate(spec.cycles.codes()):
+                self.register_buffer(f"codes_{i}", torch.from_numpy(codes), persistent=False)
 
     @property
     def n_recent(self) -> int:
@@ -167,12 +174,27 @@ class GenerativeTST(nn.Module):
         table = self.modulation(code).view(len(code), -1, 2, self.config.d_model)
         return Conditions(added=added, code=code, modulation=table)
 
+    def codes(self, places: torch.Tensor) -> torch.Tensor:
+        """Return what is known of the dates of rows, float (rows, n_calendar); n may be 0.
+
+        Parameters
+        ----------
+        places
+            int64, (rows, n_cycles): where in the cycles of the calendar they are.
+        """
+        tables = [self.get_buffer(f"codes_{i}") for i in range(places.shape[1])]
+        if not tables:
+            return places.new_zeros(places.shape, dtype=self.start.dtype)
+        codes = [table.index_select(0, places[:, i]) for i, table in enumerate(tables)]
+        return torch.cat(codes, dim=1)
+
     def embed(
         self,
         recent: torch.Tensor,
         is_start: torch.Tensor,
         clock: torch.Tensor,
         conditions: Conditions,
+        codes: torch.Tensor,
     ) -> torch.Tensor:
         """Return token embeddings.
 
@@ -186,6 +208,8 @@ class GenerativeTST(nn.Module):
             float, (rows, N_CLOCK): how much of the series is left; read where lengths are drawn.
         conditions
             Of each row's series.
+        codes
+            float, (rows, n_calendar): of each row's date.
 
         Returns
         -------
@@ -195,26 +219,33 @@ class GenerativeTST(nn.Module):
         x = torch.where(is_start[:, None], start, self.input(recent).to(recent.dtype))
         if self.spec.draws_length:
             x = x + self.clock(clock.to(recent.dtype))
+        if self.spec.cycles is not None:
+            x = x + self.calendar(codes.to(recent.dtype))
         if conditions.added is None:
             return x
         return x + conditions.added
 
-    def context(self, h: torch.Tensor, conditions: Conditions) -> torch.Tensor:
+    def context(self, h: torch.Tensor, conditions: Conditions, codes: torch.Tensor) -> torch.Tensor:
         """Return what the head reads beside the token before, float (rows, n_context)."""
-        if conditions.code is None:
-            return h
-        return torch.cat([h, conditions.code.to(h.dtype)], dim=1)
+        parts = [h]
+        if conditions.code is not None:
+            parts.append(conditions.code.to(h.dtype))
+        if self.spec.cycles is not None:
+            parts.append(codes.to(h.dtype))
+        return torch.cat(parts, dim=1) if len(parts) > 1 else h
 
     def forward(self, batch: TokenBatch, packing: Packing) -> torch.Tensor:
         """Return log p of every number of the tokens given the attributes, (rows, patch * D)."""
         attributes = batch.attributes
         conditions = self.begin(encode(self.spec.attributes, attributes.value, attributes.repeat))
         of_rows = conditions.take(batch.series)
-        embedded = self.embed(batch.recent, batch.is_start, batch.clock, of_rows)
+        codes = self.codes(batch.places)
+        embedded = self.embed(batch.recent, batch.is_start, batch.clock, of_rows, codes)
         modulation = conditions.of_blocks(batch.series)
         # Back to float32, where autocast left bfloat16: likelihoods are not rounded.
         h = self.backbone(embedded, packing, modulation).to(batch.recent.dtype)  # (rows, d_model)
-        return self.head.log_prob(self.context(h, of_rows), batch.recent, batch.target)
+        context = self.context(h, of_rows, codes)
+        return self.head.log_prob(context, batch.recent, batch.target)
 
     def sample(
         self,
@@ -227,6 +258,7 @@ class GenerativeTST(nn.Module):
         lengths: np.ndarray | None = None,
         donors: SeriesSet | None = None,
         prefix: np.ndarray | None = None,
+        timeline: Timeline | None = None,
     ) -> SeriesSet:
         """Return `n_series` synthetic series as `sampling.sample` does; `real` is ignored."""
         return sampling.sample(
@@ -238,6 +270,7 @@ class GenerativeTST(nn.Module):
             lengths=lengths,
             donors=donors,
             prefix=prefix,
+            timeline=timeline,
         )
 
     def save(self, folder: Path | str) -> None:
@@ -287,7 +320,9 @@ def prepare(config: GenerativeConfig, real: SeriesSet, settings: TrainConfig) ->
 
     def fit_attributes() -> None:
         if spec.attributes:
-            attribute_fit.fit(model.attribute_head, attribute_target(encoder, real), settings.seed)
+            target = attribute_target(encoder, real)
+            starts = start_context(spec, real)
+            attribute_fit.fit(model.attribute_head, target, settings.seed, starts)
 
     training = Training(model=model, loss=token_nll, batches=batches, begin=fit_attributes)
     if held_out is None:
@@ -299,6 +334,15 @@ def prepare(config: GenerativeConfig, real: SeriesSet, settings: TrainConfig) ->
         return float(np.average(log_p, weights=judged.series.lengths))
 
     return replace(training, score=score)
+
+
+def start_context(spec: TokenSpec, series: SeriesSet) -> torch.Tensor:
+    """Return what the attributes of series may depend on: float32 (n_series, 1 + n_start).
+
+    A one, and what is known of their starts.
+    """
+    starts = None if series.dates is None else np.asarray(series.dates[series.offsets[:-1]])
+    return sampling.context_of_starts(spec, len(series), starts)
 
 
 def _split(real: SeriesSet, settings: TrainConfig) -> tuple[SeriesSet, SeriesSet | None]:

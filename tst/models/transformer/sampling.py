@@ -24,6 +24,7 @@ from tst.models.transformer.tokens import attribute_target
 from tst.models.transformer.twins import learned_values
 from tst.models.transformer.variables import TokenSpec
 from tst.series import SeriesSet, ceil_div, concat
+from tst.table.timeline import Timeline
 from tst.training.device import best_device
 
 if TYPE_CHECKING:
@@ -42,6 +43,7 @@ def sample(
     lengths: np.ndarray | None = None,
     donors: SeriesSet | None = None,
     prefix: np.ndarray | None = None,
+    timeline: Timeline | None = None,
 ) -> SeriesSet:
     """Return `n_series` synthetic series.
 
@@ -61,16 +63,27 @@ def sample(
     prefix
         float, (n_series, n, n_features): real steps that samples begin with (an ablation: with it
         real values do enter).
+    timeline
+        When the series begin, where the model sees a calendar.
 
     Raises
     ------
     DataError
-        Where a given attribute is unknown to the model.
+        Where a given attribute is unknown to the model, or it sees a calendar and none is given.
     """
+    if model.spec.cycles is None:
+        timeline = None
+    elif timeline is None:
+        raise DataError(
+            "this model sees the calendar: say when its series begin (a timeline, which "
+            "Table.timeline makes)."
+        )
     device = best_device()
     model.to(device).eval()
     generator = torch.Generator(device).manual_seed(seed)
-    series = _draw(model, n_series, generator, max_steps, attributes, lengths, donors, prefix)
+    series = _draw(
+        model, n_series, generator, max_steps, attributes, lengths, timeline, donors, prefix
+    )
     if donors is not None or prefix is not None:
         return series  # their levels are given
     for _ in range(N_ROUNDS):
@@ -79,7 +92,8 @@ def sample(
             break
         given = None if attributes is None else attributes.iloc[again]
         given_lengths = None if lengths is None else np.asarray(lengths)[again]
-        others = _draw(model, len(again), generator, max_steps, given, given_lengths)
+        given_times = None if timeline is None else timeline.take(again)
+        others = _draw(model, len(again), generator, max_steps, given, given_lengths, given_times)
         index = np.arange(n_series)
         index[again] = n_series + np.arange(len(again))
         series = concat([series, others]).take(index)
@@ -93,6 +107,7 @@ def _draw(
     max_steps: int | None,
     attributes: pd.DataFrame | None,
     lengths: np.ndarray | None,
+    timeline: Timeline | None,
     donors: SeriesSet | None = None,
     prefix: np.ndarray | None = None,
 ) -> SeriesSet:
@@ -101,7 +116,8 @@ def _draw(
     cap = encoder.fixed_length or max_steps or encoder.longest
     if max_steps is not None:
         cap = min(cap, max_steps)
-    drawn = draw_attributes(model, n_series, generator, attributes, donors, lengths)
+    starts = None if timeline is None else timeline.starts
+    drawn = draw_attributes(model, n_series, generator, attributes, donors, lengths, starts)
     given_steps = None
     if prefix is not None:
         prefix = learned_values(np.asarray(prefix), encoder.twins)
@@ -110,11 +126,17 @@ def _draw(
     if lengths is None and encoder.log_length is not None:
         lengths = encoder.lengths_of(drawn[:, -1].cpu().numpy())
     if lengths is not None:
-        stop_at = torch.as_tensor(np.minimum(lengths, cap), device=generator.device)
+        lengths = np.minimum(lengths, cap)
+        stop_at = torch.as_tensor(lengths, device=generator.device)
+    if timeline is not None:
+        timeline = timeline.settled(np.full(n_series, cap) if lengths is None else lengths)
     decoder = Decoder(model, encoder, generator)
-    values, drawn_lengths = _in_parts(decoder, drawn, cap, given_steps, stop_at)
+    values, drawn_lengths = _in_parts(decoder, drawn, cap, given_steps, stop_at, timeline)
     codes = drawn[:, : len(encoder.categories)].long().cpu().numpy()
-    return encoder.to_series(values, drawn_lengths, codes, model.key)
+    series = encoder.to_series(values, drawn_lengths, codes, model.key)
+    if timeline is None:
+        return series
+    return replace(series, dates=timeline.known_dates(series.values, drawn_lengths))
 
 
 def _in_parts(
@@ -123,6 +145,7 @@ def _in_parts(
     cap: int,
     prefix: torch.Tensor | None,
     stop_at: torch.Tensor | None,
+    timeline: Timeline | None,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return values and lengths of series of these attributes, in parts that CACHE_BYTES hold."""
     model = decoder.model
@@ -133,7 +156,8 @@ def _in_parts(
         part = slice(first, first + size)
         part_prefix, ends = (None if x is None else x[part] for x in (prefix, stop_at))
         unfinished = start(model, decoder.encoder, attributes[part], part_prefix, ends)
-        part_values, part_lengths = decoder.run(unfinished, cap, ends)
+        part_timeline = None if timeline is None else timeline.take(part)
+        part_values, part_lengths = decoder.run(unfinished, cap, ends, part_timeline)
         values.append(part_values)
         lengths.append(part_lengths)
     return np.concatenate(values), np.concatenate(lengths)
@@ -167,6 +191,7 @@ def draw_attributes(
     given: pd.DataFrame | None = None,
     donors: SeriesSet | None = None,
     lengths: np.ndarray | None = None,
+    starts: np.ndarray | None = None,
 ) -> torch.Tensor:
     """Return attributes as the model reads them.
 
@@ -178,6 +203,8 @@ def draw_attributes(
         Series whose attributes are taken, all but their lengths.
     lengths
         int, (n_series,): lengths that are taken.
+    starts
+        int64 nanoseconds, (n_series,): when the series begin, where the model sees a calendar.
 
     Returns
     -------
@@ -192,12 +219,12 @@ def draw_attributes(
         if lengths is not None:
             length = encoder.length_target(np.asarray(lengths))[0].astype(np.float32)
             fixed[len(model.spec.attributes) - 1] = torch.from_numpy(length)
-    ones = torch.ones(n_series, 1, device=generator.device)
+    context = context_of_starts(model.spec, n_series, starts).to(generator.device)
     if not model.spec.attributes:
-        return ones[:, :0]
+        return context[:, :0]
     chain = ChainSampler(model.attribute_head)
     names = list(encoder.categories)
-    past = chain.begin(ones, ones[:, :0])
+    past = chain.begin(context, context[:, :0])
     uniform = chain.uniform(n_series, generator)
     encoded = chain.new_encoding(n_series)
     values = []
@@ -214,6 +241,24 @@ def draw_attributes(
         values.append(value)
         chain.write(d, encoded, value, None)
     return torch.stack(values, dim=1)
+
+
+def context_of_starts(spec: TokenSpec, n_series: int, starts: np.ndarray | None) -> torch.Tensor:
+    """Return what attributes may depend on: a one, then what is known of starts.
+
+    Parameters
+    ----------
+    starts
+        int64 nanoseconds, (n_series,); None where the spec has no cycles.
+
+    Returns
+    -------
+    float32, (n_series, 1 + n_start).
+    """
+    ones = np.ones((n_series, 1), dtype=np.float32)
+    if spec.cycles is None or starts is None:
+        return torch.from_numpy(ones)
+    return torch.from_numpy(np.concatenate([ones, spec.cycles.start_codes(starts)], axis=1))
 
 
 def _codes(encoder: SeriesEncoder, name: str, column: Sequence[object]) -> torch.Tensor:

@@ -10,6 +10,7 @@ from tst.models.transformer.encoding import MARGIN, MAX_FITTED, SeriesEncoder, e
 from tst.models.transformer.feature_encoding import FeatureEncoder
 from tst.models.transformer.variables import BIG, Target, TokenSpec, Variable
 from tst.series import SeriesSet, ceil_div, offsets
+from tst.table.cycles import Cycles
 
 N_BINS = 64  # of a quantised head
 Moments = tuple[np.ndarray, np.ndarray]  # of each series: as `SeriesEncoder.series_loc_scale`
@@ -26,6 +27,7 @@ def token_spec(encoder: SeriesEncoder, series: SeriesSet, stop: Stop = "length")
         How a series ends, where lengths vary: by one that the encoder draws, or the kind of the
         variable that stands last in a step.
     """
+    cycles = Cycles.of(series.dates, series.lengths)
     series = encoder.learned(series.excerpt(MAX_FITTED))
     z = encoder.scaled(series, *encoder.series_loc_scale(series))
     step = [_variable(feature) for feature in encoder.feature_encoders]
@@ -43,6 +45,7 @@ def token_spec(encoder: SeriesEncoder, series: SeriesSet, stop: Stop = "length")
         bin_edges=tuple(bin_edges),
         attribute_bin_edges=tuple(_bins(column) for column in values.T),
         draws_length=encoder.log_length is not None,
+        cycles=cycles,
     )
 
 

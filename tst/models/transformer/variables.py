@@ -14,6 +14,7 @@ import torch
 from torch.nn import functional as F
 
 from tst.io.untrusted import from_mapping
+from tst.table.cycles import Cycles
 
 # stop: a hazard; flags: the paper's two generation flags, by squared error, without randomness.
 VariableKind = Literal["continuous", "categorical", "stop", "flags"]
@@ -65,6 +66,8 @@ class TokenSpec:
         The same of the attributes.
     draws_length
         Whether the last of the attributes is how long the series is.
+    cycles
+        Of the calendar, that are known of each step before its numbers; None: no calendar.
     """
 
     step: tuple[Variable, ...]
@@ -72,6 +75,7 @@ class TokenSpec:
     bin_edges: tuple[tuple[float, ...], ...] = ()
     attribute_bin_edges: tuple[tuple[float, ...], ...] = ()
     draws_length: bool = False
+    cycles: Cycles | None = None
 
     def __post_init__(self) -> None:
         _check_edges(self.step, self.bin_edges)

@@ -75,10 +75,11 @@ def literal(model: GenerativeTST, n_series: int, n_tokens: int) -> torch.Tensor:
         of_rows = torch.arange(n_series).repeat_interleave(t)
         conditions = series.conditions.take(of_rows)
         left = clock(torch.arange(t).repeat(n_series), series.n_steps[of_rows])
-        embedded = model.embed(recent.flatten(0, 1), is_start, left, conditions)
+        codes = model.codes(torch.zeros(len(left), 0, dtype=torch.int64))  # no calendar
+        embedded = model.embed(recent.flatten(0, 1), is_start, left, conditions, codes)
         modulation = series.conditions.of_blocks(of_rows)
         h = model.backbone(embedded, Packing([t] * n_series), modulation)
-        context = model.context(h, conditions).view(n_series, t, -1)[:, -1]
+        context = model.context(h, conditions, codes).view(n_series, t, -1)[:, -1]
         encoded = torch.zeros(n_series, head.ends[-1])
         for d in range(len(head.variables)):
             out, base = head.outputs(context, recent[:, -1], encoded)
