@@ -19,7 +19,7 @@ from tst.models.transformer.config import GenerativeConfig
 from tst.models.transformer.decoder import Decoder, start
 from tst.models.transformer.encoding import SeriesEncoder
 from tst.models.transformer.packing import Packing
-from tst.models.transformer.tokens import attribute_target
+from tst.models.transformer.tokens import Moments, attribute_target
 from tst.models.transformer.variables import TokenSpec
 from tst.series import SeriesSet, ceil_div
 from tst.training.device import best_device
@@ -135,6 +135,7 @@ def draw_attributes(
     given: pd.DataFrame | None = None,
     donors: SeriesSet | None = None,
     lengths: np.ndarray | None = None,
+    moments: Moments | None = None,
 ) -> torch.Tensor:
     """Return attributes as the model reads them.
 
@@ -146,6 +147,8 @@ def draw_attributes(
         Series whose attributes are taken, all but their lengths.
     lengths
         int, (n_series,): lengths that are taken.
+    moments
+        Loc and scale of the donors; None: their own.
 
     Returns
     -------
@@ -154,7 +157,7 @@ def draw_attributes(
     encoder = encoder_of(model)
     fixed = {}
     if donors is not None:
-        fixed = dict(enumerate(attribute_target(encoder, donors).value.T))
+        fixed = dict(enumerate(attribute_target(encoder, donors, moments).value.T))
     if encoder.log_length is not None:
         fixed.pop(len(model.spec.attributes) - 1, None)
         if lengths is not None:
