@@ -249,7 +249,7 @@ class Decoder:
         if unfinished.prefix is not None and step < unfinished.prefix.shape[1]:
             given = unfinished.prefix[:, step, f]
             value = torch.where(torch.isnan(given), value, given)
-            if self.model.spec.step[f].repeats:
-                drawn = torch.zeros_like(value, dtype=torch.bool) if repeat is None else repeat
-                repeat = torch.where(torch.isnan(given), drawn, value == previous)
+        if self.model.spec.step[f].repeats:
+            # As in training: also of a value that was drawn, or given, and is the one before.
+            repeat = value == previous
         return value, self.encoder.scaled_values(f, value, loc, scale), repeat
