@@ -1,9 +1,6 @@
 """Laws of the command `tst`: a table from a table or a model; a mistake is one sentence."""
 
-import json
 import shutil
-import subprocess
-import sys
 
 import pandas as pd
 import pytest
@@ -16,61 +13,6 @@ from tst.study import own_data
 from tst.table import source
 
 EXAMPLE = str(paths.ROOT / "notebooks" / "example.csv")
-HEAVY = ("torch", "papermill", "nbconvert", "nbformat", "jupyter_client")
-ASK = (
-    "import json, sys; from tst.__main__ import main; code = main(json.loads(sys.argv[1])); "
-    "print(json.dumps([code, sorted(set(sys.modules) & set(json.loads(sys.argv[2])))]))"
-)
-
-
-def ask(*arguments, cwd=paths.ROOT):
-    """Return (exit code, heavy modules that were loaded, lines on stderr) of a command."""
-    command = [sys.executable, "-c", ASK, json.dumps(arguments), json.dumps(HEAVY)]
-    done = subprocess.run(command, capture_output=True, text=True, cwd=cwd)
-    code, loaded = json.loads(done.stdout.splitlines()[-1])
-    return code, loaded, done.stderr.splitlines()
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize(
-    ("arguments", "sentence"),
-    [
-        (["own", "gone.csv"], "no table at gone.csv: give a CSV"),
-        (["own", EXAMPLE, "--number", "many"], "'many' is no whole number of at least 0"),
-        (["own", EXAMPLE, "--minutes", "-1"], "'-1' is no number of minutes above 0"),
-        (["own", EXAMPLE, "--engine", "moon"], "invalid choice: 'moon'"),
-        (["own", EXAMPLE, "--processes", "0"], "'0' is no whole number of at least 1"),
-        (["own", EXAMPLE, "--name", "../x"], "'../x' becomes a folder: use letters"),
-        (["own", EXAMPLE, "--config", "gone.yml"], "no roles file at gone.yml"),
-        (["own", EXAMPLE, "--id", "nobody"], "name a column 'nobody' that the table lacks"),
-        (["own", EXAMPLE, "--id", "task,,x"], "'task,,x' is no list of columns"),
-        (
-            ["own", EXAMPLE, "--time", "cpu"],
-            "no column names the series, so that with 'cpu' it names",
-        ),
-        (["own", EXAMPLE, "--colour", "red"], "unrecognized arguments: --colour red"),
-        (["sample", "gone", "-n", "5"], "no model in gone: model.json and model.safetensors"),
-        (["sample", "gone", "-n", "0"], "'0' is no whole number of at least 1"),
-        (["sample", "gone"], "the following arguments are required: -n"),
-        (["report", "gone"], "no folder gone: give the results of a run"),
-        (["dance"], "invalid choice: 'dance'"),
-        ([], "the following arguments are required: COMMAND"),
-    ],
-)
-def test_a_mistake_is_one_sentence_before_anything_heavy_is_loaded(arguments, sentence):
-    """Exit code 1, one line on stderr; neither torch nor Jupyter was imported to find it."""
-    code, loaded, lines = ask(*arguments)
-    assert (code, loaded, len(lines)) == (1, [], 1)
-    assert sentence in lines[0]
-
-
-@pytest.mark.slow
-def test_a_column_that_the_table_lacks_is_said_before_anything_heavy_is_loaded(tmp_path):
-    """The roles are compared with the table at once."""
-    (tmp_path / "roles.yml").write_text("id: nobody")
-    code, loaded, lines = ask("own", EXAMPLE, "--config", str(tmp_path / "roles.yml"))
-    assert (code, loaded, len(lines)) == (1, [], 1)
-    assert "the roles name a column 'nobody' that the table lacks" in lines[0]
 
 
 def test_options_come_before_the_yaml(tmp_path):
@@ -87,13 +29,6 @@ def test_options_come_before_the_yaml(tmp_path):
         "window": 7,
     }
     assert __main__._roles(None, __main__._parser().parse_args(["own", "x", "--id", "a"])).id == "a"
-
-
-def test_an_output_of_an_unknown_kind_is_said_before_the_model_is_loaded(model):
-    """The file's name says its kind."""
-    code, loaded, lines = ask("sample", str(model), "-n", "5", "--out", "x.xls")
-    assert (code, loaded) == (1, [])
-    assert "name it .csv or .parquet" in lines[0]
 
 
 @pytest.mark.parametrize("option", ["--help", "--version"])

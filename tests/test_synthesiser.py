@@ -2,8 +2,10 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
+import tracemalloc
 
 import numpy as np
 import pandas as pd
@@ -197,6 +199,73 @@ def test_a_sample_in_parts_that_was_stopped_goes_on(fitted, tmp_path, monkeypatc
     assert sorted(tmp_path.glob("*.parquet")) == fewer
     with pytest.raises(DataError, match="at least 1"):
         model.sample_parts(0, tmp_path)
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".parquet"])
+def test_a_sample_in_one_file_is_its_parts(fitted, tmp_path, monkeypatch, suffix):
+    """One after another; of a single part, what sample returns."""
+    model, _ = fitted
+    path = tmp_path / f"made{suffix}"
+    read = pd.read_csv if suffix == ".csv" else pd.read_parquet
+    assert model.sample_file(9, path, seed=3) == len(model.sample(9, 3))
+    pd.testing.assert_frame_equal(read(path), model.sample(9, 3), check_dtype=suffix != ".csv")
+    monkeypatch.setattr("tst.synthesiser.PART_BYTES", 2**14)
+    given = {"site": ["north", "south"] * 25}
+    model.sample_file(50, path, seed=3, given=given)
+    parts = model.sample_parts(50, tmp_path / "parts", seed=3, given=given)
+    assert len(parts) > 3
+    whole = pd.concat(map(pd.read_parquet, parts), ignore_index=True)
+    pd.testing.assert_frame_equal(read(path), whole, check_dtype=suffix != ".csv")
+    assert whole.groupby("host", sort=False)["site"].first().tolist() == given["site"]
+
+
+def test_a_sample_in_one_file_takes_the_memory_of_a_part(fitted, tmp_path, monkeypatch):
+    """Four times the parts take about as much; the same series at once take more."""
+    model, _ = fitted
+    monkeypatch.setattr("tst.models.transformer.sampling.series_within", lambda *_: 100)
+    peaks = []
+    for n_series in (100, 400, 1600):
+        tracemalloc.start()
+        model.sample_file(n_series, tmp_path / "x.csv")
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    assert peaks[2] < 1.5 * peaks[1]
+    monkeypatch.setattr("tst.models.transformer.sampling.series_within", lambda *_: 1600)
+    tracemalloc.start()
+    model.sample_file(1600, tmp_path / "x.csv")
+    assert tracemalloc.get_traced_memory()[1] > 3 * peaks[2]
+    tracemalloc.stop()
+
+
+KILLED = """
+import os, signal, sys
+from tst import Synthesiser
+from tst.models.transformer import sampling
+sampling.series_within = lambda *_: 5
+sample_table = Synthesiser._sample_table
+def _killed(self, n, seed, given, first=0, n_all=None):
+    if first >= 10:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return sample_table(self, n, seed, given, first, n_all)
+Synthesiser._sample_table = _killed
+Synthesiser.load(sys.argv[1]).sample_file(30, sys.argv[2])
+"""
+
+
+@pytest.mark.slow
+def test_a_sample_that_is_killed_leaves_nothing_half_written(fitted, tmp_path):
+    """What stood there before stands there still; the next sample clears up."""
+    model, _ = fitted
+    model.save(tmp_path / "model")
+    path = tmp_path / "made.csv"
+    path.write_text("of yesterday")
+    command = [sys.executable, "-c", KILLED, str(tmp_path / "model"), str(path)]
+    done = subprocess.run(command, capture_output=True, cwd=paths.ROOT)
+    assert done.returncode == -signal.SIGKILL
+    assert path.read_text() == "of yesterday"
+    model.sample_file(3, path)
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["made.csv", "model"]
+    assert pd.read_csv(path)["host"].nunique() == 3
 
 
 def test_parts_of_another_size_are_no_parts_of_the_table(fitted, tmp_path, monkeypatch):

@@ -7,12 +7,14 @@ Jupyter is loaded, which takes seconds; therefore modules are imported where the
 import argparse
 import contextlib
 import math
+import os
 import re
+import shutil
 import sys
 from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, NoReturn, TextIO
 
 from tst import __version__
 from tst.errors import DataError
@@ -22,12 +24,15 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from tst.series import SeriesSet
+    from tst.synthesiser import Synthesiser
     from tst.table.roles import Roles
     from tst.table.table import Table
 
 NOTEBOOK = paths.ROOT / "notebooks" / "20-own-data.ipynb"  # the report of `tst own`
 PARQUET = (".parquet", ".pq")
 SYNTHETIC = "synthetic"  # the name of a synthetic table, but for a suffix
+MAX_PROCESSES = 1024  # of a training step, on a cluster
+MIN_PROCESSES_HERE = 8  # that may share the cores of this machine, however few these are
 
 
 class Parser(argparse.ArgumentParser):
@@ -100,8 +105,22 @@ def _parser() -> Parser:
     sample = commands.add_parser("sample", help="sample a table from a model that was saved")
     sample.set_defaults(run=sample_model)
     sample.add_argument("model", type=Path, help="a folder with model.json and model.safetensors")
-    sample.add_argument("-n", "--number", type=_at_least_one, required=True, help="series to make")
+    sample.add_argument("-n", "--number", type=_at_least_one, help="series to make")
     sample.add_argument("--seed", type=_whole, help="the same seed gives the same table")
+    sample.add_argument(
+        "--given",
+        type=_given,
+        action="append",
+        default=[],
+        metavar="COLUMN=VALUE",
+        help="only series of this attribute, or that start at this time; may be repeated",
+    )
+    sample.add_argument(
+        "--continue-from",
+        type=Path,
+        help="a table of the rows so far, whose series are prolonged, instead of new ones",
+    )
+    sample.add_argument("--steps", type=_at_least_one, help="rows to add to each of these")
     sample.add_argument(
         "--out",
         type=Path,
@@ -133,16 +152,19 @@ def own_data(options: argparse.Namespace) -> None:
         )
     data = options.data.expanduser()
     config = Path(options.config).expanduser() if options.config else None
-    if not data.is_file():
-        raise DataError(f"no table at {data}: give a CSV, CSV.gz or Parquet file.")
+    _check_engine(options.engine, options.processes)
+    missing = report_lacks()
+    target = data.resolve().parent if missing else paths.ROOT / "results" / "own"
+    _check_writable(target / options.name / "model")
 
     from tst.table.keys import Keys
+    from tst.table.source import check_there
     from tst.table.summary import describe, describe_keys
     from tst.table.table import Table
 
+    check_there(data)
     roles = _roles(config, options)
 
-    missing = report_lacks()
     if missing:
         table, series = Table.fit(data, roles, options.name)
         print(describe(table, series), flush=True)
@@ -168,6 +190,36 @@ def own_data(options: argparse.Namespace) -> None:
     _delete_other_forms(folder / _synthetic_name(data), data)
     names = [path.name for path in sorted(folder.glob("synthetic*"))]
     print(f"wrote {_shown(folder)}: {', '.join(names)}, model{note}")
+
+
+def _check_engine(engine: str, n_processes: int) -> None:
+    """Raise DataError where a training cannot run as it is asked for."""
+    if engine == "slurm" and shutil.which("sbatch") is None:
+        raise DataError(
+            "this machine has no Slurm (no command sbatch): leave out --engine, or start on a "
+            "machine of the cluster."
+        )
+    most = MAX_PROCESSES
+    if engine != "slurm":
+        most = max(MIN_PROCESSES_HERE, os.cpu_count() or 1)
+    if n_processes > most:
+        raise DataError(
+            f"{n_processes:,} processes cannot share a training step here: give at most {most:,}."
+        )
+
+
+def _check_writable(path: Path) -> None:
+    """Raise DataError where a file cannot be made at a path, before hours go by in vain."""
+    if path.is_dir() and path.suffix:
+        raise DataError(f"{path} is a folder: name a file, or a folder without such an ending.")
+    there = path.absolute()
+    while not there.exists() and there != there.parent:
+        there = there.parent
+    if there.is_file() and there != path.absolute():
+        raise DataError(f"cannot write {path}: {there} is a file, not a folder; name another.")
+    folder = there.parent if there.is_file() else there
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise DataError(f"cannot write {path}: you may not write to {folder}; name another folder.")
 
 
 def _roles(config: Path | None, options: argparse.Namespace) -> "Roles":
@@ -211,7 +263,7 @@ def _synthesise(
     target = folder / _synthetic_name(data)
     n_series = options.number or len(series)
     if target.suffix:
-        _write(model.sample(n_series), target)
+        model.sample_file(n_series, target)
     else:
         model.sample_parts(n_series, target)
     return folder
@@ -239,41 +291,92 @@ def _delete_other_forms(target: Path, data: Path) -> None:
 
 
 def sample_model(options: argparse.Namespace) -> None:
-    """Sample a table from a model that `Synthesiser.save` wrote."""
+    """Sample a table from a model that `Synthesiser.save` wrote, or prolong given series."""
     folder = options.model.expanduser()
     out = options.out.expanduser() if options.out else None
+    _check_sample(options, folder, out)
+
+    from tst.synthesiser import Synthesiser
+
+    terminal = sys.stdout
+    # progress must not stand among the rows
+    with contextlib.redirect_stdout(sys.stderr):
+        model = Synthesiser.load(folder)
+        if options.continue_from:
+            made = _prolong(model, options, out, terminal)
+        else:
+            made = _sample(model, options, out, terminal)
+    if out:
+        print(f"wrote {out}: {made}")
+
+
+def _check_sample(options: argparse.Namespace, folder: Path, out: Path | None) -> None:
+    """Raise DataError where a sample cannot be made as it is asked for."""
+    if folder.is_file():
+        raise DataError(f"{folder} is a file: give the folder of Synthesiser.save that holds it.")
     if not (folder / "model.json").is_file():
         raise DataError(
             f"no model in {folder}: model.json and model.safetensors of Synthesiser.save "
             "belong there."
         )
+    if (options.continue_from is None) == (options.number is None):
+        raise DataError("give -n, how many series to make, or --continue-from, a table of rows.")
+    if (options.continue_from is None) != (options.steps is None):
+        raise DataError("--continue-from and --steps belong together: the rows, and how many more.")
+    if options.continue_from is not None:
+        _check_prolonging(options, out)
     if out and out.suffix.lower() not in (".csv", *PARQUET, ""):
         raise DataError(
             f"cannot tell what kind of file {out} is: name it .csv or .parquet, or give a folder."
         )
+    if out:
+        _check_writable(out)
 
-    from tst.synthesiser import Synthesiser
 
-    # progress must not stand among the rows
-    with contextlib.redirect_stdout(sys.stderr):
-        model = Synthesiser.load(folder)
-        if out and not out.suffix:
-            n_files = len(model.sample_parts(options.number, out, options.seed))
-        else:
-            frame = model.sample(options.number, options.seed)
+def _check_prolonging(options: argparse.Namespace, out: Path | None) -> None:
+    """Raise DataError where series cannot be prolonged as it is asked for."""
+    if options.given:
+        raise DataError("--continue-from keeps what its series have: leave out --given.")
     if out and not out.suffix:
-        print(f"wrote {out}: {options.number:,} series in {n_files:,} Parquet files")
-    elif out:
-        _write(frame, out)
-        print(f"wrote {out}: {options.number:,} series, {len(frame):,} rows")
+        raise DataError(f"give a file to --out, .csv or .parquet, not the folder {out}.")
+
+    from tst.table.source import check_there
+
+    check_there(options.continue_from.expanduser())
+
+
+def _sample(
+    model: "Synthesiser", options: argparse.Namespace, out: Path | None, terminal: TextIO
+) -> str:
+    """Write synthetic series, a part at a time; return what was made."""
+    wanted = {"n_series": options.number, "seed": options.seed, "given": dict(options.given)}
+    if out is None:
+        model.sample_stream(file=terminal, **wanted)
+        return ""
+    if out.suffix:
+        n_rows = model.sample_file(path=out, **wanted)
+        return f"{options.number:,} series, {n_rows:,} rows"
+    n_files = len(model.sample_parts(folder=out, **wanted))
+    return f"{options.number:,} series in {n_files:,} Parquet files"
+
+
+def _prolong(
+    model: "Synthesiser", options: argparse.Namespace, out: Path | None, terminal: TextIO
+) -> str:
+    """Write the rows behind given ones; return what was made."""
+    recent = options.continue_from.expanduser()
+    frame = model.sample(seed=options.seed, continue_from=recent, n_steps=options.steps)
+    if out is None:
+        frame.to_csv(terminal, index=False)
     else:
-        frame.to_csv(sys.stdout, index=False)
+        _write(frame, out)
+    return f"{options.steps:,} rows more of each series, {len(frame):,} in all"
 
 
 def _write(frame: "pd.DataFrame", path: Path) -> None:
     with files.replacing(path) as part:
         if path.suffix.lower() in PARQUET:
-            frame.to_parquet(part)
+            frame.to_parquet(part, index=False)
         else:
             frame.to_csv(part, index=False)
 
@@ -311,6 +414,13 @@ def _names(text: str) -> list[str]:
     if not all(names):
         raise argparse.ArgumentTypeError(f"'{text}' is no list of columns as store,item")
     return names
+
+
+def _given(text: str) -> tuple[str, str]:
+    name, is_there, value = text.partition("=")
+    if not (name and is_there):
+        raise argparse.ArgumentTypeError(f"'{text}' is no COLUMN=VALUE, as status=OK")
+    return name, value
 
 
 def _at_least_one(text: str) -> int:

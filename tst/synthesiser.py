@@ -7,11 +7,12 @@ optimiser steps the time given. A saved model is model.safetensors and model.jso
 
 import hashlib
 import json
+import math
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Self, cast
+from typing import Self, TextIO, cast, get_args
 
 import numpy as np
 import pandas as pd
@@ -19,20 +20,23 @@ import torch
 
 from tst import __version__
 from tst.errors import DataError, translate_errors
-from tst.io import files, part_files, scratch, weights
+from tst.io import files, part_files, progress, scratch, weights
 from tst.io.untrusted import check_room, read_json
 from tst.models import jobs
 from tst.models.base import Training
 from tst.models.jobs import Engine, Job
-from tst.models.transformer import sampling
+from tst.models.transformer import continuation, sampling
 from tst.models.transformer.batches import TokenBatches
 from tst.models.transformer.config import GenerativeConfig
 from tst.models.transformer.encoding import SeriesEncoder
 from tst.models.transformer.generative import SPEC, GenerativeTST
 from tst.models.transformer.tokens import has_end
 from tst.series import SeriesSet, ceil_div
+from tst.table.given import Given
+from tst.table.recent import Recent
 from tst.table.table import Roles, Table
 from tst.table.timeline import Timeline
+from tst.table.writer import csv_writer, table_writer
 from tst.training.batches import Loss
 from tst.training.loop import TrainConfig
 from tst.training.timing import step_seconds
@@ -92,6 +96,12 @@ class Synthesiser:
         engine: Engine = "here",
         n_processes: int = 1,
     ) -> None:
+        _check_number("minutes", minutes, 0, is_whole=False)
+        _check_number("max_steps", 1 if max_steps is None else max_steps, 1)
+        _check_number("seed", seed, 0)
+        _check_number("n_processes", n_processes, 1)
+        if engine not in get_args(Engine):
+            raise DataError(f"engine is '{engine}'; use {', '.join(get_args(Engine))}.")
         self.max_steps, self.minutes, self.seed, self.roles, self.folder = (
             max_steps,
             minutes,
@@ -111,6 +121,10 @@ class Synthesiser:
 
         Raises DataError where the table cannot be read or has nothing to learn.
         """
+        if not isinstance(data, pd.DataFrame | Path | str):
+            raise DataError(
+                f"data is of type {type(data).__name__}: give a DataFrame, or the path of a file."
+            )
         table, series = Table.fit(data, self.roles)
         return self.fit_series(series, table)
 
@@ -135,25 +149,99 @@ class Synthesiser:
         self.model = GenerativeTST.load(folder / "model")
 
     def sample(
-        self, n_series: int, seed: int | None = None, given: Mapping[str, object] | None = None
+        self,
+        n_series: int | None = None,
+        seed: int | None = None,
+        given: Mapping[str, object] | pd.DataFrame | None = None,
+        *,
+        continue_from: pd.DataFrame | Path | str | None = None,
+        n_steps: int | None = None,
     ) -> pd.DataFrame:
         """Return a table of `n_series` synthetic series, columns and dtypes as learned.
+
+        Or, with `continue_from`, the rows behind given ones: ids and attributes stay, times go on
+        in the table's calendar, what relations say holds with the rows in front.
 
         Parameters
         ----------
         seed
             The same seed gives the same table; None: the model's.
         given
-            {attribute: value}: only series of these.
+            {attribute: value}: only series of these; {time: value}: series that start then. A list
+            has a value a series, a DataFrame a row.
+        continue_from
+            Rows of real series, best all of each, as the table that was learned or a file of such.
+        n_steps
+            Rows to add to each of these series.
         """
-        return self._sample_table(n_series, self.seed if seed is None else seed, given)
+        if continue_from is None:
+            if n_steps is not None:
+                raise DataError("n_steps says how far rows are continued: give continue_from, too.")
+            n_series = self._checked_number(n_series)
+            return self._sample_table(n_series, self._checked_seed(seed), given)
+        if n_series is not None or given is not None:
+            raise DataError(
+                "with continue_from the series are those of its rows: leave out n_series and given."
+            )
+        return self._prolonged(continue_from, n_steps, self._checked_seed(seed))
+
+    def _prolonged(
+        self, continue_from: pd.DataFrame | Path | str, n_steps: int | None, seed: int
+    ) -> pd.DataFrame:
+        """Return the rows behind given ones; see `sample`."""
+        model, table = self._fitted()
+        if n_steps is None:
+            raise DataError("give n_steps, the rows to add to each series of continue_from.")
+        _check_number("n_steps", n_steps, 1)
+        recent = Recent.of(table, continue_from)
+        first, slide = recent.window_starts(self._encoder().longest)
+        timeline = None
+        if model.spec.cycles is not None:
+            timeline = table.timeline_from(recent.times[recent.is_first])
+        values = continuation.prolong(
+            model, recent.series, n_steps, seed, first, slide, timeline, recent.times
+        )
+        return recent.prolonged(values, seed)
+
+    def sample_file(
+        self,
+        n_series: int,
+        path: Path | str,
+        seed: int | None = None,
+        given: Mapping[str, object] | pd.DataFrame | None = None,
+    ) -> int:
+        """Write a table of `n_series` synthetic series as CSV or Parquet, in the memory of a part.
+
+        The file is there when it is complete. Arguments as in `sample`; returns its rows.
+        """
+        n_series = self._checked_number(n_series)
+        seed = self._checked_seed(seed)
+        n_rows = 0
+        with files.replacing(path) as part, table_writer(part, Path(path).suffix) as write:
+            for frame in self._sampled_parts(n_series, seed, given):
+                write(frame)
+                n_rows += len(frame)
+        return n_rows
+
+    def sample_stream(
+        self,
+        n_series: int,
+        file: TextIO,
+        seed: int | None = None,
+        given: Mapping[str, object] | pd.DataFrame | None = None,
+    ) -> None:
+        """Write what `sample_file` does as CSV to an open file."""
+        write = csv_writer(file)
+        n_series = self._checked_number(n_series)
+        for frame in self._sampled_parts(n_series, self._checked_seed(seed), given):
+            write(frame)
 
     def sample_parts(
         self,
         n_series: int,
         folder: Path | str,
         seed: int | None = None,
-        given: Mapping[str, object] | None = None,
+        given: Mapping[str, object] | pd.DataFrame | None = None,
     ) -> list[Path]:
         """Write a table of `n_series` synthetic series as Parquet files, in the memory of one part.
 
@@ -172,47 +260,70 @@ class Synthesiser:
         -------
         Paths of the files, in order.
         """
-        model, _ = self._fitted()
-        if n_series < 1:
-            raise DataError(f"n_series is {n_series}; give the number of series, at least 1.")
-        seed = self.seed if seed is None else seed
+        model, table = self._fitted()
+        n_series = self._checked_number(n_series)
+        seed = self._checked_seed(seed)
         n_a_part = sampling.series_within(model, PART_BYTES)
         facts = {
             "n_series": n_series,
             "n_a_part": n_a_part,
             "seed": seed,
-            "given": str(given or {}),
+            "given": Given.of(table, given, n_series).facts(),
             "model": self._digest(),
             "version": __version__,
         }
         n_parts = ceil_div(n_series, n_a_part)
         with part_files.prepared(Path(folder), n_parts, facts) as paths:
-            for i, path in enumerate(paths):
+            is_there = [path.exists() for path in paths]
+            parts = self._sampled_parts(n_series, seed, given, is_there)
+            for path in paths:
                 if path.exists():
                     continue
+                with files.replacing(path) as part:
+                    next(parts).to_parquet(part, index=False)
+        return paths
+
+    def _sampled_parts(
+        self,
+        n_series: int,
+        seed: int,
+        given: Mapping[str, object] | pd.DataFrame | None,
+        is_left_out: list[bool] | None = None,
+    ) -> Iterator[pd.DataFrame]:
+        """Yield a table of synthetic series in parts, each of as many as PART_BYTES hold.
+
+        A table of one part is what `sample` returns.
+        """
+        model, table = self._fitted()
+        n_a_part = sampling.series_within(model, PART_BYTES)
+        n_parts = ceil_div(n_series, n_a_part)
+        whole = Given.of(table, given, n_series)
+        with progress.bar("sample", "series", n_series, hidden=n_parts == 1) as bar:
+            for i in range(n_parts):
                 first = i * n_a_part
                 n = min(n_a_part, n_series - first)
-                part_seed = int(np.random.SeedSequence([seed, i]).generate_state(1)[0])
-                frame = self._sample_table(n, part_seed, given, first, n_series)
-                with files.replacing(path) as part:
-                    frame.to_parquet(part, index=False)
-        return paths
+                if is_left_out is None or not is_left_out[i]:
+                    part_seed = seed
+                    if n_parts > 1:
+                        part_seed = int(np.random.SeedSequence([seed, i]).generate_state(1)[0])
+                    part = whole.part(first, n)
+                    yield self._sample_table(n, part_seed, part, first, n_series)
+                bar.update(n)
 
     def _sample_table(
         self,
         n_series: int,
         seed: int,
-        given: Mapping[str, object] | None,
+        given: Mapping[str, object] | pd.DataFrame | Given | None,
         first: int = 0,
         n_all: int | None = None,
     ) -> pd.DataFrame:
         """Return a table of synthetic series: those from `first` on of `n_all`."""
-        series = self.sample_series(n_series, seed, given, first)
-        frame = self._fitted()[1].to_frame(series, seed, first, n_all)
-        for name, value in (given or {}).items():
-            label = dict(self._fitted()[1].labels).get(str(name), name)
-            frame[label] = pd.Series([value] * len(frame)).astype(frame[label].dtype)
-        return frame
+        table = self._fitted()[1]
+        wanted = given if isinstance(given, Given) else Given.of(table, given, n_series)
+        series = self._sample_set(n_series, seed, wanted, first)
+        frame = table.to_frame(series, seed, first, n_all, wanted.starts)
+        return wanted.written(table, frame, series.lengths)
 
     def _digest(self) -> str:
         """Return hex digits that name the model and its table by all that decides a sample."""
@@ -228,33 +339,64 @@ class Synthesiser:
         self,
         n_series: int,
         seed: int | None = None,
-        given: Mapping[str, object] | None = None,
-        first: int = 0,
+        given: Mapping[str, object] | pd.DataFrame | None = None,
     ) -> SeriesSet:
-        """Return `n_series` synthetic series as a `SeriesSet`; arguments as in `sample`.
+        """Return `n_series` synthetic series as a `SeriesSet`; arguments as in `sample`."""
+        table = self._fitted()[1]
+        n_series = self._checked_number(n_series)
+        wanted = Given.of(table, given, n_series)
+        return self._sample_set(n_series, self._checked_seed(seed), wanted)
+
+    def _sample_set(self, n_series: int, seed: int, given: Given, first: int = 0) -> SeriesSet:
+        """Return synthetic series of given attributes; a part of them for each kind of these.
 
         Parameters
         ----------
         first
             How many series come before, where these are a part of a synthetic table.
         """
-        model, table = self._fitted()
-        if n_series < 1:
-            raise DataError(f"n_series is {n_series}; give the number of series, at least 1.")
-        seed = self.seed if seed is None else seed
-        wanted = {str(name): table.given(str(name), value) for name, value in (given or {}).items()}
-        timeline = self._timeline(n_series, seed, first)
-        if not wanted:
+        model, _ = self._fitted()
+        timeline = self._timeline(n_series, seed, first, given.starts)
+        if not given.labels.columns.size:
             return model.sample(n_series, seed, timeline=timeline)
-        attributes, timeline = self._matching(n_series, seed, wanted, timeline)
+        labels = given.labels
+        attributes = pd.DataFrame(index=labels.index, columns=list(self._encoder().categories))
+        for i, (_, rows) in enumerate(labels.groupby(list(labels), sort=False)):
+            kind_seed = seed if not i else int(np.random.default_rng([seed, i]).integers(2**31))
+            wanted = rows.iloc[0].to_dict()
+            if timeline is None or given.starts is None:
+                found, starts = self._matching(len(rows), kind_seed, wanted, timeline is not None)
+            else:
+                starts = given.starts[rows.index]
+                found = self._matching_at(starts, kind_seed, wanted)
+            attributes.loc[rows.index] = found.to_numpy()
+            if timeline is not None:
+                timeline.starts[rows.index] = starts
         return model.sample(n_series, seed, attributes=attributes, timeline=timeline)
 
-    def _timeline(self, n_series: int, seed: int, first: int = 0) -> Timeline | None:
-        """Return when series begin, where the model sees a calendar."""
+    def _timeline(
+        self, n_series: int, seed: int, first: int = 0, starts: np.ndarray | None = None
+    ) -> Timeline | None:
+        """Return when series begin, where the model sees a calendar: given, or drawn."""
         model, table = self._fitted()
         if model.spec.cycles is None:
             return None
+        if starts is not None:
+            return table.timeline_from(starts.copy())
         return table.timeline(n_series, seed, first, self._encoder().longest)
+
+    def _checked_number(self, n_series: int | None) -> int:
+        """Return a number of series; raises DataError where it is none, or nothing is learned."""
+        self._fitted()
+        _check_number("n_series", n_series, 1)
+        return cast(int, n_series)
+
+    def _checked_seed(self, seed: int | None) -> int:
+        """Return a seed, or the model's; raises DataError where it is none."""
+        if seed is None:
+            return self.seed
+        _check_number("seed", seed, 0)
+        return seed
 
     def save(self, folder: Path | str) -> Path:
         """Write model.safetensors and model.json to a folder and return its path."""
@@ -358,23 +500,18 @@ class Synthesiser:
         return n_steps
 
     def _matching(
-        self, n_series: int, seed: int, wanted: Mapping[str, str], timeline: Timeline | None
-    ) -> tuple[pd.DataFrame, Timeline | None]:
+        self, n_series: int, seed: int, wanted: Mapping[str, str], has_calendar: bool
+    ) -> tuple[pd.DataFrame, np.ndarray]:
         """Return attributes of `n_series` series that are as wanted, and when the series begin.
 
-        Drawn until they match; set, with a warning, where that takes too long.
+        Drawn until they match; set, with a warning, where that takes too long. Without a calendar
+        there are no starts.
         """
-        categories = self._encoder().categories
-        for name, value in wanted.items():
-            if value not in categories[name]:
-                raise DataError(f"attribute '{name}' is '{value}' in no series that was learned.")
         # Attributes are drawn in order: those at the front that are wanted can be set at once,
         # but not where they tell when a series begins, which is drawn before them.
-        front: dict[str, str] = {}
-        for name in categories:
-            if name not in wanted or timeline is not None:
-                break
-            front[name] = wanted[name]
+        front = self._front(wanted)
+        if has_calendar:
+            front = {}
         generator = torch.Generator().manual_seed(seed)
         n_drawn = max(1000, n_series)
         kept = []
@@ -383,22 +520,65 @@ class Synthesiser:
         for i in range(DRAWS):
             tried = self._timeline(n_drawn, seed + i)
             drawn = self._attributes(n_drawn, generator, front, tried)
-            matches = np.all([drawn[name] == value for name, value in wanted.items()], axis=0)
+            matches = _are(drawn, wanted)
             kept.append(drawn[matches])
             if tried is not None:
                 starts.append(tried.starts[matches])
             n_kept += int(matches.sum())
             if n_kept >= n_series:
-                if timeline is not None:
-                    timeline = replace(timeline, starts=np.concatenate(starts)[:n_series])
-                return pd.concat(kept).head(n_series).reset_index(drop=True), timeline
-        warnings.warn(
-            f"only {n_kept} of {DRAWS * n_drawn:,} draws are {wanted}: these "
-            "attributes are set instead, and the others drawn as if nothing were known of those "
-            "behind them.",
-            stacklevel=3,
-        )
-        return self._attributes(n_series, generator, wanted, timeline), timeline
+                found = pd.concat(kept).head(n_series).reset_index(drop=True)
+                return found, np.concatenate(starts)[:n_series]
+        _warn_set(n_kept, DRAWS * n_drawn, wanted)
+        tried = self._timeline(n_series, seed)
+        found = self._attributes(n_series, generator, wanted, tried)
+        return found, np.empty(0, dtype=np.int64) if tried is None else tried.starts
+
+    def _matching_at(
+        self, starts: np.ndarray, seed: int, wanted: Mapping[str, str]
+    ) -> pd.DataFrame:
+        """Return attributes that are as wanted, of series that begin at given times.
+
+        Each is drawn until it matches; set, with a warning, where that takes too long.
+        """
+        table = self._fitted()[1]
+        front = self._front(wanted)
+        generator = torch.Generator().manual_seed(seed)
+        found = pd.DataFrame(index=range(len(starts)), columns=list(self._encoder().categories))
+        open_ones = np.arange(len(starts))
+        for _ in range(DRAWS):
+            tried = np.repeat(open_ones, ceil_div(1000, len(open_ones)))
+            timeline = table.timeline_from(starts[tried])
+            drawn = self._attributes(len(tried), generator, front, timeline)
+            matches = np.flatnonzero(_are(drawn, wanted))
+            series, first = np.unique(tried[matches], return_index=True)
+            found.loc[series] = drawn.iloc[matches[first]].to_numpy()
+            open_ones = np.setdiff1d(open_ones, series)
+            if not len(open_ones):
+                return found
+        _warn_set(len(starts) - len(open_ones), len(starts), wanted)
+        timeline = table.timeline_from(starts[open_ones])
+        drawn = self._attributes(len(open_ones), generator, wanted, timeline)
+        found.loc[open_ones] = drawn.to_numpy()
+        return found
+
+    def _front(self, wanted: Mapping[str, str]) -> dict[str, str]:
+        """Return what is wanted of the attributes that are drawn first, up to one that is not.
+
+        Raises
+        ------
+        DataError
+            Where a value is that of no series.
+        """
+        categories = self._encoder().categories
+        for name, value in wanted.items():
+            if value not in categories[name]:
+                raise DataError(f"attribute '{name}' is '{value}' in no series that was learned.")
+        front: dict[str, str] = {}
+        for name in categories:
+            if name not in wanted:
+                break
+            front[name] = wanted[name]
+        return front
 
     @torch.no_grad()
     def _attributes(
@@ -455,6 +635,35 @@ class Synthesiser:
                 "this Synthesiser has learned nothing yet: call fit first, or Synthesiser.load."
             )
         return self.model, self.table
+
+
+def _are(drawn: pd.DataFrame, wanted: Mapping[str, str]) -> np.ndarray:
+    """Tell which rows are as wanted, bool (rows,)."""
+    matches = np.ones(len(drawn), dtype=bool)
+    for name, value in wanted.items():
+        matches &= (drawn[name] == value).to_numpy()
+    return matches
+
+
+def _warn_set(n_found: int, n_drawn: int, wanted: Mapping[str, str]) -> None:
+    """Warn that attributes are set which were drawn too seldom."""
+    warnings.warn(
+        f"only {n_found:,} of {n_drawn:,} draws are {dict(wanted)}: these attributes are set "
+        "instead, and the others drawn as if nothing were known of those behind them.",
+        stacklevel=4,
+    )
+
+
+def _check_number(name: str, value: object, least: int, is_whole: bool = True) -> None:
+    """Raise DataError unless a setting is a number of at least `least`, or above 0."""
+    kinds = (int, np.integer) if is_whole else (int, float, np.integer, np.floating)
+    is_number = isinstance(value, kinds) and not isinstance(value, bool)
+    is_right = is_number and math.isfinite(cast(float, value)) and cast(float, value) >= least
+    if not is_whole:
+        is_right = is_right and cast(float, value) > 0
+    if not is_right:
+        wanted = f"a whole number of at least {least}" if is_whole else "a number above 0"
+        raise DataError(f"{name} is {repr(value)[:40]}; give {wanted}.")
 
 
 def _seconds_a_step(training: Training) -> float:

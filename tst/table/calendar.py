@@ -5,14 +5,15 @@ are steps of the table's calendar from starts like the real ones (`tst.table.ste
 steps are uneven, they are a measurement of their own, which the model learns.
 """
 
-from collections.abc import Iterator
+import datetime
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pandas as pd
 from pandas.api import types
 
-from tst.errors import DataError
+from tst.errors import DataError, translate_errors
 from tst.table.columns import Problem
 from tst.table.dates import DAY
 from tst.table.steps import (
@@ -28,7 +29,7 @@ from tst.table.steps import (
     share_of_next,
     steps_of,
 )
-from tst.table.values import row_name
+from tst.table.values import row_name, without_zone
 from tst.table.writing import (
     NOTHING,
     ZONE,
@@ -195,7 +196,7 @@ class Clock:
         intervals
             Of uneven steps: how many lie between each row and the one before, (sum of lengths,).
         starts
-            (n_series,), where they are given.
+            As `given_starts` returns them; None: drawn.
 
         Returns
         -------
@@ -215,6 +216,51 @@ class Clock:
             dtype = np.dtype(np.int64 if self.is_whole else np.float64)
             starts = self.starts.draw(lengths, n_in_all, self.calendar, dtype, rng)
         return self.calendar.after(np.repeat(starts, lengths), n_steps)
+
+    def given_starts(self, values: Sequence[object]) -> np.ndarray:
+        """Return given starts of series, as times go by here: int64 nanoseconds or float64.
+
+        Parameters
+        ----------
+        values
+            Written as in the column, or dates.
+
+        Raises
+        ------
+        DataError
+            Where one is no time, or none of the calendar.
+        """
+        column = pd.Series(list(values), name=self.name)
+        with translate_errors(
+            f"'{values[0]}' is no time of '{self.name}'", f"write it as there ({self.dtype})"
+        ):
+            times = self._read_given(column)
+        if times.dtype == np.int64 and (times == NOTHING).any():
+            wrong = values[int(np.argmax(times == NOTHING))]
+            raise DataError(f"'{wrong}' is no time of '{self.name}': write it as there.")
+        times = self.wall(times)
+        nearest = self.calendar.after(times, np.zeros(len(times)))
+        is_off = np.flatnonzero(nearest != times)
+        if len(is_off):
+            first = is_off[:1]
+            raise DataError(
+                f"'{values[first[0]]}' is no time of the calendar of '{self.name}': give one, as "
+                f"{self.write(nearest[first]).iloc[0]}."
+            )
+        return times
+
+    def _read_given(self, column: pd.Series) -> np.ndarray:
+        """Return given times, which may be dates where the column has text or numbers."""
+        is_date = column.map(lambda value: isinstance(value, datetime.date)).all()
+        if self.has_dates and (is_date or self.writing.kind == "dates"):
+            dates = pd.to_datetime(column, format=None if is_date else "ISO8601")
+            zone = getattr(types.pandas_dtype(self.dtype), "tz", None)
+            if zone is not None and dates.dt.tz is None:
+                dates = dates.dt.tz_localize(zone)
+            return without_zone(dates).to_numpy("datetime64[ns]").astype(np.int64)
+        if self.writing.kind in ("numbers", "decimal years", "epoch"):
+            column = pd.to_numeric(column)
+        return self.writing.read(column)
 
     def write(self, times: np.ndarray) -> pd.Series:
         """Return times as the column, in its dtype."""

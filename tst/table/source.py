@@ -16,7 +16,7 @@ import pandas as pd
 import pyarrow.parquet as pq
 from pandas.api import types
 
-from tst.errors import DataError, short_message
+from tst.errors import DataError, short_message, translate_errors
 from tst.io import untrusted
 from tst.table.written import Compression, Written
 
@@ -24,6 +24,17 @@ PARQUET = (".parquet", ".pq")
 MAX_CELLS = 2**22  # values of a table, above which it is read in chunks of so many
 CSV_CELL = 6  # bytes of a value in a CSV, about
 GZIP_RATIO = 4  # times that gzip shrinks a CSV, about
+N_SEEN = 2**16  # bytes at the beginning of a file, which tell what it is
+OTHER_KINDS = {  # what files begin with that are no CSV
+    b"PK\x03\x04": "a spreadsheet or another zipped file",
+    b"\xd0\xcf\x11\xe0": "a spreadsheet",
+    b"%PDF": "a PDF",
+    b"\x1f\x8b": "zipped (name it .csv.gz)",
+    b"PAR1": "Parquet (name it .parquet)",
+    b"\xff\xfe": "text in UTF-16",
+    b"\xfe\xff": "text in UTF-16",
+    b"SQLite format": "a database",
+}
 PLAIN_TYPES = (str, int, float, bool, np.number, np.bool_)  # of values in a column of objects
 
 
@@ -38,7 +49,7 @@ def read(source: "pd.DataFrame | ChunkedFile | Path | str") -> pd.DataFrame:
     if isinstance(source, pd.DataFrame):
         return _cleaned(source, "the table")
     file = source if isinstance(source, ChunkedFile) else ChunkedFile(source)
-    _check_there(file.path)
+    check_there(file.path)
     return _cleaned(_read_file(file), file.path.name)
 
 
@@ -55,10 +66,24 @@ def labels_of(source: pd.DataFrame | Path | str) -> tuple[tuple[str, int | float
     return tuple(labels)
 
 
-def _check_there(path: Path) -> None:
-    """Raise DataError where there is no file."""
+def check_there(path: Path) -> None:
+    """Raise DataError where there is no file, or one of another kind than a table that is read."""
+    if path.is_dir():
+        raise DataError(f"{path} is a folder: give one CSV, CSV.gz or Parquet file of it.")
     if not path.is_file():
         raise DataError(f"no table at {path}: give a CSV, CSV.gz or Parquet file.")
+    with translate_errors(f"cannot read {path}", "give a file that you may read"):
+        with open(path, "rb") as file:
+            beginning = file.read(N_SEEN)
+    if path.suffix.lower() in (*PARQUET, ".gz"):
+        return
+    for start, kind in OTHER_KINDS.items():
+        if beginning.startswith(start):
+            raise DataError(f"{path.name} is {kind}, no CSV: save its table as CSV or Parquet.")
+    if path.suffix.lower() in (".json", ".jsonl", ".ndjson"):
+        raise DataError(f"{path.name} is JSON, no CSV: save its table as CSV or Parquet.")
+    if b"\x00" in beginning:
+        raise DataError(f"{path.name} is no text: give CSV, CSV.gz or Parquet.")
 
 
 def _cleaned(frame: pd.DataFrame, name: str, first_row: int = 0) -> pd.DataFrame:
@@ -111,7 +136,7 @@ class ChunkedFile:
     @property
     def columns(self) -> list[str]:
         """Names of its columns, without reading a row."""
-        _check_there(self.path)
+        check_there(self.path)
         with _translated_errors(self.path):
             if self.is_parquet:
                 return list(pq.ParquetFile(self.path).schema_arrow.names)
@@ -120,7 +145,7 @@ class ChunkedFile:
     @property
     def n_cells(self) -> int:
         """How many values it holds, of a CSV about."""
-        _check_there(self.path)
+        check_there(self.path)
         if self.is_parquet:
             with _translated_errors(self.path):
                 facts = pq.ParquetFile(self.path).metadata
@@ -242,6 +267,8 @@ def _translated_errors(path: Path) -> Iterator[None]:
         raise DataError(f"{path.name} is empty: give a table with a heading and rows.") from None
     except DataError:
         raise
+    except UnicodeDecodeError:
+        raise DataError(f"{path.name} is not written in UTF-8: save it as UTF-8.") from None
     except Exception as error:  # a damaged file decides which
         raise DataError(
             f"cannot read {path.name} ({short_message(error)}): give CSV, CSV.gz or Parquet."

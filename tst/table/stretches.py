@@ -75,7 +75,7 @@ class Stretches:
         """Return stretches of a period, or None where none fits."""
         fitting = []
         for name, span in PERIODS.items():
-            n_a_period = _steps_within(span, clock)
+            n_a_period = steps_within(span, clock)
             if 2 < n_a_period <= LONGEST and n_steps >= FEW * n_a_period:
                 fitting.append((name, span, n_a_period))
         if not fitting:
@@ -158,7 +158,7 @@ class Stretches:
         return Problem(column, text, n_rows)
 
 
-def _steps_within(span: int, clock: Clock) -> int:
+def steps_within(span: int, clock: Clock) -> int:
     """Return how many steps a period of so many nanoseconds has, 0 where it is no whole number."""
     if isinstance(clock.calendar, Slots):
         is_whole = span % clock.calendar.period == 0

@@ -181,7 +181,7 @@ class Table:
 
     def to_series(self, table: SortedTable, name: str) -> SeriesSet:
         """Return a sorted table as a SeriesSet: an attribute is taken from a series' first row."""
-        features = self._series_features()
+        features = self.series_features()
         values = mapped.empty((table.n_rows, len(features)), np.float32)
         has_calendar = self.clock.has_dates and not (self._is_one_series and self.clock.intervals)
         dates = mapped.empty((table.n_rows,), np.int64) if has_calendar else None
@@ -193,14 +193,14 @@ class Table:
         row = 0
         for rows in table.parts():
             n_rows = len(rows.frame)
-            values[row : row + n_rows] = self._encode(rows, medians)
+            values[row : row + n_rows] = self.encode(rows, medians)
             mapped.release(values)
             if dates is not None:
                 dates[row : row + n_rows] = self.clock.known_dates(rows.times, rows.is_first)
             row += n_rows
             lengths.append(rows.lengths)
             first = rows.frame.iloc[rows.first]
-            labels = {c.name: c.to_labels(first[c.name]) for c in self._learned}
+            labels = {c.name: c.to_labels(first[c.name]) for c in self.learned}
             attributes.append(pd.DataFrame(labels, index=pd.RangeIndex(len(first))))
             if table.is_cut and not table.has_few_ids:
                 names.append(first[table.id_column].astype(str).to_numpy())
@@ -240,14 +240,24 @@ class Table:
             return Timeline(clock=self.clock, starts=starts, is_fixed=True)
         rng = np.random.default_rng([seed, n_series, first])
         starts = self.clock.starts.draw_any(n_series, self.clock.calendar, np.dtype(np.int64), rng)
+        return self.timeline_from(starts, is_fixed=False)
+
+    def timeline_from(self, starts: np.ndarray, is_fixed: bool = True) -> Timeline:
+        """Return how series go on that begin at such times, int64 nanoseconds (n_series,).
+
+        Parameters
+        ----------
+        is_fixed
+            Whether no start may be moved.
+        """
         if not self.clock.intervals:
-            return Timeline(clock=self.clock, starts=starts)
-        names = [feature.name for feature in self._series_features()]
+            return Timeline(clock=self.clock, starts=starts, is_fixed=is_fixed)
         column = next(one for one in self.features if one.name == self.clock.intervals)
         return Timeline(
             clock=self.clock,
             starts=starts,
-            interval=names.index(column.name),
+            is_fixed=is_fixed,
+            interval=[feature.name for feature in self.series_features()].index(column.name),
             shift=column.shift,
         )
 
@@ -256,7 +266,7 @@ class Table:
         """Whether the table is one series without an id, cut into stretches."""
         return self.stretches is not None and not self.keys.id
 
-    def _series_features(self) -> list[Feature]:
+    def series_features(self) -> list[Feature]:
         """Return the features of a SeriesSet of this table."""
         features = []
         for column, label in zip(self.features, self._feature_names(), strict=True):
@@ -266,7 +276,7 @@ class Table:
             features.append(Feature(label, "categorical" if is_category else "continuous"))
         return features
 
-    def _encode(self, rows: Rows, medians: Sequence[Callable[[], float]]) -> np.ndarray:
+    def encode(self, rows: Rows, medians: Sequence[Callable[[], float]]) -> np.ndarray:
         """Return the values of some rows, float32 (n_rows, n_features); a median a feature."""
         values = []
         for column, median_of_all in zip(self.features, medians, strict=True):
@@ -277,7 +287,12 @@ class Table:
         return np.stack(values, axis=1).astype(np.float32)
 
     def to_frame(
-        self, series: SeriesSet, seed: int = 0, first: int = 0, n_all: int | None = None
+        self,
+        series: SeriesSet,
+        seed: int = 0,
+        first: int = 0,
+        n_all: int | None = None,
+        starts: np.ndarray | None = None,
     ) -> pd.DataFrame:
         """Return a SeriesSet as a table: same columns, order and dtypes, new ids, regular times.
 
@@ -290,23 +305,17 @@ class Table:
         first, n_all
             Where the series are a part of a synthetic table: the number of the first, from 0, and
             of all.
+        starts
+            Of series, where they are given instead of drawn, as `start_times` returns them.
         """
         rng = np.random.default_rng([seed, len(series)])
         series_of_row = series.series_index
         id_numbers = self._id_numbers(series, first)
-        written = {}
-        position = 0  # of the column in series.values
-        for column in self.features:
-            missing = None
-            if column.missing:
-                missing = series.values[:, position] > 0
-                position += 1
-            written[column.name] = column.decode(series.values[:, position], missing, rng)
-            position += 1
+        written = self.decoded(series.values, rng)
         intervals = None
         if self.clock.intervals:
             intervals = written.pop(self.clock.intervals).to_numpy()
-        times = self._times(series, rng, first, intervals)
+        times = self._times(series, rng, first, intervals, starts)
         for column in self.attributes:
             values = self._attribute_values(column, series, rng, first)
             if column.name in self.bound:  # as in the first series of its id
@@ -331,9 +340,28 @@ class Table:
             frame[ids.name] = ids.iloc[series_of_row].array
         if self.keys.time:
             frame[self.clock.name] = self.clock.write(times).array
-        return self._as_read(self.keys.parted(frame[list(self.order)]))
+        return self.as_read(self.keys.parted(frame[list(self.order)]))
 
-    def _as_read(self, frame: pd.DataFrame) -> pd.DataFrame:
+    def decoded(self, values: np.ndarray, rng: np.random.Generator) -> dict[str, pd.Series]:
+        """Return the columns of features, as relations make them, of values (n_rows, n_features).
+
+        Parameters
+        ----------
+        rng
+            Draws the values of pooled categories.
+        """
+        written = {}
+        position = 0  # of the column in values
+        for column in self.features:
+            missing = None
+            if column.missing:
+                missing = values[:, position] > 0
+                position += 1
+            written[column.name] = column.decode(values[:, position], missing, rng)
+            position += 1
+        return written
+
+    def as_read(self, frame: pd.DataFrame) -> pd.DataFrame:
         """Return a long table in the shape that the user's has, its names and times as written."""
         for name, width in self.padded:
             if name in frame:
@@ -350,6 +378,7 @@ class Table:
         rng: np.random.Generator,
         first: int,
         intervals: np.ndarray | None,
+        starts: np.ndarray | None,
     ) -> np.ndarray:
         """Return the times of series: from their starts, or of stretches end to end."""
         if series.dates is not None:
@@ -357,7 +386,7 @@ class Table:
             return self.clock.times(series.lengths, rng, intervals, starts)
         if self.stretches is not None and self._is_one_series:
             return self.stretches.times(series.lengths, self.clock, first, intervals)
-        return self.clock.times(series.lengths, rng, intervals)
+        return self.clock.times(series.lengths, rng, intervals, starts)
 
     def _id_numbers(self, series: SeriesSet, first: int) -> np.ndarray:
         """Return the number of each series' id, int64 (n_series,): one each, or some again.
@@ -367,7 +396,7 @@ class Table:
         a store and of an item's attributes is the n-th item of such attributes.
         """
         own = first + np.arange(len(series))
-        learned = {column.name: column for column in self._learned}
+        learned = {column.name: column for column in self.learned}
         beside = [name for name in self.keys.id if name != self._main]
         can_share = all(
             name in learned and learned[name].kind == "category" for name in beside
@@ -424,7 +453,7 @@ class Table:
         DataError
             Where there is no such attribute, or the table has no such value of it.
         """
-        learned = {column.name: column for column in self._learned}
+        learned = {column.name: column for column in self.learned}
         if name not in learned:
             raise DataError(
                 f"'{name}' is no attribute that can be given; these can: "
@@ -439,6 +468,21 @@ class Table:
                 known = f"numbers from {column.edges[0]:g} to {column.edges[-1]:g}"
             raise DataError(f"attribute '{name}' is '{value}'; the table has {known}.")
         return label
+
+    def start_times(self, values: Sequence[object]) -> np.ndarray:
+        """Return times that series are to start at, as the clock counts them, (n_series,).
+
+        Raises
+        ------
+        DataError
+            Where one is no time, or none of the table's calendar.
+        """
+        if not self.keys.time or (self.stretches is not None and not self.keys.id):
+            raise DataError(
+                "the table has no series with a start of their own: give attributes, or prolong "
+                "rows (continue_from)."
+            )
+        return self.clock.given_starts(values)
 
     def to_dict(self) -> dict[str, Any]:
         """Return a mapping that JSON can hold; `from_dict` is the inverse."""
@@ -479,7 +523,7 @@ class Table:
             if column.missing:
                 most.append(2)  # known, missing
             most.append(column.n_categories)
-        labels = {column.name: set(column.labels) for column in self._learned}
+        labels = {column.name: set(column.labels) for column in self.learned}
         if len(most) != len(n_categories) or labels.keys() != categories.keys():
             return False
         for n, limit in zip(n_categories, most, strict=True):
@@ -511,7 +555,7 @@ class Table:
         return column.from_labels(series.attributes[column.name].astype(str), rng)
 
     @property
-    def _learned(self) -> list[ColumnCodec]:
+    def learned(self) -> list[ColumnCodec]:
         """Attributes that the model learns."""
         return [column for column in self.attributes if column.kind != "name"]
 

@@ -11,7 +11,6 @@ import json
 import math
 import resource
 import shutil
-import sys
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -22,9 +21,8 @@ import torch
 from accelerate import Accelerator, PartialState
 from accelerate.utils import set_seed
 from accelerate.utils.memory import clear_device_cache, should_reduce_batch_size
-from tqdm import tqdm
 
-from tst.io import files
+from tst.io import files, progress
 from tst.training import checkpoints, memory
 from tst.training.batches import Batches, Loss, MicroBatches
 from tst.training.config import TrainConfig
@@ -36,7 +34,6 @@ __all__ = ["DeviceLost", "Diverged", "TrainConfig", "optimise"]
 
 DIVERGED_FILE = "diverged.txt"  # holds the sentence of the step at which a run diverged
 COST_FILE = "cost.json"  # wall seconds of the steps so far, on which device, in which precision
-BAR_SECONDS = 5  # between two updates of the progress bar
 GB = 2**30
 KB_IN_GB = 2**20  # Linux gives the peak memory of a process in KB
 
@@ -326,15 +323,12 @@ class _Run:
 
     def _progress_bar(self, n_done: int) -> Any:
         """Return a progress bar on standard output, which only the main process shows."""
-        return tqdm(
-            desc=self.folder.name,
-            initial=n_done,
-            total=self.config.max_steps,
-            unit="step",
-            file=sys.stdout,
-            mininterval=BAR_SECONDS,
-            ascii=True,
-            disable=not self.accelerator.is_main_process,
+        return progress.bar(
+            self.folder.name,
+            "step",
+            self.config.max_steps,
+            n_done,
+            hidden=not self.accelerator.is_main_process,
         )
 
 

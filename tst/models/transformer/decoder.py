@@ -43,7 +43,7 @@ class Unfinished:
     previous
         float, (B, n_features): values of the step before in data units, NaN before the first.
     prefix
-        float, (B, n, n_features): steps that are given, or None.
+        float, (B, n, n_features): steps that are given, NaN behind the last of each, or None.
     n_behind
         float64, (B,): how many steps of the calendar the next known date is behind the start.
     """
@@ -113,11 +113,23 @@ def start(
 
 
 class Decoder:
-    """Draws series from the start token to their end, a token at a time."""
+    """Draws series from the start token to their end, a token at a time.
+
+    Parameters
+    ----------
+    drops
+        Whether series that are over are left out, which is faster; without, what is drawn of the
+        others does not depend on when these end.
+    """
 
     def __init__(
-        self, model: "GenerativeTST", encoder: SeriesEncoder, generator: torch.Generator
+        self,
+        model: "GenerativeTST",
+        encoder: SeriesEncoder,
+        generator: torch.Generator,
+        drops: bool = True,
     ) -> None:
+        self.drops = drops
         self.model = model
         self.encoder = encoder
         self.generator = generator
@@ -176,7 +188,8 @@ class Decoder:
             if n_over == len(is_over):
                 break
             # Those that are over are drawn on, unread, until leaving them out pays for the copy.
-            if n_over >= DROPPED_SHARE * len(is_over) and first + self.patch < cap:
+            is_worth_it = self.drops and n_over >= DROPPED_SHARE * len(is_over)
+            if is_worth_it and first + self.patch < cap:
                 going = (~is_over).nonzero().flatten()
                 unfinished = unfinished.keep(going)
                 cache.keep(going)
@@ -272,12 +285,14 @@ class Decoder:
         loc = unfinished.loc[:, f]
         scale = unfinished.scale[:, f]
         previous = unfinished.previous[:, f]
+        value = self.encoder.rounded_to_support(f, z, loc, scale)
+        if repeat is not None:
+            repeat = repeat & ~torch.isnan(previous)
+            value = torch.where(repeat, previous, value)
         if unfinished.prefix is not None and step < unfinished.prefix.shape[1]:
-            value = unfinished.prefix[:, step, f]
-            repeat = value == previous if self.model.spec.step[f].repeats else None
-        else:
-            value = self.encoder.rounded_to_support(f, z, loc, scale)
-            if repeat is not None:
-                repeat = repeat & ~torch.isnan(previous)
-                value = torch.where(repeat, previous, value)
+            given = unfinished.prefix[:, step, f]
+            value = torch.where(torch.isnan(given), value, given)
+        if self.model.spec.step[f].repeats:
+            # As in training: also of a value that was drawn, or given, and is the one before.
+            repeat = value == previous
         return value, self.encoder.scaled_values(f, value, loc, scale), repeat

@@ -20,7 +20,7 @@ from tst.models.transformer.config import GenerativeConfig
 from tst.models.transformer.decoder import Decoder, start
 from tst.models.transformer.encoding import SeriesEncoder
 from tst.models.transformer.packing import Packing
-from tst.models.transformer.tokens import attribute_target
+from tst.models.transformer.tokens import Moments, attribute_target
 from tst.models.transformer.twins import learned_values
 from tst.models.transformer.variables import TokenSpec
 from tst.series import SeriesSet, ceil_div, concat
@@ -192,6 +192,7 @@ def draw_attributes(
     donors: SeriesSet | None = None,
     lengths: np.ndarray | None = None,
     starts: np.ndarray | None = None,
+    moments: Moments | None = None,
 ) -> torch.Tensor:
     """Return attributes as the model reads them.
 
@@ -205,6 +206,8 @@ def draw_attributes(
         int, (n_series,): lengths that are taken.
     starts
         int64 nanoseconds, (n_series,): when the series begin, where the model sees a calendar.
+    moments
+        Loc and scale of the donors; None: their own.
 
     Returns
     -------
@@ -213,7 +216,7 @@ def draw_attributes(
     encoder = encoder_of(model)
     fixed = {}
     if donors is not None:
-        fixed = dict(enumerate(attribute_target(encoder, donors).value.T))
+        fixed = dict(enumerate(attribute_target(encoder, donors, moments).value.T))
     if encoder.log_length is not None:
         fixed.pop(len(model.spec.attributes) - 1, None)
         if lengths is not None:

@@ -1,0 +1,325 @@
+"""Rows of real series that a fitted table reads, to be prolonged, and the rows behind them.
+
+Ids, attributes and the way of writing stay; the first new time is the next of the calendar.
+Relations are restored with the real rows in front, so that a counter goes on where it stands.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+import pandas as pd
+from pandas.api import types
+
+from tst.errors import DataError, translate_errors
+from tst.series import SeriesSet
+from tst.table.columns import ColumnCodec
+from tst.table.dates import DAY
+from tst.table.relations import Monotone, Places, Relation, apply_all, restore_all
+from tst.table.rows import Rows
+from tst.table.source import read
+from tst.table.steps import WEEK
+from tst.table.stretches import steps_within
+from tst.table.table import Table
+from tst.table.values import row_name
+from tst.table.writing import NOTHING
+
+N_NAMED = 5  # columns or values that a sentence lists
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recent:
+    """Real rows, sorted by series and time.
+
+    Parameters
+    ----------
+    table
+        That was learned.
+    rows
+        The rows as the table had them; n_rows, of n_series.
+    learned
+        The same, as relations make them.
+    times
+        Of the rows, (n_rows,), by the clocks of the table's place.
+    is_first
+        bool, (n_rows,): the first row of each series.
+    series
+        What the model reads.
+    """
+
+    table: Table
+    rows: pd.DataFrame
+    learned: pd.DataFrame
+    times: np.ndarray
+    is_first: np.ndarray
+    series: SeriesSet
+
+    @classmethod
+    def of(cls, table: Table, source: pd.DataFrame | Path | str) -> Self:
+        """Read rows of series as a table has learned such.
+
+        Raises
+        ------
+        DataError
+            Where a column is missing, or a time or a category cannot be one of the table.
+        """
+        frame = _long(table, read(source))
+        frame = table.keys.add(_with_constants(table, frame))
+        frame = _dtypes_as_learned(table, frame)
+        frame, times, is_first = _sorted(table, frame)
+        places = Places(times=times, is_first=is_first)
+        learned = apply_all(table.relations, frame, places)
+        clock = table.clock
+        if clock.intervals:
+            intervals = clock.interval_values(times, is_first)
+            learned = learned.assign(**{clock.intervals: intervals})
+        _check_categories(table, learned)
+        return cls(
+            table=table,
+            rows=frame,
+            learned=learned,
+            times=times,
+            is_first=is_first,
+            series=_series(table, learned, is_first, times),
+        )
+
+    @property
+    def last(self) -> np.ndarray:
+        """The last row of each series, int64 (n_series,)."""
+        return np.append(np.flatnonzero(self.is_first)[1:], len(self.rows)) - 1
+
+    def window_starts(self, longest: int) -> tuple[np.ndarray, int]:
+        """Return the row of each series where a model may begin to read, and by how many it slides.
+
+        A series is read from its first row, one of stretches from where its last stretch begins.
+        Windows slide by whole weeks or days where half of one has such, so that hours stay hours.
+
+        Parameters
+        ----------
+        longest
+            Steps that the model reads at once.
+        """
+        table = self.table
+        first = np.zeros(len(self.series), dtype=np.int64)
+        if table.stretches is not None and not table.keys.id:
+            index = table.stretches.index(self.times, table.clock)
+            n_in_last = int((index == index[-1]).sum())
+            first[0] = len(index) - n_in_last % table.stretches.n_steps
+            return first, table.stretches.n_steps
+        half = max(1, longest // 2)
+        if table.clock.has_dates and not table.clock.intervals:
+            for span in (WEEK, DAY):
+                n_a_span = steps_within(span, table.clock)
+                if 0 < n_a_span <= half:
+                    return first, half // n_a_span * n_a_span
+        return first, half
+
+    def prolonged(self, values: np.ndarray, seed: int) -> pd.DataFrame:
+        """Return rows behind the last of each series, as the table writes them.
+
+        Parameters
+        ----------
+        values
+            float, (n_series, n_steps, n_features), as the model makes them.
+        seed
+            Of what else is drawn.
+        """
+        table = self.table
+        n_series, n_steps, n_features = values.shape
+        rng = np.random.default_rng([seed, n_series])
+        made = table.decoded(values.reshape(-1, n_features), rng)
+        n_behind = np.tile(np.arange(1, n_steps + 1), (n_series, 1))  # (n_series, n_steps)
+        if table.clock.intervals:
+            intervals = made[table.clock.intervals].to_numpy().reshape(n_series, n_steps)
+            n_behind = np.cumsum(np.maximum(np.round(intervals.astype(np.float64)), 1), axis=1)
+        from_row = np.repeat(self.last, n_steps)  # of each new row, the last real one
+        times = table.clock.calendar.after(self.times[from_row], n_behind.ravel())
+        new = self.learned.iloc[from_row].reset_index(drop=True)
+        new = new.assign(**{name: column.array for name, column in made.items()})
+        restored = self._restored(new, times, rng)
+        columns = self._kept(from_row)
+        for names in table.row_names:
+            numbers = len(self.rows) + np.arange(len(new))
+            columns[names.column] = names.make(numbers, int(numbers[-1]) + 1)
+        if table.keys.time:
+            columns[table.clock.name] = table.clock.write(times)
+        out = restored.assign(**{name: column.array for name, column in columns.items()})
+        return table.as_read(table.keys.parted(out[list(table.order)]))
+
+    def _restored(
+        self, new: pd.DataFrame, times: np.ndarray, rng: np.random.Generator
+    ) -> pd.DataFrame:
+        """Return new rows (n_series * n_steps) with what relations say, behind the real ones."""
+        n_series = len(self.series)
+        series = np.cumsum(self.is_first) - 1
+        of_new = np.repeat(np.arange(n_series), len(new) // n_series)
+        order = np.argsort(np.concatenate([series, of_new]), kind="stable")
+        is_new = order >= len(self.learned)
+        joined = pd.concat([self.learned, new], ignore_index=True).iloc[order]
+        dtypes = {name: new[name].dtype for name in new}
+        joined = joined.astype(dtypes).reset_index(drop=True)
+        is_first = np.append(True, np.diff(np.concatenate([series, of_new])[order]) > 0)
+        all_times = np.concatenate([self.times, times])[order]
+        places = Places(times=all_times, is_first=is_first, rng=rng)
+        relations = list(map(_without_ends, self.table.relations))
+        restored = restore_all(relations, joined, places)
+        return restored[is_new].reset_index(drop=True)
+
+    def _kept(self, rows: np.ndarray) -> dict[str, pd.Series]:
+        """Return the columns that stay as they are in these real rows: ids and what is constant."""
+        names = [*self.table.keys.id]
+        names += [column.name for column in (*self.table.attributes, *self.table.constants)]
+        kept = self.rows.iloc[rows]
+        return {name: kept[name] for name in names if name in kept}
+
+
+def _without_ends(relation: Relation) -> Relation:
+    """Return a relation without the end that a whole series has: a prolonged one goes on."""
+    if isinstance(relation, Monotone):
+        return replace(relation, ends=(), before=None)
+    return relation
+
+
+def _long(table: Table, frame: pd.DataFrame) -> pd.DataFrame:
+    """Return rows in the table's long shape; raises DataError where a column is missing."""
+    optional = {column.name for column in table.constants}
+    optional |= {names.column for names in table.row_names}
+    needed = list(table.keys.columns) or [name for name in table.order if name not in optional]
+    if table.shape is not None:
+        if table.shape.kind == "wide":
+            raise DataError(
+                "a wide table has a column a step: its series cannot be prolonged; learn it as a "
+                "long one, with a row a step."
+            )
+        needed = list(table.shape.columns)
+    missing = [name for name in needed if name not in frame and name not in table.keys.leave_out]
+    if missing:
+        raise DataError(
+            f"the recent rows lack the column '{missing[0]}', which the model has learned; give "
+            f"{', '.join(needed[:N_NAMED])}{' ...' if len(needed) > N_NAMED else ''}."
+        )
+    return frame if table.shape is None else table.shape.to_long(frame)
+
+
+def _with_constants(table: Table, frame: pd.DataFrame) -> pd.DataFrame:
+    """Return rows with the columns that need not be given: all that are the same in every row."""
+    n_rows = len(frame)
+    missing = {}
+    for column in table.constants:
+        if column.name not in frame:
+            is_empty = np.full(n_rows, not column.categories)
+            missing[column.name] = column.decode(np.zeros(n_rows), is_empty).array
+    for names in table.row_names:
+        if names.column not in frame:
+            missing[names.column] = np.full(n_rows, None)
+    return frame.assign(**missing)
+
+
+def _dtypes_as_learned(table: Table, frame: pd.DataFrame) -> pd.DataFrame:
+    """Return rows in which digits are text where the table had text: a CSV does not say."""
+    text = [column for column in (*table.features, *table.attributes) if column.kind == "category"]
+    names = [column.name for column in text if all(isinstance(c, str) for c in column.categories)]
+    names += [one.column for one in table.names if _is_text(one.dtype)]
+    if _is_text(table.clock.dtype):
+        names.append(table.clock.name)
+    changed = {}
+    for name in names:
+        if name in frame and types.is_integer_dtype(frame[name].dtype):
+            changed[name] = frame[name].astype(str).array
+    return frame.assign(**changed)
+
+
+def _is_text(dtype: str) -> bool:
+    return dtype in ("object", "str", "string")
+
+
+def _sorted(table: Table, frame: pd.DataFrame) -> tuple[pd.DataFrame, np.ndarray, np.ndarray]:
+    """Return rows by series, in the order in which these occur, and time; times; first rows."""
+    keys = table.keys
+    known = frame[keys.id_column].notna() & frame[keys.time_column].notna()
+    frame = frame[known.to_numpy()]
+    if not len(frame):
+        raise DataError("the recent rows have neither an id nor a time: give rows of series.")
+    codes = pd.factorize(frame[keys.id_column])[0]
+    times = np.arange(len(frame))
+    if keys.time:
+        times = _times(table, frame[keys.time_column])
+    order = np.lexsort((times, codes))
+    codes = codes[order]
+    times = times[order]
+    is_first = np.append(True, codes[1:] != codes[:-1])
+    if not keys.time:  # the place of a row in its series
+        times = np.arange(len(codes)) - np.flatnonzero(is_first)[codes]
+        times = times.astype(np.int64 if table.clock.is_whole else np.float64)
+    is_kept = is_first | np.append(True, times[1:] != times[:-1])
+    return frame.iloc[order][is_kept], times[is_kept], is_first[is_kept]
+
+
+def _times(table: Table, column: pd.Series) -> np.ndarray:
+    """Return times as the table's clock counts them."""
+    clock = table.clock
+    wanted = f"write it as in the table that was learned ({clock.dtype})"
+    with translate_errors(f"cannot read the time '{clock.name}' of the recent rows", wanted):
+        if clock.writing.kind == "dates" and not types.is_datetime64_any_dtype(column.dtype):
+            column = pd.to_datetime(column).astype(clock.dtype)
+        if clock.writing.kind == "text" and types.is_datetime64_any_dtype(column.dtype):
+            raise ValueError("it holds dates, not text")
+        times = clock.writing.read(column)
+    if times.dtype == np.int64 and (times == NOTHING).any():
+        row = int(np.argmax(times == NOTHING))
+        raise DataError(
+            f"time column '{clock.name}' of the recent rows holds '{column.iloc[row]}' in "
+            f"{row_name(column, row)}, which is not written as those that were learned."
+        )
+    return clock.wall(times)
+
+
+def _check_categories(table: Table, learned: pd.DataFrame) -> None:
+    """Raise DataError where a category is none that the table has learned."""
+    for column in (*table.features, *table.attributes):
+        if column.kind != "category":
+            continue
+        values = learned[column.name]
+        is_unknown = column.encode(values) < 0
+        if column in table.attributes and not column.missing:
+            is_unknown = is_unknown | values.isna().to_numpy()
+        if is_unknown.any():
+            row = int(np.argmax(is_unknown))
+            known = ", ".join(map(str, column.categories[:N_NAMED]))
+            more = ", ..." if len(column.categories) > N_NAMED else ""
+            raise DataError(
+                f"column '{column.name}' of the recent rows is '{values.iloc[row]}' in "
+                f"{row_name(values, row)}, which the model has not learned; it knows {known}{more}."
+            )
+
+
+def _series(
+    table: Table, learned: pd.DataFrame, is_first: np.ndarray, times: np.ndarray
+) -> SeriesSet:
+    """Return rows as the model reads them."""
+    rows = Rows(frame=learned, times=times, is_first_of_id=is_first, is_first=is_first)
+    medians: list[Callable[[], float]] = []
+    for column in table.features:
+        medians.append(partial(_median, column, learned))
+    first = learned.iloc[rows.first]
+    labels = {column.name: column.to_labels(first[column.name]) for column in table.learned}
+    return SeriesSet(
+        name="recent",
+        values=table.encode(rows, medians),
+        lengths=rows.lengths,
+        features=table.series_features(),
+        attributes=pd.DataFrame(labels, index=pd.RangeIndex(len(first))),
+        origin="original",
+        interval=table.clock.interval,
+        dates=table.clock.known_dates(times, is_first) if table.clock.has_dates else None,
+    )
+
+
+def _median(column: ColumnCodec, learned: pd.DataFrame) -> float:
+    """Return the median of a column's numbers, 0 where there are none."""
+    x = column.encode(learned[column.name])
+    x = x[np.isfinite(x)]
+    return float(np.median(x)) if len(x) else 0.0

@@ -1,0 +1,66 @@
+"""Writes a table to one CSV or Parquet file, part after part, in the memory of one part."""
+
+import contextlib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TextIO
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from tst.table.source import PARQUET
+
+Write = Callable[[pd.DataFrame], None]
+
+
+@contextlib.contextmanager
+def table_writer(path: Path, suffix: str) -> Iterator[Write]:
+    """Give a function that writes the next rows of a table to a file, Parquet by its suffix."""
+    if suffix.lower() in PARQUET:
+        with _parquet_writer(path) as write:
+            yield write
+    else:
+        with open(path, "w", encoding="utf-8", newline="") as file:
+            yield csv_writer(file)
+
+
+def csv_writer(file: TextIO) -> Write:
+    """Return a function that writes the next rows of a table, the heading before the first."""
+    is_begun = False
+
+    def write(frame: pd.DataFrame) -> None:
+        nonlocal is_begun
+        frame.to_csv(file, index=False, header=not is_begun, lineterminator="\n")
+        is_begun = True
+
+    return write
+
+
+@contextlib.contextmanager
+def _parquet_writer(path: Path) -> Iterator[Write]:
+    """Give a function that adds a table's rows to a Parquet file; the first decide its types."""
+    writer: pq.ParquetWriter | None = None
+
+    def write(frame: pd.DataFrame) -> None:
+        nonlocal writer
+        if writer is None:
+            schema = _schema(frame)
+            writer = pq.ParquetWriter(path, schema)
+        rows = pa.Table.from_pandas(frame, schema=writer.schema, preserve_index=False)
+        writer.write_table(rows)
+
+    try:
+        yield write
+    finally:
+        if writer is not None:
+            writer.close()
+
+
+def _schema(frame: pd.DataFrame) -> pa.Schema:
+    """Return the types of a table by its first rows; a column without a value yet is text."""
+    schema = pa.Schema.from_pandas(frame, preserve_index=False)
+    for i, field in enumerate(schema):
+        if pa.types.is_null(field.type):
+            schema = schema.set(i, field.with_type(pa.large_string()))
+    return schema
