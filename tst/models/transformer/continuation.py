@@ -256,7 +256,7 @@ class _Attributes:
 
     rows: SeriesSet
     moments: Moments
-    clocks: _Clocks | None
+    clocks: _Clocks | None = None
 
     @classmethod
     def of(
@@ -264,7 +264,7 @@ class _Attributes:
         model: "GenerativeTST",
         rows: SeriesSet,
         seed: list[int],
-        clocks: _Clocks | None,
+        clocks: _Clocks | None = None,
     ) -> Self:
         """Return attributes with the likeliest location and scale of each series.
 
