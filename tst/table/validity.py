@@ -7,7 +7,7 @@ rule: there should be none. The copy is read by the real table's id, time and co
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -181,7 +181,7 @@ def _count(name: str, is_broken: Callable[[pd.Series], pd.Series]) -> Callable[[
     return count
 
 
-def closed(values: pd.Series, series: pd.Series) -> list[object] | None:
+def closed(values: pd.Series, series: pd.Series) -> list[Any] | None:
     """Return the values of a column where they are all there are, as far as it can be told.
 
     Each is had by some series: were there others, some would be had by one alone.

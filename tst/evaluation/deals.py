@@ -1,0 +1,525 @@
+"""How far is a synthetic set from held-out real series, beside how far real ones are apart?
+
+Every measure is a function of sums over series, so that its floor costs little: the real series are
+dealt anew many times into two parts of the sets' sizes, and each part measured against the other. A
+synthetic set is within its limit where it is no further from the held-out series than twice the
+median deal, or than one deal in a thousand. A measure looks at several features; the worst decides,
+and its limit is that of the worst of each deal. Values are compared by ranks (0 to 1).
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+
+import numpy as np
+import pandas as pd
+
+from tst.evaluation.embedding import RankTransform
+from tst.evaluation.fidelity import bin_edges
+from tst.evaluation.ragged import check_features, means
+from tst.series import SeriesSet, concat
+
+N_DEALS = 999
+RARE = 0.001  # deals that are further apart than the limit
+TIMES_FLOOR = 2.0  # within which a set is near whatever deals do
+NEGLIGIBLE = 0.005  # distance of ranks, shares or correlations below which a floor never lies
+N_BINS = 20
+N_PARTS = 10  # of a series' course, from start to end
+LAGS = (1, 2, 4, 8, 16)
+MIN_REACHING = 0.1  # of the real series, that have a lag
+MAX_PAIRED = 30  # features whose correlations are compared
+
+Distance = Callable[[np.ndarray, np.ndarray], np.ndarray]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Measure:
+    """What two sets are compared by.
+
+    Parameters
+    ----------
+    name
+        Key of the measure.
+    about
+        Features, or others, that it looks at.
+    real, synthetic
+        float64, shape (n_series, n_about, k): what is summed over the series of a part.
+    distance
+        From two sums (..., n_about, k) to distances (..., n_about).
+    """
+
+    name: str
+    about: Sequence[str]
+    real: np.ndarray
+    synthetic: np.ndarray
+    distance: Distance
+
+
+@dataclass(frozen=True, kw_only=True)
+class Deals:
+    """Which real series are on which side in each deal.
+
+    Parameters
+    ----------
+    first, second
+        bool, shape (n_deals, n_series).
+    """
+
+    first: np.ndarray
+    second: np.ndarray
+
+    @classmethod
+    def draw(cls, group: np.ndarray, n_first: int, n_second: int, seed: int) -> "Deals":
+        """Deal series, those of a group one behind the other; group: int, (n_series,)."""
+        rng = np.random.default_rng(seed)
+        n = len(group)
+        first = np.zeros((N_DEALS, n), dtype=bool)
+        second = np.zeros((N_DEALS, n), dtype=bool)
+        for i in range(N_DEALS):
+            order = rng.permutation(n)
+            place = rng.random(group.max() + 1)[group]
+            order = order[np.argsort(place[order], kind="stable")]
+            first[i, order[:n_first]] = True
+            second[i, order[n_first : n_first + n_second]] = True
+        return cls(first=first, second=second)
+
+
+def compare(
+    held_out: SeriesSet,
+    learned: SeriesSet,
+    synthetic: SeriesSet,
+    seed: int,
+    phases: Sequence[str] = (),
+) -> pd.DataFrame:
+    """Return how far a synthetic set is from held-out series, a row a measure.
+
+    Parameters
+    ----------
+    held_out, learned
+        Real sets, of one table.
+    synthetic
+        Set of the same features.
+    seed
+        Of the deals.
+    phases
+        Features that say where in the day, the week or the year a step is.
+
+    Returns
+    -------
+    pd.DataFrame
+        Columns measure, about (where it is worst), value, floor (of the median deal), times (value
+        over floor) and limit (of `times`).
+    """
+    check_features(held_out, learned)
+    check_features(held_out, synthetic)
+    real = concat([held_out, learned])
+    n_second = min(len(learned), len(synthetic))
+    deals = Deals.draw(_groups(real), len(held_out), n_second, seed)
+    rows = []
+    for measure in measures(real, synthetic, phases):
+        rows.append((measure.name, *_judged(measure, deals, len(held_out))))
+    return pd.DataFrame(rows, columns=["measure", "about", "value", "floor", "times", "limit"])
+
+
+def _groups(series: SeriesSet) -> np.ndarray:
+    """Return the number of the id that each series is a part of, int (n_series,)."""
+    if series.group is None:
+        return np.arange(len(series))
+    return pd.factorize(series.attributes[series.group].astype(str))[0]
+
+
+def _judged(
+    measure: Measure, deals: Deals, n_held_out: int
+) -> tuple[str, float, float, float, float]:
+    """Return (about, value, floor, times, limit) where a measure is worst."""
+    value = measure.distance(measure.real[:n_held_out].sum(0), measure.synthetic.sum(0))
+    sums = [_sums(side, measure.real) for side in (deals.first, deals.second)]
+    dealt = measure.distance(*sums)  # (n_deals, n_about)
+    floor = np.maximum(np.median(dealt, axis=0), NEGLIGIBLE)  # (n_about,)
+    limit = max(TIMES_FLOOR, float(np.quantile((dealt / floor).max(1), 1 - RARE)))
+    worst = int(np.argmax(value / floor))
+    times = float(value[worst] / floor[worst])
+    return str(measure.about[worst]), float(value[worst]), float(floor[worst]), times, limit
+
+
+def _sums(side: np.ndarray, columns: np.ndarray) -> np.ndarray:
+    """Return the sums (n_deals, n_about, k) of columns (n_series, n_about, k) in each deal."""
+    flat = columns.reshape(len(columns), -1)
+    return (side.astype(np.float64) @ flat).reshape(len(side), *columns.shape[1:])
+
+
+def measures(real: SeriesSet, synthetic: SeriesSet, phases: Sequence[str] = ()) -> list[Measure]:
+    """Return all measures that the real series can show; sets and phases as in `compare`."""
+    transform = RankTransform(real)
+    sides = (transform(real), transform(synthetic))
+    names = real.feature_names
+    own = [i for i, name in enumerate(names) if name not in phases]
+    varies = [i for i in own if np.ptp(real.values[:, i]) > 0]
+    about = [names[i] for i in varies]
+    clocks = [i for i, name in enumerate(names) if name in phases]
+    clocks = [i for i in clocks if np.ptp(real.values[:, i]) > 0]
+    found = [_lengths(real, synthetic)]
+    if about:
+        found += [
+            _both("values", about, sides, lambda s: _histograms(s, varies), moved),
+            _both("level", about, sides, lambda s: _of_series(_levels(s, varies), 1.0), moved),
+            _both("spread", about, sides, lambda s: _of_series(_spreads(s, varies), 0.5), moved),
+            _both("course", about, sides, lambda s: _courses(s, varies), _apart_by_place),
+        ]
+        found += _steps(real, synthetic, varies, about)
+        found += _autocorrelation(sides, varies, about)
+    if len(about) > 1:
+        found.append(_correlations(sides, varies[:MAX_PAIRED], about[:MAX_PAIRED]))
+    found += _attribute_measures(real, synthetic, sides, varies)
+    for clock in clocks:
+        found += _calendar(real, synthetic, sides, clock, varies)
+    return found
+
+
+def _both(
+    name: str,
+    about: Sequence[str],
+    sides: tuple[SeriesSet, SeriesSet],
+    columns: Callable[[SeriesSet], np.ndarray],
+    distance: Distance,
+) -> Measure:
+    """Return a measure of the same columns of both sets."""
+    real, synthetic = (columns(side) for side in sides)
+    return Measure(name=name, about=about, real=real, synthetic=synthetic, distance=distance)
+
+
+def moved(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Return how far shares in rising bins must be moved, in bins over all, (..., n_about)."""
+    shares = _shares(a) - _shares(b)
+    return np.abs(np.cumsum(shares, axis=-1)).mean(-1)
+
+
+def differing(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Return the share of members that are in other classes, (..., n_about)."""
+    return np.abs(_shares(a) - _shares(b)).sum(-1) / 2
+
+
+def _shares(counts: np.ndarray) -> np.ndarray:
+    return counts / np.maximum(counts.sum(-1, keepdims=True), 1)
+
+
+def _apart_by_place(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Return the mean difference of means at places that both have, weighted by the first's rows.
+
+    Columns: sums of values at each place, then rows there.
+    """
+    n = a.shape[-1] // 2
+    n_a, n_b = a[..., n:], b[..., n:]
+    apart = np.abs(a[..., :n] / np.maximum(n_a, 1) - b[..., :n] / np.maximum(n_b, 1))
+    weights = np.where(n_b > 0, n_a, 0)
+    return (apart * weights).sum(-1) / np.maximum(weights.sum(-1), 1)
+
+
+def _lengths(real: SeriesSet, synthetic: SeriesSet) -> Measure:
+    """Return how lengths differ, in ranks of the real ones."""
+    edges = bin_edges(real.lengths.astype(np.float64), N_BINS)
+    columns = []
+    for lengths in (real.lengths, synthetic.lengths):
+        columns.append(_one_hot(np.searchsorted(edges, lengths, "right"), len(edges) + 1))
+    return Measure(
+        name="lengths", about=["steps"], real=columns[0], synthetic=columns[1], distance=moved
+    )
+
+
+def _one_hot(codes: np.ndarray, n: int) -> np.ndarray:
+    """Return codes (n_series,) as (n_series, 1, n)."""
+    return np.eye(n)[codes][:, None, :]
+
+
+def _binned(ranks: np.ndarray, high: float) -> np.ndarray:
+    """Return the bin of numbers from 0 to `high`, int, those beyond in bins of their own."""
+    return np.clip(np.floor(ranks / high * N_BINS).astype(int), -1, N_BINS) + 1
+
+
+def _histograms(series: SeriesSet, features: Sequence[int]) -> np.ndarray:
+    """Return how many ranks of each series are in each bin, (n_series, n_features, N_BINS + 2)."""
+    n_bins = N_BINS + 2
+    counts = np.empty((len(series), len(features), n_bins))
+    for j, feature in enumerate(features):
+        cell = series.series_index * n_bins + _binned(series.values[:, feature], 1 + 1e-9)
+        counts[:, j] = np.bincount(cell, minlength=len(series) * n_bins).reshape(-1, n_bins)
+    return counts
+
+
+def _of_series(numbers: np.ndarray, high: float) -> np.ndarray:
+    """Return numbers (n_series, n) up to `high` as bins, (n_series, n, N_BINS + 2)."""
+    return np.eye(N_BINS + 2)[_binned(numbers, high + 1e-9)]
+
+
+def _levels(series: SeriesSet, features: Sequence[int]) -> np.ndarray:
+    """Return the mean rank of each series, (n_series, n_features)."""
+    return means(series.values[:, features], series)
+
+
+def _spreads(series: SeriesSet, features: Sequence[int]) -> np.ndarray:
+    """Return the standard deviation of ranks within each series, (n_series, n_features)."""
+    deviation = _deviations(series, features)
+    return np.sqrt(means(deviation**2, series))
+
+
+def _deviations(series: SeriesSet, features: Sequence[int]) -> np.ndarray:
+    """Return the ranks' distance from their series' mean, (sum of lengths, n_features)."""
+    return series.values[:, features] - _levels(series, features)[series.series_index]
+
+
+def _courses(series: SeriesSet, features: Sequence[int]) -> np.ndarray:
+    """Return `_by_place` of the parts of a series from start to end."""
+    place = series.step_index * N_PARTS // series.lengths[series.series_index]
+    return _by_place(series, features, place, N_PARTS)
+
+
+def _by_place(
+    series: SeriesSet, features: Sequence[int], place: np.ndarray, n_places: int
+) -> np.ndarray:
+    """Return sums of deviations from the series' mean rank, and rows, at each place.
+
+    Returns
+    -------
+    float64, shape (n_series, n_features, 2 n_places).
+    """
+    deviation = _deviations(series, features)
+    cell = series.series_index * n_places + place
+    size = len(series) * n_places
+    n_rows = np.bincount(cell, minlength=size).reshape(-1, n_places)
+    columns = np.empty((len(series), len(features), 2 * n_places))
+    columns[:, :, n_places:] = n_rows[:, None, :]
+    for j in range(len(features)):
+        sums = np.bincount(cell, weights=deviation[:, j], minlength=size)
+        columns[:, j, :n_places] = sums.reshape(-1, n_places)
+    return columns
+
+
+def _steps(
+    real: SeriesSet, synthetic: SeriesSet, features: Sequence[int], about: Sequence[str]
+) -> list[Measure]:
+    """Return how changes from step to step differ, in ranks of the real ones."""
+    columns = []
+    edges: list[np.ndarray] = []
+    for series in (real, synthetic):
+        is_step = series.step_index[1:] > 0
+        if not is_step.any():
+            return []
+        change = np.diff(series.values[:, features].astype(np.float64), axis=0)[is_step]
+        if not edges:
+            edges = [bin_edges(x, N_BINS) for x in change.T]
+        index = series.series_index[1:][is_step]
+        counts = np.zeros((len(series), len(features), N_BINS + 2))
+        for j, bounds in enumerate(edges):
+            cell = index * (N_BINS + 2) + np.searchsorted(bounds, change[:, j], "right")
+            flat = np.bincount(cell, minlength=len(series) * (N_BINS + 2))
+            counts[:, j] = flat.reshape(len(series), -1)
+        columns.append(counts)
+    return [
+        Measure(name="steps", about=about, real=columns[0], synthetic=columns[1], distance=moved)
+    ]
+
+
+def _autocorrelation(
+    sides: tuple[SeriesSet, SeriesSet], features: Sequence[int], about: Sequence[str]
+) -> list[Measure]:
+    """Return how autocorrelations differ, mean over the lags that real series reach."""
+    lags = [lag for lag in LAGS if (sides[0].lengths > 2 * lag).mean() >= MIN_REACHING]
+    if not lags:
+        return []
+
+    def columns(series: SeriesSet) -> np.ndarray:
+        deviation = _deviations(series, features)
+        square = deviation**2
+        sums = []
+        for lag in lags:
+            has_past = np.append(np.zeros(lag, dtype=bool), series.step_index[lag:] >= lag)
+            product = np.zeros_like(deviation)
+            product[lag:] = deviation[lag:] * deviation[: max(len(deviation) - lag, 0)]
+            size = np.zeros_like(deviation)
+            size[lag:] = (square[lag:] + square[: max(len(square) - lag, 0)]) / 2
+            for x in (product, size):
+                sums.append(means(x * has_past[:, None], series) * series.lengths[:, None])
+        return np.stack(sums, axis=2)  # (n_series, n_features, 2 n_lags)
+
+    def distance(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+        both = [x[..., ::2] / np.maximum(x[..., 1::2], 1e-12) for x in (a, b)]
+        return np.abs(both[0] - both[1]).mean(-1)
+
+    return [_both("autocorrelation", about, sides, columns, distance)]
+
+
+def _correlations(
+    sides: tuple[SeriesSet, SeriesSet], features: Sequence[int], about: Sequence[str]
+) -> Measure:
+    """Return how the correlations of features differ."""
+    pairs = list(combinations(range(len(features)), 2))
+    left = [i for i, _ in pairs]
+    right = [j for _, j in pairs]
+
+    def columns(series: SeriesSet) -> np.ndarray:
+        x = series.values[:, features].astype(np.float64)
+        sums = [
+            x[:, left],
+            x[:, right],
+            x[:, left] ** 2,
+            x[:, right] ** 2,
+            x[:, left] * x[:, right],
+        ]
+        lengths = series.lengths[:, None]
+        totals = [means(one, series) * lengths for one in sums]
+        totals.append(np.broadcast_to(lengths, totals[0].shape))
+        return np.stack(totals, axis=2)  # (n_series, n_pairs, 6)
+
+    def correlation(sums: np.ndarray) -> np.ndarray:
+        mean = sums[..., :5] / np.maximum(sums[..., 5:], 1)
+        product = mean[..., 4] - mean[..., 0] * mean[..., 1]
+        size = (mean[..., 2] - mean[..., 0] ** 2) * (mean[..., 3] - mean[..., 1] ** 2)
+        return product / np.sqrt(np.maximum(size, 1e-12))
+
+    def distance(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+        return np.abs(correlation(a) - correlation(b)) / 2
+
+    names = [f"{about[i]} and {about[j]}" for i, j in pairs]
+    return _both("correlation", names, sides, columns, distance)
+
+
+def learned_attributes(real: SeriesSet) -> list[str]:
+    """Return the attributes that are classes of several series each, without the group."""
+    names = []
+    for name in real.attributes.select_dtypes("category"):
+        n_classes = real.attributes[name].nunique()
+        if name != real.group and 1 < n_classes <= len(real) / 4:
+            names.append(name)
+    return names
+
+
+def codes_of(real: SeriesSet, series: SeriesSet, name: str) -> np.ndarray:
+    """Return the number of each series' class, int (n_series,); one unknown to the real is last."""
+    classes = pd.Index(real.attributes[name].cat.categories)
+    codes = classes.get_indexer(pd.Index(series.attributes[name].astype(object)))
+    return np.where(codes < 0, len(classes), codes)
+
+
+def _attribute_measures(
+    real: SeriesSet,
+    synthetic: SeriesSet,
+    sides: tuple[SeriesSet, SeriesSet],
+    features: Sequence[int],
+) -> list[Measure]:
+    """Return the shares of classes, of pairs of them, and what they say about series."""
+    names = learned_attributes(real)
+    if not names:
+        return []
+    codes = []
+    for series in (real, synthetic):
+        codes.append([codes_of(real, series, name) for name in names])
+    sizes = [len(real.attributes[name].cat.categories) + 1 for name in names]
+    found = [_classes("classes", names, codes, sizes)]
+    pairs = list(combinations(range(len(names)), 2))
+    if pairs:
+        paired = []
+        for side in codes:
+            paired.append([side[i] * sizes[j] + side[j] for i, j in pairs])
+        about = [f"{names[i]} and {names[j]}" for i, j in pairs]
+        found.append(_classes("pairs", about, paired, [sizes[i] * sizes[j] for i, j in pairs]))
+    found.append(_said_by_attributes(names, codes, sizes, sides, features))
+    return found
+
+
+def _classes(
+    name: str, about: Sequence[str], codes: list[list[np.ndarray]], sizes: Sequence[int]
+) -> Measure:
+    """Return how shares of classes differ; codes of both sets, one array an attribute."""
+    width = max(sizes)
+    columns = []
+    for side in codes:
+        columns.append(np.stack([np.eye(width)[each] for each in side], axis=1))
+    return Measure(
+        name=name, about=about, real=columns[0], synthetic=columns[1], distance=differing
+    )
+
+
+def _said_by_attributes(
+    names: Sequence[str],
+    codes: list[list[np.ndarray]],
+    sizes: Sequence[int],
+    sides: tuple[SeriesSet, SeriesSet],
+    features: Sequence[int],
+) -> Measure:
+    """Return how the means of series in each class differ: of levels, spreads and lengths."""
+    width = max(sizes)
+    labels = [sides[0].feature_names[i] for i in features]
+    about = []
+    for name in names:
+        about += [f"{label} by {name}" for label in (*labels, *labels, "steps")]
+    columns = []
+    for side, series in zip(codes, sides, strict=True):
+        said = series_facts(series, features, sides[0].lengths)  # (n_series, n_facts)
+        each = []
+        for of_attribute in side:
+            is_in = np.eye(width)[of_attribute][:, None, :]  # (n_series, 1, width)
+            sums = said[:, :, None] * is_in
+            each.append(np.concatenate([sums, np.broadcast_to(is_in, sums.shape)], axis=2))
+        columns.append(np.concatenate(each, axis=1))
+    return Measure(
+        name="attributes",
+        about=about,
+        real=columns[0],
+        synthetic=columns[1],
+        distance=_apart_by_place,
+    )
+
+
+def series_facts(ranks: SeriesSet, features: Sequence[int], real_lengths: np.ndarray) -> np.ndarray:
+    """Return what attributes may say of each series: levels, spreads, length in ranks.
+
+    Returns
+    -------
+    float64, shape (n_series, 2 n_features + 1).
+    """
+    length = np.searchsorted(np.sort(real_lengths), ranks.lengths, "right") / len(real_lengths)
+    parts = [_levels(ranks, features), _spreads(ranks, features), length[:, None]]
+    return np.concatenate(parts, axis=1)
+
+
+def _calendar(
+    real: SeriesSet,
+    synthetic: SeriesSet,
+    sides: tuple[SeriesSet, SeriesSet],
+    clock: int,
+    features: Sequence[int],
+) -> list[Measure]:
+    """Return how rows lie in a phase (hour, weekday, month), and what values do there."""
+    known = np.unique(real.values[:, clock])
+    phase = real.feature_names[clock]
+    places = []
+    shares = []
+    for series in (real, synthetic):
+        found = np.searchsorted(known, series.values[:, clock])
+        found = np.minimum(found, len(known) - 1)
+        is_known = known[found] == series.values[:, clock]
+        place = np.where(is_known, found, len(known))
+        places.append(place)
+        cell = series.series_index * (len(known) + 1) + place
+        counts = np.bincount(cell, minlength=len(series) * (len(known) + 1))
+        shares.append(counts.reshape(len(series), 1, -1).astype(np.float64))
+    measures_of_phase = [
+        Measure(
+            name="times", about=[phase], real=shares[0], synthetic=shares[1], distance=differing
+        )
+    ]
+    if features:
+        columns = []
+        for side, place in zip(sides, places, strict=True):
+            columns.append(_by_place(side, features, place, len(known) + 1))
+        about = [f"{real.feature_names[i]} by {phase}" for i in features]
+        measures_of_phase.append(
+            Measure(
+                name="calendar",
+                about=about,
+                real=columns[0],
+                synthetic=columns[1],
+                distance=_apart_by_place,
+            )
+        )
+    return measures_of_phase
