@@ -6,7 +6,7 @@ Halves of the real table, and a copy that `to_frame` writes of its own series, b
 import numpy as np
 import pandas as pd
 import pytest
-from helpers import read_back
+from helpers import read_back, shop_visits
 
 from tst.errors import DataError
 from tst.table.roles import Roles
@@ -14,28 +14,6 @@ from tst.table.table import Table
 from tst.table.validity import PARTS, Laid, judged_series, validity
 
 ROLES = Roles()
-
-
-def visits(n_series=60, seed=0):
-    """Return daily visits to shops from Mondays on: prices in order, a kind, a region, a state."""
-    rng = np.random.default_rng(seed)
-    lengths = rng.integers(14, 29, n_series)
-    series = np.repeat(np.arange(n_series), lengths)
-    step = np.arange(lengths.sum()) - np.repeat(np.cumsum(lengths) - lengths, lengths)
-    start = pd.Timestamp("2024-01-01") + pd.to_timedelta(7 * rng.integers(0, 9, n_series), "D")
-    when = start[series] + pd.to_timedelta(step, "D")
-    weekday = when.day_of_week.to_numpy()
-    kind = rng.choice(["big", "small"], n_series)
-    level = np.where(kind == "big", 40, 15)[series] + rng.normal(0, 3, n_series)[series]
-    frame = pd.DataFrame({"shop": np.char.add("S", (100 + series).astype(str))})
-    frame["day"] = when.strftime("%d/%m/%Y")
-    frame["kind"] = kind[series]
-    frame["low"] = (level + 8 * (weekday >= 5) + rng.normal(0, 2, len(step))).round(2)
-    frame["high"] = (frame["low"] + rng.exponential(3, len(step))).round(2)
-    frame["sold"] = rng.poisson(5, len(step))
-    frame["total"] = (frame["sold"] * 2.5).round(2)
-    frame["phase"] = np.array(["new", "used", "old"])[np.minimum(step // 7, 2)]
-    return frame
 
 
 def broken(frame, copy):
@@ -47,7 +25,7 @@ def broken(frame, copy):
 
 def test_a_part_of_the_real_table_is_valid():
     """Each half, each bootstrap copy and the table itself, with rules of every part."""
-    frame = visits()
+    frame = shop_visits()
     shops = frame["shop"].unique()
     for chosen in (shops, shops[::2], shops[1::2]):
         counts, found = broken(frame, frame[frame["shop"].isin(chosen)])
@@ -58,7 +36,7 @@ def test_a_part_of_the_real_table_is_valid():
 @pytest.mark.parametrize("seed", range(3))
 def test_what_the_table_writes_is_valid(seed):
     """Formats, keys, calendar and relations of series written back, through a CSV."""
-    frame = visits(seed=seed)
+    frame = shop_visits(seed=seed)
     table, series = Table.fit(frame, ROLES)
     counts, _ = broken(frame, read_back(table.to_frame(series, seed)))
     assert counts == dict.fromkeys(PARTS, 0)
@@ -105,7 +83,7 @@ DAMAGES = {
 @pytest.mark.parametrize("name", DAMAGES)
 def test_damage_is_found_where_it_is_done(name):
     """In the part of the list that it belongs to."""
-    frame = visits()
+    frame = shop_visits()
     frame.loc[frame["shop"] == frame["shop"][0], "kind"] = "big"
     part, damage = DAMAGES[name]
     counts, _ = broken(frame, damage(frame))
@@ -114,7 +92,7 @@ def test_damage_is_found_where_it_is_done(name):
 
 def test_the_rows_that_break_a_rule_are_counted():
     """As many as are damaged."""
-    frame = visits()
+    frame = shop_visits()
     damaged = frame.copy()
     rows = [3, 17, 50]
     damaged.loc[rows, "high"] = damaged.loc[rows, "low"] - 1
@@ -124,7 +102,7 @@ def test_the_rows_that_break_a_rule_are_counted():
 
 def test_a_table_of_other_columns_is_refused():
     """In one sentence; so is one without a row that can be read."""
-    frame = visits()
+    frame = shop_visits()
     table, _ = Table.fit(frame, ROLES)
     with pytest.raises(DataError, match="lacks the column 'high'"):
         Laid.of(table, frame.drop(columns="high"), ROLES)
@@ -134,7 +112,7 @@ def test_a_table_of_other_columns_is_refused():
 
 def test_the_series_that_are_judged_are_those_that_are_learned():
     """With hour, weekday and month behind their features."""
-    frame = visits()
+    frame = shop_visits()
     table, series = Table.fit(frame, ROLES)
     judged = judged_series(table, Laid.of(table, frame, ROLES, True), "judged")
     assert judged.feature_names == [*series.feature_names, "hour", "weekday", "month"]

@@ -7,16 +7,17 @@ median deal, or than one deal in a thousand. A measure looks at several features
 and its limit is that of the worst of each deal. Values are compared by ranks (0 to 1).
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import combinations
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
 from tst.evaluation.embedding import RankTransform
 from tst.evaluation.fidelity import bin_edges
-from tst.evaluation.ragged import check_features, means
+from tst.evaluation.ragged import check_features, means, subsample
 from tst.series import SeriesSet, concat
 
 N_DEALS = 999
@@ -28,6 +29,9 @@ N_PARTS = 10  # of a series' course, from start to end
 LAGS = (1, 2, 4, 8, 16)
 MIN_REACHING = 0.1  # of the real series, that have a lag
 MAX_PAIRED = 30  # features whose correlations are compared
+MAX_SERIES = 2000  # of each set
+MAX_CLASSES = 32  # of an attribute, that are told apart: the commonest
+MAX_CELLS = 12  # the same, of each of a pair
 
 Distance = Callable[[np.ndarray, np.ndarray], np.ndarray]
 
@@ -112,12 +116,16 @@ def compare(
     """
     check_features(held_out, learned)
     check_features(held_out, synthetic)
+    held_out, learned, synthetic = (
+        subsample(one, MAX_SERIES, seed) for one in (held_out, learned, synthetic)
+    )
     real = concat([held_out, learned])
     n_second = min(len(learned), len(synthetic))
     deals = Deals.draw(_groups(real), len(held_out), n_second, seed)
-    rows = []
+    found: dict[str, list[Apart]] = {}
     for measure in measures(real, synthetic, phases):
-        rows.append((measure.name, *_judged(measure, deals, len(held_out))))
+        found.setdefault(measure.name, []).append(_apart(measure, deals, len(held_out)))
+    rows = [(name, *_worst(parts)) for name, parts in found.items()]
     return pd.DataFrame(rows, columns=["measure", "about", "value", "floor", "times", "limit"])
 
 
@@ -128,18 +136,31 @@ def _groups(series: SeriesSet) -> np.ndarray:
     return pd.factorize(series.attributes[series.group].astype(str))[0]
 
 
-def _judged(
-    measure: Measure, deals: Deals, n_held_out: int
-) -> tuple[str, float, float, float, float]:
-    """Return (about, value, floor, times, limit) where a measure is worst."""
+class Apart(NamedTuple):
+    """How far sets are apart: value (n_about,), and dealt (n_deals, n_about)."""
+
+    about: Sequence[str]
+    value: np.ndarray
+    dealt: np.ndarray
+
+
+def _apart(measure: Measure, deals: Deals, n_held_out: int) -> Apart:
+    """Return how far apart the sets are by a measure, and the parts of each deal."""
     value = measure.distance(measure.real[:n_held_out].sum(0), measure.synthetic.sum(0))
     sums = [_sums(side, measure.real) for side in (deals.first, deals.second)]
-    dealt = measure.distance(*sums)  # (n_deals, n_about)
+    return Apart(measure.about, value, measure.distance(*sums))
+
+
+def _worst(parts: Sequence[Apart]) -> tuple[str, float, float, float, float]:
+    """Return (about, value, floor, times, limit) where measures of one name are worst."""
+    about = [str(name) for part in parts for name in part.about]
+    value = np.concatenate([part.value for part in parts])
+    dealt = np.concatenate([part.dealt for part in parts], axis=1)
     floor = np.maximum(np.median(dealt, axis=0), NEGLIGIBLE)  # (n_about,)
     limit = max(TIMES_FLOOR, float(np.quantile((dealt / floor).max(1), 1 - RARE)))
     worst = int(np.argmax(value / floor))
     times = float(value[worst] / floor[worst])
-    return str(measure.about[worst]), float(value[worst]), float(floor[worst]), times, limit
+    return about[worst], float(value[worst]), float(floor[worst]), times, limit
 
 
 def _sums(side: np.ndarray, columns: np.ndarray) -> np.ndarray:
@@ -148,32 +169,31 @@ def _sums(side: np.ndarray, columns: np.ndarray) -> np.ndarray:
     return (side.astype(np.float64) @ flat).reshape(len(side), *columns.shape[1:])
 
 
-def measures(real: SeriesSet, synthetic: SeriesSet, phases: Sequence[str] = ()) -> list[Measure]:
-    """Return all measures that the real series can show; sets and phases as in `compare`."""
+def measures(
+    real: SeriesSet, synthetic: SeriesSet, phases: Sequence[str] = ()
+) -> Iterator[Measure]:
+    """Yield all measures that the real series can show; sets and phases as in `compare`."""
     transform = RankTransform(real)
     sides = (transform(real), transform(synthetic))
-    names = real.feature_names
-    own = [i for i, name in enumerate(names) if name not in phases]
-    varies = [i for i in own if np.ptp(real.values[:, i]) > 0]
-    about = [names[i] for i in varies]
-    clocks = [i for i, name in enumerate(names) if name in phases]
-    clocks = [i for i in clocks if np.ptp(real.values[:, i]) > 0]
-    found = [_lengths(real, synthetic)]
+    varies: list[int] = []
+    clocks: list[int] = []
+    for i, name in enumerate(real.feature_names):
+        if np.ptp(real.values[:, i]) > 0:
+            (clocks if name in phases else varies).append(i)
+    about = [real.feature_names[i] for i in varies]
+    yield _lengths(real, synthetic)
     if about:
-        found += [
-            _both("values", about, sides, lambda s: _histograms(s, varies), moved),
-            _both("level", about, sides, lambda s: _of_series(_levels(s, varies), 1.0), moved),
-            _both("spread", about, sides, lambda s: _of_series(_spreads(s, varies), 0.5), moved),
-            _both("course", about, sides, lambda s: _courses(s, varies), _apart_by_place),
-        ]
-        found += _steps(real, synthetic, varies, about)
-        found += _autocorrelation(sides, varies, about)
+        yield _both("values", about, sides, lambda s: _histograms(s, varies), moved)
+        yield _both("level", about, sides, lambda s: _of_series(_levels(s, varies), 1.0), moved)
+        yield _both("spread", about, sides, lambda s: _of_series(_spreads(s, varies), 0.5), moved)
+        yield _both("course", about, sides, lambda s: _courses(s, varies), _apart_by_place)
+        yield from _steps(real, synthetic, varies, about)
+        yield from _autocorrelation(sides, varies, about)
     if len(about) > 1:
-        found.append(_correlations(sides, varies[:MAX_PAIRED], about[:MAX_PAIRED]))
-    found += _attribute_measures(real, synthetic, sides, varies)
+        yield _correlations(sides, varies[:MAX_PAIRED], about[:MAX_PAIRED])
+    yield from _attribute_measures(real, synthetic, sides, varies)
     for clock in clocks:
-        found += _calendar(real, synthetic, sides, clock, varies)
-    return found
+        yield from _calendar(real, synthetic, sides, clock, varies)
 
 
 def _both(
@@ -393,11 +413,15 @@ def learned_attributes(real: SeriesSet) -> list[str]:
     return names
 
 
-def codes_of(real: SeriesSet, series: SeriesSet, name: str) -> np.ndarray:
-    """Return the number of each series' class, int (n_series,); one unknown to the real is last."""
-    classes = pd.Index(real.attributes[name].cat.categories)
+def codes_of(real: SeriesSet, series: SeriesSet, name: str, most: int = MAX_CLASSES) -> np.ndarray:
+    """Return the number of each series' class, int (n_series,), from 0: the commonest real one.
+
+    All but the `most` commonest, and those that real series lack, share the number `most`.
+    """
+    counts = real.attributes[name].value_counts()
+    classes = pd.Index(counts[counts > 0].index.astype(object)[:most])
     codes = classes.get_indexer(pd.Index(series.attributes[name].astype(object)))
-    return np.where(codes < 0, len(classes), codes)
+    return np.where(codes < 0, most, codes)
 
 
 def _attribute_measures(
@@ -405,69 +429,65 @@ def _attribute_measures(
     synthetic: SeriesSet,
     sides: tuple[SeriesSet, SeriesSet],
     features: Sequence[int],
-) -> list[Measure]:
-    """Return the shares of classes, of pairs of them, and what they say about series."""
+) -> Iterator[Measure]:
+    """Yield the shares of classes, of pairs of them, and what they say about series."""
     names = learned_attributes(real)
-    if not names:
-        return []
-    codes = []
-    for series in (real, synthetic):
-        codes.append([codes_of(real, series, name) for name in names])
-    sizes = [len(real.attributes[name].cat.categories) + 1 for name in names]
-    found = [_classes("classes", names, codes, sizes)]
-    pairs = list(combinations(range(len(names)), 2))
-    if pairs:
-        paired = []
-        for side in codes:
-            paired.append([side[i] * sizes[j] + side[j] for i, j in pairs])
-        about = [f"{names[i]} and {names[j]}" for i, j in pairs]
-        found.append(_classes("pairs", about, paired, [sizes[i] * sizes[j] for i, j in pairs]))
-    found.append(_said_by_attributes(names, codes, sizes, sides, features))
-    return found
+    facts = [series_facts(side, features, real.lengths) for side in sides]
+    labels = [real.feature_names[i] for i in features]
+    for name in names:
+        codes = [codes_of(real, series, name) for series in (real, synthetic)]
+        yield _classes("classes", name, codes, MAX_CLASSES + 1, differing)
+        about = [f"{label} by {name}" for label in (*labels, *labels, "steps")]
+        columns = [_by_class(*one) for one in zip(facts, codes, strict=True)]
+        yield Measure(
+            name="attributes",
+            about=about,
+            real=columns[0],
+            synthetic=columns[1],
+            distance=_apart_by_place,
+        )
+    width = MAX_CELLS + 1
+    for one, other in combinations(names, 2):
+        codes = []
+        for series in (real, synthetic):
+            first, second = (codes_of(real, series, name, MAX_CELLS) for name in (one, other))
+            codes.append(first * width + second)
+        yield _classes("pairs", f"{one} and {other}", codes, width**2, _differing_pairs)
 
 
 def _classes(
-    name: str, about: Sequence[str], codes: list[list[np.ndarray]], sizes: Sequence[int]
+    name: str, about: str, codes: Sequence[np.ndarray], width: int, distance: Distance
 ) -> Measure:
-    """Return how shares of classes differ; codes of both sets, one array an attribute."""
-    width = max(sizes)
-    columns = []
-    for side in codes:
-        columns.append(np.stack([np.eye(width)[each] for each in side], axis=1))
-    return Measure(
-        name=name, about=about, real=columns[0], synthetic=columns[1], distance=differing
-    )
+    """Return how classes differ, of codes below `width` of both sets."""
+    real, synthetic = (_one_hot(side, width) for side in codes)
+    return Measure(name=name, about=[about], real=real, synthetic=synthetic, distance=distance)
 
 
-def _said_by_attributes(
-    names: Sequence[str],
-    codes: list[list[np.ndarray]],
-    sizes: Sequence[int],
-    sides: tuple[SeriesSet, SeriesSet],
-    features: Sequence[int],
-) -> Measure:
-    """Return how the means of series in each class differ: of levels, spreads and lengths."""
-    width = max(sizes)
-    labels = [sides[0].feature_names[i] for i in features]
-    about = []
-    for name in names:
-        about += [f"{label} by {name}" for label in (*labels, *labels, "steps")]
-    columns = []
-    for side, series in zip(codes, sides, strict=True):
-        said = series_facts(series, features, sides[0].lengths)  # (n_series, n_facts)
-        each = []
-        for of_attribute in side:
-            is_in = np.eye(width)[of_attribute][:, None, :]  # (n_series, 1, width)
-            sums = said[:, :, None] * is_in
-            each.append(np.concatenate([sums, np.broadcast_to(is_in, sums.shape)], axis=2))
-        columns.append(np.concatenate(each, axis=1))
-    return Measure(
-        name="attributes",
-        about=about,
-        real=columns[0],
-        synthetic=columns[1],
-        distance=_apart_by_place,
-    )
+def _differing_pairs(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Return how pairs of classes differ beyond what the classes alone make of them.
+
+    Half the sum of the differences of share - share if independent, (..., n_pairs).
+    """
+    return np.abs(_dependence(a) - _dependence(b)).sum((-2, -1)) / 2
+
+
+def _dependence(counts: np.ndarray) -> np.ndarray:
+    """Return how far shares of pairs are from those of independent classes, (..., w, w)."""
+    width = int(np.sqrt(counts.shape[-1]))
+    shares = _shares(counts).reshape(*counts.shape[:-1], width, width)
+    return shares - shares.sum(-1, keepdims=True) * shares.sum(-2, keepdims=True)
+
+
+def _by_class(facts: np.ndarray, codes: np.ndarray) -> np.ndarray:
+    """Return facts (n_series, n_facts) at their class, then 1 there: `_apart_by_place`'s columns.
+
+    Returns
+    -------
+    float64, shape (n_series, n_facts, 2 (MAX_CLASSES + 1)).
+    """
+    is_in = _one_hot(codes, MAX_CLASSES + 1)
+    at_class = facts[:, :, None] * is_in
+    return np.concatenate([at_class, np.broadcast_to(is_in, at_class.shape)], axis=2)
 
 
 def series_facts(ranks: SeriesSet, features: Sequence[int], real_lengths: np.ndarray) -> np.ndarray:
@@ -488,8 +508,8 @@ def _calendar(
     sides: tuple[SeriesSet, SeriesSet],
     clock: int,
     features: Sequence[int],
-) -> list[Measure]:
-    """Return how rows lie in a phase (hour, weekday, month), and what values do there."""
+) -> Iterator[Measure]:
+    """Yield how rows lie in a phase (hour, weekday, month), and what values do there."""
     known = np.unique(real.values[:, clock])
     phase = real.feature_names[clock]
     places = []
@@ -503,23 +523,18 @@ def _calendar(
         cell = series.series_index * (len(known) + 1) + place
         counts = np.bincount(cell, minlength=len(series) * (len(known) + 1))
         shares.append(counts.reshape(len(series), 1, -1).astype(np.float64))
-    measures_of_phase = [
-        Measure(
-            name="times", about=[phase], real=shares[0], synthetic=shares[1], distance=differing
+    yield Measure(
+        name="times", about=[phase], real=shares[0], synthetic=shares[1], distance=differing
+    )
+    columns = []
+    for side, place in zip(sides, places, strict=True):
+        columns.append(_by_place(side, features, place, len(known) + 1))
+    about = [f"{real.feature_names[i]} by {phase}" for i in features]
+    if about:
+        yield Measure(
+            name="calendar",
+            about=about,
+            real=columns[0],
+            synthetic=columns[1],
+            distance=_apart_by_place,
         )
-    ]
-    if features:
-        columns = []
-        for side, place in zip(sides, places, strict=True):
-            columns.append(_by_place(side, features, place, len(known) + 1))
-        about = [f"{real.feature_names[i]} by {phase}" for i in features]
-        measures_of_phase.append(
-            Measure(
-                name="calendar",
-                about=about,
-                real=columns[0],
-                synthetic=columns[1],
-                distance=_apart_by_place,
-            )
-        )
-    return measures_of_phase

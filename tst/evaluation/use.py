@@ -9,14 +9,15 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from tst.evaluation.deals import codes_of, learned_attributes, series_facts
+from tst.evaluation.deals import MAX_CLASSES, codes_of, learned_attributes, series_facts
+from tst.evaluation.embedding import RankTransform
 from tst.evaluation.learned_scores import boosting, summary
 from tst.evaluation.ragged import check_features
 from tst.evaluation.reference import Reference
 from tst.series import SeriesSet
 
 MAX_SERIES = 2000  # of each set: what the classifier sees
-MAX_CLASSES = 10  # of a label that is chosen
+MAX_LABELS = 10  # classes of a label that is chosen
 MIN_MEMBERS = 5  # learned series of each of its classes
 SIGMAS = 3.3  # one chance in two thousand
 KEPT = 0.5  # of what the real series teach above guessing, that a synthetic set should teach
@@ -47,7 +48,7 @@ def explained(
         Those whose levels and spreads are facts, beside the length.
     """
     check_features(held_out, learned)
-    transform = Reference(learned).rank_transform
+    transform = RankTransform(learned)
     columns = [learned.feature_names.index(name) for name in features]
     facts = {}
     for key, series in (("held_out", held_out), ("real", learned), ("synthetic", synthetic)):
@@ -55,11 +56,10 @@ def explained(
     names = [*features, *(f"spread of {name}" for name in features), "length"]
     found = []
     for name in learned_attributes(learned):
-        n_classes = len(learned.attributes[name].cat.categories) + 1
         codes = codes_of(learned, held_out, name)
         r2 = {}
         for key, series in (("real", learned), ("synthetic", synthetic)):
-            of_class = _class_means(facts[key], codes_of(learned, series, name), n_classes)
+            of_class = _class_means(facts[key], codes_of(learned, series, name))
             r2[key] = _r2(facts["held_out"], of_class[codes])
         best = int(np.argmax(r2["real"]))
         found.append(
@@ -68,9 +68,9 @@ def explained(
     return sorted(found, key=lambda one: -one.real)
 
 
-def _class_means(facts: np.ndarray, codes: np.ndarray, n_classes: int) -> np.ndarray:
-    """Return the mean facts of each class, (n_classes, n_facts); of all, where it is empty."""
-    is_in = np.eye(n_classes)[codes]  # (n_series, n_classes)
+def _class_means(facts: np.ndarray, codes: np.ndarray) -> np.ndarray:
+    """Return mean facts, of all where a class is empty, (MAX_CLASSES + 1, n_facts)."""
+    is_in = np.eye(MAX_CLASSES + 1)[codes]  # (n_series, n_classes)
     n = is_in.sum(0)[:, None]
     return np.where(n > 0, is_in.T @ facts / np.maximum(n, 1), facts.mean(0))
 
@@ -100,17 +100,17 @@ def choose_label(learned: SeriesSet) -> str | None:
     """Return the label, or else the attribute that says most about series; None without one."""
     if learned.label is not None:
         return learned.label
-    transform = Reference(learned).rank_transform
+    transform = RankTransform(learned)
     facts = series_facts(transform(learned), range(learned.n_features), learned.lengths)
     best = None
     most = 0.0
     for name in learned_attributes(learned):
         counts = learned.attributes[name].value_counts()
         counts = counts[counts > 0]
-        if len(counts) > MAX_CLASSES or counts.min() < MIN_MEMBERS:
+        if len(counts) > MAX_LABELS or counts.min() < MIN_MEMBERS:
             continue
         codes = codes_of(learned, learned, name)
-        of_class = _class_means(facts, codes, int(codes.max()) + 1)
+        of_class = _class_means(facts, codes)
         told = float(_r2(facts, of_class[codes]).max())
         if told > most:
             most = told

@@ -179,7 +179,7 @@ class Table:
 
     def to_series(self, table: SortedTable, name: str) -> SeriesSet:
         """Return a sorted table as a SeriesSet: an attribute is taken from a series' first row."""
-        features = self._series_features()
+        features = self.series_features()
         values = mapped.empty((table.n_rows, len(features)), np.float32)
         lengths = []
         attributes = []
@@ -215,7 +215,7 @@ class Table:
             group=group,
         )
 
-    def _series_features(self) -> list[Feature]:
+    def series_features(self) -> list[Feature]:
         """Return the features of a SeriesSet of this table."""
         features = []
         for column, label in zip(self.features, self._feature_names(), strict=True):

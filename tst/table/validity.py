@@ -6,7 +6,7 @@ rule: there should be none. The copy is read by the real table's id, time and co
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -371,14 +371,12 @@ def judged_series(table: Table, laid: Laid, name: str) -> SeriesSet:
     for phase, x in phases.items():
         values.append(x[:, None].astype(np.float32))
         features.append(Feature(free_name(phase, [*table.order, *series.feature_names])))
-    return SeriesSet(
-        name=series.name,
-        values=np.concatenate(values, axis=1),
-        lengths=series.lengths,
-        features=features,
-        attributes=series.attributes,
-        origin=series.origin,
-        interval=series.interval,
-        label=series.label,
-        group=series.group,
-    )
+    return replace(series, values=np.concatenate(values, axis=1), features=features)
+
+
+def own_features(series: SeriesSet, n_features: int) -> SeriesSet:
+    """Return a set with the first features alone: without hour, weekday and month."""
+    if series.n_features == n_features:
+        return series
+    values = np.ascontiguousarray(series.values[:, :n_features])
+    return replace(series, values=values, features=series.features[:n_features])
