@@ -49,7 +49,7 @@ WORDS = {
     "pairs": "pairs of attributes, {}",
     "attributes": "what attributes say: {}",
     "times": "rows by {}",
-    "calendar": "calendar: {}",
+    "calendar": "calendar, {}",
 }
 SIGNS = {
     "copied_steps": "steps that equal a learned one",
@@ -69,8 +69,8 @@ class Finding:
         What it belongs to, and its key.
     state
         ok, RED, or - where it could not be judged.
-    text
-        What was found, with the limit.
+    text, note
+        What was found, and within what limit it should be.
     value, floor, limit
         In the check's own unit; floor: what honest sets show.
     """
@@ -79,6 +79,7 @@ class Finding:
     name: str
     state: State
     text: str
+    note: str = ""
     value: float = np.nan
     floor: float = np.nan
     limit: float = np.nan
@@ -117,11 +118,12 @@ def judge(
     if halves is None:
         return findings
     try:
-        synthetic = judged_series(table, laid, "synthetic").excerpt(max_judged)
+        synthetic = judged_series(table, laid, "synthetic")
     except DataError as error:
         text = f"the copy cannot be compared: {error}"
         return [*findings, Finding(section="quality", name="read", state="RED", text=text)]
     learned, held_out = (half.excerpt(max_judged) for half in halves)
+    synthetic = own_features(synthetic, learned.n_features).excerpt(max_judged)
     return findings + of_series(table, learned, held_out, synthetic, seed)
 
 
@@ -185,8 +187,7 @@ def _of_attributes(
         f"{best.attribute} explains {max(best.real, 0):.0%} of {best.fact}, "
         f"{max(best.synthetic, 0):.0%} in the copy"
     )
-    text = f"{said}; {row['about']} {_times(row)}"
-    return [_finding("use", row, text)]
+    return [_finding("use", row, f"{said}; {row['about']} {_times(row)}")]
 
 
 def _of_label(
@@ -202,15 +203,17 @@ def _of_label(
         f"{score.real:.0%} by real series, {score.guess:.0%} guessing"
     )
     state: State = "-"
+    note = "real series do not teach it either"
     if np.isfinite(score.limit):
         state = "RED" if score.synthetic < score.limit else "ok"
-        text += f" (at least {score.limit:.0%})"
+        note = f"at least {score.limit:.0%}"
     return [
         Finding(
             section="use",
             name="label",
             state=state,
             text=text,
+            note=note,
             value=score.synthetic,
             floor=score.real,
             limit=score.limit,
@@ -237,6 +240,7 @@ def _finding(section: Section, row: pd.Series, text: str) -> Finding:
         name=row["measure"],
         state="RED" if row["times"] > row["limit"] else "ok",
         text=text,
+        note=f"limit {row['limit']:.1f}",
         value=row["value"],
         floor=row["floor"],
         limit=row["limit"] * row["floor"],
@@ -245,7 +249,7 @@ def _finding(section: Section, row: pd.Series, text: str) -> Finding:
 
 def _times(row: pd.Series) -> str:
     """Say how far apart sets are, in distances of parts of the real table."""
-    return f"{row['times']:.1f} times real parts (limit {row['limit']:.1f})"
+    return f"{row['times']:.1f} times real parts"
 
 
 def _of_classifier(held_out: SeriesSet, synthetic: SeriesSet, seed: int) -> Finding:
@@ -261,7 +265,8 @@ def _of_classifier(held_out: SeriesSet, synthetic: SeriesSet, seed: int) -> Find
         section="quality",
         name="told_apart",
         state="RED" if share > limit else "ok",
-        text=f"{text} (guessing 50%, limit {limit:.0%})",
+        text=text,
+        note=f"guessing 50%, limit {limit:.0%}",
         value=share,
         floor=0.5,
         limit=limit,
@@ -270,12 +275,12 @@ def _of_classifier(held_out: SeriesSet, synthetic: SeriesSet, seed: int) -> Find
 
 def _of_sign(sign: leaks.Leak) -> Finding:
     """Return the finding of a sign that learned series are given away."""
-    text = f"{SIGNS[sign.name]}: {sign.value:.2f} (real {sign.floor:.2f}, "
     return Finding(
         section="privacy",
         name=sign.name,
         state="RED" if sign.is_beyond else "ok",
-        text=f"{text}limit {sign.limit:.2f})",
+        text=f"{SIGNS[sign.name]}: {sign.value:.2f}, honestly {sign.floor:.2f}",
+        note=f"limit {sign.limit:.2f}",
         value=sign.value,
         floor=sign.floor,
         limit=sign.limit,
@@ -296,30 +301,25 @@ def headline(findings: Sequence[Finding]) -> str:
     return f"GREEN  all {n_judged} checks are within their limits"
 
 
-def summary(findings: Sequence[Finding], ending: str = "", colours: bool = False) -> str:
-    """Return the verdict in at most 15 lines.
-
-    Parameters
-    ----------
-    ending
-        What ended the training.
-    colours
-        For a terminal that shows them.
-    """
+def summary(findings: Sequence[Finding], ending: str = "") -> str:
+    """Return the verdict in at most 15 lines; `ending` is what ended the training."""
     lines = [headline(findings)]
     for section in SECTIONS:
         lines += _section_lines(section, [one for one in findings if one.section == section])
     if ending:
-        lines.append(_cut(f"{'training':<10}{'':<4}{ending}"))
-    if not colours:
-        return "\n".join(lines)
-    return "\n".join(map(_coloured, lines))
+        lines.append(_cut(f"{'training':<10}{'':<5}{ending}"))
+    return "\n".join(lines)
+
+
+def coloured(text: str) -> str:
+    """Return a summary with its states in colour."""
+    return "\n".join(map(_coloured, text.splitlines()))
 
 
 def _section_lines(section: Section, findings: Sequence[Finding]) -> list[str]:
     """Return the lines of a section: those that fail, and the others in one."""
     red = [one for one in findings if one.state == "RED"]
-    lines = [_line(one.state, one.text) for one in red[:MOST_RED]]
+    lines = [_line("RED", f"{one.text}, {one.note}".strip(", ")) for one in red[:MOST_RED]]
     if len(red) > MOST_RED:
         names = ", ".join(one.name.replace("_", " ") for one in red[MOST_RED:])
         lines[-1] = _line(
@@ -337,7 +337,7 @@ def _section_lines(section: Section, findings: Sequence[Finding]) -> list[str]:
 
 
 def _line(state: State, text: str) -> str:
-    return f"{state:<4}{text}"
+    return f"{state:<5}{text}"
 
 
 def _together(section: Section, findings: Sequence[Finding]) -> str:
@@ -365,7 +365,7 @@ def _coloured(line: str) -> str:
 
 def frame_of(findings: Sequence[Finding]) -> pd.DataFrame:
     """Return the findings as a table: a row a check."""
-    names = ["section", "name", "state", "value", "floor", "limit", "text"]
+    names = ["section", "name", "state", "value", "floor", "limit", "text", "note"]
     rows = [[getattr(one, name) for name in names] for one in findings]
     return pd.DataFrame(rows, columns=names)
 
@@ -376,8 +376,8 @@ def report(findings: Sequence[Finding], ending: str, name: str) -> str:
     for section in SECTIONS:
         of_section = [one for one in findings if one.section == section]
         if of_section:
-            rows = [(one.state, one.text) for one in of_section]
-            parts += [f"## {section.capitalize()}", markdown.table(["", "found"], rows)]
+            rows = [(one.state, one.text, one.note) for one in of_section]
+            parts += [f"## {section.capitalize()}", markdown.table(["", "found", "limit"], rows)]
     if ending:
         parts += ["## Training", f"{ending[0].upper()}{ending[1:]}."]
     parts.append("These are tests of this table, no guarantee.")
