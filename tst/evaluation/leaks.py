@@ -80,14 +80,15 @@ def _nearer(learned: SeriesSet, held_out: SeriesSet, synthetic: SeriesSet, seed:
 
     Of equally many learned and held-out series; the limit is that of random membership.
     """
-    n = min(len(learned), len(held_out), MAX_SERIES)
-    real = concat([subsample(learned, n, seed), subsample(held_out, n, seed)])
-    made = subsample(synthetic, MAX_SERIES, seed)
-    place, _ = nearest(made, real, Reference(learned).rank_transform)
     rng = np.random.default_rng(seed)
-    is_member = np.repeat([True, False], n)
+    n = min(len(learned), len(held_out), MAX_SERIES)
+    order = rng.permutation(2 * n)  # of series that are as near, the first is taken
+    is_member = order < n
+    real = concat([subsample(learned, n, seed), subsample(held_out, n, seed)]).take(order)
+    made = subsample(synthetic, MAX_SERIES, seed)
+    nearest_real = nearest(made, real, Reference(learned).rank_transform)[0][:, 0]
     shares = []
     for _ in range(N_PERMUTATIONS):
-        shares.append(rng.permutation(is_member)[place[:, 0]].mean())
+        shares.append(rng.permutation(is_member)[nearest_real].mean())
     limit = max(float(np.quantile(shares, 1 - RARE)), 0.5)
-    return Leak("nearer_to_learned", float(is_member[place[:, 0]].mean()), 0.5, limit)
+    return Leak("nearer_to_learned", float(is_member[nearest_real].mean()), 0.5, limit)

@@ -84,14 +84,9 @@ def report(
     executed = folder / f"{NOTEBOOK}.ipynb"
     run_notebook.execute(paths.ROOT / "notebooks" / f"{NOTEBOOK}.ipynb", settings, executed)
     files.write_text(site.standalone_page(executed), folder / "report.html")
-    print(shown_summary((folder / SUMMARY).read_text(encoding="utf-8")))
+    if sys.stdout.isatty() and "NO_COLOR" not in os.environ:  # the notebook printed it without
+        print(own_verdict.coloured((folder / SUMMARY).read_text(encoding="utf-8")))
     return folder
-
-
-def shown_summary(text: str) -> str:
-    """Return a summary as the terminal shows it: in colours, where it has them."""
-    has_colours = sys.stdout.isatty() and "NO_COLOR" not in os.environ
-    return own_verdict.coloured(text) if has_colours else text
 
 
 def some_rows(data: Path | str) -> pd.DataFrame:
@@ -145,14 +140,14 @@ def write_verdict(findings: Sequence[Finding], ending: str, name: str, folder: P
     return text
 
 
-def of_middle_lengths(
+def longer_ones(
     real: SeriesSet, synthetic: SeriesSet, feature: int, n: int = N_SHOWN
 ) -> tuple[list[np.ndarray], list[np.ndarray]]:
-    """Return n real and n synthetic series of one feature, of middle lengths in their set."""
+    """Return n real and n synthetic series of one feature, those longer than most."""
     chosen = []
     for series in (real, synthetic):
         order = np.argsort(series.lengths, kind="stable")
-        places = (np.linspace(0.4, 0.9, n) * (len(order) - 1)).astype(int)
+        places = (np.linspace(0.6, 0.95, n) * (len(order) - 1)).astype(int)
         chosen.append([series[i][:, feature] for i in order[places]])
     return chosen[0], chosen[1]
 
@@ -160,4 +155,4 @@ def of_middle_lengths(
 def section(verdict: pd.DataFrame, name: str) -> pd.DataFrame:
     """Return the findings of a section as a reader is shown them."""
     rows = verdict[verdict["section"] == name]
-    return rows[["state", "text", "note"]].set_index("state")
+    return rows[["text", "state", "note"]].set_index("text").rename_axis(None)

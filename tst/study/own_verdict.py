@@ -279,7 +279,7 @@ def _of_sign(sign: leaks.Leak) -> Finding:
         section="privacy",
         name=sign.name,
         state="RED" if sign.is_beyond else "ok",
-        text=f"{SIGNS[sign.name]}: {sign.value:.2f}, honestly {sign.floor:.2f}",
+        text=f"{SIGNS[sign.name]}: {sign.value:.2f} (honest: {sign.floor:.2f})",
         note=f"limit {sign.limit:.2f}",
         value=sign.value,
         floor=sign.floor,
