@@ -204,8 +204,13 @@ def _both(
     distance: Distance,
 ) -> Measure:
     """Return a measure of the same columns of both sets."""
-    real, synthetic = (columns(side) for side in sides)
-    return Measure(name=name, about=about, real=real, synthetic=synthetic, distance=distance)
+    return Measure(
+        name=name,
+        about=about,
+        real=columns(sides[0]),
+        synthetic=columns(sides[1]),
+        distance=distance,
+    )
 
 
 def moved(a: np.ndarray, b: np.ndarray) -> np.ndarray:
@@ -362,8 +367,9 @@ def _autocorrelation(
         return np.stack(sums, axis=2)  # (n_series, n_features, 2 n_lags)
 
     def distance(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-        both = [x[..., ::2] / np.maximum(x[..., 1::2], 1e-12) for x in (a, b)]
-        return np.abs(both[0] - both[1]).mean(-1)
+        first = a[..., ::2] / np.maximum(a[..., 1::2], 1e-12)
+        second = b[..., ::2] / np.maximum(b[..., 1::2], 1e-12)
+        return np.abs(first - second).mean(-1)
 
     return [_both("autocorrelation", about, sides, columns, distance)]
 
@@ -372,9 +378,7 @@ def _correlations(
     sides: tuple[SeriesSet, SeriesSet], features: Sequence[int], about: Sequence[str]
 ) -> Measure:
     """Return how the correlations of features differ."""
-    pairs = list(combinations(range(len(features)), 2))
-    left = [i for i, _ in pairs]
-    right = [j for _, j in pairs]
+    left, right = np.triu_indices(len(features), 1)  # each pair once
 
     def columns(series: SeriesSet) -> np.ndarray:
         x = series.values[:, features].astype(np.float64)
@@ -399,7 +403,9 @@ def _correlations(
     def distance(a: np.ndarray, b: np.ndarray) -> np.ndarray:
         return np.abs(correlation(a) - correlation(b)) / 2
 
-    names = [f"{about[i]} and {about[j]}" for i, j in pairs]
+    names = [
+        f"{about[i]} and {about[j]}" for i, j in zip(left.tolist(), right.tolist(), strict=True)
+    ]
     return _both("correlation", names, sides, columns, distance)
 
 
@@ -435,15 +441,14 @@ def _attribute_measures(
     facts = [series_facts(side, features, real.lengths) for side in sides]
     labels = [real.feature_names[i] for i in features]
     for name in names:
-        codes = [codes_of(real, series, name) for series in (real, synthetic)]
+        codes = [codes_of(real, real, name), codes_of(real, synthetic, name)]
         yield _classes("classes", name, codes, MAX_CLASSES + 1, differing)
         about = [f"{label} by {name}" for label in (*labels, *labels, "steps")]
-        columns = [_by_class(*one) for one in zip(facts, codes, strict=True)]
         yield Measure(
             name="attributes",
             about=about,
-            real=columns[0],
-            synthetic=columns[1],
+            real=_by_class(facts[0], codes[0]),
+            synthetic=_by_class(facts[1], codes[1]),
             distance=_apart_by_place,
         )
     width = MAX_CELLS + 1
@@ -459,8 +464,13 @@ def _classes(
     name: str, about: str, codes: Sequence[np.ndarray], width: int, distance: Distance
 ) -> Measure:
     """Return how classes differ, of codes below `width` of both sets."""
-    real, synthetic = (_one_hot(side, width) for side in codes)
-    return Measure(name=name, about=[about], real=real, synthetic=synthetic, distance=distance)
+    return Measure(
+        name=name,
+        about=[about],
+        real=_one_hot(codes[0], width),
+        synthetic=_one_hot(codes[1], width),
+        distance=distance,
+    )
 
 
 def _differing_pairs(a: np.ndarray, b: np.ndarray) -> np.ndarray:

@@ -4,8 +4,6 @@ Everything goes to results/own/NAME: the synthetic table, the model, the execute
 report.html, report.md, summary.txt, figures, and verdict.csv.
 """
 
-import os
-import sys
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -84,7 +82,7 @@ def report(
     executed = folder / f"{NOTEBOOK}.ipynb"
     run_notebook.execute(paths.ROOT / "notebooks" / f"{NOTEBOOK}.ipynb", settings, executed)
     files.write_text(site.standalone_page(executed), folder / "report.html")
-    if sys.stdout.isatty() and "NO_COLOR" not in os.environ:  # the notebook printed it without
+    if paths.shows_colours():  # the notebook printed it without
         print(own_verdict.coloured((folder / SUMMARY).read_text(encoding="utf-8")))
     return folder
 

@@ -7,7 +7,8 @@ limits.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from operator import attrgetter
 from typing import Literal
 
 import numpy as np
@@ -35,6 +36,7 @@ WIDTH = 100  # of a line
 COLOURS = {"RED": "\033[1;31m", "ok": "\033[32m", "GREEN": "\033[1;32m"}
 PLAIN = "\033[0m"
 
+ALONE = ("attributes", "label")  # checks that have a line of their own
 USED = ("attributes", "pairs")  # measures that belong to use
 WORDS = {
     "values": "values of {}",
@@ -122,7 +124,8 @@ def judge(
     except DataError as error:
         text = f"the copy cannot be compared: {error}"
         return [*findings, Finding(section="quality", name="read", state="RED", text=text)]
-    learned, held_out = (half.excerpt(max_judged) for half in halves)
+    learned = halves[0].excerpt(max_judged)
+    held_out = halves[1].excerpt(max_judged)
     synthetic = own_features(synthetic, learned.n_features).excerpt(max_judged)
     return findings + of_series(table, learned, held_out, synthetic, seed)
 
@@ -161,9 +164,9 @@ def of_series(
     n_features = len(table.series_features())
     phases = learned.feature_names[n_features:]
     measures = deals.compare(held_out, learned, synthetic, seed, phases)
-    held_out, learned, synthetic = (
-        own_features(one, n_features) for one in (held_out, learned, synthetic)
-    )
+    held_out = own_features(held_out, n_features)
+    learned = own_features(learned, n_features)
+    synthetic = own_features(synthetic, n_features)
     findings = _of_attributes(measures, held_out, learned, synthetic)
     findings += _of_label(held_out, learned, synthetic, seed)
     findings += _of_measures(measures)
@@ -287,14 +290,30 @@ def _of_sign(sign: leaks.Leak) -> Finding:
     )
 
 
+def _with(findings: Sequence[Finding], state: State) -> list[Finding]:
+    return [one for one in findings if one.state == state]
+
+
+def _of_section(findings: Sequence[Finding], section: str) -> list[Finding]:
+    return [one for one in findings if one.section == section]
+
+
+def _name(finding: Finding) -> str:
+    return finding.name.replace("_", " ")
+
+
+def _place(finding: Finding) -> str:
+    return f"{finding.section}: {_name(finding)}"
+
+
 def headline(findings: Sequence[Finding]) -> str:
     """Return the first line: RED, GREEN, or VALID where only that was judged."""
-    red = [one for one in findings if one.state == "RED"]
-    n_judged = sum(one.state != "-" for one in findings)
+    red = _with(findings, "RED")
+    n_judged = len(findings) - len(_with(findings, "-"))
     if red:
-        names = list(dict.fromkeys(f"{one.section}: {one.name}" for one in red))
-        listed = ", ".join(name.replace("_", " ") for name in names[:MOST_RED])
+        names = list(dict.fromkeys(map(_place, red)))
         more = f" and {len(names) - MOST_RED} more" if len(names) > MOST_RED else ""
+        listed = ", ".join(names[:MOST_RED])
         return f"RED    {len(red)} of {_n(n_judged, 'check')} fail: {listed}{more}"
     if all(one.section == "validity" for one in findings):
         return "VALID  nothing more is judged: too few series to hold some out"
@@ -305,7 +324,7 @@ def summary(findings: Sequence[Finding], ending: str = "") -> str:
     """Return the verdict in at most 15 lines; `ending` is what ended the training."""
     lines = [headline(findings)]
     for section in SECTIONS:
-        lines += _section_lines(section, [one for one in findings if one.section == section])
+        lines += _section_lines(section, _of_section(findings, section))
     if ending:
         lines.append(_cut(f"{'training':<10}{'':<5}{ending}"))
     return "\n".join(lines)
@@ -318,22 +337,28 @@ def coloured(text: str) -> str:
 
 def _section_lines(section: Section, findings: Sequence[Finding]) -> list[str]:
     """Return the lines of a section: those that fail, and the others in one."""
-    red = [one for one in findings if one.state == "RED"]
-    lines = [_line("RED", f"{one.text}, {one.note}".strip(", ")) for one in red[:MOST_RED]]
+    red = _with(findings, "RED")
+    others = _with(findings, "ok")
+    lines = []
+    for one in red[:MOST_RED]:
+        lines.append(_line("RED", f"{one.text}, {one.note}".strip(", ")))
     if len(red) > MOST_RED:
-        names = ", ".join(one.name.replace("_", " ") for one in red[MOST_RED:])
-        lines[-1] = _line(
-            "RED", f"{len(red) - MOST_RED + 1} more: {red[MOST_RED - 1].name}, {names}"
-        )
-    others = [one for one in findings if one.state == "ok"]
-    if others and section == "use":
-        lines += [_line("ok", one.text) for one in others if one.name in ("attributes", "label")]
-        others = [one for one in others if one.name not in ("attributes", "label")]
-    if others:
-        lines.append(_line("ok", _together(section, others)))
-    lines += [_line("-", one.text) for one in findings if one.state == "-"]
-    first = f"{section:<10}"
-    return [_cut(f"{first if i == 0 else '':<10}{line}") for i, line in enumerate(lines)]
+        names = ", ".join(map(_name, red[MOST_RED - 1 :]))
+        lines[-1] = _line("RED", f"{len(red) - MOST_RED + 1} more: {names}")
+    together = []
+    for one in others:
+        if one.name in ALONE:
+            lines.append(_line("ok", one.text))
+        else:
+            together.append(one)
+    if together:
+        lines.append(_line("ok", _together(section, together)))
+    for one in _with(findings, "-"):
+        lines.append(_line("-", one.text))
+    shown = []
+    for i, line in enumerate(lines):
+        shown.append(_cut(f"{section if i == 0 else '':<10}{line}"))
+    return shown
 
 
 def _line(state: State, text: str) -> str:
@@ -343,7 +368,7 @@ def _line(state: State, text: str) -> str:
 def _together(section: Section, findings: Sequence[Finding]) -> str:
     """Return what several checks that hold have in common, in one line."""
     if section == "validity":
-        names = ", ".join(one.name for one in findings)
+        names = ", ".join(map(_name, findings))
         return f"{names}: no row breaks what holds in every real row"
     nearest = max(findings, key=lambda one: one.value / max(one.limit, 1e-12))
     if len(findings) == 1:
@@ -366,17 +391,16 @@ def _coloured(line: str) -> str:
 def frame_of(findings: Sequence[Finding]) -> pd.DataFrame:
     """Return the findings as a table: a row a check."""
     names = ["section", "name", "state", "value", "floor", "limit", "text", "note"]
-    rows = [[getattr(one, name) for name in names] for one in findings]
-    return pd.DataFrame(rows, columns=names)
+    return pd.DataFrame(map(asdict, findings))[names]
 
 
 def report(findings: Sequence[Finding], ending: str, name: str) -> str:
     """Return all findings as Markdown, the first line first."""
     parts = [f"# {name}", f"**{headline(findings)}**"]
     for section in SECTIONS:
-        of_section = [one for one in findings if one.section == section]
+        of_section = _of_section(findings, section)
         if of_section:
-            rows = [(one.state, one.text, one.note) for one in of_section]
+            rows = map(attrgetter("state", "text", "note"), of_section)
             parts += [f"## {section.capitalize()}", markdown.table(["", "found", "limit"], rows)]
     if ending:
         parts += ["## Training", f"{ending[0].upper()}{ending[1:]}."]
