@@ -413,6 +413,34 @@ def user_table(n_series=24, seed=0):
     return frame
 
 
+def shop_visits(n_series=60, seed=0):
+    """Return a table of days of shops, from Mondays on: prices in order, a kind that decides their
+    level, a region that goes with it, weekends that differ, a total that follows, a state.
+    """
+    rng = np.random.default_rng(seed)
+    lengths = rng.integers(14, 29, n_series)
+    series = np.repeat(np.arange(n_series), lengths)  # (n_rows,)
+    step = np.arange(lengths.sum()) - np.repeat(np.cumsum(lengths) - lengths, lengths)
+    start = pd.Timestamp("2024-01-01") + pd.to_timedelta(7 * rng.integers(0, 9, n_series), "D")
+    when = start[series] + pd.to_timedelta(step, "D")
+    is_big = rng.random(n_series) < 0.5
+    is_north = rng.random(n_series) < np.where(is_big, 0.9, 0.2)
+    level = np.where(is_big, 40, 15) + rng.normal(0, 3, n_series)
+    noise = rng.normal(0, 2, len(step))
+    for i in range(1, len(step)):
+        noise[i] = 0.8 * noise[i - 1] + 0.6 * noise[i] if step[i] else noise[i]
+    frame = pd.DataFrame({"shop": np.char.add("S", (100 + series).astype(str))})
+    frame["day"] = when.strftime("%d/%m/%Y")
+    frame["kind"] = np.where(is_big, "big", "small")[series]
+    frame["region"] = np.where(is_north, "north", "south")[series]
+    frame["low"] = (level[series] + 8 * (when.day_of_week >= 5) + noise).round(2)
+    frame["high"] = (frame["low"] + rng.exponential(3, len(step))).round(2)
+    frame["sold"] = rng.poisson(5, len(step))
+    frame["total"] = (frame["sold"] * 2.5).round(2)
+    frame["phase"] = np.array(["new", "used", "old"])[np.minimum(step // 7, 2)]
+    return frame
+
+
 def table_error(source, roles=None):
     """Return the sentence that fitting a user's table ends in."""
     with pytest.raises(DataError) as caught:

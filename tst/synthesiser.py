@@ -38,6 +38,7 @@ from tst.table.table import Roles, Table
 from tst.table.timeline import Timeline
 from tst.table.writer import csv_writer, table_writer
 from tst.training.batches import Loss
+from tst.training.ending import Ending, Limit
 from tst.training.loop import TrainConfig
 from tst.training.timing import step_seconds
 
@@ -131,7 +132,7 @@ class Synthesiser:
     def fit_series(self, series: SeriesSet, table: Table) -> Self:
         """Learn the `SeriesSet` of a `Table`, or a part of it, and return self.
 
-        `history` then holds the loss of each step.
+        `history` then holds the loss of each step, `ending` what ended the training.
         """
         if self.folder:
             self._train(series, Path(self.folder))
@@ -146,6 +147,8 @@ class Synthesiser:
         series.save(folder / "series")
         job = self._job(series, folder)
         self.history: pd.DataFrame = jobs.train_all([job], self.engine, self.n_processes)
+        self.ending = Ending.of(self.history, job.train["max_steps"], self._limit(folder))
+        print(f"training: {self.ending.text}", flush=True)
         self.model = GenerativeTST.load(folder / "model")
 
     def sample(
@@ -489,15 +492,24 @@ class Synthesiser:
         seconds = _seconds_a_step(training)
         steps_per_epoch = cast(TokenBatches, training.batches).steps_per_epoch
         n_epochs = N_BLIND_EPOCHS if training.score is None else N_EPOCHS
-        passes = max(MIN_STEPS, n_epochs * steps_per_epoch)
-        n_steps = int(np.clip(60 * self.minutes / seconds, 1, min(passes, MAX_STEPS)))
+        most = min(max(MIN_STEPS, n_epochs * steps_per_epoch), MAX_STEPS)
+        n_steps = int(np.clip(60 * self.minutes / seconds, 1, most))
         minutes = n_steps * seconds / 60
         print(
             f"{seconds:.2f} s a step: {n_steps:,} steps, about {minutes:.1f} minutes undisturbed",
             flush=True,
         )
-        files.write_text(json.dumps({"of": decided_by, "steps": n_steps}), path)
+        given = "passes" if n_steps == most else "minutes"
+        facts = {"of": decided_by, "steps": n_steps, "given": given}
+        files.write_text(json.dumps(facts), path)
         return n_steps
+
+    def _limit(self, folder: Path) -> Limit:
+        """Return what limits the training: steps, or what was measured to be less."""
+        if self.max_steps:
+            return "steps"
+        limit: Limit = json.loads((folder / "steps.json").read_text()).get("given", "minutes")
+        return limit
 
     def _matching(
         self, n_series: int, seed: int, wanted: Mapping[str, str], has_calendar: bool

@@ -53,7 +53,7 @@ def discriminative_score(real: SeriesSet | Reference, synthetic: SeriesSet, seed
     reference = Reference.of(real)
     _check(reference, synthetic)
     n = min(len(reference.real), len(synthetic), MAX_SERIES)
-    sides = [_summary(reference, series, n, seed) for series in (reference.real, synthetic)]
+    sides = [summary(reference, series, n, seed) for series in (reference.real, synthetic)]
     X = np.concatenate(sides)  # (2 n, columns)
     y = np.repeat([0, 1], n)
     rounded = np.nan_to_num(X, nan=ABSENT).round(4)
@@ -62,12 +62,12 @@ def discriminative_score(real: SeriesSet | Reference, synthetic: SeriesSet, seed
         return 0.0  # all series are one and the same
     right = np.empty(2 * n, dtype=bool)
     for train, test in GroupKFold(2, shuffle=True, random_state=seed).split(X, y, group):
-        right[test] = _boosting(X[train], y[train], X[test], seed) == y[test]
+        right[test] = boosting(X[train], y[train], X[test], seed) == y[test]
     return float(abs(0.5 - right.mean()))
 
 
-def _boosting(X: np.ndarray, y: np.ndarray, X_test: np.ndarray, seed: int) -> np.ndarray:
-    """Return the predicted sides of `X_test`, int, shape (n_test,)."""
+def boosting(X: np.ndarray, y: np.ndarray, X_test: np.ndarray, seed: int) -> np.ndarray:
+    """Return the classes of `X_test` by gradient boosting, as `y` has them, (n_test,)."""
     observed = ~np.isnan(X).all(0)  # scikit-learn cannot bin a column without any value
     model = HistGradientBoostingClassifier(
         max_iter=60,
@@ -79,7 +79,7 @@ def _boosting(X: np.ndarray, y: np.ndarray, X_test: np.ndarray, seed: int) -> np
     return model.fit(X[:, observed], y).predict(X_test[:, observed])
 
 
-def _summary(reference: Reference, series: SeriesSet, n: int, seed: int) -> np.ndarray:
+def summary(reference: Reference, series: SeriesSet, n: int, seed: int) -> np.ndarray:
     """Return what the classifier sees of n series: length, first steps, moments, embedding.
 
     Returns

@@ -6,6 +6,7 @@ found, so that a run on simulated data never overwrites what was made from real 
 """
 
 import os
+import sys
 import tempfile
 from pathlib import Path
 
@@ -42,6 +43,11 @@ def set_environment(variables: dict[str, str]) -> None:
     """Take an environment in the place of this process's own."""
     os.environ.clear()
     os.environ.update(variables)
+
+
+def shows_colours() -> bool:
+    """Tell whether standard output is a terminal that is to have colours (no-color.org)."""
+    return sys.stdout.isatty() and not os.environ.get("NO_COLOR")
 
 
 def has_real_data() -> bool:

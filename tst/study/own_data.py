@@ -1,17 +1,29 @@
 """The report on a user's own table: runs notebook 20 on it, and writes it as one page.
 
 Everything goes to results/own/NAME: the synthetic table, the model, the executed notebook,
-report.html, figures, and quality.csv.
+report.html, report.md, summary.txt, figures, and verdict.csv.
 """
 
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
+
 from tst.io import files, paths
-from tst.study import run_notebook
+from tst.series import SeriesSet
+from tst.study import own_verdict, run_notebook
+from tst.study.own_verdict import Finding
 from tst.study.report import site
+from tst.synthesiser import Synthesiser
 from tst.table.roles import Roles
+from tst.table.source import ChunkedFile, read
 
 NOTEBOOK = "20-own-data"
+MIN_SERIES = 40  # of a table, for some to be held out
+SUMMARY = "summary.txt"
+N_SHOWN = 3  # series of a figure
 
 
 def folder_of(name: str) -> Path:
@@ -70,4 +82,75 @@ def report(
     executed = folder / f"{NOTEBOOK}.ipynb"
     run_notebook.execute(paths.ROOT / "notebooks" / f"{NOTEBOOK}.ipynb", settings, executed)
     files.write_text(site.standalone_page(executed), folder / "report.html")
+    if paths.shows_colours():  # the notebook printed it without
+        print(own_verdict.coloured((folder / SUMMARY).read_text(encoding="utf-8")))
     return folder
+
+
+def some_rows(data: Path | str) -> pd.DataFrame:
+    """Return a table as it was read; of one that is read in chunks, the first."""
+    file = ChunkedFile(data)
+    return next(file.chunks()) if file.is_large else read(file)
+
+
+def halves_of(series: SeriesSet, held_out: float, seed: int) -> tuple[SeriesSet, SeriesSet] | None:
+    """Return learned and held-out series; None where too few would be held out."""
+    if len(series) < MIN_SERIES:
+        return None
+    halves = series.split(1 - held_out, group=series.group, seed=seed)
+    return halves if min(map(len, halves)) >= own_verdict.MIN_HELD_OUT else None
+
+
+def write_copy(
+    model: Synthesiser, folder: Path, data: Path | str, n_series: int, seed: int
+) -> tuple[Path, pd.DataFrame]:
+    """Write a copy as its data are written; return its path, and its rows, of a large one some."""
+    file = ChunkedFile(data)
+    if file.is_large:
+        target = folder / "synthetic"
+        return target, pd.read_parquet(model.sample_parts(n_series, target, seed)[0])
+    target = folder / f"synthetic.{'parquet' if file.is_parquet else 'csv'}"
+    frame = model.sample(n_series, seed)
+    write = frame.to_parquet if file.is_parquet else partial(frame.to_csv, index=False)
+    with files.replacing(target) as part:
+        write(part)
+    return target, read(ChunkedFile(target))
+
+
+def enough_rows(
+    model: Synthesiser,
+    written: pd.DataFrame,
+    n_series: int,
+    halves: tuple[SeriesSet, SeriesSet] | None,
+    seed: int,
+) -> pd.DataFrame:
+    """Return rows of enough series to be judged: those written, or a larger sample."""
+    n_needed = 0 if halves is None else len(halves[1])
+    return written if n_series >= n_needed else model.sample(n_needed, seed)
+
+
+def write_verdict(findings: Sequence[Finding], ending: str, name: str, folder: Path) -> str:
+    """Write verdict.csv, report.md and summary.txt; return the summary."""
+    own_verdict.frame_of(findings).to_csv(folder / "verdict.csv", index=False)
+    files.write_text(own_verdict.report(findings, ending, name), folder / "report.md")
+    text = own_verdict.summary(findings, ending)
+    files.write_text(text + "\n", folder / SUMMARY)
+    return text
+
+
+def longer_ones(
+    real: SeriesSet, synthetic: SeriesSet, feature: int, n: int = N_SHOWN
+) -> tuple[list[np.ndarray], list[np.ndarray]]:
+    """Return n real and n synthetic series of one feature, those longer than most."""
+    chosen = []
+    for series in (real, synthetic):
+        order = np.argsort(series.lengths, kind="stable")
+        places = (np.linspace(0.6, 0.95, n) * (len(order) - 1)).astype(int)
+        chosen.append([series[i][:, feature] for i in order[places]])
+    return chosen[0], chosen[1]
+
+
+def section(verdict: pd.DataFrame, name: str) -> pd.DataFrame:
+    """Return the findings of a section as a reader is shown them."""
+    rows = verdict[verdict["section"] == name]
+    return rows[["text", "state", "note"]].set_index("text").rename_axis(None)

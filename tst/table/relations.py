@@ -84,8 +84,20 @@ def replaced(frame: pd.DataFrame, name: str, column: pd.Series) -> pd.DataFrame:
     return frame.assign(**{name: column.array})
 
 
+class InEveryRow:
+    """What holds in every row of a table."""
+
+    def broken(self, frame: pd.DataFrame, places: Places) -> np.ndarray:
+        """Return the rows in which it does not hold, bool (n_rows,)."""
+        raise NotImplementedError
+
+    def holds(self, frame: pd.DataFrame, places: Places) -> bool:
+        """Tell whether it holds in every row."""
+        return not self.broken(frame, places).any()
+
+
 @dataclass(frozen=True, kw_only=True)
-class DateText:
+class DateText(InEveryRow):
     """A column of dates that are text, beside the time: learned as dates."""
 
     kind: Literal["date text"] = "date text"
@@ -97,11 +109,12 @@ class DateText:
         """Say what holds."""
         return f"{self.column} is a date"
 
-    def holds(self, frame: pd.DataFrame, places: Places) -> bool:
-        """Tell whether all texts are dates that come back as they are."""
-        known = frame[self.column].dropna()
-        known = known[~known.duplicated()]
-        return bool((self.writing.write(self.writing.read(known)).array == known.array).all())
+    def broken(self, frame: pd.DataFrame, places: Places) -> np.ndarray:
+        """Return the rows whose text is no date that comes back as it is."""
+        column = frame[self.column]
+        known = column.dropna().drop_duplicates()
+        is_kept = self.writing.write(self.writing.read(known)).array == known.array
+        return column.isin(known[~np.asarray(is_kept, dtype=bool)]).to_numpy(bool)
 
     def apply(self, frame: pd.DataFrame, places: Places) -> pd.DataFrame:
         """Return the frame with dates."""
@@ -117,7 +130,7 @@ class DateText:
 
 
 @dataclass(frozen=True, kw_only=True)
-class FromTime:
+class FromTime(InEveryRow):
     """A date that is constant in its series: learned as its distance to the series' start or end.
 
     Parameters
@@ -143,11 +156,11 @@ class FromTime:
         times = places.end if self.end else places.start
         return times // self.unit * self.unit
 
-    def holds(self, frame: pd.DataFrame, places: Places) -> bool:
-        """Tell whether all distances are whole numbers of the unit."""
+    def broken(self, frame: pd.DataFrame, places: Places) -> np.ndarray:
+        """Return the rows whose distance is no whole number of the unit."""
         x = numbers(frame, self.column) * 1e9
         known = np.isfinite(x)
-        return bool((x[known].astype(np.int64) % self.unit == 0).all())
+        return known & (np.where(known, x, 0).astype(np.int64) % self.unit != 0)
 
     def apply(self, frame: pd.DataFrame, places: Places) -> pd.DataFrame:
         """Return the frame with distances, whole numbers or missing."""
@@ -170,7 +183,7 @@ class FromTime:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Copy:
+class Copy(InEveryRow):
     """A column that repeats another, cell by cell."""
 
     kind: Literal["copy"] = "copy"
@@ -183,15 +196,12 @@ class Copy:
         """Say what holds."""
         return f"{self.column} = {self.of}"
 
-    def holds(self, frame: pd.DataFrame, places: Places) -> bool:
-        """Tell whether all cells are equal, missing ones too."""
+    def broken(self, frame: pd.DataFrame, places: Places) -> np.ndarray:
+        """Return the rows whose cells differ; missing equals missing."""
         column = frame[self.column]
         other = frame[self.of]
-        is_missing = column.isna().to_numpy()
-        if (is_missing != other.isna().to_numpy()).any():
-            return False
         same = (column.astype(object) == other.astype(object)).fillna(False).to_numpy(bool)
-        return bool((same | is_missing).all())
+        return ~same & ~(column.isna() & other.isna()).to_numpy()
 
     def apply(self, frame: pd.DataFrame, places: Places) -> pd.DataFrame:
         """Return the frame without the column."""
@@ -203,7 +213,7 @@ class Copy:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Formula:
+class Formula(InEveryRow):
     """A number that follows from others: a multiple, a sum, a product or a quotient.
 
     Parameters
@@ -270,17 +280,19 @@ class Formula:
                 x = x - numbers(frame, name)
         return self.factor * x + self.offset
 
-    def holds(self, frame: pd.DataFrame, places: Places) -> bool:
-        """Tell whether all numbers come out to the last digit, missing ones too."""
+    def broken(self, frame: pd.DataFrame, places: Places) -> np.ndarray:
+        """Return the rows whose number does not come out to the last digit, missing ones too."""
         real = numbers(frame, self.column)
-        known = np.isfinite(real)
         x = self.value(frame)
-        if (np.isfinite(x) != known).any():
-            return False
-        if self.number.decimals is None:
-            return bool(np.allclose(x[known], real[known], rtol=1e-6, atol=0))
-        written = np.round(x[known], self.number.decimals)
-        return bool(np.allclose(written, real[known], rtol=0, atol=1e-9))
+        rtol = 1e-6
+        atol = 0.0
+        if self.number.decimals is not None:
+            x = np.round(x, self.number.decimals)
+            rtol = 0.0
+            atol = 1e-9
+        is_known = np.isfinite(real) & np.isfinite(x)
+        is_missing = ~np.isfinite(real) & ~np.isfinite(x)
+        return ~is_missing & ~(is_known & np.isclose(x, real, rtol=rtol, atol=atol))
 
     def apply(self, frame: pd.DataFrame, places: Places) -> pd.DataFrame:
         """Return the frame without the column."""
@@ -292,7 +304,7 @@ class Formula:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Lookup:
+class Lookup(InEveryRow):
     """A category that another one decides.
 
     Parameters
@@ -317,9 +329,10 @@ class Lookup:
         known = dict(zip(self.keys, self.values, strict=True))
         return frame[self.by].astype(object).map(known)
 
-    def holds(self, frame: pd.DataFrame, places: Places) -> bool:
-        """Tell whether the other column decides all cells."""
-        return bool((self._looked_up(frame) == frame[self.column].astype(object)).all())
+    def broken(self, frame: pd.DataFrame, places: Places) -> np.ndarray:
+        """Return the rows that the other column does not decide."""
+        same = self._looked_up(frame) == frame[self.column].astype(object)
+        return ~same.fillna(False).to_numpy(bool)
 
     def apply(self, frame: pd.DataFrame, places: Places) -> pd.DataFrame:
         """Return the frame without the column."""
@@ -331,7 +344,7 @@ class Lookup:
 
 
 @dataclass(frozen=True, kw_only=True)
-class FixedWhere:
+class FixedWhere(InEveryRow):
     """A column that is empty, or 0, exactly where another one has some values.
 
     Parameters
@@ -369,9 +382,9 @@ class FixedWhere:
             return frame[self.column].isna().to_numpy()
         return (frame[self.column] == self.value).fillna(False).to_numpy(bool)
 
-    def holds(self, frame: pd.DataFrame, places: Places) -> bool:
-        """Tell whether both masks are the same."""
-        return bool((self._is_fixed(frame) == self._is_there(frame)).all())
+    def broken(self, frame: pd.DataFrame, places: Places) -> np.ndarray:
+        """Return the rows in which the masks differ."""
+        return self._is_fixed(frame) != self._is_there(frame)
 
     def apply(self, frame: pd.DataFrame, places: Places) -> pd.DataFrame:
         """Return the frame with the cells filled from their series."""
@@ -403,7 +416,7 @@ def is_one_of(column: pd.Series, values: Sequence[Value]) -> np.ndarray:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Above:
+class Above(InEveryRow):
     """A number that is never below others: learned as its distance to the greatest of them.
 
     Parameters
@@ -427,12 +440,10 @@ class Above:
     def _floor(self, frame: pd.DataFrame) -> np.ndarray:
         return np.max([numbers(frame, name) for name in self.below], axis=0)
 
-    def holds(self, frame: pd.DataFrame, places: Places) -> bool:
-        """Tell whether all known numbers are, and none is known where another is not."""
+    def broken(self, frame: pd.DataFrame, places: Places) -> np.ndarray:
+        """Return the rows below another, or known where another is not."""
         x = numbers(frame, self.column)
-        floor = self._floor(frame)
-        known = np.isfinite(x)
-        return bool((x[known] >= floor[known]).all())  # false, too, where the floor is missing
+        return np.isfinite(x) & ~(x >= self._floor(frame))  # also where the floor is missing
 
     def apply(self, frame: pd.DataFrame, places: Places) -> pd.DataFrame:
         """Return the frame with distances."""
@@ -446,7 +457,7 @@ class Above:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Below:
+class Below(InEveryRow):
     """A number that is never above others, which are constant: learned as its distance to them.
 
     Parameters
@@ -470,11 +481,10 @@ class Below:
     def _ceiling(self, frame: pd.DataFrame) -> np.ndarray:
         return np.min([numbers(frame, name) for name in self.above], axis=0)
 
-    def holds(self, frame: pd.DataFrame, places: Places) -> bool:
-        """Tell whether all known numbers are, and none is known where another is not."""
+    def broken(self, frame: pd.DataFrame, places: Places) -> np.ndarray:
+        """Return the rows above another, or known where another is not."""
         x = numbers(frame, self.column)
-        known = np.isfinite(x)
-        return bool((x[known] <= self._ceiling(frame)[known]).all())
+        return np.isfinite(x) & ~(x <= self._ceiling(frame))
 
     def apply(self, frame: pd.DataFrame, places: Places) -> pd.DataFrame:
         """Return the frame with distances."""
@@ -488,7 +498,7 @@ class Below:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Monotone:
+class Monotone(InEveryRow):
     """A number that never falls, or never rises, within a series.
 
     Parameters
@@ -527,11 +537,11 @@ class Monotone:
     def _sign(self) -> int:
         return -1 if self.falls else 1
 
-    def holds(self, frame: pd.DataFrame, places: Places) -> bool:
-        """Tell whether no step goes in the wrong direction, and none is missing."""
+    def broken(self, frame: pd.DataFrame, places: Places) -> np.ndarray:
+        """Return the rows that step in the wrong direction, or are missing."""
         x = numbers(frame, self.column)
         steps = np.append(0.0, np.diff(x)) * self._sign
-        return bool(np.isfinite(x).all() and (steps[~places.is_first] >= 0).all())
+        return ~np.isfinite(x) | (~places.is_first & (steps < 0))
 
     def apply(self, frame: pd.DataFrame, places: Places) -> pd.DataFrame:
         """Return the frame with steps."""
@@ -578,7 +588,7 @@ class Monotone:
 
 
 @dataclass(frozen=True, kw_only=True)
-class StateOrder:
+class StateOrder(InEveryRow):
     """A category that never goes back to one it has left.
 
     Parameters
@@ -601,11 +611,11 @@ class StateOrder:
         known = pd.Index(self.states, dtype=object)
         return known.get_indexer(pd.Index(frame[self.column].astype(object)))
 
-    def holds(self, frame: pd.DataFrame, places: Places) -> bool:
-        """Tell whether no row goes back, and none is missing or unknown."""
+    def broken(self, frame: pd.DataFrame, places: Places) -> np.ndarray:
+        """Return the rows that go back, or are missing or unknown."""
         rank = self._rank(frame)
         steps = np.append(0, np.diff(rank))
-        return bool((rank >= 0).all() and (steps[~places.is_first] >= 0).all())
+        return (rank < 0) | (~places.is_first & (steps < 0))
 
     def apply(self, frame: pd.DataFrame, places: Places) -> pd.DataFrame:
         """Return the frame as it is."""
@@ -619,7 +629,7 @@ class StateOrder:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Within:
+class Within(InEveryRow):
     """A number with a natural end: never below 0, never above 1 or 100.
 
     Parameters
@@ -642,12 +652,11 @@ class Within:
             return f"{self.column} <= {self.high:g}"
         return f"{self.low:g} <= {self.column} <= {self.high:g}"
 
-    def holds(self, frame: pd.DataFrame, places: Places) -> bool:
-        """Tell whether all known numbers are within."""
+    def broken(self, frame: pd.DataFrame, places: Places) -> np.ndarray:
+        """Return the rows beyond an end."""
         x = numbers(frame, self.column)
-        x = x[np.isfinite(x)]
-        is_low = self.low is None or (x >= self.low).all()
-        return bool(is_low and (self.high is None or (x <= self.high).all()))
+        is_below = np.zeros(len(x), dtype=bool) if self.low is None else x < self.low
+        return is_below if self.high is None else is_below | (x > self.high)
 
     def apply(self, frame: pd.DataFrame, places: Places) -> pd.DataFrame:
         """Return the frame as it is."""
@@ -660,7 +669,7 @@ class Within:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Combinations:
+class Combinations(InEveryRow):
     """Attributes of which only some combinations exist.
 
     Parameters
@@ -690,9 +699,9 @@ class Combinations:
         values = [plain_values(first[name]) for name in self.columns]
         return np.array([known.get(row, -1) for row in zip(*values, strict=True)])
 
-    def holds(self, frame: pd.DataFrame, places: Places) -> bool:
-        """Tell whether all combinations are known ones."""
-        return bool((self._found(frame[places.is_first]) >= 0).all())
+    def broken(self, frame: pd.DataFrame, places: Places) -> np.ndarray:
+        """Return the rows of series whose combination does not exist."""
+        return (self._found(frame[places.is_first]) < 0)[places.series]
 
     def apply(self, frame: pd.DataFrame, places: Places) -> pd.DataFrame:
         """Return the frame as it is."""

@@ -22,6 +22,7 @@ from tst.table.roles import Roles
 from tst.table.steps import GAP
 from tst.table.stretches import Stretches
 from tst.table.values import is_number, row_name
+from tst.table.writing import NOTHING
 
 FEW_SERIES = 10  # below which a split into halves may divide the parts of one series
 
@@ -151,7 +152,7 @@ class SortedTable:
         for part in range(len(self.store)):
             times = self.clock.wall(self.store.times(part))
             is_first_of_id = self.store.is_first_of_id(part)
-            is_first, _ = _first_rows(times, is_first_of_id, self.clock, self.roles, self.stretches)
+            is_first, _ = first_rows(times, is_first_of_id, self.clock, self.roles, self.stretches)
             places = Places(times=times, is_first=is_first)
             frame = apply_all(self.relations, self.store.frame(part), places)
             if self.clock.intervals:
@@ -173,7 +174,7 @@ class SortedTable:
             for part in range(len(self.store)):
                 times = self.clock.wall(self.store.times(part))
                 is_first_of_id = self.store.is_first_of_id(part)
-                is_first, _ = _first_rows(
+                is_first, _ = first_rows(
                     times, is_first_of_id, self.clock, self.roles, self.stretches
                 )
                 places = Places(times=times, is_first=is_first)
@@ -222,6 +223,54 @@ def sort_rows(frame: pd.DataFrame, keys: Keys, roles: Roles) -> SortedTable:
     time = read_times(frame[keys.time_column], order=roles.dates)
     problems += [*dropped.problems(), *time.all_problems(len(frame))]
     return sort_store(Held(frame, time.times), keys, time.clock, roles, problems)
+
+
+def sort_like(
+    frame: pd.DataFrame,
+    keys: Keys,
+    clock: Clock,
+    roles: Roles,
+    stretches: Stretches | None,
+    relations: tuple[Relation, ...],
+) -> SortedTable:
+    """Sort a table as another one was, by whose keys and clock; nothing is looked for in it.
+
+    Rows without an id, or a time that can be read, are left out.
+
+    Parameters
+    ----------
+    frame
+        The rows, with the columns that `Keys.add` made.
+    """
+    frame = frame[frame[keys.id_column].notna() & frame[keys.time_column].notna()]
+    times = frame[keys.time_column].to_numpy()
+    if keys.time:
+        times = clock.writing.read(frame[keys.time_column])
+        is_read = times != NOTHING if times.dtype == np.int64 else np.isfinite(times)
+        frame = frame[is_read]
+        times = times[is_read]
+    order = _series_order(frame[keys.id_column], times)
+    frame = frame.iloc[order]
+    times = times[order]
+    is_first_of_id = _first_of_ids(frame[keys.id_column])[: len(frame)]
+    if not keys.time:
+        first = np.flatnonzero(is_first_of_id)
+        times = np.arange(len(frame)) - first[np.cumsum(is_first_of_id) - 1]
+    store = Held(frame, times)
+    store.write(0, frame, times, is_first_of_id)
+    is_first, _ = first_rows(clock.wall(times), is_first_of_id, clock, roles, stretches)
+    return SortedTable(
+        store=store,
+        keys=keys,
+        clock=clock,
+        roles=roles,
+        stretches=stretches,
+        n_rows=len(frame),
+        n_ids=int(is_first_of_id.sum()),
+        n_series=int(is_first.sum()),
+        problems=(),
+        relations=relations,
+    )
 
 
 class Dropped:
@@ -292,7 +341,7 @@ def sort_store(
     last = []
     gaps = Gaps()
     for times, is_first_of_id in sorted_times():
-        is_first, is_gap = _first_rows(times, is_first_of_id, clock, roles, stretches)
+        is_first, is_gap = first_rows(times, is_first_of_id, clock, roles, stretches)
         gaps.count(times, is_first_of_id, is_gap, clock)
         starts.append(times[is_first])
         lengths.append(np.diff(np.append(np.flatnonzero(is_first), len(times))))
@@ -449,7 +498,7 @@ class Gaps:
     def count(
         self, times: np.ndarray, is_first: np.ndarray, is_gap: np.ndarray, clock: Clock
     ) -> None:
-        """Add the rows of a part; arguments as in `_first_rows`."""
+        """Add the rows of a part; arguments as in `first_rows`."""
         self.n_gaps += int(is_gap.sum())
         self.n_uneven += int(clock.is_uneven(times, is_first).sum())
         self.n_steps += int((~is_first).sum())
@@ -477,7 +526,7 @@ class Gaps:
         return found
 
 
-def _first_rows(
+def first_rows(
     times: np.ndarray,
     is_first_of_id: np.ndarray,
     clock: Clock,

@@ -1,0 +1,382 @@
+"""Is a synthetic table one of the real table's kind: its formats, keys, calendar and relations?
+
+A rule is what holds in every row of the real table; those of which a real table could be an
+accident (a value that one series alone has) are none. Of a copy, the rows are counted that break a
+rule: there should be none. The copy is read by the real table's id, time and codes.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+import pandas as pd
+from pandas.api import types
+
+from tst.errors import DataError
+from tst.series import Feature, SeriesSet
+from tst.table.dates import DAY
+from tst.table.relations import Monotone, Places, numbers
+from tst.table.roles import Roles
+from tst.table.rows import SortedTable, first_rows, sort_like
+from tst.table.steps import EXACT
+from tst.table.table import Table
+from tst.table.values import free_name
+
+MIN_SEEN = 3  # series that each value of a closed set has
+MAX_VALUES = 200  # of a closed set
+MAX_DECIMALS = 6
+HOUR = DAY // 24
+MONDAY = 3  # days: 1970 began on a Thursday
+NEXT = 0.1  # of a step, by which a row may be off its calendar
+
+Part = Literal["format", "keys", "calendar", "relations"]
+PARTS: tuple[Part, ...] = ("format", "keys", "calendar", "relations")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Laid:
+    """A table, and its rows by series and time.
+
+    Parameters
+    ----------
+    written
+        As it is written.
+    rows
+        Sorted by the real table's keys.
+    n_lost
+        Rows without an id, or without a time that can be read.
+    """
+
+    written: pd.DataFrame
+    rows: SortedTable
+    n_lost: int
+
+    @classmethod
+    def of(cls, table: Table, frame: pd.DataFrame, roles: Roles, is_real: bool = False) -> "Laid":
+        """Lay out a table as the real one was; raises DataError where it lacks columns."""
+        lacking = [name for name in table.order if name not in frame and table.shape is None]
+        if lacking:
+            raise DataError(f"the table lacks the column '{lacking[0]}' of the real one.")
+        long = frame if table.shape is None else table.shape.to_long(frame)
+        long = table.keys.add(long.reset_index(drop=True))
+        facts = (table.keys, table.clock, roles, table.stretches, table.relations)
+        rows = sort_like(long, *facts)
+        n_lost = len(long) - rows.n_rows
+        if is_real and table.stretches is not None:  # what was left out is not learned
+            times = table.clock.wall(rows.store.times(0))
+            is_kept = table.stretches.is_kept(times, table.clock)
+            rows = sort_like(rows.store.frame(0)[is_kept], *facts)
+        if not rows.n_rows:
+            raise DataError("no row of the table has an id and a time that can be read.")
+        return cls(written=frame, rows=rows, n_lost=n_lost)
+
+    @property
+    def frame(self) -> pd.DataFrame:
+        """Its rows, sorted."""
+        return self.rows.store.frame(0)
+
+    @property
+    def places(self) -> Places:
+        """Where they stand."""
+        times = self.rows.clock.wall(self.rows.store.times(0))
+        is_first, _ = first_rows(
+            times, self.is_first_of_id, self.rows.clock, self.rows.roles, self.rows.stretches
+        )
+        return Places(times=times, is_first=is_first)
+
+    @property
+    def is_first_of_id(self) -> np.ndarray:
+        """Which row is the first of its id, bool (n_rows,)."""
+        return self.rows.store.is_first_of_id(0)
+
+
+class Rule(NamedTuple):
+    """What holds in every row of the real table, and how many rows of another break it."""
+
+    part: Part
+    text: str
+    n_broken: Callable[[Laid], int]
+
+
+def validity(table: Table, real: Laid, copy: Laid) -> pd.DataFrame:
+    """Return how many rows of a copy break what holds in every row of the real table.
+
+    Returns
+    -------
+    Columns part (format, keys, calendar, relations), rule, broken: a row a rule.
+    """
+    rows = []
+    for rule in [*_format_rules(real), *_key_rules(table), *_calendar_rules(table, real)]:
+        if rule.n_broken(real) == 0:
+            rows.append((rule.part, rule.text, rule.n_broken(copy)))
+    of_real = _broken_relations(table, real)
+    of_copy = _broken_relations(table, copy)
+    for text, n_broken in of_real.items():
+        if n_broken == 0:
+            rows.append(("relations", text, of_copy[text]))
+    return pd.DataFrame(rows, columns=["part", "rule", "broken"])
+
+
+def _format_rules(real: Laid) -> list[Rule]:
+    """Return the rules of columns as they are written."""
+    frame = real.written
+    columns = list(frame)
+    dtypes = frame.dtypes.astype(str).to_dict()
+
+    def other_columns(copy: Laid) -> int:
+        names = list(copy.written)
+        return 0 if names == columns else max(1, len(set(names) ^ set(columns)))
+
+    def other_dtypes(copy: Laid) -> int:
+        others = copy.written.dtypes.astype(str).to_dict()
+        return sum(others.get(name, dtype) != dtype for name, dtype in dtypes.items())
+
+    rules = [
+        Rule("format", "the same columns in the same order", other_columns),
+        Rule("format", "each column has its dtype", other_dtypes),
+    ]
+    of_row = pd.Series(_series_of_written(real), index=frame.index)
+    keys = (*real.rows.keys.id, real.rows.keys.time)
+    for name in columns:
+        if name not in keys:
+            rules += _column_rules(frame[name], of_row)
+    return rules
+
+
+def _series_of_written(real: Laid) -> np.ndarray:
+    """Return the series of each written row, or its own number where the shape differs."""
+    id_columns = [name for name in real.rows.keys.id if name in real.written]
+    if not id_columns:
+        return np.arange(len(real.written))
+    return real.written.groupby(id_columns, sort=False, dropna=False).ngroup().to_numpy()
+
+
+def _column_rules(column: pd.Series, series: pd.Series) -> list[Rule]:
+    """Return the rules of the cells of a column; `series` says which series each belongs to."""
+    name = str(column.name)
+    rules = []
+    if column.notna().all():
+        rules.append(Rule("format", f"{name} is never empty", _count(name, pd.Series.isna)))
+    is_number = types.is_numeric_dtype(column.dtype) and not types.is_bool_dtype(column.dtype)
+    if is_number:
+        decimals = _decimals(column)
+        if decimals is not None:
+            text = f"{name} has {decimals} decimals at most" if decimals else f"{name} is whole"
+            rules.append(Rule("format", text, _count(name, lambda x: ~_has_decimals(x, decimals))))
+    elif (known := closed(column, series)) is not None:
+        text = f"{name} is one of {len(known):,} values"
+        rules.append(Rule("format", text, _count(name, lambda x: x.notna() & ~x.isin(known))))
+    return rules
+
+
+def _count(name: str, is_broken: Callable[[pd.Series], pd.Series]) -> Callable[[Laid], int]:
+    """Return what counts the broken cells of a column; one that is not there breaks none."""
+
+    def count(copy: Laid) -> int:
+        if name not in copy.written:
+            return 0
+        return int(np.asarray(is_broken(copy.written[name]), dtype=bool).sum())
+
+    return count
+
+
+def closed(values: pd.Series, series: pd.Series) -> list[Any] | None:
+    """Return the values of a column where they are all there are, as far as it can be told.
+
+    Each is had by some series: were there others, some would be had by one alone.
+    """
+    pairs = pd.DataFrame({"value": values.to_numpy(), "series": series.to_numpy()}).dropna()
+    pairs = pairs.drop_duplicates()
+    counts = pairs["value"].value_counts()
+    counts = counts[counts > 0]
+    if not 1 <= len(counts) <= MAX_VALUES or counts.min() < MIN_SEEN:
+        return None
+    return counts.index.tolist()
+
+
+def _decimals(column: pd.Series) -> int | None:
+    """Return the digits behind the point that all numbers have at most, None where many."""
+    for decimals in range(MAX_DECIMALS + 1):
+        if _has_decimals(column, decimals).all():
+            return decimals
+    return None
+
+
+def _has_decimals(column: pd.Series, decimals: int) -> np.ndarray:
+    """Tell which cells are empty, or numbers of so many digits behind the point at most."""
+    x = pd.to_numeric(column, errors="coerce").to_numpy(np.float64, na_value=np.nan)
+    return ~np.isfinite(x) | np.isclose(np.round(x, decimals), x, rtol=1e-12, atol=1e-12)
+
+
+def _key_rules(table: Table) -> list[Rule]:
+    """Return the rules of id and time."""
+    keys = table.keys
+    names = [column.name for column in table.attributes if column.name not in keys.id]
+
+    def twice(copy: Laid) -> int:
+        times = copy.rows.store.times(0)
+        return int((~copy.is_first_of_id[1:] & (np.diff(times) == 0)).sum())
+
+    def changes(copy: Laid) -> int:
+        codes = copy.frame[names].apply(lambda column: pd.factorize(column)[0])
+        is_other = (codes.diff().fillna(0) != 0).any(axis=1).to_numpy()
+        return int((is_other & ~copy.places.is_first).sum())
+
+    rules = [Rule("keys", "every row has an id and a time", lambda copy: copy.n_lost)]
+    if keys.time:
+        named = " and ".join([*keys.id, keys.time])
+        rules.append(Rule("keys", f"no two rows share {named}", twice))
+    if names:
+        rules.append(Rule("keys", "attributes do not change within a series", changes))
+    return rules
+
+
+def _calendar_rules(table: Table, real: Laid) -> list[Rule]:
+    """Return the rules of times."""
+    if not table.keys.time:
+        return []
+    clock = table.clock
+    unit = clock.calendar if clock.intervals else None
+
+    def off(copy: Laid) -> int:
+        times = copy.places.times
+        n_steps = clock.calendar.count(times[:-1], times[1:])
+        tolerance = EXACT if unit is not None else NEXT
+        is_off = (n_steps < 0.5) | (np.abs(n_steps - np.round(n_steps)) > tolerance)
+        return int((is_off & ~copy.is_first_of_id[1:]).sum())
+
+    def jumps(copy: Laid) -> int:
+        return int(clock.is_gap(copy.places.times, copy.is_first_of_id).sum())
+
+    step = "a whole number of units" if unit is not None else f"steps of {clock.interval}"
+    rules = [Rule("calendar", f"{clock.name} goes by {step}", off)]
+    if not clock.intervals:
+        rules.append(Rule("calendar", f"{clock.name} has no gaps", jumps))
+    if table.stretches is None:
+        rules.append(_start_range(clock.name, real))
+    if clock.has_dates:
+        for phase in PHASES:
+            rules += _phase_rules(clock.name, phase, real, table.stretches is None)
+    return rules
+
+
+def _start_range(name: str, real: Laid) -> Rule:
+    """Return the rule that series begin when real ones do."""
+    places = real.places
+    starts = places.times[places.is_first]
+    low = starts.min()
+    high = starts.max()
+
+    def outside(copy: Laid) -> int:
+        begun = copy.places.times[copy.is_first_of_id]
+        return int(((begun < low) | (begun > high)).sum())
+
+    return Rule("calendar", f"{name} begins between the first and the last real start", outside)
+
+
+def _phase_rules(name: str, phase: str, real: Laid, starts: bool) -> list[Rule]:
+    """Return the rules of the times of the day, or the days, that rows and first rows have."""
+    of_times, n_all = PHASES[phase]
+    places = real.places
+    rules = []
+    rows = pd.Series(of_times(places.times))
+    known = closed(rows, pd.Series(places.series))
+    if known is not None and len(known) < n_all:
+
+        def other_rows(copy: Laid) -> int:
+            return int((~np.isin(of_times(copy.places.times), known)).sum())
+
+        text = f"{name} has {len(known):,} {phase}, as the real one"
+        rules.append(Rule("calendar", text, other_rows))
+    first = rows[places.is_first]
+    known_first = closed(first, pd.Series(np.arange(len(first))))
+    if starts and known_first is not None and len(known_first) < n_all:
+
+        def other_starts(copy: Laid) -> int:
+            begun = copy.places.times[copy.is_first_of_id]
+            return int((~np.isin(of_times(begun), known_first)).sum())
+
+        text = f"series begin at {len(known_first):,} {phase}, as real ones"
+        rules.append(Rule("calendar", text, other_starts))
+    return rules
+
+
+def _time_of_day(times: np.ndarray) -> np.ndarray:
+    return times % DAY
+
+
+def _weekday(times: np.ndarray) -> np.ndarray:
+    return (times // DAY + MONDAY) % 7
+
+
+def _day_of_month(times: np.ndarray) -> np.ndarray:
+    days = times.astype("datetime64[ns]").astype("datetime64[D]")
+    return (days - days.astype("datetime64[M]")).astype(np.int64) + 1
+
+
+def _month(times: np.ndarray) -> np.ndarray:
+    return times.astype("datetime64[ns]").astype("datetime64[M]").astype(np.int64) % 12 + 1
+
+
+# of times, and how many there are
+PHASES: dict[str, tuple[Callable[[np.ndarray], np.ndarray], int]] = {
+    "times of the day": (_time_of_day, MAX_VALUES + 1),
+    "weekdays": (_weekday, 7),
+    "days of the month": (_day_of_month, 31),
+    "months": (_month, 12),
+}
+
+
+def _broken_relations(table: Table, laid: Laid) -> dict[str, int]:
+    """Return {what holds: rows that break it}, in the order in which relations are applied."""
+    columns = [name for name in laid.frame if name not in (*table.keys.made, *table.keys.id)]
+    frame = laid.frame[columns]
+    places = laid.places
+    counts = {}
+    for relation in table.relations:
+        try:
+            if isinstance(relation, Monotone) and relation.ends:
+                text = f"{relation.column} ends between {relation.ends[0]:g} and "
+                text += f"{relation.ends[-1]:g}"
+                counts[text] = _ends_elsewhere(relation, frame, places)
+            counts[relation.text] = int(relation.broken(frame, places).sum())
+            frame = relation.apply(frame, places)
+        except (ArithmeticError, KeyError, TypeError, ValueError):  # text where numbers should be
+            counts[relation.text] = len(frame)
+    return counts
+
+
+def _ends_elsewhere(relation: Monotone, frame: pd.DataFrame, places: Places) -> int:
+    """Return how many series end beyond where real ones do."""
+    x = numbers(frame, relation.column)
+    last = np.append(np.flatnonzero(places.is_first)[1:], len(x)) - 1
+    slack = 1e-9 * max(1.0, abs(relation.ends[0]), abs(relation.ends[-1]))
+    is_within = (x[last] >= relation.ends[0] - slack) & (x[last] <= relation.ends[-1] + slack)
+    return int((~is_within).sum())
+
+
+def judged_series(table: Table, laid: Laid, name: str) -> SeriesSet:
+    """Return a table as a SeriesSet, with hour, weekday and month as features where they differ.
+
+    So that what depends on the calendar is seen; they stand behind the table's own features.
+    """
+    series = table.to_series(laid.rows, name)
+    if not (table.keys.time and table.clock.has_dates):
+        return series
+    times = laid.places.times
+    phases = {"hour": times % DAY // HOUR, "weekday": _weekday(times), "month": _month(times)}
+    values = [series.values]
+    features = list(series.features)
+    for phase, x in phases.items():
+        values.append(x[:, None].astype(np.float32))
+        features.append(Feature(free_name(phase, [*table.order, *series.feature_names])))
+    return replace(series, values=np.concatenate(values, axis=1), features=features)
+
+
+def own_features(series: SeriesSet, n_features: int) -> SeriesSet:
+    """Return a set with the first features alone: without hour, weekday and month."""
+    if series.n_features == n_features:
+        return series
+    values = np.ascontiguousarray(series.values[:, :n_features])
+    return replace(series, values=values, features=series.features[:n_features])
