@@ -25,7 +25,7 @@ from tst.io.untrusted import check_room, read_json
 from tst.models import jobs
 from tst.models.base import Training
 from tst.models.jobs import Engine, Job
-from tst.models.transformer import continuation, sampling
+from tst.models.transformer import continuation, sampling, sizes
 from tst.models.transformer.batches import TokenBatches
 from tst.models.transformer.config import GenerativeConfig
 from tst.models.transformer.encoding import SeriesEncoder
@@ -76,7 +76,8 @@ class Synthesiser:
         Where the training keeps its checkpoints, so that it goes on after a stop; None: a
         temporary one.
     d_model, n_layer, patch, batch_size, learning_rate
-        Sizes; patch (steps a token) None: by the longest series.
+        Sizes; patch (steps a token) None: by the longest series, batch_size None: by the mean one
+        (`tst.models.transformer.sizes`).
     engine, n_processes
         Where the training runs, and on how many processes, as `tst.models.jobs.train_all` has it;
         an engine needs a `folder` that its machines share.
@@ -89,11 +90,11 @@ class Synthesiser:
         seed: int = 0,
         roles: Roles | Mapping[str, object] | Path | str | None = None,
         folder: Path | str | None = None,
-        d_model: int = 64,
-        n_layer: int = 3,
+        d_model: int = sizes.D_MODEL,
+        n_layer: int = sizes.N_LAYER,
         patch: int | None = None,
-        batch_size: int = 16,
-        learning_rate: float = 2e-3,
+        batch_size: int | None = None,
+        learning_rate: float = sizes.LEARNING_RATE,
         engine: Engine = "here",
         n_processes: int = 1,
     ) -> None:
@@ -464,7 +465,7 @@ class Synthesiser:
         n_steps = self.max_steps or self._affordable_steps(series, config, folder)
         settings = TrainConfig(
             max_steps=n_steps,
-            batch_size=self.batch_size,
+            batch_size=self._batch_size(series, config),
             learning_rate=self.learning_rate,
             warmup_steps=min(50, n_steps // 4),
             grad_clip=1.0,
@@ -475,18 +476,22 @@ class Synthesiser:
         )
         return Job.of(SPEC, folder / "series", folder / "model", config, settings)
 
+    def _batch_size(self, series: SeriesSet, config: GenerativeConfig) -> int:
+        return self.batch_size or sizes.batch_size(series, config.patch)
+
     def _affordable_steps(self, series: SeriesSet, config: GenerativeConfig, folder: Path) -> int:
         """Return the optimiser steps that fit into `minutes`.
 
         Measured once a set of data, so that a run which was stopped goes on alike.
         """
         path = folder / "steps.json"
-        decided_by = [series.sha256(), self.minutes, asdict(config), self.batch_size]
+        batch_size = self._batch_size(series, config)
+        decided_by = [series.sha256(), self.minutes, asdict(config), batch_size]
         known = json.loads(path.read_text()) if path.is_file() else {}
         if known.get("of") == decided_by:
             return int(known["steps"])
         settings = TrainConfig(
-            max_steps=1, batch_size=self.batch_size, seed=self.seed, held_out=HELD_OUT
+            max_steps=1, batch_size=batch_size, seed=self.seed, held_out=HELD_OUT
         )
         training = SPEC.prepare(config, series, settings)
         seconds = _seconds_a_step(training)

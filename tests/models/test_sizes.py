@@ -1,0 +1,27 @@
+"""Laws of sizes by the data: a batch has as many tokens whatever a series is."""
+
+import numpy as np
+import pytest
+from helpers import toy_series
+
+from tst.models.transformer import sizes
+
+
+def of_lengths(*lengths):
+    """Return series of these lengths."""
+    return toy_series([np.zeros((n, 1)) for n in lengths])
+
+
+@pytest.mark.parametrize(
+    ("lengths", "patch", "n_series"),
+    [
+        ([100, 60], 1, 6),  # 512 / 80
+        ([100, 60], 7, 43),  # of 15 and 9 tokens
+        ([128] * 3, 1, 4),
+        ([5000], 1, sizes.MIN_BATCH),
+        ([1, 1, 2], 1, sizes.MAX_BATCH),
+    ],
+)
+def test_a_batch_has_as_many_tokens_whatever_a_series_is(lengths, patch, n_series):
+    """Up to how few or many series make no sense."""
+    assert sizes.batch_size(of_lengths(*lengths), patch) == n_series

@@ -1,0 +1,24 @@
+"""Sizes of our model and of its training steps, by the data: one rule for the study and the tool.
+
+What a second of training gains is decided by how many steps it holds more than by what each sees.
+For one time (15 s of a core) on GCUT, WWT and borg2019, held-out series are likelier the fewer
+tokens a batch has, down to some 500, and the higher the rate is, up to about half a hundredth; 64
+wide beats 32 (hardly faster, for the head takes most of a step) and 128 (half as many steps). The
+ablations `width`, `batch` and `rate` show it anew.
+"""
+
+import numpy as np
+
+from tst.series import SeriesSet, ceil_div
+
+D_MODEL = 64
+N_LAYER = 3
+LEARNING_RATE = 5e-3
+TOKENS_A_BATCH = 512
+MIN_BATCH, MAX_BATCH = 4, 64  # series: fewer are too noisy a sample, more see too many at once
+
+
+def batch_size(series: SeriesSet, patch: int) -> int:
+    """Return how many series of a set have `TOKENS_A_BATCH` tokens of `patch` steps together."""
+    n_tokens = float(np.mean(ceil_div(series.lengths, patch)))
+    return int(np.clip(round(TOKENS_A_BATCH / n_tokens), MIN_BATCH, MAX_BATCH))
