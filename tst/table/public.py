@@ -267,6 +267,13 @@ class Public:
             group=group,
         ).head(self.max_length)
 
+    def bounds(self, codec: ColumnCodec) -> tuple[float, float]:
+        """Return the least and the largest number that a measurement is coded as."""
+        said = self.columns[codec.name]
+        ends = pd.Series([said.low, said.high], name=codec.name).astype(codec.dtype)
+        low, high = codec.encode(ends)
+        return float(low), float(high)
+
     def _sorted(self, frame: pd.DataFrame) -> pd.DataFrame:
         """Return rows by id and time; those of one time in their order."""
         order = pd.factorize(frame[self.id])[0]

@@ -8,14 +8,16 @@ held-out judgement, no early stop, no repeats of a step, no scale of a series' o
 
 import math
 import secrets
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass
-from typing import Any
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, replace
+from typing import Any, Self
 
 import numpy as np
+import pandas as pd
 import torch
 
 from tst.errors import DataError
+from tst.io.untrusted import from_mapping
 from tst.models.attributes import SeriesFacts
 from tst.models.transformer import attribute_fit, private_measures
 from tst.models.transformer.batches import TokenBatches
@@ -23,11 +25,34 @@ from tst.models.transformer.config import GenerativeConfig
 from tst.models.transformer.domain import Domain
 from tst.models.transformer.generative import GenerativeTST
 from tst.models.transformer.series_gradients import SeriesGradients
-from tst.series import SeriesSet
+from tst.series import SeriesSet, ceil_div
 from tst.training.account import Budget, Release, plan, spent
 from tst.training.held_out import AVERAGED
 
 MIN_BATCH = 4  # units that a step sees on average; fewer drown in noise
+# What is measured, public or refused, for the table of the account.
+MEASURED = (
+    "number of series or groups",
+    "scale of each measurement",
+    "frequencies of categories, and how attributes go with the first",
+    "lengths",
+)
+PUBLIC = (
+    ("columns, bounds, categories, logarithms, whole numbers", "given by the user"),
+    ("longest series, times, number of series, about", "given by the user"),
+    ("sizes, patches, optimiser steps, share of a batch", "decided by what is public"),
+    ("bins", "evenly between public bounds"),
+    ("values out of bounds, unknown categories, gaps", "set, of each series by itself"),
+)
+REFUSED = (
+    ("held-out judgement, early stopping", "a fixed number of steps instead"),
+    ("relations between columns", "none are looked for"),
+    ("pooled rare names, patterns of ids, missing values", "none are learned; ids are made up"),
+    ("scale of a series' own, exact repeats, atoms but at bounds", "none are looked for"),
+    ("checkpoints, training time by measure", "none are kept; none is taken"),
+)
+FEW_UNITS = 5_000  # below which a model has the fewest weights
+MAX_TOKENS = 512  # of a series, above which steps are joined to patches
 MAX_ROWS = 2**15  # of a part of a batch, whose gradients are added up
 
 
@@ -86,9 +111,62 @@ class Account:
     unit: str
     releases: tuple[Release, ...]
 
+    def __post_init__(self) -> None:
+        Budget(epsilon=self.epsilon, delta=self.delta)
+        for one in self.releases:
+            if not (one.noise > 0 and 0 < one.rate <= 1 and one.times > 0):
+                raise ValueError("the account is not as it was saved")
+
+    @classmethod
+    def from_dict(cls, mapping: Mapping[str, Any]) -> Self:
+        """Return the account of a mapping that JSON held; `to_dict` is the inverse."""
+        return from_mapping(cls, mapping)
+
     def to_dict(self) -> dict[str, Any]:
         """Return a mapping that JSON can hold."""
         return asdict(self)
+
+    def rows(self) -> pd.DataFrame:
+        """Return how each thing that a model knows of the data got there.
+
+        Returns
+        -------
+        Columns what, how (public, measured, learned, refused) and detail.
+        """
+        counts, gradients = self.releases
+        alone = spent([counts], self.delta)
+        measured = (
+            f"noise {counts.noise:.3g} times what a unit can change; epsilon {alone:.3g} by itself"
+        )
+        learned = (
+            f"{gradients.times:,} steps, each of a share {gradients.rate:.3g} of the units, "
+            f"clipped, with noise {gradients.noise:.3g} times the bound"
+        )
+        rows = [(what, "measured", measured) for what in MEASURED]
+        rows += [("weights of the steps' model", "learned", learned)]
+        rows += [("weights of the attributes' model", "measured", "from the noisy counts alone")]
+        rows += [(what, "public", detail) for what, detail in PUBLIC]
+        rows += [(what, "refused", detail) for what, detail in REFUSED]
+        return pd.DataFrame(rows, columns=["what", "how", "detail"])
+
+    def sentences(self) -> list[str]:
+        """Return what is promised, to whom, and what is not."""
+        unit = "series" if self.unit == "series" else f"value of '{self.unit}'"
+        return [
+            f"Differential privacy with epsilon {self.epsilon:g} and delta {self.delta:g} for each "
+            f"{unit}: with or without any one {unit}, every outcome has nearly the same "
+            f"probability, within a factor e^{self.epsilon:g}, but for {self.delta:g}.",
+            f"Spent is epsilon {self.spent:.4g}, by the Renyi accountant of Opacus, for Poisson "
+            "samples and tables that differ by one unit more or less.",
+            f"Protected is what one {unit} adds, all of its rows. Not protected: what holds of the "
+            "units together, and what is said publicly; that there are at least as many series as "
+            "a training and delta need; how long the training took.",
+            "Samples, however many, cost nothing more. A second model of the same data does: the "
+            "epsilons of both add up. A report that compares with the real rows is not in the "
+            "account: keep it.",
+            "Noise is torch's, of the system's randomness as a seed that is kept nowhere; it is no "
+            "cryptographic generator, and float32 is no real number.",
+        ]
 
 
 def fit(
@@ -170,6 +248,32 @@ def fit(
         releases=releases,
     )
     return model, account
+
+
+def sizes(config: GenerativeConfig, domain: Domain) -> GenerativeConfig:
+    """Return a configuration with the sizes of a private model, by what is public.
+
+    Noise grows with the number of weights, and what it drowns becomes less with each series: few
+    weights for few series. Nothing is dropped; each window is a whole series where it can be.
+    """
+    few = domain.n_units < FEW_UNITS
+    width = min(config.d_model, 16 if few else 32)
+    patch = max(config.patch, ceil_div(domain.longest, MAX_TOKENS))
+    return replace(
+        config,
+        d_model=width,
+        d_ff=2 * width,
+        n_head=2,
+        n_layer=1 if few else min(config.n_layer, 2),
+        dropout=0.0,
+        attention_dropout=0.0,
+        modulated=not few,
+        context_length=domain.longest,
+        patch=patch,
+        attention="full",
+        window=0,
+        positions="sinusoidal",
+    )
 
 
 def check(n_units: int, budget: Budget | None, settings: PrivateConfig) -> None:
