@@ -188,6 +188,12 @@ class Synthesiser:
         self.history: pd.DataFrame = jobs.train_all([job], self.engine, self.n_processes)
         self.model = GenerativeTST.load(folder / "model")
 
+    def account_text(self) -> str:
+        """Return what a private model promises, and how it knows what it knows, as Markdown."""
+        if self.account is None:
+            raise DataError("this model promises nothing: fit it with an epsilon.")
+        return self.account.text()
+
     def sample(
         self, n_series: int, seed: int | None = None, given: Mapping[str, object] | None = None
     ) -> pd.DataFrame:

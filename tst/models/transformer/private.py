@@ -168,6 +168,16 @@ class Account:
             "cryptographic generator, and float32 is no real number.",
         ]
 
+    def text(self) -> str:
+        """Return sentences and rows as Markdown."""
+        lines = ["# What this model tells of any one series", ""]
+        for sentence in self.sentences():
+            lines += [sentence, ""]
+        lines += ["| what | how | detail |", "|---|---|---|"]
+        for what, how, detail in self.rows().itertuples(index=False):
+            lines.append(f"| {what} | {how} | {detail} |")
+        return "\n".join(lines) + "\n"
+
 
 def fit(
     series: SeriesSet,
