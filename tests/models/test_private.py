@@ -63,6 +63,12 @@ def fitted(series, budget=BUDGET, settings=QUICK, domain=None, **changes):
     return private.fit(series, domain, tiny_config(domain), budget, settings, **arguments)
 
 
+@pytest.fixture(autouse=True)
+def few_rows(monkeypatch):
+    """Attributes are learned from few rows, which takes a moment instead of seconds."""
+    monkeypatch.setattr(private_measures, "N_ROWS", 60)
+
+
 @pytest.mark.parametrize("group", [None, "person"])
 @pytest.mark.parametrize("fixed_length", [False, True])
 def test_a_unit_changes_each_sum_by_one_at_most(group, fixed_length):
@@ -256,6 +262,20 @@ def test_the_account_is_within_the_budget_and_is_saved():
     assert "'person'" in account.sentences()[0]
     assert set(account.rows()["how"]) == {"public", "measured", "learned", "refused"}
     assert account.text().count("\n|") == len(account.rows()) + 2
+
+
+@pytest.mark.parametrize(
+    "changes", [{"epsilon": 0}, {"releases": []}, {"spent": "little"}, {"more": 1}, {"delta": 2}]
+)
+def test_what_is_no_account_is_not_loaded(changes):
+    kept = {"what": "a", "noise": 1.0, "rate": 1.0, "times": 1}
+    facts = {"epsilon": 1.0, "delta": 1e-3, "spent": 1.0, "unit": "series"}
+    facts |= {"releases": [kept, kept]}
+    assert Account.from_dict(facts).to_dict()["releases"] == (kept, kept)
+    with pytest.raises(ValueError):
+        Account.from_dict(facts | changes)
+    with pytest.raises(ValueError):
+        Account.from_dict(facts | {"releases": [kept, kept | {"noise": 0.0}]})
 
 
 def test_samples_are_within_what_is_said():

@@ -255,16 +255,14 @@ class Public:
             column = self.columns[codec.name].within(first[codec.name])
             attributes[codec.name] = codec.to_labels(_in_dtype(self._filled(codec, column), codec))
         frame_of_attributes = pd.DataFrame(attributes, index=range(len(first)))
-        group = None
         if self.group is not None:
-            group = "group" if "group" not in attributes else "group_"
-            frame_of_attributes[group] = first[self.group].astype(str).to_numpy()
+            frame_of_attributes[self.group] = first[self.group].astype(str).to_numpy()
         return replace(
             like,
             values=np.stack(columns, axis=1).astype(np.float32),
             lengths=np.diff(np.append(np.flatnonzero(is_first), len(frame))),
             attributes=frame_of_attributes,
-            group=group,
+            group=self.group,
         ).head(self.max_length)
 
     def bounds(self, codec: ColumnCodec) -> tuple[float, float]:

@@ -7,6 +7,7 @@ The cost is counted by the Renyi accountant of Opacus, never by one of our own.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 
 from tst.errors import DataError
 
@@ -65,10 +66,16 @@ class Budget:
 
 def spent(releases: Sequence[Release], delta: float) -> float:
     """Return the epsilon that releases cost together at a delta."""
+    return _spent(tuple((one.noise, one.rate, one.times) for one in releases), delta)
+
+
+@cache
+def _spent(history: tuple[tuple[float, float, int], ...], delta: float) -> float:
+    """Return what Opacus counts for (noise, rate, times) of releases."""
     from opacus.accountants import RDPAccountant  # takes seconds, which only its users pay
 
     accountant = RDPAccountant()
-    accountant.history = [(one.noise, one.rate, one.times) for one in releases]
+    accountant.history = list(history)
     return float(accountant.get_epsilon(delta=delta))
 
 
@@ -99,6 +106,7 @@ def least_noise(costs: Callable[[float], float], epsilon: float) -> float:
     return high
 
 
+@cache  # many models share a plan, and it takes seconds
 def plan(
     budget: Budget, *, measured: str, share: float, learned: str, rate: float, steps: int
 ) -> tuple[Release, Release]:
@@ -115,15 +123,15 @@ def plan(
     rate, steps
         Of the training.
     """
-    noise = least_noise(
-        lambda x: spent([Release(what=measured, noise=x, rate=1.0, times=1)], budget.delta),
-        share * budget.epsilon,
+
+    def counts(noise: float) -> Release:
+        return Release(what=measured, noise=noise, rate=1.0, times=1)
+
+    def gradients(noise: float) -> Release:
+        return Release(what=learned, noise=noise, rate=rate, times=steps)
+
+    first = counts(least_noise(lambda x: spent([counts(x)], budget.delta), share * budget.epsilon))
+    second = gradients(
+        least_noise(lambda x: spent([first, gradients(x)], budget.delta), budget.epsilon)
     )
-    first = Release(what=measured, noise=noise, rate=1.0, times=1)
-    noise = least_noise(
-        lambda x: spent(
-            [first, Release(what=learned, noise=x, rate=rate, times=steps)], budget.delta
-        ),
-        budget.epsilon,
-    )
-    return first, Release(what=learned, noise=noise, rate=rate, times=steps)
+    return first, second

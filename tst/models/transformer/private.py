@@ -113,9 +113,11 @@ class Account:
 
     def __post_init__(self) -> None:
         Budget(epsilon=self.epsilon, delta=self.delta)
+        has_noise = True
         for one in self.releases:
-            if not (one.noise > 0 and 0 < one.rate <= 1 and one.times > 0):
-                raise ValueError("the account is not as it was saved")
+            has_noise &= one.noise > 0 and 0 < one.rate <= 1 and one.times > 0
+        if not has_noise or len(self.releases) != 2:
+            raise ValueError("the account is not as it was saved")
 
     @classmethod
     def from_dict(cls, mapping: Mapping[str, Any]) -> Self:
@@ -234,7 +236,8 @@ def fit(
     torch.manual_seed(seed)
     model = GenerativeTST(config, spec, encoder)
     if spec.attributes:
-        rows = private_measures.attribute_rows(measured, domain, encoder, rng)
+        n_rows = private_measures.N_ROWS
+        rows = private_measures.attribute_rows(measured, domain, encoder, rng, n_rows)
         attribute_fit.fit(model.attribute_head, rows, seed)
     batches = TokenBatches(bounded, encoder, spec, config, batch_size=1, seed=seed)
     expected = settings.rate * measured.n_units

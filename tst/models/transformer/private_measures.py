@@ -246,7 +246,7 @@ def attribute_rows(
     domain: Domain,
     encoder: SeriesEncoder,
     rng: np.random.Generator,
-    n_rows: int = N_ROWS,
+    n_rows: int,
 ) -> Target:
     """Return attributes, as a model reads them, that are drawn from the noisy tables.
 
