@@ -60,7 +60,7 @@ def test_a_private_copy_has_the_columns_that_are_said(table, tmp_path):
 
 
 def test_an_account_that_was_changed_is_told(table, tmp_path):
-    """An epsilon that was made smaller in the file is no account: model and file belong together."""
+    """An epsilon made smaller in the file is no account: model and file belong together."""
     path = Synthesiser(**QUICK).fit(table).save(tmp_path / "m") / "model.json"
     facts = json.loads(path.read_text())
     path.write_text(json.dumps(facts | {"privacy": facts["privacy"] | {"epsilon": 0.1}}))
