@@ -114,6 +114,15 @@ def epsilon_bound(
     return max(0.0, _bound_at(score[kept], is_member[kept], threshold, side, delta, level))
 
 
+def epsilon_bounds(shadows: Shadows, delta: float) -> np.ndarray:
+    """Return `epsilon_bound` by each series, float (n_series,)."""
+    bounds = np.empty(shadows.score.shape[1])
+    for series in range(len(bounds)):
+        score = shadows.score[:, series]
+        bounds[series] = epsilon_bound(score, shadows.is_member[:, series], delta)
+    return bounds
+
+
 def _bound_at(
     score: np.ndarray,
     is_member: np.ndarray,

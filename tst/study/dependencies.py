@@ -113,13 +113,16 @@ def all_runs(pipeline: dict[str, Any]) -> list[Run]:
 
 
 def runs_of(notebook: Notebook, datasets: list[str]) -> list[Run]:
-    """Return the runs of a notebook: one a data set, one an ablation, or one."""
+    """Return the runs of a notebook: one a data set, one an ablation, or one.
+
+    None of one that runs on extra data sets alone.
+    """
     if notebook.ablations:
         paths = sorted((NOTEBOOKS / "ablations").glob("*.yml"))
         return [_ablation_run(notebook, path) for path in paths]
     chosen = datasets if notebook.datasets == "all" else notebook.datasets
     if not chosen:
-        return [Run(notebook=notebook)]
+        return [] if notebook.more else [Run(notebook=notebook)]
     return [_dataset_run(notebook, name) for name in chosen]
 
 

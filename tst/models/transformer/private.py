@@ -74,11 +74,11 @@ class PrivateConfig:
         Of Adam; it falls to 0 along a cosine.
     """
 
-    steps: int = 200
+    steps: int = 300
     rate: float = 0.25
     clip: float = 1.0
-    share: float = 0.3
-    learning_rate: float = 1e-2
+    share: float = 0.4
+    learning_rate: float = 2e-2
 
     def __post_init__(self) -> None:
         if self.steps < 1 or not 0 < self.rate <= 1 or not 0 < self.share < 1:
