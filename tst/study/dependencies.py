@@ -106,23 +106,21 @@ def all_runs(pipeline: dict[str, Any]) -> list[Run]:
     datasets = [name for name in pipeline["raw"] if name not in extra]
     runs: list[Run] = []
     for notebook in notebooks_of(pipeline):
-        runs += runs_of(notebook, datasets)
+        for run in runs_of(notebook, datasets):
+            runs.append(replace(run, is_extra=run.dataset in extra))
         if notebook.more:
             runs += [replace(_dataset_run(notebook, name), is_extra=True) for name in extra]
     return runs
 
 
 def runs_of(notebook: Notebook, datasets: list[str]) -> list[Run]:
-    """Return the runs of a notebook: one a data set, one an ablation, or one.
-
-    None of one that runs on extra data sets alone.
-    """
+    """Return the runs of a notebook: one a data set, one an ablation, or one."""
     if notebook.ablations:
         paths = sorted((NOTEBOOKS / "ablations").glob("*.yml"))
         return [_ablation_run(notebook, path) for path in paths]
     chosen = datasets if notebook.datasets == "all" else notebook.datasets
     if not chosen:
-        return [] if notebook.more else [Run(notebook=notebook)]
+        return [Run(notebook=notebook)]
     return [_dataset_run(notebook, name) for name in chosen]
 
 
