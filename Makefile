@@ -79,10 +79,11 @@ bench: .bench/.made ## install what a benchmark compares with (transformers), ou
 	@bash .ci/peers
 data: $(ENV) ## build a set from what was published: make data PARTS=0-9 | EVENTS=0-13 | SET=iot, mba (README, Data)
 	@$(PYTHON) -m tst.data $(if $(SET),--set $(SET),$(if $(EVENTS),--events $(EVENTS),$(if $(PARTS),--parts $(PARTS),--build)))
-own: $(ENV) ## a synthetic copy of your table, with its report: make own DATA=series.csv [ID= TIME= CONFIG= N= MINUTES=]
+own: $(ENV) ## a synthetic copy of your table, with its report: make own DATA=series.csv [ID= TIME= CONFIG= N= MINUTES=] | EPSILON=3 PUBLIC=known.yml
 	@$(PYTHON) -m tst own "$(or $(DATA),notebooks/example.csv)" --config "$(CONFIG)" \
 	  $(if $(ID),--id "$(ID)") $(if $(TIME),--time "$(TIME)") $(if $(ATTRIBUTES),--attributes "$(ATTRIBUTES)") \
 	  $(if $(MEASUREMENTS),--measurements "$(MEASUREMENTS)") $(if $(SHAPE),--shape $(SHAPE)) \
+	  $(if $(EPSILON),--epsilon $(EPSILON)) $(if $(DELTA),--delta $(DELTA)) $(if $(PUBLIC),--public "$(PUBLIC)") \
 	  --name "$(or $(NAME),own)" --number $(or $(N),0) --minutes $(or $(MINUTES),5)
 example: $(ENV) ## simulate the example table of `make own` anew: notebooks/example.csv
 	@$(PYTHON) -m tst.data.simulated.example notebooks/example.csv

@@ -101,6 +101,12 @@ def _parser() -> Parser:
         default="here",
         help="where the training runs: in this process, as a task of its own, on a cluster (here)",
     )
+    private = own.add_argument_group(
+        "differential privacy of each series", "instead of roles and a report on quality"
+    )
+    private.add_argument("--epsilon", type=_number, help="above 0, as 3; needs --public")
+    private.add_argument("--delta", type=_number, help="below 1 / series (a tenth of it)")
+    private.add_argument("--public", type=Path, help="a YAML of what is publicly known")
 
     sample = commands.add_parser("sample", help="sample a table from a model that was saved")
     sample.set_defaults(run=sample_model)
@@ -156,6 +162,10 @@ def own_data(options: argparse.Namespace) -> None:
     missing = report_lacks()
     target = data.resolve().parent if missing else paths.ROOT / "results" / "own"
     _check_writable(target / options.name / "model")
+
+    if options.epsilon is not None or options.delta is not None or options.public is not None:
+        private_data(data, config, options)
+        return
 
     from tst.table.keys import Keys
     from tst.table.source import check_there
@@ -220,6 +230,48 @@ def _check_writable(path: Path) -> None:
     folder = there.parent if there.is_file() else there
     if not os.access(folder, os.W_OK | os.X_OK):
         raise DataError(f"cannot write {path}: you may not write to {folder}; name another folder.")
+
+
+def private_data(data: Path, config: Path | None, options: argparse.Namespace) -> None:
+    """Make a synthetic copy of a table under differential privacy, with its account.
+
+    It goes to a folder NAME beside the input. A report on quality compares with the real rows,
+    which no account covers: none is made.
+    """
+    from tst.table.public import Public
+    from tst.training.account import Budget
+
+    if _roles(config, options).said():
+        raise DataError("roles are guessed from rows; of a private table, say all in --public.")
+    if options.epsilon is None:
+        raise DataError("--delta and --public are for a private copy: give --epsilon, too.")
+    Budget(epsilon=options.epsilon, delta=0.5 if options.delta is None else options.delta)
+    public = Public.read(options.public.expanduser() if options.public else None)
+
+    from tst.synthesiser import Synthesiser
+
+    model = Synthesiser(
+        max_steps=options.max_steps or None,
+        epsilon=options.epsilon,
+        delta=options.delta,
+        public=public,
+        engine=options.engine,
+        n_processes=options.processes,
+    )
+    folder = data.resolve().parent / options.name
+    target = folder / f"{SYNTHETIC}{'.parquet' if data.suffix.lower() in PARQUET else '.csv'}"
+    if target == data.resolve():
+        raise DataError(f"{target} would be replaced by its copy: give another --name.")
+    with files.translate_write_errors(folder):
+        folder.mkdir(exist_ok=True)
+    model.fit(data)
+    model.save(folder / "model")
+    _write(model.sample(options.number or public.n_series), target)
+    account = model.account_text()
+    files.write_text(account, folder / "privacy.md")
+    _delete_other_forms(target, data)
+    print(account)
+    print(f"wrote {_shown(folder)}: {target.name}, privacy.md, model")
 
 
 def _roles(config: Path | None, options: argparse.Namespace) -> "Roles":
@@ -427,6 +479,13 @@ def _at_least_one(text: str) -> int:
     if not re.fullmatch(r"0*[1-9]\d{0,8}", text):
         raise argparse.ArgumentTypeError(f"'{text}' is no whole number of at least 1")
     return int(text)
+
+
+def _number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"'{text}' is no number") from None
 
 
 def _minutes(text: str) -> float:

@@ -25,18 +25,22 @@ from tst.io.untrusted import check_room, read_json
 from tst.models import jobs
 from tst.models.base import Training
 from tst.models.jobs import Engine, Job
-from tst.models.transformer import continuation, sampling, sizes
+from tst.models.transformer import continuation, private, sampling, sizes
 from tst.models.transformer.batches import TokenBatches
 from tst.models.transformer.config import GenerativeConfig
+from tst.models.transformer.domain import Domain, FeatureDomain
 from tst.models.transformer.encoding import SeriesEncoder
 from tst.models.transformer.generative import SPEC, GenerativeTST
+from tst.models.transformer.private import Account, PrivateConfig
 from tst.models.transformer.tokens import has_end
 from tst.series import SeriesSet, ceil_div
 from tst.table.given import Given
+from tst.table.public import Public
 from tst.table.recent import Recent
 from tst.table.table import Roles, Table
 from tst.table.timeline import Timeline
 from tst.table.writer import csv_writer, table_writer
+from tst.training.account import Budget
 from tst.training.batches import Loss
 from tst.training.ending import Ending, Limit
 from tst.training.loop import TrainConfig
@@ -53,6 +57,7 @@ SMALL = 2**20  # values of a set, up to which a share of the units is dropped in
 DROPOUT = 0.1
 DRAWS = 50  # rounds of attributes that are drawn for rare given ones, before they are set
 TIMED = 5  # steps
+PRIVATE_BATCH = 512  # series of a private step, at most
 PART_BYTES = 2**28  # of keys and values, that the series of one part of a sample take
 
 
@@ -81,6 +86,11 @@ class Synthesiser:
     engine, n_processes
         Where the training runs, and on how many processes, as `tst.models.jobs.train_all` has it;
         an engine needs a `folder` that its machines share.
+    epsilon, delta, public
+        Differential privacy of each series (`tst.models.transformer.private`): `fit` then reads a
+        table by what `public` says of it alone (`tst.table.public.Public`; a mapping or a YAML
+        file), takes `max_steps` steps whatever `minutes` says, and is repeated by no seed. delta
+        None: a tenth of 1 / the series that `public` says there are.
     """
 
     def __init__(
@@ -97,6 +107,9 @@ class Synthesiser:
         learning_rate: float = sizes.LEARNING_RATE,
         engine: Engine = "here",
         n_processes: int = 1,
+        epsilon: float | None = None,
+        delta: float | None = None,
+        public: Public | Mapping[str, object] | Path | str | None = None,
     ) -> None:
         _check_number("minutes", minutes, 0, is_whole=False)
         _check_number("max_steps", 1 if max_steps is None else max_steps, 1)
@@ -117,6 +130,30 @@ class Synthesiser:
         self.n_processes = n_processes
         self.model: GenerativeTST | None = None
         self.table: Table | None = None
+        self.account: Account | None = None  # of a private model
+        self.public: Public | None = None
+        self.budget: Budget | None = None
+        if epsilon is not None:
+            self._promise(epsilon, delta, public)
+        elif delta is not None or public is not None:
+            raise DataError("delta and public are for a private model: give its epsilon, too.")
+
+    def _promise(
+        self,
+        epsilon: float,
+        delta: float | None,
+        public: Public | Mapping[str, object] | Path | str | None,
+    ) -> None:
+        """Take what a private model needs; raise DataError where it cannot be kept."""
+        Budget(epsilon=epsilon, delta=0.5)  # a wrong epsilon is told before a missing file
+        self.public = Public.read(public)
+        if delta is None:
+            delta = 0.1 / self.public.n_series
+        self.budget = Budget(epsilon=epsilon, delta=delta)
+        if self.roles is not None:
+            raise DataError("roles are guessed from rows; of a private table, say all in public.")
+        if self.engine != "here" or self.n_processes > 1:
+            raise DataError("a private model is trained here, by one process.")
 
     def fit(self, data: pd.DataFrame | Path | str) -> Self:
         """Learn a table, a DataFrame or the path of a CSV, CSV.gz or Parquet, and return self.
@@ -127,14 +164,32 @@ class Synthesiser:
             raise DataError(
                 f"data is of type {type(data).__name__}: give a DataFrame, or the path of a file."
             )
+        if self.public is not None and self.budget is not None:
+            return self._fit_private(data, self.public, self.budget)
         table, series = Table.fit(data, self.roles)
         return self.fit_series(series, table)
+
+    def _fit_private(self, data: pd.DataFrame | Path | str, public: Public, budget: Budget) -> Self:
+        """Learn a table by what is publicly known of it, and with noise."""
+        table, made_up = public.table()
+        domain = _domain(public, table)
+        series = public.series(data, table, made_up)
+        settings = PrivateConfig(
+            steps=self.max_steps or PrivateConfig.steps,
+            rate=min(PrivateConfig.rate, PRIVATE_BATCH / public.n_series),
+        )
+        config = private.sizes(self.config(made_up), domain)
+        self.model, self.account = private.fit(series, domain, config, budget, settings, self.seed)
+        self.table = table
+        return self
 
     def fit_series(self, series: SeriesSet, table: Table) -> Self:
         """Learn the `SeriesSet` of a `Table`, or a part of it, and return self.
 
         `history` then holds the loss of each step, `ending` what ended the training.
         """
+        if self.budget is not None:
+            raise DataError("a private model learns a table that it reads itself: call fit.")
         if self.folder:
             self._train(series, Path(self.folder))
         else:
@@ -151,6 +206,12 @@ class Synthesiser:
         self.ending = Ending.of(self.history, job.train["max_steps"], self._limit(folder))
         print(f"training: {self.ending.text}", flush=True)
         self.model = GenerativeTST.load(folder / "model")
+
+    def account_text(self) -> str:
+        """Return what a private model promises, and how it knows what it knows, as Markdown."""
+        if self.account is None:
+            raise DataError("this model promises nothing: fit it with an epsilon.")
+        return self.account.text()
 
     def sample(
         self,
@@ -406,6 +467,8 @@ class Synthesiser:
         """Write model.safetensors and model.json to a folder and return its path."""
         model, table = self._fitted()
         facts = {"format": FORMAT, "seed": self.seed, "table": table.to_dict()}
+        if self.account is not None:
+            facts["privacy"] = self.account.to_dict()
         weights.save(folder, facts | model.facts(), model.state_dict())
         return Path(folder)
 
@@ -432,6 +495,8 @@ class Synthesiser:
             loaded = cls(seed=seed)
             loaded.table = Table.from_dict(facts["table"])
             loaded.model = GenerativeTST.load(folder)
+            if facts.get("privacy") is not None:
+                loaded.account = Account.from_dict(facts["privacy"])
             loaded._check_parts(folder)
         return loaded
 
@@ -681,6 +746,28 @@ def _check_number(name: str, value: object, least: int, is_whole: bool = True) -
     if not is_right:
         wanted = f"a whole number of at least {least}" if is_whole else "a number above 0"
         raise DataError(f"{name} is {repr(value)[:40]}; give {wanted}.")
+
+
+def _domain(public: Public, table: Table) -> Domain:
+    """Return what is publicly known of the series of a table; the label comes first."""
+    features = []
+    for codec in table.features:
+        said = public.columns[codec.name]
+        if said.categories:
+            features.append(FeatureDomain(n_categories=codec.n_categories))
+            continue
+        low, high = public.bounds(codec)
+        features.append(FeatureDomain(low=low, high=high, log=said.log, whole=said.whole))
+    known = {c.name: tuple(c.labels) for c in table.attributes if c.kind != "name"}
+    if public.label is not None:
+        known = {public.label: known[public.label]} | known
+    return Domain(
+        features=tuple(features),
+        attributes=known,
+        longest=public.max_length,
+        fixed_length=public.fixed_length,
+        n_units=public.n_series,
+    )
 
 
 def _seconds_a_step(training: Training) -> float:

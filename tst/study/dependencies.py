@@ -106,7 +106,8 @@ def all_runs(pipeline: dict[str, Any]) -> list[Run]:
     datasets = [name for name in pipeline["raw"] if name not in extra]
     runs: list[Run] = []
     for notebook in notebooks_of(pipeline):
-        runs += runs_of(notebook, datasets)
+        for run in runs_of(notebook, datasets):
+            runs.append(replace(run, is_extra=run.dataset in extra))
         if notebook.more:
             runs += [replace(_dataset_run(notebook, name), is_extra=True) for name in extra]
     return runs

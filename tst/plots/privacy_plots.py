@@ -1,0 +1,35 @@
+"""Figure of notebook 16: quality against epsilon."""
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+
+from tst.plots.base import BLUE, GREY, mean_and_half_width, panel_grid
+from tst.vocabulary import in_words
+
+
+def quality(frame: pd.DataFrame) -> Figure:
+    """Draw each distance over its floor against epsilon, a panel a metric, with 95 % intervals.
+
+    Parameters
+    ----------
+    frame
+        Columns metric, epsilon (inf: no promise), seed, value: distance over that of real halves.
+    """
+    metrics = list(dict.fromkeys(frame["metric"]))
+    epsilons = sorted(frame["epsilon"].unique())
+    fig, axes = panel_grid(len(metrics), 3, 2.6, 2.3)
+    for ax, metric in zip(axes.flat, metrics, strict=False):
+        rows = frame[frame["metric"] == metric]
+        for x, epsilon in enumerate(epsilons):
+            values = rows.loc[rows["epsilon"] == epsilon, "value"]
+            mean, half_width = mean_and_half_width(values)
+            ax.plot([x] * len(values), values, "o", ms=3, color=BLUE, alpha=0.4, mec="none")
+            ax.errorbar(x, mean, 0.0 if np.isnan(half_width) else half_width, fmt="s", color=BLUE)
+        ax.axhline(1, color=GREY, lw=1)
+        ax.axhline(2, color=GREY, lw=0.8, ls=":")
+        labels = ["none" if np.isinf(epsilon) else f"{epsilon:g}" for epsilon in epsilons]
+        ax.set_xticks(range(len(epsilons)), labels)
+        ax.set(title=in_words(metric), xlabel="epsilon promised", ylabel="over the floor")
+        ax.set_ylim(bottom=0)
+    return fig
