@@ -414,7 +414,7 @@ def ablated():
         for m, v, r in (
             ("r2", 0.5, "linear"),
             ("r2", 0.7, "mlp_1"),
-            ("acf_error", 0.2, None),
+            ("acf_rms", 0.2, None),
             ("spread_ratio", 0.85, None),
         )
     ]
@@ -438,7 +438,7 @@ def test_ablation_draws_each_setting_and_names_the_best():
     }
     assert (
         best["r2"][0] == "mixture"
-        and best["acf_error"][0] == "point"
+        and best["acf_rms"][0] == "point"
         and best["spread_ratio"][0] == "mixture"
     )
     assert best["r2"][1] == pytest.approx(0.71) and best["r2"][2] == pytest.approx(0.01)

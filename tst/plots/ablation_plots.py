@@ -12,7 +12,7 @@ from tst.vocabulary import METRICS, in_words
 SHOWN = (
     "log_likelihood",
     "r2",
-    "acf_error",
+    "acf_rms",
     "discriminative_score",
     "pearson_distance",
     "length_ks",
