@@ -426,7 +426,7 @@ def test_ablation_draws_each_setting_and_names_the_best():
     fig = ablation_plots.ablation(ablated(), ["point", "mixture"])
     assert [ax.get_title("left") for ax in fig.axes] == [
         "r2 (more)",
-        "acf error (less)",
+        "acf rms (less)",
         "spread ratio (near 1)",
     ]
     points = fig.axes[0].lines[0].get_xdata()
