@@ -331,6 +331,8 @@ def overall_sentence(whole: Judgement, rows: Sequence[Judgement]) -> str:
     word = f"*{whole.verdict}*"
     if whole.simulation:
         word += f" (on simulated series: {whole.simulation})"
+    if not np.isnan(whole.p):
+        word += f", p = {whole.p:.2g} after Holm"
     return f"{count}: {word}. {sentence(_worst(deciding), emphasis='')}"
 
 
