@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 Better = Literal["higher", "lower", "near_1"]
-Verdict = Literal["not reproduced", "not testable here", "partly", "reproduced"]
+Verdict = Literal["contradicted", "inconclusive", "not tested", "supported"]
 
 DATASETS = {
     "gcut": "Google cluster usage traces, 2011",
@@ -53,6 +53,7 @@ MODELS = {
     "seed_repeat": "seed repeated",
     "bootstrap_copy": "bootstrap copy",
     "permuted_labels": "labels permuted",
+    "real_twice": "2 x real",
     "real_floor": "two real halves",
     "noise": "noise",
     "published": "published",
@@ -101,12 +102,14 @@ METRICS = {
     "accuracy": Metric("accuracy on real test data", "", "higher"),
     "r2": Metric("R² on real test data", "", "higher"),
     "log_likelihood": Metric("log likelihood", "nats a step", "higher"),
-    "acf_error": Metric("autocorrelation error", "", "lower"),
+    "acf_rms": Metric("autocorrelation, RMS error", "", "lower"),
     "length_ks": Metric("length, KS distance", "", "lower"),
     "length_w1": Metric("length, W1 distance", "steps", "lower"),
     "marginal_jsd": Metric("marginals, Jensen-Shannon divergence", "", "lower"),
     "midrange_ks": Metric("mid range, KS distance", "", "lower"),
     "pearson_distance": Metric("Pearson distance", "", "lower"),
+    "correlation_within": Metric("correlations within series, RMS error", "", "lower"),
+    "correlation_between": Metric("correlations between series, RMS error", "", "lower"),
     "discriminative_score": Metric("discriminative score", "", "lower"),
     "predictive_score": Metric("predictive score", "", "lower"),
     "context_fid": Metric("Context-FID", "", "lower"),
@@ -124,7 +127,7 @@ METRICS = {
 
 # Distances of a synthetic set from held-out real series, shown over the real-versus-real floor.
 DISTANCES = (
-    "acf_error",
+    "acf_rms",
     "length_ks",
     "marginal_jsd",
     "midrange_ks",

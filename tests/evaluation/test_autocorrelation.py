@@ -38,14 +38,14 @@ def test_autocorrelation_equals_statsmodels(real):
     np.testing.assert_array_equal(curve["n"], [len(v) for v in literal.values()])
 
 
-def test_acf_error_by_hand():
+def test_acf_rms_by_hand():
     """Real alternates; a constant set and a short one show no correlation and count as 0."""
     real = toy_series([np.array([[1.0], [-1], [1], [-1]])] * 5)
-    assert autocorrelation.acf_error(real, real) == 0
-    expected = np.mean(np.array([-0.75, 0.5, -0.25]) ** 2)
+    assert autocorrelation.acf_rms(real, real) == 0
+    expected = np.sqrt(np.mean(np.array([-0.75, 0.5, -0.25]) ** 2))
     for flat in (toy_series([np.ones((4, 1))] * 5), toy_series([np.ones((1, 1))])):
-        assert autocorrelation.acf_error(real, flat) == pytest.approx(expected)
-    assert np.isnan(autocorrelation.acf_error(toy_series([np.ones((4, 1))]), real))
+        assert autocorrelation.acf_rms(real, flat) == pytest.approx(expected)
+    assert np.isnan(autocorrelation.acf_rms(toy_series([np.ones((4, 1))]), real))
 
 
 def alternating(n_long, n=200):
@@ -60,8 +60,8 @@ def test_a_lag_counts_that_one_per_cent_of_the_real_series_reach(n_long, n_lags)
     real = alternating(n_long)
     curve = autocorrelation.acf_curves(real).set_index("lag")["value"]
     flat = toy_series([np.ones((3, 1))] * 10)  # shows no correlation: 0 at every lag
-    expected = (curve.loc[1:n_lags] ** 2).mean()
-    assert autocorrelation.acf_error(real, flat) == pytest.approx(expected, abs=1e-9)
+    expected = np.sqrt((curve.loc[1:n_lags] ** 2).mean())
+    assert autocorrelation.acf_rms(real, flat) == pytest.approx(expected, abs=1e-9)
     pooled, reached = autocorrelation.pooled_autocorrelation(real)
     expected = np.sqrt((pooled[:n_lags] ** 2).sum())
     assert autocorrelation.acd(real, flat) == pytest.approx(expected, abs=1e-9)

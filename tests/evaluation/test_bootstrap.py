@@ -17,7 +17,9 @@ def hits(rng, n_seeds=3, n=150, right=0.7):
 
 def accuracy_gap(ours, other):
     """Return the difference of two accuracies with resamples of their own."""
-    return bootstrap.paired_accuracy(ours, other, Resamples.draw(*ours.shape))
+    return bootstrap.paired_accuracy(
+        ours, other, Resamples.draw(len(ours), np.arange(ours.shape[1]))
+    )
 
 
 def test_the_t_interval_is_scipys():
@@ -44,13 +46,13 @@ def test_the_t_interval_covers():
 
 def test_resamples_draw_as_many_seeds_and_rows_as_there_are():
     """Shares that add to 1, of whole counts, repeat with their seed."""
-    resamples = Resamples.draw(3, 50, seed=1)
+    resamples = Resamples.draw(3, np.arange(50), seed=1)
     assert resamples.seeds.shape == (bootstrap.N_RESAMPLES, 3)
     assert resamples.rows.shape == (bootstrap.N_RESAMPLES, 50)
     for shares, n in ((resamples.seeds, 3), (resamples.rows, 50)):
         np.testing.assert_allclose(shares.sum(1), 1)
         np.testing.assert_allclose(shares * n, (shares * n).round(), atol=1e-9)
-    np.testing.assert_array_equal(resamples.rows, Resamples.draw(3, 50, seed=1).rows)
+    np.testing.assert_array_equal(resamples.rows, Resamples.draw(3, np.arange(50), seed=1).rows)
 
 
 def test_equal_models_differ_by_nothing():
@@ -74,7 +76,7 @@ def test_swapping_the_models_turns_the_sign():
 def test_the_interval_covers():
     """Of two models that differ by .1 in truth, about 95 % of the intervals hold it."""
     rng = np.random.default_rng(2)
-    resamples = Resamples.draw(5, 200)
+    resamples = Resamples.draw(5, np.arange(200))
     n_covering = 0
     for _ in range(120):
         ours = hits(rng, 5, 200, 0.7)
@@ -89,7 +91,7 @@ def test_r2_is_that_of_scikit_learn():
     rng = np.random.default_rng(3)
     true = rng.normal(size=(80, 7)).cumsum(1)
     ours, other = (true + rng.normal(size=(3, 80, 7)) * scale for scale in (0.5, 0.9))
-    value, low, high, p = bootstrap.paired_r2(true, ours, other, Resamples.draw(3, 80))
+    value, low, high, p = bootstrap.paired_r2(true, ours, other, Resamples.draw(3, np.arange(80)))
     r2 = [np.mean([r2_score(true, forecast) for forecast in f]) for f in (ours, other)]
     assert value == pytest.approx(r2[0] - r2[1])
     assert low < value < high
@@ -99,7 +101,7 @@ def test_r2_is_that_of_scikit_learn():
 def test_f1_is_that_of_scikit_learn():
     """The difference of the mean F1; swapped it turns its sign; a class never met is 0."""
     rng = np.random.default_rng(4)
-    resamples = Resamples.draw(3, 300)
+    resamples = Resamples.draw(3, np.arange(300))
     true = rng.uniform(size=300) < 0.3
     ours, other = (
         np.where(rng.uniform(size=(3, 300)) < right, true, ~true) for right in (0.9, 0.6)
@@ -120,7 +122,7 @@ def test_the_limit_moves_p_alone():
     rng = np.random.default_rng(5)
     one = hits(rng, n=2000)
     other = hits(rng, n=2000, right=0.6)
-    resamples = Resamples.draw(3, 2000)
+    resamples = Resamples.draw(3, np.arange(2000))
     difference = bootstrap.paired_accuracy(one, other, resamples)
     assert difference.p < 0.01
     at_value = bootstrap.paired_accuracy(one, other, resamples, limit=difference.value)
@@ -206,15 +208,34 @@ def test_the_limit_of_a_comparison_is_tested(predicted):
     assert rows[1]["p"] < 0.01
 
 
-def test_holm_within_each_family():
-    """The smallest of m is multiplied by m, and families do not touch."""
-    rows = [
-        {"value": 0, "low": 0, "high": 0, "p": p, "family": family}
-        for family, p in (("a", 0.01), ("a", 0.04), ("b", 0.04))
-    ]
-    frame = bootstrap.table(rows, "family")
-    assert frame["p_holm"].tolist() == pytest.approx([0.02, 0.04, 0.04])
-    of_one = [row | {"family": "a"} for row in rows]
-    # Benjamini and Hochberg would give .03, .04, .04.
-    frame = bootstrap.table(of_one, "family")
-    assert frame["p_holm"].tolist() == pytest.approx([0.03, 0.08, 0.08])
+def test_holm_by_hand():
+    """The smallest of m is multiplied by m; Benjamini and Hochberg would give .03, .04, .04."""
+    assert bootstrap.holm([0.01, 0.04, 0.04]).tolist() == pytest.approx([0.03, 0.08, 0.08])
+
+
+def test_rows_of_one_owner_are_drawn_together():
+    """Equal rows of an owner widen the interval as fewer rows would; shares stay shares."""
+    owner = np.repeat(np.arange(20), 10)
+    resamples = Resamples.draw(3, owner)
+    np.testing.assert_allclose(resamples.rows.sum(1), 1)
+    blocks = resamples.rows.reshape(-1, 20, 10)
+    np.testing.assert_array_equal(blocks, np.repeat(blocks[:, :, :1], 10, axis=2))
+    rng = np.random.default_rng(0)
+    ours, other = (np.tile(np.repeat(hits(rng, 1, 20), 10, axis=1), (3, 1)) for _ in range(2))
+    together = bootstrap.paired_accuracy(ours, other, resamples)
+    alone = accuracy_gap(ours, other)
+    fewer = accuracy_gap(ours[:, ::10], other[:, ::10])
+    assert together.high - together.low > 1.5 * (alone.high - alone.low)
+    assert together.high - together.low == pytest.approx(fewer.high - fewer.low, rel=0.1)
+
+
+def test_owners_of_sets_of_unlike_size_weigh_by_their_rows():
+    """An owner drawn twice has twice its rows' shares, of as many rows as were drawn."""
+    owner = np.array([0, 0, 0, 1])
+    rows = Resamples.draw(1, owner).rows
+    np.testing.assert_allclose(rows.sum(1), 1)
+    assert {tuple(row.round(3)) for row in rows} == {
+        (0.25, 0.25, 0.25, 0.25),
+        (0.333, 0.333, 0.333, 0),
+        (0, 0, 0, 1),
+    }

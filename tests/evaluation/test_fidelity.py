@@ -15,20 +15,25 @@ from tst.series import Feature
 
 # Metrics of structure in time and between features; 0 is best.
 STRUCTURE = (
-    "acf_error",
+    "acf_rms",
     "acd",
     "pearson_distance",
+    "correlation_within",
+    "correlation_between",
     "midrange_w1",
     "midrange_ks",
     "context_fid",
     "discriminative_score",
     "predictive_score",
 )
+CORRELATIONS = {"pearson_distance", "correlation_within", "correlation_between"}
 # Metrics that see all series, in whatever order they come.
 UNORDERED = (
-    "acf_error",
+    "acf_rms",
     "acd",
     "pearson_distance",
+    "correlation_within",
+    "correlation_between",
     "step_change_ratio",
     "spread_ratio",
     "mdd",
@@ -252,13 +257,13 @@ def undefined(real, synthetic):
 
 def test_what_the_real_set_does_not_show_is_left_out(real):
     """NaN only where real series have one step, features that never vary, or one feature."""
-    in_time = {"acf_error", "acd", "predictive_score", "step_change_ratio"}
-    in_values = {"pearson_distance", "spread_ratio", "skewness_error", "kurtosis_error"}
+    in_time = {"acf_rms", "acd", "predictive_score", "step_change_ratio", "correlation_within"}
+    in_values = {*CORRELATIONS, "spread_ratio", "skewness_error", "kurtosis_error"}
     flat = replace(real, values=np.zeros_like(real.values))
     assert undefined(real.head(1), real) <= in_time
     assert undefined(flat, real) <= in_time | in_values
     single = toy_series([row[:, None] for row in real.padded(5)[0][:, :, 0]])
-    assert undefined(single, single) == {"pearson_distance"}
+    assert undefined(single, single) == CORRELATIONS
 
 
 def test_what_cannot_be_compared_is_refused(real):

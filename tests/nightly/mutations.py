@@ -313,11 +313,25 @@ MUTATIONS = (
     ),
     # ---- study
     Mutation(
-        law="simulated data reproduce no claim",
+        law="simulated data test no claim",
         file="study/claims.py",
-        old=' or origin == "simulated"',
-        new="",
+        old='    is_simulated = origin == "simulated" and',
+        new='    is_simulated = origin == "made up" and',
         tests="study/test_claims.py",
+    ),
+    Mutation(
+        law="the wider of two intervals counts",
+        file="study/decisions.py",
+        old="        low = min(low, resampled.low)",
+        new="        low = max(low, resampled.low)",
+        tests="study/test_decisions.py",
+    ),
+    Mutation(
+        law="rows of one owner are drawn together",
+        file="evaluation/bootstrap.py",
+        old="        rows = times[:, owner]",
+        new="        rows = rng.permuted(times[:, owner], axis=1)",
+        tests="evaluation/test_bootstrap.py",
     ),
     Mutation(
         law="two origins of a data set do not stand in one table",

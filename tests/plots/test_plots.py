@@ -421,7 +421,7 @@ def ablated():
         for m, v, r in (
             ("r2", 0.5, "linear"),
             ("r2", 0.7, "mlp_1"),
-            ("acf_error", 0.2, None),
+            ("acf_rms", 0.2, None),
             ("spread_ratio", 0.85, None),
         )
     ]

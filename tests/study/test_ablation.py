@@ -26,15 +26,15 @@ def test_directions_of_metrics():
         [
             rows("r2", "base", 0.5 + noise),
             rows("r2", "other", 0.8 + noise[::-1]),
-            rows("acf_error", "base", 0.2 + noise),
-            rows("acf_error", "other", 0.6 + noise[::-1]),
+            rows("acf_rms", "base", 0.2 + noise),
+            rows("acf_rms", "other", 0.6 + noise[::-1]),
             rows("spread_ratio", "base", 0.5 + noise),
             rows("spread_ratio", "other", 1.1 + noise),
             rows("step_change_ratio", "base", 1.1 + noise),
             rows("step_change_ratio", "other", 0.9 - noise),
         ]
     )
-    assert found(frame) == Finding("other", ("r2", "spread_ratio"), ("acf_error",), 4)
+    assert found(frame) == Finding("other", ("r2", "spread_ratio"), ("acf_rms",), 4)
     assert "better in R² on real test data and spread" not in found(frame).sentence("base")
     assert found(frame).sentence("base").startswith("other: better in R² on real test data, spread")
 

@@ -26,7 +26,7 @@ def run(tmp_path_factory):
     row = {
         "dataset": "mine",
         "model": "tst_paper",
-        "metric": "acf_error",
+        "metric": "acf_rms",
         "feature": "all",
         "label": "all",
     }
@@ -95,7 +95,7 @@ def test_the_model_card_repeats_the_run(run):
     assert cells(text, "learning_rate") == ["0.01"]
     loss = pd.read_csv(run / "artifacts/mine/tst_paper-seed1/loss.csv")["loss"]
     assert cells(text, "1")[:2] == ["12", f"{loss.iloc[-1]:.4g}"]
-    assert cells(text, "05-fidelity") == ["acf_error", "0.5", "0.25", "0.75", "2"]
+    assert cells(text, "05-fidelity") == ["acf_rms", "0.5", "0.25", "0.75", "2"]
     assert cells(text, "that training set lies beside it unchanged") == ["yes"]
     assert cells(text, "kind") == ["tst_paper"]
 

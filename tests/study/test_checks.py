@@ -1,11 +1,15 @@
 """Laws of the table of checks: what it may hold, and that verdicts and bootstrap read the same."""
 
+from dataclasses import replace
+from fnmatch import fnmatchcase
+
+import numpy as np
 import pandas as pd
 import pytest
 
 from tst.errors import DataError
 from tst.study import checks, claims, evidence, weak_points
-from tst.vocabulary import CLASSIFIERS, METRICS, MODELS, REGRESSORS
+from tst.vocabulary import CLASSIFIERS, DATASETS, METRICS, MODELS, REGRESSORS
 
 SHARES = [0.0, 0.01, 0.05, 0.1, 0.2, 0.5, 1.0]
 GRIDS = {
@@ -37,55 +41,76 @@ def test_the_columns_of_a_table_of_the_study(path, columns):
 
 
 def test_every_check_speaks_of_what_there_is():
-    """Claims, models, classifiers and regressors of the table are those of the study."""
+    """Claims, data sets, models and metrics of the table are those of the study."""
     for check in checks.load():
         assert check.claim in (*claims.CLAIMS, "ours")
         assert check.role == "supporting" or check.claim != "ours"
-        assert set(check.classifier) <= {*CLASSIFIERS, "*"}
-        assert set(check.regressor) <= {*REGRESSORS, "*"}
+        assert set(check.dataset) <= {*DATASETS, checks.NO_DATA} and check.unit
         if check.by == "model" and check.kind != "exact":
             assert {*check.ours, *check.other} <= set(MODELS)
-        if check.kind in ("distance", "deviation"):
+        if check.kind in ("over_null", "distance", "deviation"):
             assert check.metric in METRICS
 
 
-def test_every_claim_has_an_endpoint():
-    """No claim is left without a check."""
-    assert {check.claim for check in checks.endpoints()} == set(claims.CLAIMS)
+def test_every_claim_has_one_endpoint():
+    """One measure decides a claim on a data set; several rows of it differ in their sides alone."""
+    for claim in claims.CLAIMS:
+        rows = checks.of_claim(claim, "endpoint")
+        assert rows
+        for dataset in {name for row in rows for name in row.dataset}:
+            kinds = {(r.kind, r.table, r.unit) for r in rows if dataset in r.dataset}
+            assert len(kinds) == 1 or claim == "C5"
+
+
+def test_a_region_is_what_direction_limit_and_margin_say():
+    """The margin widens it: a difference of -.01 within its margin still holds."""
+    regions = {
+        "above": (0.5, np.inf),
+        "below": (-np.inf, 1.5),
+        "within": (0.5, 1.5),
+        "at_most": (-np.inf, 1.5),
+    }
+    for direction, expected in regions.items():
+        check = replace(checks.load()[0], direction=direction, limit=1.0, margin=0.5)
+        assert check.region == expected
 
 
 @pytest.mark.parametrize("table", GRIDS)
-def test_the_bootstrap_covers_every_endpoint_with_its_limit(table):
-    """Each difference of two models that a verdict reads is tested once in its claim's family."""
+def test_the_bootstrap_covers_every_difference_with_its_limit(table):
+    """Each difference of two models that a verdict reads is tested once in its claim."""
     dataset = {"06-classification": "gcut", "07-regression": "wwt"}[table]
     plan = pd.DataFrame(checks.bootstrap_plan(table, dataset, GRIDS[table]))
-    columns = ["claim", "ours", "other", *GRIDS[table]]
+    columns = [c for c in ("claim", "ours", "other", "train", *GRIDS[table]) if c in plan]
     assert not plan.duplicated(columns).any()
     limits = plan.set_index(columns)["limit"].to_dict()
     n_endpoints = 0
-    for check in checks.endpoints():
-        if check.table != table or not check.asks(dataset):
+    for check in checks.of_claim():
+        if check.table != table or dataset not in check.dataset:
             continue
-        for place in check.places(dataset):
-            cell = tuple(place[column] for column in GRIDS[table])
-            assert limits[check.claim, check.ours[0], check.other[0], *cell] == check.limit
-            n_endpoints += 1
-    assert n_endpoints == {"06-classification": 11 + 56 + 3 + 1, "07-regression": 4 + 12}[table]
+        metrics = [m for m in GRIDS[table]["metric"] if fnmatchcase(m, check.metric)]
+        for metric in metrics:
+            for place in replace(check, metric=metric).places(dataset):
+                key = {"claim": check.claim, "ours": check.ours[0], "other": check.other[0]}
+                values = key | place
+                end = limits[tuple(values[column] for column in columns)]
+                assert end == next(x for x in check.region if np.isfinite(x))
+                n_endpoints += check.role == "endpoint"
+    assert n_endpoints == {"06-classification": 1 + 8 + 2 + 1, "07-regression": 2 + 2}[table]
 
 
-def test_another_data_set_has_the_same_families_and_its_own_classes():
-    """What is judged on GCUT alone is still tested elsewhere, in each class that there is."""
+def test_another_data_set_has_its_own_classes():
+    """What is judged on GCUT is tested elsewhere, in each class that there is."""
     grid = {"metric": [f"f1_{k}" for k in range(9)], "share": [0.0, 0.5], "classifier": ["mlp"]}
     plan = pd.DataFrame(checks.bootstrap_plan("06-classification", "borg2019", grid))
     assert plan.groupby("claim").size().to_dict() == {"C2": 2 * 9 * 2}
 
 
-def test_a_check_names_its_data_sets():
-    """A named data set, or those of the table without the one that is left out."""
-    (check,) = checks.endpoints("C4")
+def test_a_check_is_asked_of_the_data_sets_that_there_are():
+    """Those of its list that some table has; the first stands for none."""
+    (check,) = checks.of_claim("C4", "endpoint")
     table = pd.DataFrame({"dataset": ["gcut", "wwt", "borg2019"]})
     assert check.datasets({"05-fidelity": table}) == ["gcut", "borg2019"]
-    assert checks.endpoints("C7")[0].datasets({}) == ["wwt"]
+    assert check.datasets({}) == ["gcut"]
 
 
 @pytest.mark.parametrize(
@@ -98,7 +123,8 @@ def test_a_check_names_its_data_sets():
             "line 2: role is 'main', it must be one of endpoint, supporting",
         ),
         ("difference,gcut", "gap,gcut", "line 2: kind is 'gap', it must be one of difference"),
-        (",0,above", ",zero,above", "line 2: limit is 'zero', it must be a number"),
+        (",0,0,above", ",zero,0,above", "line 2: limit is 'zero', it must be a number"),
+        (",0,0,above", ",0,none,above", "line 2: margin is 'none', it must be a number"),
     ],
 )
 def test_a_table_with_a_mistake_is_refused(old, new, message, tmp_path):

@@ -77,9 +77,9 @@ def test_attributes_are_as_far_as_is_known():
 def test_the_figure_has_a_panel_a_metric():
     """Epsilons in order, no promise last; one seed has no interval."""
     rows = []
-    for metric in ("marginal_jsd", "acf_error"):
+    for metric in ("marginal_jsd", "acf_rms"):
         for epsilon in (np.inf, 1.0, 10.0):
-            for seed in range(3 if metric == "acf_error" else 1):
+            for seed in range(3 if metric == "acf_rms" else 1):
                 row = {"metric": metric, "epsilon": epsilon, "seed": seed, "value": 2.0 + seed}
                 rows.append(row)
     fig = privacy_plots.quality(pd.DataFrame(rows))

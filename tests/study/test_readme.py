@@ -11,11 +11,18 @@ from tst.study.report import readme
 
 CLAIMS = pd.read_csv(
     io.StringIO(
-        "claim,source,paper,ours,low,high,n_seeds,dataset,origin,verdict,sentence\n"
-        "C1,all checks,0.04,,,,0,gcut,simulated,not testable here,Because *of it*.\n"
-        "C1,TST - DG,0.04,,,,0,gcut,simulated,not testable here,Because.\n"
-        "C5,all checks,12635659,12635659,,,1,gcut,simulated,reproduced,Exact: *yes*.\n"
-        "C3,all checks,0.0032,-0.01,-0.02,0.001,3,wwt,subset,not reproduced,A|B.\n"
+        "claim,source,paper,ours,low,high,n_seeds,dataset,origin,verdict,simulation,sentence,"
+        "unit,direction,limit,margin,endpoint,mde\n"
+        "C1,all endpoints,0.04,0.1,0.05,0.15,3,gcut,simulated,not tested,supported,Because.,"
+        "accuracy,above,0,0,endpoint,0.07\n"
+        "C1,TST - DG,0.04,0.1,0.05,0.15,3,gcut,simulated,not tested,supported,Because.,"
+        "accuracy,above,0,0,endpoint,0.07\n"
+        "C5,all endpoints,12635659,12635659,,,1,no_data,original,supported,,Exact: *yes*.,"
+        "parameters,equal,12635659,0,endpoint,\n"
+        "C3,all endpoints,0.0032,-0.01,-0.02,0.001,3,wwt,subset,inconclusive,,A|B.,"
+        "R2,above,0,0,endpoint,0.02\n"
+        "Q2,all endpoints,,0.01,0.002,0.02,3,wwt,subset,supported,,A.,"
+        "R2,above,0,0.01,endpoint,0.02\n"
     )
 )
 TEXT = (
@@ -46,7 +53,10 @@ def test_readme_takes_its_numbers_from_the_results(page, capsys):
     assert "12,635,659" in text
     assert "-0.010 [-0.020, 0.001]" in text
     assert "TST - DG" not in text
-    assert text.index("C1") < text.index("C3") < text.index("C5")
+    assert text.index("| C1") < text.index("| C3") < text.index("| C5")
+    assert "| accuracy, above 0 |" in text and "| R2, above -0.01 |" in text
+    assert "*not tested* (simulation: supported)" in text
+    assert "| no data |" in text
     before = text
     assert readme.main([]) == 0
     assert page.read_text() == before
@@ -168,3 +178,10 @@ def test_what_the_long_tests_found_is_told(tmp_path):
     assert "5 of 7 files" in lines[3]
     assert "90.0% agree" in lines[3]
     assert lines[3].endswith("maximum 0.5.")
+
+
+def test_simulated_series_are_not_counted():
+    """Claims and open questions apart; what was simulated stands in neither number."""
+    text = readme.numbers(CLAIMS)
+    assert text.startswith("Of 2 claims, by data set: 1 supported, 1 inconclusive.")
+    assert "Of 1 open questions, by data set: 1 supported." in text

@@ -20,46 +20,84 @@ def test_accuracy_lies_within_the_bounds_of_its_f1():
     assert weak_points.accuracy_bounds([1, 1], [3, 7]) == pytest.approx((1, 1))
 
 
-def tables(copied=0.3, seeds=3):
-    """Return the tables that decide W1, W2 and W9."""
-    rows = [
-        ("gcut", "copied_share", copied),
-        ("gcut", "real_two_step_share", 0.2),
-        ("wwt", "repeat_difference", 0.0),
+def rows(dataset, origin, model, metric, values, **more):
+    """Return rows of one place, a value a seed."""
+    fixed = {"dataset": dataset, "origin": origin, "model": model, "metric": metric} | more
+    return pd.DataFrame([fixed | {"seed": s, "value": v} for s, v in enumerate(values)])
+
+
+def tables(copied=0.3, by_flags=0.01, usable=(1.0, 1.0, 1.0)):
+    """Return the tables that decide W1, W2, W8 and W9."""
+    parts = [
+        rows("gcut", "simulated", "tst_oracle", "copied_share", [copied] * 3),
+        rows("gcut", "simulated", "tst_paper", "copied_share", [by_flags] * 3),
+        rows("gcut", "simulated", "tst_paper", "real_two_step_share", [0.2] * 3),
+        rows("wwt", "subset", "tst_paper", "repeat_difference", [0.0] * 3),
+        rows("wwt", "subset", "tst_paper", "capped_share", [1.0] * 3),
     ]
-    frame = pd.DataFrame(rows, columns=["dataset", "metric", "value"]).merge(
-        pd.DataFrame({"seed": range(seeds)}), how="cross"
-    )
-    return {"04-generate": frame.assign(model="tst_paper", origin="simulated")}
+    dg = rows("wwt", "subset", "doppelganger", "capped_share", usable)
+    return {"04-generate": pd.concat(parts), "03-train-baselines": dg}
+
+
+def forecasts(ours, real, **others):
+    """Return table 07 of MLP-1: R2 of TST + real and of real by seed, and other definitions."""
+    at = {"regressor": "mlp_1"}
+    parts = [rows("wwt", "subset", "tst_paper", "r2", ours, train="synthetic+real", **at)]
+    for metric in ("r2", "r2_flat", "r2_variance_weighted", "r2_raw"):
+        values = others.get(metric, real)
+        parts.append(rows("wwt", "subset", "real", metric, values, train="real", **at))
+    return {"07-regression": pd.concat(parts)}
+
+
+def verdicts(given):
+    """Return the verdict of each point."""
+    return weak_points.judge(given).set_index("point")["verdict"]
 
 
 def test_every_point_has_a_verdict_and_a_sentence():
     """With no table at all, and with some: nine rows, none empty; what is missing is named."""
     for given in ({}, tables()):
         judged = weak_points.judge(given)
-        assert (
-            list(judged["point"])
-            == list(weak_points.POINTS.index)
-            == [f"W{i}" for i in range(1, 10)]
-        )
-        assert (
-            set(judged["verdict"]) <= set(weak_points.VERDICTS)
-            and judged["sentence"].str.len().min() > 20
-        )
-    assert judged.set_index("point")["verdict"][["W1", "W2", "W8", "W9"]].tolist() == [
-        *["confirmed"] * 2,
-        "avoided here",
-        "confirmed",
-    ]
-    assert "07-regression has not been written" in judged.set_index("point")["sentence"]["W4"]
+        points = [f"W{i}" for i in range(1, 10)]
+        assert list(judged["point"]) == list(weak_points.POINTS.index) == points
+        assert set(judged["verdict"]) <= set(weak_points.VERDICTS)
+        assert judged["sentence"].str.len().min() > 20
+    found = verdicts(tables())[["W1", "W2", "W8", "W9"]]
+    assert found.tolist() == ["confirmed", "confirmed", "avoided here", "confirmed"]
+    judged = weak_points.judge(tables()).set_index("point")
+    assert "07-regression has not been written" in judged["sentence"]["W4"]
 
 
-def test_the_limit_decides():
-    """A share of copied steps at the limit is not enough."""
-    low = weak_points.judge(tables(copied=weak_points.COPIED_LIMIT)).set_index("point")["verdict"][
-        "W1"
-    ]
-    assert low == "not confirmed"
+def test_copied_steps_are_counted_at_the_true_lengths():
+    """A share at the limit is not enough; that TST does not stop does not make copies few."""
+    assert verdicts(tables(copied=weak_points.COPIED_LIMIT))["W1"] == "not confirmed"
+    judged = weak_points.judge(tables(copied=0.3, by_flags=0.001)).set_index("point")
+    assert judged.loc["W1", "verdict"] == "confirmed"
+    assert "0.001 where its flags stop it" in judged.loc["W1", "sentence"]
+
+
+def test_a_seed_whose_series_are_too_short_is_said():
+    """Sets of equal number, of which one seed's are a third as many for the task."""
+    judged = weak_points.judge(tables(usable=(0.99, 0.98, 0.35))).set_index("point")
+    assert judged.loc["W8", "verdict"] == "confirmed"
+    assert "worst seed 0.35" in judged.loc["W8", "sentence"]
+
+
+def test_the_spread_is_that_of_the_paired_difference():
+    """Both arms rise and fall together: no spread; one arm still, the other not: its spread."""
+    together = forecasts([0.8, 0.9, 1.0], [0.7, 0.8, 0.9])
+    assert verdicts(together)["W5"] == "not confirmed"
+    assert verdicts(forecasts([0.8, 0.8, 0.8], [0.79, 0.8, 0.81]))["W5"] == "confirmed"
+
+
+def test_definitions_are_compared_on_one_scale():
+    """R2 of raw counts is told and decides nothing."""
+    real = [0.9, 0.9, 0.9]
+    raw = forecasts(real, real, r2_raw=[0.4] * 3)
+    judged = weak_points.judge(raw).set_index("point")
+    assert judged.loc["W6", "verdict"] == "not confirmed"
+    assert "0.5 away" in judged.loc["W6", "sentence"]
+    assert verdicts(forecasts(real, real, r2_flat=[0.95] * 3))["W6"] == "confirmed"
 
 
 def test_the_papers_bars():

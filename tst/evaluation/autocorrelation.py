@@ -116,8 +116,8 @@ def _products(
         yield chosen, irfft(power, size, axis=1)[:, : min(T, n_lags)], mask[:, :n_lags]
 
 
-def acf_error(real: SeriesSet, synthetic: SeriesSet, max_lag: int | None = None) -> float:
-    """Return the mean squared difference of the mean autocorrelation curves.
+def acf_rms(real: SeriesSet, synthetic: SeriesSet, max_lag: int | None = None) -> float:
+    """Return the root mean squared difference of the mean autocorrelation curves.
 
     Over features and lags from 1 that REACHED of the real series reach.
 
@@ -127,14 +127,25 @@ def acf_error(real: SeriesSet, synthetic: SeriesSet, max_lag: int | None = None)
         NaN where no real series varies.
     """
     check_features(real, synthetic)
+    curves = acf_curves(real, max_lag), acf_curves(synthetic, max_lag)
+    return curve_rms(*curves, n_reaching(real))
+
+
+def curve_rms(real: pd.DataFrame, synthetic: pd.DataFrame, n_reached: float) -> float:
+    """Return `acf_rms` of two frames of `acf_curves`.
+
+    Parameters
+    ----------
+    n_reached
+        Real series that must reach a lag for it to count.
+    """
     keys = ["feature", "lag"]
-    real_curves = acf_curves(real, max_lag).set_index(keys)
-    synthetic_curves = acf_curves(synthetic, max_lag).set_index(keys)
+    real_curves = real.set_index(keys)
     lag = real_curves.index.get_level_values("lag")
-    counted = (lag > 0) & (real_curves["n"] >= n_reaching(real))
+    counted = (lag > 0) & (real_curves["n"] >= n_reached)
     expected = real_curves["value"][counted]
-    apart = expected - synthetic_curves["value"].reindex(expected.index).fillna(0)
-    return float((apart**2).mean()) if len(apart) else np.nan
+    found = synthetic.set_index(keys)["value"].reindex(expected.index).fillna(0)
+    return float(np.sqrt(((expected - found) ** 2).mean())) if len(expected) else np.nan
 
 
 def acd(real: SeriesSet, synthetic: SeriesSet) -> float:

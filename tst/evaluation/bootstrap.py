@@ -2,9 +2,9 @@
 
 Both models are scored on the same test rows with the same seeds; rows and seeds are drawn together,
 with replacement, so that the interval holds the test set's chance as well as the generators'
-(neither scipy nor arch resamples two ways at once). With three seeds it is coarse in the seeds: a
-check of a claim asks for the t-interval over seeds and for these p-values, adjusted by Holm's
-method over the family of the claim.
+(neither scipy nor arch resamples two ways at once). Rows of one owner (job, instance, device) are
+drawn together. With three seeds it is coarse in the seeds: a check of a claim asks for the
+t-interval over seeds as well (`tst.study.decisions`).
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -16,7 +16,7 @@ import pandas as pd
 from scipy import stats
 from statsmodels.stats.multitest import multipletests
 
-N_RESAMPLES = 5000  # the least p is 2 / 5001: below .05 after Holm over up to 125 checks
+N_RESAMPLES = 5000  # the least p is 2 / 5001: below .05 after Holm over up to 125 tests
 LEVEL = 0.95  # of all intervals
 
 BySeed = Mapping[int, np.ndarray]  # what a model predicted of all test rows, by seed
@@ -48,12 +48,21 @@ class Resamples:
     rows: np.ndarray
 
     @classmethod
-    def draw(cls, n_seeds: int, n_rows: int, seed: int = 0) -> Self:
-        """Draw seeds and rows with replacement, each as many as there are."""
+    def draw(cls, n_seeds: int, owner: np.ndarray, seed: int = 0) -> Self:
+        """Draw seeds and owners of rows with replacement, each as many as there are.
+
+        Parameters
+        ----------
+        owner
+            int64, shape (n_rows,): number of each row's owner, from 0; a row of its own each
+            where rows do not depend on each other.
+        """
         rng = np.random.default_rng(seed)
+        n_owners = int(owner.max()) + 1
         seeds = rng.multinomial(n_seeds, np.full(n_seeds, 1 / n_seeds), N_RESAMPLES) / n_seeds
-        rows = rng.multinomial(n_rows, np.full(n_rows, 1 / n_rows), N_RESAMPLES) / n_rows
-        return cls(seeds=seeds, rows=rows)
+        times = rng.multinomial(n_owners, np.full(n_owners, 1 / n_owners), N_RESAMPLES)
+        rows = times[:, owner]
+        return cls(seeds=seeds, rows=rows / rows.sum(1, keepdims=True))
 
     def difference(self, value: float, by_seed: np.ndarray, limit: float) -> Difference:
         """Return the difference `value` with the interval and p of its resamples.
@@ -171,8 +180,9 @@ def bootstrap_classification(
     predicted: Mapping[tuple[str, float, str], BySeed],
     true: np.ndarray,
     classes: Sequence[str] | pd.Index,
+    owner: np.ndarray | None = None,
 ) -> list[dict[str, Any]]:
-    """Return a row (see `table`) for each comparison whose two models share a seed.
+    """Return a row (see `_paired_bootstrap`) for each comparison whose two models share a seed.
 
     Parameters
     ----------
@@ -184,6 +194,8 @@ def bootstrap_classification(
         str, shape (n_rows,): labels of the test rows.
     classes
         Names of the classes, in the order of f1_<k>.
+    owner
+        int64, shape (n_rows,): see `Resamples.draw`; None: each row its own.
     """
     true = np.asarray(true)
 
@@ -203,15 +215,17 @@ def bootstrap_classification(
         name = classes[int(metric.removeprefix("f1_"))]
         return paired_f1(true == name, ours == name, other == name, resamples, limit)
 
-    return _paired_bootstrap(plan, predicted, len(true), key, compare)
+    owner = np.arange(len(true)) if owner is None else owner
+    return _paired_bootstrap(plan, predicted, owner, key, compare)
 
 
 def bootstrap_regression(
     plan: Iterable[Comparison],
     forecasts: Mapping[tuple[str, str, str], BySeed],
     true: np.ndarray,
+    owner: np.ndarray | None = None,
 ) -> list[dict[str, Any]]:
-    """Return a row (see `table`) for each comparison of forecasts, by their R2.
+    """Return a row (see `_paired_bootstrap`) for each comparison of forecasts, by their R2.
 
     Parameters
     ----------
@@ -221,6 +235,8 @@ def bootstrap_regression(
         {(model, train, regressor): {seed: float (n_rows, n_days)}}; model real with train real.
     true
         float, shape (n_rows, n_days).
+    owner
+        int64, shape (n_rows,): see `Resamples.draw`; None: each row its own.
     """
 
     def key(comparison: Comparison, model: str) -> tuple[str, str, str]:
@@ -234,17 +250,20 @@ def bootstrap_regression(
         """Return the difference of two R2, of forecasts (n_seeds, n_rows, n_days)."""
         return paired_r2(true, ours, other, resamples, comparison["limit"])
 
-    return _paired_bootstrap(plan, forecasts, len(true), key, compare)
+    owner = np.arange(len(true)) if owner is None else owner
+    return _paired_bootstrap(plan, forecasts, owner, key, compare)
 
 
 def _paired_bootstrap(
     plan: Iterable[Comparison],
     predictions: Mapping[Any, BySeed],
-    n_rows: int,
+    owner: np.ndarray,
     key: Callable[[Comparison, str], tuple[str, Any, str]],
     compare: Callable[[Comparison, np.ndarray, np.ndarray, Resamples], Difference],
 ) -> list[dict[str, Any]]:
     """Return a row for each comparison of a plan whose two models share a seed.
+
+    It has model (ours - other), n_seeds, the fields of a `Difference`, and those of the plan.
 
     Parameters
     ----------
@@ -252,8 +271,8 @@ def _paired_bootstrap(
         Mappings with ours, other and what `key` and `compare` read.
     predictions
         By key, then by seed: arrays whose first axis is the test rows.
-    n_rows
-        Test rows.
+    owner
+        Of each test row, see `Resamples.draw`.
     key
         Returns where the predictions of a model stand.
     compare
@@ -268,7 +287,7 @@ def _paired_bootstrap(
         if not seeds:
             continue
         if len(seeds) not in resamples:
-            resamples[len(seeds)] = Resamples.draw(len(seeds), n_rows)
+            resamples[len(seeds)] = Resamples.draw(len(seeds), owner)
         difference = compare(
             comparison,
             np.stack([ours[seed] for seed in seeds]),
@@ -285,9 +304,3 @@ def _paired_bootstrap(
 def holm(p: Sequence[float] | pd.Series) -> np.ndarray:
     """Return p-values adjusted for a family by Holm's method."""
     return multipletests(p, method="holm")[1]
-
-
-def table(rows: Sequence[Mapping[str, Any]], family: str) -> pd.DataFrame:
-    """Return rows (with value, low, high, p) as a frame with p_holm over each value of `family`."""
-    frame = pd.DataFrame(rows)
-    return frame.assign(p_holm=frame.groupby(family)["p"].transform(holm))

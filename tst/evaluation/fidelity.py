@@ -17,7 +17,8 @@ from scipy.spatial.distance import jensenshannon
 from scipy.stats import wasserstein_distance
 
 from tst.errors import DataError
-from tst.evaluation.autocorrelation import acd, acf_error, n_reaching
+from tst.evaluation.autocorrelation import acd, acf_rms, n_reaching
+from tst.evaluation.correlations import correlation_between, correlation_within
 from tst.evaluation.learned_scores import context_fid, discriminative_score, predictive_score
 from tst.evaluation.ragged import (
     ALL,
@@ -200,10 +201,11 @@ def _mean_ratio(real: np.ndarray, synthetic: np.ndarray) -> float:
 
 
 def pearson_distance(real: SeriesSet, synthetic: SeriesSet) -> float:
-    """Return the mean absolute difference of the Pearson correlations between features (claim C4).
+    """Return the mean absolute difference of the Pearson correlations between features.
 
-    Pooled over steps. Pairs with a feature that is constant in the real set are left out; NaN where
-    none is left.
+    Pooled over steps, so that levels of series and their course are one; for them apart see
+    `tst.evaluation.correlations`. Pairs with a feature that is constant in the real set are left
+    out; NaN where none is left.
     """
     check_features(real, synthetic)
     real_z, varies = standardised(real)
@@ -289,8 +291,10 @@ def _shares(series: SeriesSet, feature: int, edges: np.ndarray, n_steps: int) ->
 
 # The metrics over all classes and features, in the order of the rows.
 STATISTICS: dict[str, Callable[[SeriesSet, SeriesSet], float]] = {
-    "acf_error": acf_error,
+    "acf_rms": acf_rms,
     "pearson_distance": pearson_distance,
+    "correlation_within": correlation_within,
+    "correlation_between": correlation_between,
     "step_change_ratio": step_change_ratio,
     "spread_ratio": spread_ratio,
     "mdd": mdd,

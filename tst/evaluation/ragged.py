@@ -158,6 +158,21 @@ def length_ks(real: SeriesSet, synthetic: SeriesSet) -> float:
     return ks_distance(real.lengths, synthetic.lengths)
 
 
+def class_length_ks(real: SeriesSet, synthetic: SeriesSet) -> float:
+    """Return the mean over the real classes of the KS distance of lengths (question Q1).
+
+    Returns
+    -------
+    float
+        NaN where the sets have no label, or all real series have one length.
+    """
+    if real.label is None or len(np.unique(real.lengths)) == 1:
+        return np.nan
+    rows = length_table(real, synthetic)
+    of_classes = (rows["metric"] == "length_ks") & (rows["label"] != ALL)
+    return float(rows.loc[of_classes, "value"].mean())
+
+
 def ks_distance(a: np.ndarray, b: np.ndarray) -> float:
     """Return the Kolmogorov-Smirnov statistic of two samples, shapes (n,) and (m,).
 

@@ -13,7 +13,7 @@ from tst.vocabulary import METRICS, metric_label
 SHOWN = (
     "log_likelihood",
     "r2",
-    "acf_error",
+    "acf_rms",
     "discriminative_score",
     "pearson_distance",
     "length_ks",

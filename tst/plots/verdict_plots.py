@@ -7,39 +7,34 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from tst.plots.base import BLUE, FLOOR_LABEL, GREY, RED, SKY
+from tst.plots.base import BLUE, GREY, RED, SKY
 from tst.vocabulary import Verdict, in_words
 
 COLOURS: dict[Verdict, str] = {
-    "reproduced": BLUE,
-    "partly": SKY,
-    "not reproduced": RED,
-    "not testable here": "#BBBBBB",
+    "supported": BLUE,
+    "inconclusive": SKY,
+    "contradicted": RED,
+    "not tested": "#BBBBBB",
 }
 
 # kind of check: where it is shown to turn, label of the axis, and up to where the axis is linear:
 # a few numbers are a hundred times the others
 PANELS = {
     "difference": (0, "difference in score (hollow: the paper's)", 0.1),
-    "distance": (2, FLOOR_LABEL, 1.0),
-    "length": (
-        1,
-        "KS of lengths over the 95 % quantile between random halves of the real series",
-        None,
-    ),
+    "over_null": (1.5, "distance over the 95 % quantile between real halves", 1.0),
 }
 
 
 def claims(frame: pd.DataFrame) -> Figure:
     """Draw the judged numbers, a panel a kind of check, a row a check.
 
-    Differences hold right of 0, distances left of 2, lengths left of 1.
+    Differences hold right of 0 (C7, Q2: of -0.01), distances left of 1.5.
 
     Parameters
     ----------
     frame
-        Rows of `tst.study.claims.judge` without those over all checks; our interval is drawn in
-        the verdict's colour, the paper's value hollow.
+        Endpoints of `tst.study.claims.judge`; our interval is drawn in the verdict's colour, the
+        paper's value hollow.
     """
     frame = frame[frame["ours"].notna()]
     kinds = [kind for kind in PANELS if (frame["kind"] == kind).any()] or ["difference"]
@@ -75,6 +70,6 @@ def _draw_check(ax: Axes, y: int, row: Any) -> None:
     half_width = (row.high - row.low) / 2
     ax.errorbar(row.ours, y, xerr=half_width, color=colour, marker="o", capsize=3)
     ax.plot(row.paper, y, "D", mfc="none", mec=GREY, ms=7)
-    text_colour = GREY if row.verdict == "partly" else colour  # sky blue is too light to read
+    text_colour = GREY if row.verdict == "inconclusive" else colour  # sky blue is too light to read
     at_edge = ax.get_yaxis_transform()
     ax.text(1.01, y, row.verdict, color=text_colour, va="center", transform=at_edge, fontsize=9)

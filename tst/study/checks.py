@@ -1,21 +1,25 @@
-"""The checks of every claim, fixed before any result: `checks.csv`, one row a group of like checks.
+"""The checks of every claim and their rules: `checks.csv`, one row a group of like checks.
 
 The verdicts (`tst.study.claims`) and the paired bootstrap of notebooks 06 and 07 read the same
-rows, so that each difference that a verdict looks up has been tested, with the same limit.
+rows, so that each difference that a verdict looks up has been tested, with the same limit. The
+margins were set by how often each rule errs on sets of known quality, made of real series alone
+(notebook 17), before a generator's table was read with them.
 
-Columns of `checks.csv`; a cell may hold several values between blanks, `*` stands for any:
+Columns of `checks.csv`; a cell may hold several values between blanks:
 
 ==========================  =======================================================================
 claim                       id of the claim, or `ours`: TST (ours) against real data and DG
-role                        endpoint: a verdict reads it; supporting: the bootstrap tests it as well
+role                        endpoint: decides the claim, all of its endpoints together;
+                            supporting: judged alike and reported, decides nothing
 kind                        what is computed, see `Kind`
-dataset, without            the data sets that are asked, and one that is not
+dataset                     the data sets that are asked; no_data: it hangs on none
 table                       the tidy table that has the values
 ours, other                 the two sides, of several the better; a difference is ours - other
 by                          the column that tells the sides apart
-metric ... length           where in the table, empty where the table has no such column
-limit, direction            where the value must lie for the claim to hold, see `Direction`
-report                      each: one verdict a check; worst: the one that speaks most against
+metric ... length           where in the table, empty where the table has no such column; f1_*
+                            stands for every class
+limit, margin, direction    where the value must lie for the claim to hold, see `Direction`
+unit                        of the value, the limit and the margin
 ==========================  =======================================================================
 """
 
@@ -31,6 +35,9 @@ import numpy as np
 import pandas as pd
 
 from tst.errors import DataError
+from tst.evaluation.bootstrap import Difference
+from tst.evaluation.nulls import LEVEL
+from tst.study.decisions import Region
 
 Tables = Mapping[str, pd.DataFrame]  # tidy tables by name, "06-classification", ...
 Place = dict[str, Any]  # column: the value that a row must have there; None: any value
@@ -39,37 +46,38 @@ WHOLE = "all"  # the label of rows over all classes
 BOOTSTRAPS = {"06-classification": "06-differences", "07-regression": "07-differences"}
 
 Role = Literal["endpoint", "supporting"]
-Report = Literal["each", "worst"]
 
 # difference: ours - other, paired by seed, with the paired bootstrap where the table has one
-# distance: over the mean distance between two halves of the real data
-# length: KS distance of lengths in a class, over the 95 % quantile between random real halves
+# over_null: a distance from real series over the 95 % quantile of many pairs of real halves
+# distance: over that between two halves of the real data, of one split
+# length: KS distance of lengths in each class, over the 95 % quantile between random real halves
 # deviation: of a ratio from 1
-# ratio: over the mean of the other model
 # least_ratio: the least of all others over one
 # exact: a count, or an influence that must not be; needs neither seeds nor real data
-Kind = Literal["difference", "distance", "length", "deviation", "ratio", "least_ratio", "exact"]
+Kind = Literal["difference", "over_null", "distance", "length", "deviation", "least_ratio", "exact"]
+ON_LOG_SCALE = ("over_null", "distance", "length")  # ratios
+WITHOUT_CHANCE = ("least_ratio", "exact")  # one measurement says it
 
-# above, below: the whole interval over seeds lies there
-# within: the mean is at most the limit
-# equal, at_most: each value equals the limit, or is at most that
+# above: above limit - margin; below: below limit + margin; within: not farther from the limit than
+# the margin; equal, at_most: each value equals the limit, or is at most that
 Direction = Literal["above", "below", "within", "equal", "at_most"]
 
 PATH = Path(__file__).with_name("checks.csv")
-CLOSED = {"role": Role, "kind": Kind, "direction": Direction, "report": Report}
-PAPERS_FIRST = "gcut"  # of the paper's data sets, the one that all its claims but C3 are about
-SEVERAL = ("ours", "other", "share", "classifier", "regressor")
+CLOSED = {"role": Role, "kind": Kind, "direction": Direction}
+NULLS = "17-nulls"  # the table of distances between many pairs of real halves
+NO_DATA = "no_data"  # stands for the data set of a check of the architecture
+SEVERAL = ("dataset", "ours", "other", "share", "classifier", "regressor")
+NUMBERS = ("limit", "margin")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Check:
-    """A row of `checks.csv`; the fields are its columns, as text but for the limit."""
+    """A row of `checks.csv`; the fields are its columns, as text but for limit and margin."""
 
     claim: str
     role: Role
     kind: Kind
-    dataset: str
-    without: str
+    dataset: tuple[str, ...]
     table: str
     ours: tuple[str, ...]
     other: tuple[str, ...]
@@ -82,23 +90,24 @@ class Check:
     ablation: str
     length: str
     limit: float
+    margin: float
     direction: Direction
-    report: Report
+    unit: str
 
-    def asks(self, dataset: str) -> bool:
-        """Return whether the check is about a data set."""
-        return self.dataset in ("*", dataset) and dataset != self.without
+    @property
+    def region(self) -> Region:
+        """Where the value must lie."""
+        lowest = -np.inf if self.direction in ("below", "at_most") else self.limit - self.margin
+        highest = np.inf if self.direction == "above" else self.limit + self.margin
+        return lowest, highest
 
     def datasets(self, tables: Tables) -> list[str]:
-        """Return the data sets that are judged: the one that is named, or those of the table.
+        """Return the data sets that are judged: of those asked for, what the study ran on.
 
-        Where the table has none that the check asks for, the paper's first stands for it: its row
-        says what is missing.
+        Where that is none, the first stands for it: its row says what is missing.
         """
-        if self.dataset != "*":
-            return [self.dataset]
-        asked = [name for name in datasets_of(tables, self.table) if self.asks(name)]
-        return asked or [PAPERS_FIRST]
+        known = {NO_DATA} | {name for rows in tables.values() for name in _datasets_of(rows)}
+        return [name for name in self.dataset if name in known] or [self.dataset[0]]
 
     def places(self, dataset: str) -> Iterator[Place]:
         """Yield each place of the table (column: value) at which an endpoint compares its sides."""
@@ -116,6 +125,16 @@ class Check:
             yield place | {"regressor": regressor}
         if not self.regressor:
             yield place
+
+    def covers(self, cell: Mapping[str, Any]) -> bool:
+        """Return whether the check asks for a cell of a table, a mapping of column and value."""
+        for column, value in cell.items():
+            text = f"{value:g}" if isinstance(value, float) else str(value)
+            patterns = getattr(self, column)
+            patterns = [patterns] if isinstance(patterns, str) else patterns
+            if not any(fnmatchcase(text, pattern) for pattern in patterns):
+                return False
+        return True
 
 
 @cache
@@ -144,16 +163,18 @@ def _check(row: Mapping[Any, str], place: str) -> Check:
     fields: dict[str, Any] = {str(column): cell for column, cell in row.items()}
     for column in SEVERAL:
         fields[column] = tuple(row[column].split())
-    try:
-        fields["limit"] = float(row["limit"])
-    except ValueError:
-        raise DataError(f"{place}: limit is {row['limit']!r}, it must be a number.") from None
+    for column in NUMBERS:
+        try:
+            fields[column] = float(row[column])
+        except ValueError:
+            message = f"{place}: {column} is {row[column]!r}, it must be a number."
+            raise DataError(message) from None
     return Check(**fields)
 
 
-def endpoints(claim: str | None = None) -> list[Check]:
-    """Return the checks that the verdicts read, of one claim or of all."""
-    return [c for c in load() if c.role == "endpoint" and claim in (None, c.claim)]
+def of_claim(claim: str | None = None, role: Role | None = None) -> list[Check]:
+    """Return the checks of one claim or of all, of one role or of both."""
+    return [c for c in load() if claim in (None, c.claim) and role in (None, c.role)]
 
 
 def bootstrap_plan(
@@ -174,35 +195,26 @@ def bootstrap_plan(
     Returns
     -------
     list of dict
-        Keys claim (the family of Holm's adjustment), ours, other, limit, train where the checks
-        name it, and those of `grid`.
+        Keys claim, ours, other, limit (the end of the check's region), train where the checks name
+        it, and those of `grid`.
     """
     groups: dict[tuple[Any, ...], list[Check]] = {}
     for check in load():
-        if check.table == table and check.kind == "difference" and check.asks(dataset):
+        is_compared = check.table == table and check.kind == "difference"
+        if is_compared and dataset in check.dataset:
             (ours,) = check.ours
             (other,) = check.other
-            group = (check.claim, ours, other, check.train, check.limit)
+            end = next(filter(np.isfinite, check.region))
+            group = (check.claim, ours, other, check.train, end)
             groups.setdefault(group, []).append(check)
     plan = []
     for (claim, ours, other, train, limit), members in groups.items():
         for values in product(*grid.values()):
             cell = dict(zip(grid, values, strict=True))
-            if any(_covers(check, cell) for check in members):
+            if any(check.covers(cell) for check in members):
                 pair = {"claim": claim, "ours": ours, "other": other, "limit": limit}
                 plan.append(pair | ({"train": train} if train else {}) | cell)
     return plan
-
-
-def _covers(check: Check, cell: Mapping[str, Any]) -> bool:
-    """Return whether a check asks for a cell of the table."""
-    for column, value in cell.items():
-        text = f"{value:g}" if isinstance(value, float) else str(value)
-        patterns = getattr(check, column)
-        patterns = [patterns] if isinstance(patterns, str) else patterns
-        if not any(fnmatchcase(text, pattern) for pattern in patterns):
-            return False
-    return True
 
 
 def named(frame: pd.DataFrame) -> pd.DataFrame:
@@ -287,31 +299,53 @@ def difference(
     return gap.to_numpy(), reason
 
 
-def bootstrap_p(
+def resampled(
     tables: Tables, name: str, claim: str, place: Place, pair: tuple[str, str]
-) -> float:
-    """Return Holm's p of a difference from the bootstrap table beside table `name`.
+) -> Difference | None:
+    """Return a difference as the bootstrap table beside table `name` has it; None without a row.
 
-    NaN where that table has no such row. The limit that the row tests is that of the check, see
-    `tst.study.checks.bootstrap_plan`.
+    The limit that its p tests is that of the check, see `bootstrap_plan`.
 
     Parameters
     ----------
-    claim
-        The family of Holm's adjustment.
     place
-        Its dataset, metric, share, classifier and regressor say which row is meant.
+        Its dataset, metric, share, classifier, train and regressor say which row is meant.
     pair
         Keys of the two models.
     """
-    columns = ("dataset", "metric", "share", "classifier", "regressor")
-    conditions = {column: place[column] for column in columns if column in place}
-    conditions |= {"claim": claim, "model": " - ".join(pair)}
     rows = tables.get(BOOTSTRAPS[name])
-    if rows is None or not {*conditions} <= {*rows}:
-        return np.nan
+    if rows is None:
+        return None
+    columns = ("dataset", "metric", "share", "classifier", "train", "regressor")
+    conditions = {c: place[c] for c in columns if c in place and c in rows}
+    conditions |= {"claim": claim, "model": " - ".join(pair)}
     rows = _rows_at(rows, conditions)
-    return float(rows["p_holm"].iloc[0]) if len(rows) else np.nan
+    if not len(rows):
+        return None
+    first = rows.iloc[0]
+    return Difference(*(float(first[field]) for field in Difference._fields))
+
+
+def null_quantile(tables: Tables, dataset: str, metric: str) -> tuple[float, str]:
+    """Return (the 95 % quantile of a distance between real halves, why there is none)."""
+    rows = tables.get(NULLS)
+    if rows is None:
+        return np.nan, f"table {NULLS} has not been written"
+    rows = _rows_at(rows, {"dataset": dataset, "metric": metric, "level": LEVEL})
+    if not len(rows):
+        return np.nan, f"table {NULLS} has no {metric} of {dataset}"
+    value = float(rows["value"].iloc[0])
+    return value, "" if value > 0 else f"real halves of {dataset} do not differ in {metric}"
+
+
+def metrics_of(tables: Tables, check: Check, dataset: str) -> list[str]:
+    """Return the metrics of a table that a check's pattern stands for; itself without a table."""
+    rows = tables.get(check.table)
+    if "*" not in check.metric or rows is None:
+        return [check.metric]
+    there = rows.loc[rows["dataset"] == dataset, "metric"].unique()
+    found = sorted(metric for metric in there if fnmatchcase(metric, check.metric))
+    return found or [check.metric]
 
 
 def _rows_at(rows: pd.DataFrame, conditions: Mapping[str, Any]) -> pd.DataFrame:
@@ -334,9 +368,8 @@ def over_floor(tables: Tables, name: str, place: Place) -> tuple[np.ndarray, str
     return (values / floor.mean()).to_numpy(), ""
 
 
-def datasets_of(tables: Tables, name: str) -> list[str]:
-    """Return the data sets of a table; none where it was not written."""
-    return list(tables[name]["dataset"].unique()) if name in tables else []
+def _datasets_of(rows: pd.DataFrame) -> set[str]:
+    return set(rows["dataset"]) if "dataset" in rows else set()
 
 
 def classes_of(tables: Tables, name: str, dataset: str) -> list[str]:

@@ -1,10 +1,10 @@
-"""The verdicts: each check of `checks.csv` against the tables, by rules fixed before any result.
+"""The verdicts: each check of `checks.csv` against the tables, and what they say of each claim.
 
-A difference holds where two intervals agree: paired by seed, its whole 95 % t-interval over seeds
-lies above the limit (tables 06-classification, 07-regression), and the paired bootstrap over test
-rows and seeds rejects the limit at .05 after Holm over all comparisons of the claim
-(06-differences, 07-differences; no such row: "partly" at best). Of a distance the whole t-interval
-lies below its limit. Fewer than three seeds, or simulated data, allow "partly" at best.
+A check is *supported* where its whole interval lies where the claim wants it, *contradicted* where
+none of it does, else *inconclusive* (`tst.study.decisions`). On each data set a claim's endpoints
+decide it together; over all claims and real data sets Holm keeps the chance of one wrong verdict
+at .05. The other checks support: they are judged alike and decide nothing. What was computed on
+simulated series is *not tested*; what it would have been is told apart (column simulation).
 
 `claims.csv` has what each claim says, and what would count against it.
 """
@@ -12,28 +12,28 @@ lies below its limit. Fewer than three seeds, or simulated data, allow "partly" 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pandas as pd
 
-from tst.evaluation.bootstrap import t_interval
-from tst.study import checks
-from tst.study.checks import Check, Direction, Kind, Tables
+from tst.evaluation.bootstrap import holm
+from tst.study import checks, decisions
+from tst.study.checks import NO_DATA, ON_LOG_SCALE, WITHOUT_CHANCE, Check, Direction, Kind, Tables
+from tst.study.decisions import SIGNIFICANT
 from tst.study.evidence import EVIDENCE, Evidence, paper_numbers
-from tst.vocabulary import VERDICTS, Verdict
+from tst.vocabulary import VERDICTS, Verdict, in_words
 
 __all__ = ["CLAIMS", "COLUMNS", "OVERALL", "VERDICTS", "judge", "judgements", "paper_numbers"]
 
 PATH = Path(__file__).with_name("claims.csv")
-OVERALL = "all checks"  # the source of the row that sums up a claim on a data set
-SIGNIFICANT = 0.05  # Holm's p of the paired bootstrap
-ENOUGH_SEEDS = 3  # for "reproduced": two give an interval of one degree of freedom
-QUORUM = {"Q1": 0.75}  # the share of the checks that a claim asks for; of the others all must hold
+OVERALL = "all endpoints"  # the source of the row that sums up a claim on a data set
 
-# Columns of table 13-claims; `judge` gives kind, direction, limit and reason beside them.
+# Columns of table 13-claims; `judge` gives kind and reason beside them.
 COLUMNS = [
-    *["claim", "source", "paper", "ours", "low", "high", "p_holm", "n_seeds"],
-    *["dataset", "origin", "verdict", "sentence"],
+    *["claim", "source", "paper", "ours", "low", "high", "p", "n_seeds", "dataset", "origin"],
+    *["verdict", "simulation", "sentence", "unit", "direction", "limit", "margin", "endpoint"],
+    *["mde"],
 ]
 
 # id: (the claim, what would count against it)
@@ -42,7 +42,20 @@ CLAIMS = {row.claim: (row.text, row.against) for row in pd.read_csv(PATH).itertu
 
 @dataclass(frozen=True, kw_only=True)
 class Judgement:
-    """A row of table 13-claims, without its sentence, and what the sentence is made of."""
+    """A row of table 13-claims, without its sentence, and what the sentence is made of.
+
+    Attributes
+    ----------
+    p
+        Two-sided, that the truth lies at the limit; of a claim, adjusted over its endpoints and by
+        Holm over the claims. NaN where nothing is left to chance.
+    simulation
+        The word for simulated series, whose verdict is "not tested"; empty for real ones.
+    endpoint
+        Role of the check: endpoint or supporting.
+    mde
+        Smallest effect, from the limit, that is detected with a power of .8; of a ratio a factor.
+    """
 
     claim: str
     source: str
@@ -50,15 +63,31 @@ class Judgement:
     ours: float
     low: float
     high: float
-    p_holm: float
+    p: float
     n_seeds: int
     dataset: str
     origin: str
     kind: Kind
     direction: Direction
     limit: float
+    margin: float
+    unit: str
+    endpoint: str
+    mde: float
     reason: str
     verdict: Verdict
+    simulation: Verdict | Literal[""]
+
+    @property
+    def word(self) -> Verdict:
+        """What the numbers say, whatever the series are."""
+        return self.simulation or self.verdict
+
+    @property
+    def region(self) -> decisions.Region:
+        """Where the value must lie."""
+        lowest = -np.inf if self.direction == "below" else self.limit - self.margin
+        return lowest, np.inf if self.direction == "above" else self.limit + self.margin
 
 
 def judge(tables: Tables) -> pd.DataFrame:
@@ -67,142 +96,205 @@ def judge(tables: Tables) -> pd.DataFrame:
     Returns
     -------
     pd.DataFrame
-        For each claim and data set a row "all checks", then one row a check: `COLUMNS`, and kind,
-        direction, limit and reason (why a check cannot be made).
+        For each claim and data set a row "all endpoints", then one row a check: `COLUMNS`, kind,
+        reason (why a check cannot be made) and change (what would change the verdict on a claim).
     """
     judged = judgements(tables)
-    rows = []
+    wholes: list[Judgement] = []
+    parts: list[list[Judgement]] = []
     for claim in CLAIMS:
         datasets = dict.fromkeys(row.dataset for row in judged if row.claim == claim)
         for dataset in datasets:
             part = [row for row in judged if (row.claim, row.dataset) == (claim, dataset)]
-            whole = overall(part)
-            rows.append(asdict(whole) | {"sentence": overall_sentence(whole, part)})
-            rows.extend(asdict(row) | {"sentence": sentence(row)} for row in part)
-    return pd.DataFrame(rows)[[*COLUMNS, "kind", "direction", "limit", "reason"]]
+            deciding = [row for row in part if row.endpoint == "endpoint"]
+            if deciding:
+                wholes.append(overall(deciding))
+                parts.append(part)
+    rows = []
+    for whole, part in zip(adjusted(wholes), parts, strict=True):
+        change = {"change": what_would_change(whole)}
+        rows.append(asdict(whole) | change | {"sentence": overall_sentence(whole, part)})
+        rows.extend(asdict(row) | {"change": "", "sentence": sentence(row)} for row in part)
+    return pd.DataFrame(rows)[[*COLUMNS, "kind", "reason", "change"]]
 
 
 def judgements(tables: Tables, claim: str | None = None) -> list[Judgement]:
     """Return a judgement a check, of one claim or of all, in the order of `checks.csv`."""
     tables = {name: checks.named(frame) for name, frame in tables.items()}
     rows: list[Judgement] = []
-    for check in checks.endpoints(claim):
+    for check in checks.of_claim(claim):
+        if check.claim not in CLAIMS:
+            continue
         for dataset in check.datasets(tables):
-            origin = checks.origin_of(tables, dataset)
-            judged = [
-                verdict(check, evidence, dataset, origin)
-                for evidence in EVIDENCE[check.kind](check, tables, dataset)
-            ]
-            rows += judged if check.report == "each" else [min(judged, key=_against)]
+            origin = "original" if dataset == NO_DATA else checks.origin_of(tables, dataset)
+            for evidence in EVIDENCE[check.kind](check, tables, dataset):
+                rows.append(verdict(check, evidence, dataset, origin))
     return rows
-
-
-def _against(row: Judgement) -> tuple[int, float]:
-    """Return the order of what speaks most against a claim: by verdict, then by interval."""
-    return VERDICTS.index(row.verdict), float(np.nan_to_num(row.low, nan=np.inf))
 
 
 def verdict(check: Check, evidence: Evidence, dataset: str, origin: str) -> Judgement:
     """Judge a check by what the tables say."""
-    ours, low, high = t_interval(evidence.values)
-    limit = check.limit if evidence.limit is None else evidence.limit
-    p_holm = 0.0 if evidence.p_holm is None else evidence.p_holm
+    scale: decisions.Scale = "log" if check.kind in ON_LOG_SCALE else "linear"
+    if len(evidence.values):
+        found = decisions.estimate(evidence.values, check.region, scale, evidence.resampled)
+    else:
+        found = decisions.Estimate(
+            value=np.nan, low=np.nan, high=np.nan, p=np.nan, mde=np.nan, n_seeds=0
+        )
+    is_exact = check.kind in WITHOUT_CHANCE
+    word = _exact(evidence.values, check) if is_exact else decisions.decide(found, check.region)
+    if evidence.is_resampled and evidence.resampled is None and word != "not tested":
+        word = "inconclusive"
+    is_simulated = origin == "simulated" and not is_exact and found.n_seeds > 0
     return Judgement(
         claim=check.claim,
         source=evidence.source,
         paper=evidence.paper,
-        ours=ours,
-        low=low,
-        high=high,
-        p_holm=np.nan if evidence.p_holm is None else p_holm,
-        n_seeds=len(evidence.values),
+        ours=found.value,
+        low=found.low,
+        high=found.high,
+        p=np.nan if is_exact else found.p,
+        n_seeds=found.n_seeds,
         dataset=dataset,
         origin=origin,
         kind=check.kind,
         direction=check.direction,
-        limit=limit,
+        limit=check.limit,
+        margin=check.margin,
+        unit=check.unit,
+        endpoint=check.role,
+        mde=np.nan if is_exact else found.mde,
         reason=evidence.reason,
-        verdict=decide(evidence.values, check.direction, limit, origin, p_holm),
+        verdict="not tested" if is_simulated else word,
+        simulation=word if is_simulated else "",
     )
 
 
-def decide(
-    values: Sequence[float] | np.ndarray,
-    direction: Direction,
-    limit: float,
-    origin: str = "original",
-    p_holm: float = 0.0,
-) -> Verdict:
-    """Return the verdict on values, one a seed; `p_holm` is NaN where the bootstrap is missing."""
-    mean, low, high = t_interval(values)
-    if np.isnan(mean):
-        return "not testable here"
-    if direction == "equal":
-        return "reproduced" if all(v == limit for v in values) else "not reproduced"
-    if direction == "at_most":
-        return "reproduced" if all(v <= limit for v in values) else "not reproduced"
-    bound = {"above": low, "below": high, "within": mean}[direction]
-    bound = mean if np.isnan(bound) else bound  # one seed has no interval
-    holds = {"above": bound > limit, "below": bound < limit, "within": bound <= limit}[direction]
-    if not holds or p_holm >= SIGNIFICANT:
-        return "not reproduced"
-    if len(values) < ENOUGH_SEEDS or origin == "simulated" or np.isnan(p_holm):
-        return "partly"
-    return "reproduced"
+def _exact(values: np.ndarray, check: Check) -> Verdict:
+    """Return the verdict on what nothing is left to chance in."""
+    if not len(values):
+        return "not tested"
+    holds = values == check.limit if check.direction == "equal" else values <= check.limit
+    return "supported" if holds.all() else "contradicted"
 
 
 def overall(rows: Sequence[Judgement]) -> Judgement:
-    """Join the checks of a claim and data set: it holds, or fails, only where every check says so.
+    """Join the endpoints of a claim on a data set; the numbers are those of the farthest from it.
 
-    A check that cannot be tested leaves at most "partly"; the numbers are those of the check that
-    speaks most against. Where QUORUM names the claim, it holds with that share of its checks, as
-    far as the holding ones do, and else not.
+    Whatever the verdict, that is the endpoint whose value lies farthest on the wrong side, in
+    half-widths of its interval.
     """
-    return replace(_worst(rows), source=OVERALL, verdict=_joined(rows))
+    word, p = decisions.joined([row.word for row in rows], [row.p for row in rows])
+    worst = _worst(rows)
+    is_simulated = any(row.simulation for row in rows)
+    return replace(
+        worst,
+        source=OVERALL,
+        p=np.nan if worst.kind in WITHOUT_CHANCE else p,
+        verdict="not tested" if is_simulated else word,
+        simulation=word if is_simulated else "",
+    )
 
 
-def _decided(rows: Sequence[Judgement]) -> list[Judgement]:
-    return [row for row in rows if row.verdict != "not testable here"]
+def adjusted(wholes: Sequence[Judgement]) -> list[Judgement]:
+    """Adjust the p of the claims on real data to each other by Holm.
+
+    A verdict whose p is no longer below .05 is inconclusive. Claims that were tested and decide
+    nothing count in the family with p = 1; exact checks and simulated series are not in it.
+    """
+    family = [i for i, row in enumerate(wholes) if _is_tested(row)]
+    if not family:
+        return list(wholes)
+    p = holm(np.nan_to_num([wholes[i].p for i in family], nan=1.0))
+    rows = list(wholes)
+    for i, value in zip(family, p, strict=True):
+        row = rows[i]
+        is_decided = row.verdict in ("supported", "contradicted")
+        word: Verdict = "inconclusive" if is_decided and value >= SIGNIFICANT else row.verdict
+        rows[i] = replace(row, p=float(value), verdict=word)
+    return rows
 
 
-def _holding(rows: Sequence[Judgement]) -> list[Judgement]:
-    return [row for row in rows if row.verdict in ("reproduced", "partly")]
+def _is_tested(row: Judgement) -> bool:
+    return row.kind not in WITHOUT_CHANCE and row.verdict != "not tested"
 
 
 def _worst(rows: Sequence[Judgement]) -> Judgement:
-    """Return the first check with the worst verdict, of those that could be made."""
-    return min(_decided(rows) or rows, key=lambda row: VERDICTS.index(row.verdict))
+    """Return the row that speaks most against a claim, of those that could be made."""
+    made = [row for row in rows if row.n_seeds] or rows
+    return min(made, key=lambda row: (VERDICTS.index(row.word), _depth(row)))
 
 
-def _joined(rows: Sequence[Judgement]) -> Verdict:
-    """Return the verdict on a claim from those on its checks."""
-    decided = _decided(rows)
-    quorum = QUORUM.get(rows[0].claim)
-    if quorum is not None:
-        return _by_quorum(rows, quorum * len(rows))
-    if not decided:
-        return "not testable here"
-    verdicts = {row.verdict for row in decided}
-    if len(verdicts) > 1:
-        return "partly"
-    (result,) = verdicts
-    if result == "reproduced" and len(decided) < len(rows):
-        return "partly"
-    return result
+def _depth(row: Judgement) -> float:
+    """Return how far a value lies inside its region, in half-widths of its interval."""
+    if row.kind in WITHOUT_CHANCE:
+        return 0.0
+    points = np.array([row.ours, row.low, row.high, *row.region])
+    if row.kind in ON_LOG_SCALE:
+        with np.errstate(divide="ignore", invalid="ignore"):
+            points = np.where(points <= 0, -np.inf, np.log(points))  # NaN stays NaN
+    value, low, high, lowest, highest = points
+    half = (high - low) / 2
+    inside = min(value - lowest, highest - value)
+    if half > 0:
+        return float(inside / half)
+    return float(np.copysign(np.inf, inside)) if inside else 0.0
 
 
-def _by_quorum(rows: Sequence[Judgement], needed: float) -> Verdict:
-    """Return the verdict on a claim of which `needed` checks must hold."""
-    holding = _holding(rows)
-    if len(holding) >= needed:
-        return min((row.verdict for row in holding), key=VERDICTS.index)
-    n_open = len(rows) - len(_decided(rows))
-    return "not testable here" if len(holding) + n_open >= needed else "not reproduced"
+def where(row: Judgement) -> str:
+    """Return where a value must lie for its check to hold, in words."""
+    return where_text(row.direction, row.limit, row.margin)
+
+
+def where_text(direction: Direction, limit: float, margin: float) -> str:
+    """Return where a value must lie by a check's direction, limit and margin, in words."""
+    texts = {
+        "within": f"within {limit:g} ± {margin:g}",
+        "equal": f"{limit:,.0f}",
+        "at_most": f"at most {limit:g}",
+        "above": f"above {limit - margin:g}",
+        "below": f"below {limit + margin:g}",
+    }
+    return texts[direction]
+
+
+def what_would_change(row: Judgement) -> str:
+    """Return what would have to be found for another verdict on a claim."""
+    if row.kind in WITHOUT_CHANCE:
+        return f"a measurement that is not {where(row)}"
+    if row.n_seeds == 0:
+        return f"the rows that are missing: {row.reason}"
+    if row.word != "inconclusive":
+        return (
+            f"an interval that reaches {where(row)}"
+            if row.word == "contradicted"
+            else (f"an interval not wholly {where(row)}")
+        )
+    needed = seeds_needed(row)
+    seeds = f"about {needed:,} seeds, if the effect is the one seen" if needed else "more seeds"
+    return f"an effect of {_text(row.mde)} from the limit; or {seeds}"
+
+
+def seeds_needed(row: Judgement) -> int:
+    """Return how many seeds find the effect seen with a power of .8; 0 where it is none.
+
+    From the present spread: an effect shrinks with the root of the number.
+    """
+    ends = np.array([end for end in row.region if np.isfinite(end)])
+    apart = row.ours - ends
+    size = row.mde
+    if row.kind in ON_LOG_SCALE:
+        apart = np.log(max(row.ours, decisions.SMALLEST)) - np.log(ends)
+        size = np.log(row.mde)
+    effect = float(np.abs(apart).min())
+    if not effect > 0 or not np.isfinite(size):
+        return 0
+    return max(decisions.ENOUGH_SEEDS, int(np.ceil(row.n_seeds * (size / effect) ** 2)))
 
 
 def sentence(row: Judgement, emphasis: str = "*") -> str:
     """Return a check's result as a sentence: the paper's number, ours, the verdict."""
-    place = f"{row.source} ({row.dataset})"
+    place = f"{row.source} ({in_words(row.dataset)})"
     result = f"{emphasis}{row.verdict}{emphasis}"
     if row.n_seeds == 0:
         return f"{place}: {result}, because {row.reason}."
@@ -212,23 +304,36 @@ def sentence(row: Judgement, emphasis: str = "*") -> str:
     ours = f"we find {_text(row.ours)}"
     if not np.isnan(row.low):
         ours += f" [{_text(row.low)}, {_text(row.high)}]"
-    ours += " over 1 seed" if row.n_seeds == 1 else f" over {row.n_seeds} seeds"
-    if row.origin == "simulated" and row.direction in ("above", "below", "within"):
-        ours += ", on simulated series"
-    if not np.isnan(row.p_holm):
-        ours += f", p = {row.p_holm:.2g} by paired bootstrap (Holm)"
+    ours += (
+        f" {row.unit}, over 1 seed"
+        if row.n_seeds == 1
+        else f" {row.unit}, over {row.n_seeds} seeds"
+    )
+    ours += f", where it must be {where(row)}"
+    if not np.isnan(row.mde):
+        size = f"a factor of {_text(row.mde)}" if row.kind in ON_LOG_SCALE else _text(row.mde)
+        ours += f" (smallest detectable effect {size})"
+    if row.simulation:
+        result += f" (on simulated series: {row.simulation})"
     return f"{place}: {paper}, {ours}: {result}."
 
 
 def overall_sentence(whole: Judgement, rows: Sequence[Judgement]) -> str:
-    """Return how many checks hold, and the sentence of the one that speaks most against."""
-    n_decided = len(_decided(rows))
-    count = "No check can be made"
-    if n_decided:
-        count = f"{len(_holding(rows))} of {n_decided} checks hold"
-        if n_decided < len(rows):
-            count += f" ({len(rows) - n_decided} cannot be tested here)"
-    return f"{count}: *{whole.verdict}*. {sentence(_worst(rows), emphasis='')}"
+    """Return how many endpoints hold, and the sentence of the one that speaks most against."""
+    deciding = [row for row in rows if row.endpoint == "endpoint"]
+    n_made = sum(row.n_seeds > 0 for row in deciding)
+    count = "No endpoint can be tested"
+    if n_made:
+        n_held = sum(row.word == "supported" for row in deciding)
+        count = f"{n_held} of {n_made} endpoints are supported"
+        if n_made < len(deciding):
+            count += f" ({len(deciding) - n_made} cannot be tested here)"
+    word = f"*{whole.verdict}*"
+    if whole.simulation:
+        word += f" (on simulated series: {whole.simulation})"
+    if not np.isnan(whole.p):
+        word += f", p = {whole.p:.2g} after Holm"
+    return f"{count}: {word}. {sentence(_worst(deciding), emphasis='')}"
 
 
 def _text(value: float) -> str:

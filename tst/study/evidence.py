@@ -5,7 +5,7 @@ of DG's own protocol, arXiv 1909.13403, read off its figures by eye, +-0.01.
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from tst.evaluation.bootstrap import Difference
+from tst.evaluation.ragged import ALL
 from tst.study import checks
 from tst.study.checks import Check, Kind, Place, Tables, by_seed
 from tst.vocabulary import MODELS, in_words
@@ -38,19 +40,19 @@ class Evidence:
         What is missing; empty where there are values.
     paper
         The paper's value, NaN where it gives none.
-    p_holm
-        Holm's p of the paired bootstrap; NaN where its row is missing, None where the check does
-        not ask for it.
-    limit
-        Where the values must lie, if it is not the check's own limit.
+    resampled
+        The paired bootstrap's interval and p; None where the check does not ask for it, or its row
+        is missing.
+    is_resampled
+        Whether the check asks for the bootstrap.
     """
 
     source: str
     values: np.ndarray
     reason: str = ""
     paper: float = np.nan
-    p_holm: float | None = None
-    limit: float | None = None
+    resampled: Difference | None = None
+    is_resampled: bool = False
 
 
 def paper_numbers() -> pd.DataFrame:
@@ -86,26 +88,47 @@ def _side(keys: Sequence[str]) -> str:
 
 
 def _difference(check: Check, tables: Tables, dataset: str) -> Iterator[Evidence]:
-    """Yield the difference of the two sides at each place, paired by seed."""
-    for place in check.places(dataset):
-        if check.by == "model":
-            our_places = [checks.at_model(place, key) for key in check.ours]
-            other_places = [checks.at_model(place, key) for key in check.other]
-        else:
-            our_places = [place | {check.by: key} for key in check.ours]
-            other_places = [place | {check.by: key} for key in check.other]
-        gap, reason = checks.difference(tables, check.table, our_places, other_places)
-        p_holm = None
-        if check.table in checks.BOOTSTRAPS:
-            pair = (check.ours[0], check.other[0])
-            p_holm = checks.bootstrap_p(tables, check.table, check.claim, place, pair)
-        yield Evidence(
-            source=_difference_in_words(check, place),
-            values=gap,
-            reason=reason,
-            paper=paper_value(our_places[0]) - paper_value(other_places[0]),
-            p_holm=p_holm,
-        )
+    """Yield ours - other of a score, at each place that the check names."""
+    for metric in checks.metrics_of(tables, check, dataset):
+        asked = replace(check, metric=metric)
+        for place in asked.places(dataset):
+            yield _difference_at(asked, tables, place)
+
+
+def _difference_at(check: Check, tables: Tables, place: Place) -> Evidence:
+    """Return ours - other at a place."""
+    our_places = [_at(check, place, key) for key in check.ours]
+    other_places = [_at(check, place, key) for key in check.other]
+    gap, reason = checks.difference(tables, check.table, our_places, other_places)
+    if not reason and check.metric.startswith("f1_") and _is_never_found(tables, check, place):
+        gap = np.array([])
+        reason = f"no series of class {check.metric.removeprefix('f1_')} was recognised by any"
+    is_resampled = check.table in checks.BOOTSTRAPS
+    pair = (check.ours[0], check.other[0])
+    return Evidence(
+        source=_difference_in_words(check, place),
+        values=gap,
+        reason=reason,
+        paper=paper_value(our_places[0]) - paper_value(other_places[0]),
+        resampled=checks.resampled(tables, check.table, check.claim, place, pair)
+        if is_resampled
+        else None,
+        is_resampled=is_resampled,
+    )
+
+
+def _at(check: Check, place: Place, key: str) -> Place:
+    """Return where the table has one side of a check."""
+    return checks.at_model(place, key) if check.by == "model" else place | {check.by: key}
+
+
+def _is_never_found(tables: Tables, check: Check, place: Place) -> bool:
+    """Return whether F1 of a class is 0 with both models, and trained on real series."""
+    for model in (*check.ours, *check.other, "real"):
+        values, _ = by_seed(tables, check.table, checks.at_model(place, model))
+        if values.any():
+            return False
+    return True
 
 
 def _difference_in_words(check: Check, place: Place) -> str:
@@ -120,6 +143,20 @@ def _difference_in_words(check: Check, place: Place) -> str:
     return ", ".join(parts)
 
 
+def _over_null(check: Check, tables: Tables, dataset: str) -> Iterator[Evidence]:
+    """Yield a distance over the 95 % quantile of that between many pairs of real halves."""
+    (model,) = check.ours
+    place = {"dataset": dataset, "model": model, "metric": check.metric}
+    if check.table == "05-fidelity":
+        place |= {"label": ALL, "feature": ALL}
+    values, reason = by_seed(tables, check.table, place)
+    quantile, null_reason = checks.null_quantile(tables, dataset, check.metric)
+    reason = reason or null_reason
+    source = f"{MODELS[model]}, {in_words(check.metric)} over real halves' 95 % quantile"
+    found = np.array([]) if reason else values.to_numpy() / quantile
+    yield Evidence(source=source, values=found, reason=reason)
+
+
 def _distance(check: Check, tables: Tables, dataset: str) -> Iterator[Evidence]:
     """Yield a distance over that between two halves of the real data."""
     (model,) = check.ours
@@ -131,33 +168,22 @@ def _distance(check: Check, tables: Tables, dataset: str) -> Iterator[Evidence]:
 
 
 def _length(check: Check, tables: Tables, dataset: str) -> Iterator[Evidence]:
-    """Yield, for each class, the KS distance of our lengths over the floor's 95 % quantile.
-
-    The limit is 1, or what lies just below the others' distances where that is less.
-    """
+    """Yield, for each class, the KS distance of our lengths over the floor's 95 % quantile."""
+    (model,) = check.ours
     for label in checks.classes_of(tables, check.table, dataset) or [""]:
         place: Place = {"dataset": dataset, "metric": check.metric}
-        words = "length ks"
         if label:
             place["label"] = label
-            words = f"length ks, {label},"
-        source = f"{words} over the floor's 95 % quantile"
-        values = {}
-        reasons = []
-        for model in (*check.ours, *check.other, FLOOR_95):
-            values[model], reason = by_seed(tables, check.table, place | {"model": model})
-            reasons.append(reason)
-        reason = next(filter(None, reasons), "")
-        floor = values[FLOOR_95].mean()
-        if not reason and floor == 0:
+        values, reason = by_seed(tables, check.table, place | {"model": model})
+        floor, floor_reason = by_seed(tables, check.table, place | {"model": FLOOR_95})
+        reason = reason or floor_reason
+        if not reason and floor.mean() == 0:
             reason = "random halves of the real series do not differ in length"
-        if reason:
-            yield Evidence(source=source, values=np.array([]), reason=reason)
-            continue
-        least = min(values[model].mean() for model in check.other)
-        limit = min(check.limit, np.nextafter(least / floor, 0))
-        ours = values[check.ours[0]].to_numpy() / floor
-        yield Evidence(source=source, values=ours, limit=float(limit))
+        yield Evidence(
+            source=f"length ks, {label or 'by class'}, over the floor's 95 % quantile",
+            values=np.array([]) if reason else values.to_numpy() / floor.mean(),
+            reason=reason,
+        )
 
 
 def _deviation(check: Check, tables: Tables, dataset: str) -> Iterator[Evidence]:
@@ -167,18 +193,6 @@ def _deviation(check: Check, tables: Tables, dataset: str) -> Iterator[Evidence]
     values, reason = by_seed(tables, check.table, place)
     source = f"distance of the {in_words(check.metric)} from 1"
     yield Evidence(source=source, values=(values - 1).abs().to_numpy(), reason=reason)
-
-
-def _ratio(check: Check, tables: Tables, dataset: str) -> Iterator[Evidence]:
-    """Yield our values over the mean of the other model's."""
-    (model,) = check.ours
-    (other,) = check.other
-    place = {"dataset": dataset, "metric": check.metric}
-    values, reason = by_seed(tables, check.table, place | {"model": model})
-    others, other_reason = by_seed(tables, check.table, place | {"model": other})
-    ratio = (values / others.mean()).dropna().to_numpy()
-    source = f"{in_words(check.metric)} over {MODELS[other]}'s"
-    yield Evidence(source=source, values=ratio, reason=reason or other_reason)
 
 
 def _least_ratio(check: Check, tables: Tables, dataset: str) -> Iterator[Evidence]:
@@ -211,16 +225,16 @@ def _exact(check: Check, tables: Tables, dataset: str) -> Iterator[Evidence]:
         source=check.metric,
         values=values.to_numpy(),
         reason=reason,
-        paper=paper_value(place | {"dataset": dataset}),
+        paper=paper_value(place),
     )
 
 
 EVIDENCE: dict[Kind, Callable[[Check, Tables, str], Iterator[Evidence]]] = {
     "difference": _difference,
+    "over_null": _over_null,
     "distance": _distance,
     "length": _length,
     "deviation": _deviation,
-    "ratio": _ratio,
     "least_ratio": _least_ratio,
     "exact": _exact,
 }

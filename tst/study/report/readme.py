@@ -18,8 +18,10 @@ import pandas as pd
 from tst.errors import DataError
 from tst.io import files, paths
 from tst.study import claims, weak_points
+from tst.study.checks import NO_DATA
 from tst.study.report import contents
 from tst.study.report.markdown import number, table
+from tst.vocabulary import in_words
 
 RESULTS = "results/laptop"  # what is committed: a run without data writes elsewhere
 NIGHTLY = "results/nightly"
@@ -43,7 +45,7 @@ COSTS = {
 
 
 def overall(frame: pd.DataFrame) -> pd.DataFrame:
-    """Return the row "all checks" of each claim and data set of table 13-claims, by claim."""
+    """Return the row over all endpoints of each claim and data set, table 13-claims, by claim."""
     rows = frame[frame["source"] == claims.OVERALL].copy()
     rows["claim"] = pd.Categorical(rows["claim"], list(claims.CLAIMS))
     return rows.sort_values(["claim", "dataset"])
@@ -61,22 +63,47 @@ def claims_table(frame: pd.DataFrame) -> str:
     rows = []
     for row in overall(frame).itertuples():
         text = claims.CLAIMS[row.claim][0]
-        data = f"{row.dataset}, {row.origin}"
         seeds = f"{row.n_seeds:g}"
-        rows.append(
-            (row.claim, text, data, number(row.paper), ours(row), seeds, f"*{row.verdict}*")
-        )
-    columns = ["", "claim", "data", "paper", "ours, 95 % interval", "seeds", "verdict"]
+        cells = [row.claim, text, data_of(row), f"{row.unit}, {limit_of(row)}", number(row.paper)]
+        rows.append((*cells, ours(row), seeds, number(row.mde), told(row)))
+    columns = ["", "claim", "data", "unit, where it must lie", "paper", "ours, 95 % interval"]
+    columns += ["seeds", "smallest detectable", "verdict"]
     return table(columns, rows, tight=True)
 
 
+def data_of(row: Any) -> str:
+    """Return the data set of a row of table 13-claims, with its origin where it has one."""
+    name = in_words(row.dataset)
+    return name if row.dataset == NO_DATA else f"{name}, {row.origin}"
+
+
+def limit_of(row: Any) -> str:
+    """Return where the value of a row of table 13-claims must lie, in words."""
+    return claims.where_text(row.direction, row.limit, row.margin)
+
+
+def told(row: Any) -> str:
+    """Return a verdict; of simulated series, what it would have been stands beside it."""
+    simulated = getattr(row, "simulation", "")
+    if pd.isna(simulated) or not simulated:
+        return f"*{row.verdict}*"
+    return f"*{row.verdict}* (simulation: {simulated})"
+
+
 def numbers(frame: pd.DataFrame) -> str:
-    """Return one sentence: how many claims have which verdict, over data sets."""
-    rows = frame[frame["source"] == claims.OVERALL]
-    counts = rows["verdict"].value_counts()
-    parts = [f"{counts[v]} {v}" for v in reversed(claims.VERDICTS) if v in counts]
-    n_claims = rows["claim"].nunique()
-    return f"Of {len(rows)} judgements ({n_claims} claims, by data set): {', '.join(parts)}."
+    """Return how many claims, and open questions, have which verdict, over data sets.
+
+    Simulated series count in neither.
+    """
+    rows = frame[(frame["source"] == claims.OVERALL) & (frame["origin"] != "simulated")]
+    parts = []
+    for begin, name in (("C", "claims"), ("Q", "open questions")):
+        of_kind = rows[rows["claim"].str.startswith(begin)]
+        counts = of_kind["verdict"].value_counts()
+        words = [f"{counts[v]} {v}" for v in reversed(claims.VERDICTS) if v in counts]
+        n = of_kind["claim"].nunique()
+        parts.append(f"Of {n} {name}, by data set: {', '.join(words) or 'none was judged'}.")
+    return " ".join(parts) + " Simulated series are reported apart and never counted."
 
 
 def weak_table(frame: pd.DataFrame) -> str:

@@ -132,6 +132,8 @@ def _environment() -> jinja2.Environment:
     environment.filters |= {
         "number": number,
         "ours": readme.ours,
+        "data_of": readme.data_of,
+        "limit_of": readme.limit_of,
         "overall": readme.overall,
         "inline": _inline,
     }

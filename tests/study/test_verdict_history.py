@@ -1,0 +1,65 @@
+"""Laws of the history of rules: it is what the repository's own history holds."""
+
+import io
+import subprocess
+
+import pandas as pd
+import pytest
+
+from tst.io import paths
+from tst.study import checks, claims, screens, verdict_history
+from tst.vocabulary import VERDICTS
+
+
+def git(*arguments):
+    """Return what git prints; skip where the history is not there (an archive, a shallow clone)."""
+    command = ["git", "-C", str(paths.ROOT), *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        pytest.skip("git history is not there")
+    return done.stdout
+
+
+def test_former_verdicts_are_those_that_were_committed():
+    """Each version's rows stand in its commit's table, number by number."""
+    former = verdict_history.history()
+    columns = ["claim", "dataset", "origin", "verdict", "ours", "low", "high"]
+    for commit, rows in former.groupby("commit"):
+        text = git("show", f"{commit}:results/laptop/tables/13-claims.csv")
+        then = pd.read_csv(io.StringIO(text)).query("source == 'all checks'")
+        expected = then[columns].reset_index(drop=True)
+        pd.testing.assert_frame_equal(rows[columns].reset_index(drop=True), expected)
+
+
+def test_the_rules_were_committed_before_what_is_judged_by_them():
+    """The commit is an ancestor, and its endpoints stand in the present table unchanged."""
+    commit = verdict_history.RULES_COMMIT
+    text = git("show", f"{commit}:tst/study/checks.csv")
+    git("merge-base", "--is-ancestor", commit, "HEAD")
+    then = pd.read_csv(io.StringIO(text), dtype=str, keep_default_na=False)
+    now = pd.read_csv(checks.PATH, dtype=str, keep_default_na=False)
+    endpoints = then[then["role"] == "endpoint"].drop(columns="dataset")
+    assert len(endpoints) >= len(claims.CLAIMS)
+    left = endpoints.merge(
+        now.drop(columns="dataset").drop_duplicates(), how="left", indicator=True
+    )
+    assert (left["_merge"] == "both").all()
+
+
+def test_versions_stand_side_by_side():
+    """A column a version, the present one last, in its own words."""
+    judged = claims.judge({})
+    table = verdict_history.versions(judged[judged["source"] == claims.OVERALL])
+    assert list(table.columns)[-1] == verdict_history.NOW
+    assert table.loc[("C4", "borg2019"), "23 November"] == "reproduced"
+    assert set(table[verdict_history.NOW]) <= {*VERDICTS, ""}
+
+
+def test_a_screen_says_what_was_claimed_and_what_would_change_it():
+    """Claim, what would count against it, a row a data set, a sentence each."""
+    judged = claims.judge({})
+    text = screens.screen(judged, "C3")
+    assert text.startswith(f"### C3. {claims.CLAIMS['C3'][0]}")
+    assert claims.CLAIMS["C3"][1] in text
+    assert "| wwt " in text and "what would change it" in text
+    assert "- wwt: No endpoint can be tested: *not tested*." in text
