@@ -84,9 +84,10 @@ def test_given_attributes_are_met(fitted):
 def test_given_attributes_leave_the_others_their_conditional_shares(fitted):
     """What is drawn beside a given late attribute has the shares of a free sample's matches."""
     model, _ = fitted
-    drawn = model._attributes(20_000, torch.Generator().manual_seed(1), {})
+    timeline = model._timeline(20_000, 1)
+    drawn = model._attributes(20_000, torch.Generator().manual_seed(1), {}, timeline)
     wanted = (drawn.loc[drawn["site"] == "north", "status"] == "FAIL").mean()
-    given = model._matching(3000, 5, {"site": "north"})
+    given, _ = model._matching(3000, 5, {"site": "north"}, model._timeline(3000, 5))
     assert abs((given["status"] == "FAIL").mean() - wanted) < 0.03
 
 
@@ -101,8 +102,8 @@ def test_rare_attributes_are_set_with_a_warning(fitted, monkeypatch):
 def seldom(draw):
     """Return a draw of attributes that never meets a site but where it is given."""
 
-    def _draw(self, n, generator, given):
-        found = draw(self, n, generator, given)
+    def _draw(self, n, generator, given, timeline):
+        found = draw(self, n, generator, given, timeline)
         return found if given else found.assign(site="nowhere")
 
     return _draw
@@ -275,8 +276,10 @@ def swinging(n=60, n_steps=60, seed=0):
         is_weekend = time.day_of_week >= 5
         swing = 4 * np.sin(2 * np.pi * (time.hour - 7) / 24) * np.where(is_weekend, 0.5, 1)
         load = 10 + swing - 3 * is_weekend + rng.normal(0, 0.7, n_steps)
-        frames.append(pd.DataFrame({"site": f"s{i}", "time": time, "load": load.to_numpy()}))
-    return pd.concat(frames, ignore_index=True).round(3)
+        frames.append(
+            pd.DataFrame({"site": f"s{i}", "time": time, "load": load.to_numpy().round(3)})
+        )
+    return pd.concat(frames, ignore_index=True)
 
 
 def means_by(frame, part):
