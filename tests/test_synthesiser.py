@@ -16,6 +16,7 @@ from helpers import mixed_series, user_table
 from tst import Synthesiser
 from tst.io import paths
 from tst.series import DataError
+from tst.table.cycles import Cycles
 
 TINY = {"max_steps": 30, "d_model": 16, "n_layer": 1}
 
@@ -85,9 +86,10 @@ def test_given_attributes_are_met(fitted):
 def test_given_attributes_leave_the_others_their_conditional_shares(fitted):
     """What is drawn beside a given late attribute has the shares of a free sample's matches."""
     model, _ = fitted
-    drawn = model._attributes(20_000, torch.Generator().manual_seed(1), {})
+    timeline = model._timeline(20_000, 1)
+    drawn = model._attributes(20_000, torch.Generator().manual_seed(1), {}, timeline)
     wanted = (drawn.loc[drawn["site"] == "north", "status"] == "FAIL").mean()
-    given = model._matching(3000, 5, {"site": "north"})
+    given, _ = model._matching(3000, 5, {"site": "north"}, model._timeline(3000, 5))
     assert abs((given["status"] == "FAIL").mean() - wanted) < 0.03
 
 
@@ -102,8 +104,8 @@ def test_rare_attributes_are_set_with_a_warning(fitted, monkeypatch):
 def seldom(draw):
     """Return a draw of attributes that never meets a site but where it is given."""
 
-    def _draw(self, n, generator, given):
-        found = draw(self, n, generator, given)
+    def _draw(self, n, generator, given, timeline):
+        found = draw(self, n, generator, given, timeline)
         return found if given else found.assign(site="nowhere")
 
     return _draw
@@ -331,3 +333,50 @@ def test_the_steps_are_written_whole(tmp_path, monkeypatch):
             os.link(tmp_path / "steps.json", tmp_path / "first.json")
     assert json.loads((tmp_path / "first.json").read_text())["steps"] == 4
     assert json.loads((tmp_path / "steps.json").read_text())["steps"] == 9
+
+
+def swinging(n=60, n_steps=60, seed=0):
+    """Return a table by the hour, with a swing of the day and the week, whose starts differ."""
+    rng = np.random.default_rng(seed)
+    frames = []
+    for i in range(n):
+        start = pd.Timestamp("2024-01-01") + pd.Timedelta(hours=int(rng.integers(0, 24 * 56)))
+        time = pd.date_range(start, periods=n_steps, freq="h")
+        is_weekend = time.day_of_week >= 5
+        swing = 4 * np.sin(2 * np.pi * (time.hour - 7) / 24) * np.where(is_weekend, 0.5, 1)
+        load = 10 + swing - 3 * is_weekend + rng.normal(0, 0.7, n_steps)
+        frames.append(
+            pd.DataFrame({"site": f"s{i}", "time": time, "load": load.to_numpy().round(3)})
+        )
+    return pd.concat(frames, ignore_index=True)
+
+
+def means_by(frame, part):
+    """Return the mean load by a part of the time."""
+    return frame.groupby(getattr(frame["time"].dt, part))["load"].mean()
+
+
+@pytest.mark.slow
+def test_a_copy_swings_with_the_day_and_the_week(monkeypatch):
+    """Whatever hour its series start at; a model that sees no calendar does not (known bad)."""
+    real = swinging()
+    sizes = {"max_steps": 400, "roles": {"id": "site", "time": "time"}}
+    copy = Synthesiser(**sizes).fit(real).sample(200)
+    for part in ("hour", "day_of_week"):
+        ours = means_by(copy, part)
+        theirs = means_by(real, part)
+        assert np.corrcoef(ours, theirs)[0, 1] >= 0.95
+        assert np.ptp(ours) == pytest.approx(np.ptp(theirs), rel=0.15)
+    monkeypatch.setattr(Cycles, "of", lambda *_: None)
+    blind = Synthesiser(**sizes | {"max_steps": 100}).fit(real).sample(200)
+    assert np.ptp(means_by(blind, "hour")) < 0.5 * np.ptp(means_by(real, "hour"))
+
+
+def test_a_copy_knows_its_calendar_after_it_was_saved(tmp_path):
+    """The same table comes out of what was loaded, also in parts; what is given is met."""
+    real = swinging(30, 30).assign(kind=lambda f: np.where(f["site"].str[-1] < "5", "a", "b"))
+    model = Synthesiser(**TINY, roles={"id": "site", "time": "time"}).fit(real)
+    assert model.model.spec.cycles.names == ("day", "week")
+    loaded = Synthesiser.load(model.save(tmp_path / "model"))
+    pd.testing.assert_frame_equal(loaded.sample(5, 3), model.sample(5, 3))
+    assert (model.sample(20, given={"kind": "a"})["kind"] == "a").all()

@@ -668,7 +668,7 @@ class Synthesiser:
         n_series: int,
         generator: torch.Generator,
         given: Mapping[str, str],
-        timeline: Timeline | None,
+        timeline: Timeline | None = None,
     ) -> pd.DataFrame:
         model, _ = self._fitted()
         frame = pd.DataFrame({name: [value] * n_series for name, value in given.items()})

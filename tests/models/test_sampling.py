@@ -24,16 +24,19 @@ from tst.models.transformer import newest, sampling
 from tst.models.transformer.backbone import KVCache, Modulation
 from tst.models.transformer.batches import TokenBatches, clock
 from tst.models.transformer.config import GenerativeConfig, attention_fields
+from tst.models.transformer.decoder import Decoder
 from tst.models.transformer.encoding import SeriesEncoder
 from tst.models.transformer.generative import prepare, token_nll
 from tst.models.transformer.packing import Packing
 from tst.models.transformer.tokens import attribute_target
 from tst.models.transformer.variables import encode
 from tst.series import Feature, from_list
+from tst.table.table import Table
 from tst.training.config import TrainConfig
 
 LONG = 83  # tokens: longer than any constant of a cache or of an attention (CHUNK is 64)
 WINDOW = 6
+HOUR = 3_600_000_000_000  # nanoseconds
 CACHED = [
     (attention, positions, 1)
     for attention, positions in product(
@@ -49,16 +52,17 @@ CACHED = [
 def test_cached_steps_equal_the_whole(attention, positions, patch, compiled):
     """Token by token through the cache is the packed forward pass, far beyond the window too.
 
-    With attributes that modulate, and a clock; by blocks of torch, and by compiled ones.
+    With attributes that modulate, a clock and a calendar; by blocks of torch, and by compiled ones.
     """
     has_stack = compiled and attention != "probsparse:2" and positions != "rope"
     if has_stack and native.library(newest.SOURCE) is None:
         pytest.skip("no compiler")
     settings = attention_fields(attention) | {"positions": positions, "patch": patch}
-    _, spec, batches = encoded_batches(
-        mixed_series(lengths=(patch * LONG, 8, 5)), patch, context_length=patch * LONG
-    )
+    series = mixed_series(lengths=(patch * LONG, 8, 5))
+    series = replace(series, dates=np.arange(len(series.values)) * HOUR)
+    _, spec, batches = encoded_batches(series, patch, context_length=patch * LONG)
     assert spec.draws_length
+    assert spec.cycles is not None
     if compiled:  # heads of 16 numbers, which compiled code takes
         settings |= {"d_model": 32}
     model = modulate(tiny_generative(spec, context_length=WINDOW, **settings)).double().eval()
@@ -363,3 +367,72 @@ def test_our_model_samples_and_scores_where_the_gpu_is(monkeypatch):
     model.sample(2, seed=0)
     sampling.log_likelihood(model, series)
     assert moved_to == [best, best]
+
+
+def hourly_table(n=30, n_steps=(30, 50), uneven=False, seed=0):
+    """Return a table of series by the hour, from starts of many hours and weekdays."""
+    rng = np.random.default_rng(seed)
+    frames = []
+    for i in range(n):
+        T = int(rng.integers(*n_steps))
+        hours = rng.integers(1, 4, T) if uneven else np.ones(T, dtype=int)
+        start = pd.Timestamp("2024-01-01") + pd.Timedelta(hours=int(rng.integers(0, 24 * 40)))
+        time = start + pd.to_timedelta(np.cumsum(hours) - hours[0], "h")
+        frames.append(pd.DataFrame({"site": f"s{i}", "time": time, "load": rng.normal(size=T)}))
+    return pd.concat(frames, ignore_index=True)
+
+
+@pytest.mark.parametrize("patch", [1, 3])
+@pytest.mark.parametrize("uneven", [False, True])
+def test_the_calendar_that_a_sample_sees_is_that_of_the_table_it_becomes(
+    monkeypatch, patch, uneven
+):
+    """At each token: of even steps its own date, of uneven ones that of the row before.
+
+    And starts are among those of the calendar, none outlasts the real series.
+    """
+    frame = hourly_table(uneven=uneven)
+    table, series = Table.fit(frame, {"id": "site", "time": "time"})
+    model = trained(series, 1, patch=patch)
+    seen = {}
+    places_of = Decoder._places
+
+    def spied(self, unfinished, timeline):
+        dates = timeline.dates(unfinished.index.numpy(), unfinished.n_behind)
+        for i, date in zip(unfinished.index.tolist(), dates, strict=True):
+            seen.setdefault(i, []).append(date)
+        return places_of(self, unfinished, timeline)
+
+    monkeypatch.setattr(Decoder, "_places", spied)
+    timeline = table.timeline(20, 0)
+    made = model.sample(20, 0, timeline=timeline)
+    written = table.to_frame(made)
+    for i, (_, one) in enumerate(written.groupby("site", sort=False)):
+        own = one["time"].to_numpy("datetime64[ns]").astype(np.int64)
+        known = np.append(own[:1], own[:-1]) if uneven else own
+        n_tokens = -(-len(own) // patch)
+        assert seen[i][:n_tokens] == known[::patch].tolist()
+        assert made.dates[made.offsets[i] : made.offsets[i + 1]].tolist() == known.tolist()
+    assert uneven or written["time"].max() <= frame["time"].max()
+
+
+def test_a_calendar_is_asked_for():
+    """A model that sees the calendar says so where nobody tells when its series begin."""
+    _, series = Table.fit(hourly_table(), {"id": "site", "time": "time"})
+    with pytest.raises(DataError, match="say when its series begin"):
+        trained(series, 1).sample(2)
+
+
+def test_the_calendar_changes_what_is_drawn():
+    """The same seed at another hour gives another series; at the same hour the same."""
+    table, series = Table.fit(hourly_table(), {"id": "site", "time": "time"})
+    model = trained(series, 20)
+    timeline = table.timeline(4, 0)
+    attributes = {"lengths": np.full(4, 40)}
+    fixed = replace(timeline, is_fixed=True)
+    moved = replace(fixed, starts=fixed.starts + 5 * HOUR)
+    samples = [
+        model.sample(4, 0, timeline=one, **attributes).values for one in (fixed, fixed, moved)
+    ]
+    np.testing.assert_array_equal(samples[0], samples[1])
+    assert not np.allclose(samples[0], samples[2])

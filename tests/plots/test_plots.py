@@ -433,7 +433,7 @@ def test_ablation_draws_each_setting():
     fig = ablation_plots.ablation(ablated(), ["point", "mixture"])
     assert [ax.get_title("left") for ax in fig.axes] == [
         "R² on real test data\n(higher is better)",
-        "autocorrelation error\n(lower is better)",
+        "autocorrelation, RMS error\n(lower is better)",
         "spread over the real one\n(nearer 1 is better)",
     ]
     points = fig.axes[0].lines[0].get_xdata()

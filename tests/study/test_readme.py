@@ -85,8 +85,8 @@ def test_other_pages_are_written_and_checked(page, tmp_path, capsys):
     other = tmp_path / "results" / "README.md"
     other.write_text("<!-- numbers:begin -->\n<!-- numbers:end -->\n")
     assert readme.main([]) == 0
-    assert "Of 3 judgements" in other.read_text()
-    other.write_text(other.read_text().replace("Of 3", "Of 4"))
+    assert "Of 2 claims" in other.read_text()
+    other.write_text(other.read_text().replace("Of 2", "Of 4"))
     assert readme.main(["--check"]) == 1
     assert "results/README.md differs from" in capsys.readouterr().err
 

@@ -41,3 +41,13 @@ def test_series_of_middle_lengths_are_examples():
     assert abs(np.median(series.lengths[chosen]) - np.median(series.lengths)) <= 1
     two = Table.fit(user_table(2), {"id": "host", "time": "when"})[1]
     assert len(example_indices(two)) == 2
+
+
+def test_the_cycles_that_the_model_sees_are_said():
+    """Those of the calendar that a table covers twice; none where times are numbers."""
+    frame = pd.DataFrame({"time": pd.date_range("2024-01-01", periods=600, freq="h")})
+    frame["load"] = np.sin(np.arange(600)).round(3)
+    text = describe(*Table.fit(frame, {"time": "time"}))
+    assert "the model sees of each step: time of the day, day of the week" in text
+    text = describe(*Table.fit(frame.assign(time=np.arange(600.0)), {"time": "time"}))
+    assert "the model sees" not in text

@@ -23,6 +23,7 @@ MIN_BROKEN = 0.01  # of the rows that would break an order, if one column's were
 MAX_STATES = 20
 FAR = 5.0  # largest steps that first values may be apart, for a counter to be learned as steps
 ALIKE = 0.25  # of the spread of a counter: where its last values have less, its level matters
+MAX_EARLY = 0.05  # of the series: so many may reach a limit by rounding, and go on a step
 N_ENDS = 33  # quantiles of the last numbers
 NATURAL_ENDS = (1.0, 100.0)
 
@@ -117,8 +118,9 @@ def monotone(sample: Sample) -> list[Relation]:
             is_near = np.abs(x[first]).max() <= FAR * towards.max()
             is_alike = bool(np.std(x[last]) < ALIKE * np.std(x)) and is_near
             ends = np.quantile(x[last], np.linspace(0, 1, N_ENDS))
-            before = float(x[~last].min() if falls else x[~last].max())
-            is_crossed = ends.min() > before if not falls else ends.max() < before
+            limit = float(ends.max() if falls else ends.min())
+            beyond = x[~last] <= limit if falls else x[~last] >= limit
+            is_crossed = beyond.sum() <= MAX_EARLY * last.sum()
             found.append(
                 Monotone(
                     column=name,
@@ -126,7 +128,7 @@ def monotone(sample: Sample) -> list[Relation]:
                     as_steps=bool(is_near),
                     number=sample.number(name),
                     ends=tuple(ends.tolist()) if is_alike else (),
-                    before=before if is_alike and is_crossed else None,
+                    before=limit if is_alike and is_crossed else None,
                 )
             )
     return found

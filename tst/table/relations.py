@@ -514,7 +514,8 @@ class Monotone(InEveryRow):
         Quantiles of the last numbers of series, where these are alike, as of what runs to failure:
         a series that ends beyond them is stretched to one of them.
     before
-        The number that none but the last of a series is beyond; None where there is none.
+        The limit that the last number of a series reaches, and hardly any before it; None where
+        there is none.
     """
 
     kind: Literal["monotone"] = "monotone"
@@ -571,20 +572,32 @@ class Monotone(InEveryRow):
         first = np.flatnonzero(places.is_first)
         last = np.append(first[1:], len(x)) - 1
         decimals = 12 if self.number.decimals is None else self.number.decimals
+        start = x[first]
+        gone = (x[last] - start) * self._sign
         end = np.round(x[last], decimals)
         drawn = np.quantile(self.ends, places.rng.random(len(first)))
-        gone = x[last] - x[first]
         is_off = (end < self.ends[0]) | (end > self.ends[-1])
-        is_off &= (gone != 0) & ((drawn - x[first]) * self._sign > 0)
-        factor = np.ones(len(first))
-        factor[is_off] = ((drawn - x[first]) / np.where(gone == 0, 1, gone))[is_off]
-        start = x[first][places.series]
-        x = start + (x - start) * factor[places.series]
+        factor = (drawn - start) * self._sign / np.where(gone > 0, gone, 1.0)
         if self.before is not None:
-            capped = np.minimum(x * self._sign, self.before * self._sign) * self._sign
-            capped[last] = x[last]
-            return capped
-        return x
+            # The limit lies at some place within the last step.
+            before_last = np.maximum(last - 1, first)
+            inner = (x[before_last] - start) * self._sign
+            at = inner + places.rng.random(len(first)) * (gone - inner)
+            factor = (self.before - start) * self._sign / np.where(at > 0, at, np.inf)
+            is_off |= np.round(x[before_last], decimals) * self._sign >= self.before * self._sign
+        factor = np.where(is_off & (gone > 0) & (factor > 0), factor, 1.0)[places.series]
+        begun = start[places.series]
+        x = begun + (x - begun) * factor
+        return x if self.before is None else self._crossed_last(x, last, decimals)
+
+    def _crossed_last(self, x: np.ndarray, last: np.ndarray, decimals: int) -> np.ndarray:
+        """Return numbers of which the last ones alone, (n_series,), reach the limit."""
+        limit = np.float64(self.before) * self._sign
+        outermost = max(np.array(self.ends) * self._sign)
+        towards = x * self._sign
+        capped = np.minimum(towards, limit - 10.0**-decimals)
+        capped[last] = np.clip(towards[last], limit, outermost)
+        return capped * self._sign
 
 
 @dataclass(frozen=True, kw_only=True)

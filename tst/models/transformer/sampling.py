@@ -71,13 +71,7 @@ def sample(
     DataError
         Where a given attribute is unknown to the model, or it sees a calendar and none is given.
     """
-    if model.spec.cycles is None:
-        timeline = None
-    elif timeline is None:
-        raise DataError(
-            "this model sees the calendar: say when its series begin (a timeline, which "
-            "Table.timeline makes)."
-        )
+    timeline = _seen(model, timeline)
     device = best_device()
     model.to(device).eval()
     generator = torch.Generator(device).manual_seed(seed)
@@ -137,6 +131,18 @@ def _draw(
     if timeline is None:
         return series
     return replace(series, dates=timeline.known_dates(series.values, drawn_lengths))
+
+
+def _seen(model: "GenerativeTST", timeline: Timeline | None) -> Timeline | None:
+    """Return a timeline where the model sees the calendar, else None."""
+    if model.spec.cycles is None:
+        return None
+    if timeline is None:
+        raise DataError(
+            "this model sees the calendar: say when its series begin (a timeline, which "
+            "Table.timeline makes)."
+        )
+    return timeline
 
 
 def _in_parts(
