@@ -6,7 +6,7 @@ SHELL := /bin/bash
 .DELETE_ON_ERROR:
 .SUFFIXES:
 .DEFAULT_GOAL := help
-.PHONY: help reproduce study smoke ablations tune peers env lock bench data own example report lab readme lint check test nightly audit coverage clean clean-artifacts
+.PHONY: help reproduce study smoke ablations tune peers peers-own env lock bench data own example report lab readme lint check test nightly audit coverage clean clean-artifacts
 PROFILE ?= laptop
 PYTHON3 ?= python3
 export PYTHONPATH := $(CURDIR)
@@ -65,6 +65,8 @@ ablations: $(ABLATIONS) ## one change at a time: all files of notebooks/ablation
 	@$(MAKE) --no-print-directory $(DONE)/13-claims
 ablation-<name>: ## one of them alone
 peers: $(PEER_RUNS) ## ours beside other projects' models on the field's benchmarks, notebook 15; no part of reproduce
+peers-own: $(ENV) .peers/.made ## `make own` beside other projects' models on five tables (half an hour): tables/20-peers-own.csv
+	@OMP_NUM_THREADS=1 $(PYTHON) -m tst.study.peers.compare_tables
 tune: $(addprefix $(DONE)/,$(filter 14-tuning-%,$(NAMES))) ## the same trials of the learning rate for TST and DG; no part of reproduce
 
 env: $(ENV) ## only make the environment

@@ -1,0 +1,73 @@
+"""Laws of the comparison on tables: real rows break nothing, damaged ones do; a run goes on."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from tst.errors import DataError
+from tst.study.peers import compare_tables, generators, own_tables
+from tst.table.table import Table
+
+
+@pytest.fixture(scope="module")
+def sales():
+    """The simulated table, what is learned of it, and its `Table`."""
+    own = own_tables.sales()
+    learned, _ = compare_tables.halves(own, seed=0)
+    roles = {"id": own.id, "time": own.time, "attributes": list(own.attributes)}
+    return own, learned, Table.fit(learned, roles)[0]
+
+
+def test_the_table_has_relations_to_keep(sales):
+    """Prices never above the list's; business days."""
+    _, _, table = sales
+    kinds = {relation.kind for relation in table.relations}
+    assert kinds & {"above", "below"}
+    assert table.clock.calendar.kind == "slots"
+
+
+def test_real_rows_break_nothing_and_damaged_ones_do(sales):
+    """Each damage where it is counted."""
+    own, learned, table = sales
+    assert set(compare_tables.violations(table, own, learned).values()) == {0.0}
+    shuffled = learned.assign(price=learned["price"].sample(frac=1, random_state=0).to_numpy())
+    assert compare_tables.violations(table, own, shuffled)["broken_relations"] >= 1
+    rng = np.random.default_rng(0)
+    moved = learned.assign(
+        day=learned["day"] + pd.to_timedelta(rng.integers(0, 3, len(learned)), "D")
+    )
+    assert compare_tables.violations(table, own, moved)["off_calendar"] > 0.2
+    twice = pd.concat([learned, learned])
+    assert compare_tables.violations(table, own, twice)["repeated_keys"] == 0.5
+
+
+def test_no_series_is_learned_and_judges(sales):
+    """Three quarters and the rest."""
+    own, learned, _ = sales
+    again, judges = compare_tables.halves(own, seed=0)
+    pd.testing.assert_frame_equal(learned, again)
+    assert not set(learned["item"]) & set(judges["item"])
+    assert len(learned) + len(judges) == len(own.frame)
+
+
+def test_a_copy_is_made_once(sales, tmp_path, monkeypatch):
+    """What was made is read; other seconds are another copy; without the peers one sentence."""
+    own, learned, _ = sales
+    made = []
+
+    def _ours(own, learned, out, seconds, seed):
+        made.append(seconds)
+        out.with_suffix(".json").write_text(json.dumps({"core_seconds": seconds}))
+        learned.to_parquet(out)
+
+    monkeypatch.setattr(compare_tables, "ours", _ours)
+    for seconds in (1.0, 1.0, 2.0):
+        copy, spent = compare_tables.copy_of(own, learned, "tst", tmp_path, seconds, 0)
+        assert spent == {"core_seconds": seconds}
+        assert len(copy) == len(learned)
+    assert made == [1.0, 2.0]
+    monkeypatch.setattr(generators, "interpreter", lambda: tmp_path / "gone")
+    with pytest.raises(DataError, match="run make peers-own"):
+        compare_tables.copy_of(own, learned, "par", tmp_path, 1.0, 0)

@@ -1,0 +1,216 @@
+"""The tool beside other projects' generators on five tables: `make peers-own`.
+
+Each has the same core-seconds, on one core, and the same three quarters of the series; the rest
+judges. Copies are kept beside the digest of what decides them, so that a run that was stopped goes
+on; the table is tables/20-peers-own.csv.
+"""
+
+import argparse
+import hashlib
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from tst.errors import DataError
+from tst.evaluation.fidelity import fidelity
+from tst.evaluation.privacy import privacy
+from tst.evaluation.reference import Reference
+from tst.io import files, paths
+from tst.series import SeriesSet
+from tst.study.peers import generators
+from tst.study.peers.own_tables import TABLES, OwnTable
+from tst.synthesiser import Synthesiser
+from tst.table.recent import Recent
+from tst.table.relations import Places
+from tst.table.steps import is_next
+from tst.table.table import Table
+
+PROGRAM = Path(__file__).parent / "run_table.py"
+PEERS = ("tabular_argn", "par")
+HELD_OUT = 0.25  # of the series
+QUALITY = ("discriminative_score", "acf_error", "length_w1", "pearson_distance", "marginal_w1")
+PRIVACY = ("copied_series_share", "nn_distance_ratio", "membership_auc")
+NAME = "20-peers-own"
+
+Row = dict[str, Any]
+
+
+def halves(own: OwnTable, seed: int) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return the rows of series that are learned, and of those that judge."""
+    ids = own.frame[own.id].drop_duplicates().to_numpy()
+    order = np.random.default_rng(seed).permutation(len(ids))
+    judges = ids[order[: round(HELD_OUT * len(ids))]]
+    is_judge = own.frame[own.id].isin(judges)
+    learned = own.frame[~is_judge].reset_index(drop=True)
+    return learned, own.frame[is_judge].reset_index(drop=True)
+
+
+def ours(own: OwnTable, learned: pd.DataFrame, out: Path, seconds: float, seed: int) -> None:
+    """Fit the tool as a user would; write a copy, and beside it what it took."""
+    roles = {"id": own.id, "time": own.time, "attributes": list(own.attributes)}
+    model = Synthesiser(minutes=seconds / 60, seed=seed, roles=roles)
+    before = time.process_time()
+    model.fit(learned)
+    trained = time.process_time()
+    frame = model.sample(int(learned[own.id].nunique()), seed)
+    spent = {
+        "core_seconds": trained - before,
+        "sampling_core_seconds": time.process_time() - trained,
+    }
+    files.write_text(json.dumps(spent), out.with_suffix(".json"))
+    # Last and by rename: a file that is there is complete.
+    with files.replacing(out) as part:
+        frame.to_parquet(part, index=False)
+
+
+def peer(
+    own: OwnTable, learned: pd.DataFrame, model: str, out: Path, seconds: float, seed: int
+) -> None:
+    """Fit another project's generator in its own environment; write as `ours` does.
+
+    Raises
+    ------
+    DataError
+        Where its environment is missing or its program fails.
+    """
+    if not generators.interpreter().is_file():
+        raise DataError(f"{model} is not installed here: run make peers-own.")
+    source = out.with_name("learned.parquet")
+    learned.to_parquet(source, index=False)
+    words = [str(generators.interpreter()), str(PROGRAM), model, str(source), str(out)]
+    words += ["--id", own.id, "--time", own.time, "--attributes", ",".join(own.attributes)]
+    words += ["--seconds", str(seconds), "--seed", str(seed)]
+    words += ["--n", str(learned[own.id].nunique())]
+    # Its own packages alone, and one core as ours.
+    variables = paths.environment() | {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
+    variables.pop("PYTHONPATH", None)
+    done = subprocess.run(words, capture_output=True, text=True, env=variables)
+    files.write_text(done.stdout + done.stderr, out.with_suffix(".log"))
+    if done.returncode:
+        reason = [line for line in done.stderr.splitlines() if line.strip()][-1:]
+        raise DataError(f"{model} failed: {' '.join(reason)[:200]}")
+
+
+def copy_of(
+    own: OwnTable, learned: pd.DataFrame, model: str, folder: Path, seconds: float, seed: int
+) -> tuple[pd.DataFrame, dict[str, Any]]:
+    """Return a copy by a model, and what it took; read where it was made before."""
+    facts = [model, seconds, seed, PROGRAM.read_text() if model != "tst" else ""]
+    digest = hashlib.sha256(json.dumps(facts).encode())
+    digest.update(pd.util.hash_pandas_object(learned).to_numpy().tobytes())
+    out = folder / f"{model}-{digest.hexdigest()[:12]}.parquet"
+    cost = out.with_suffix(".json")
+    if not (out.is_file() and cost.is_file()):
+        folder.mkdir(parents=True, exist_ok=True)
+        if model == "tst":
+            ours(own, learned, out, seconds, seed)
+        else:
+            peer(own, learned, model, out, seconds, seed)
+    return pd.read_parquet(out), json.loads(cost.read_text())
+
+
+def violations(table: Table, own: OwnTable, copy: pd.DataFrame) -> dict[str, float]:
+    """Return how much of a copy breaks what holds in every row of the real table.
+
+    Returns
+    -------
+    broken_relations (of them), broken_relation_share, repeated_keys and off_calendar (shares of the
+    rows).
+    """
+    recent = Recent.of(table, copy)
+    places = Places(times=recent.times, is_first=recent.is_first)
+    n_broken = 0
+    frame = recent.rows
+    for relation in table.relations:
+        n_broken += not relation.holds(frame, places)
+        frame = relation.apply(frame, places)
+    off = 0.0
+    if not table.clock.intervals:
+        n_steps = table.clock.calendar.count(recent.times[:-1], recent.times[1:])
+        within = ~recent.is_first[1:]
+        off = float((~is_next(n_steps[within])).mean()) if within.any() else 0.0
+    return {
+        "broken_relations": float(n_broken),
+        "broken_relation_share": n_broken / max(1, len(table.relations)),
+        "repeated_keys": float(copy.duplicated([own.id, own.time]).mean()),
+        "off_calendar": off,
+    }
+
+
+def scores(
+    reference: Reference, held_out: SeriesSet, synthetic: SeriesSet, seed: int
+) -> dict[str, float]:
+    """Return quality and privacy of a copy; the quality is a distance to held-out series."""
+    measured = fidelity(held_out, synthetic, seed)
+    means = measured.groupby("metric")["value"].mean()
+    found = {name: float(means[name]) for name in QUALITY if name in means}
+    private = privacy(reference, held_out, synthetic, seed).set_index("metric")["value"]
+    return found | {name: float(private[name]) for name in PRIVACY}
+
+
+def compare(name: str, models: Sequence[str], seconds: float, seed: int) -> list[Row]:
+    """Return the rows of a table: dataset, origin, model, seed, metric, value."""
+    own = TABLES[name]()
+    learned, judges = halves(own, seed)
+    roles = {"id": own.id, "time": own.time, "attributes": list(own.attributes)}
+    table, series = Table.fit(learned, roles, name)
+    held_out = Recent.of(table, judges).series
+    reference = Reference.of(series)
+    folder = paths.artifacts_dir("laptop") / "peers-own" / name
+    rows: list[Row] = []
+
+    def add(model: str, values: dict[str, Any]) -> None:
+        facts = {"dataset": name, "origin": own.origin, "model": model, "seed": seed}
+        for metric, value in values.items():
+            if metric != "package":
+                rows.append(facts | {"metric": metric, "value": value})
+
+    floor = scores(reference, held_out, series, seed)
+    add("real_floor", {metric: floor[metric] for metric in QUALITY if metric in floor})
+    for model in models:
+        try:
+            copy, spent = copy_of(own, learned, model, folder, seconds, seed)
+            add(model, spent)
+            add(model, violations(table, own, copy))
+            add(model, scores(reference, held_out, Recent.of(table, copy).series, seed))
+        except DataError as error:
+            print(f"{name}, {model}: {error}", flush=True)
+            add(model, {"unreadable": 1.0})
+    return rows
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Compare on all tables; return 0, or 1 after one sentence on stderr."""
+    parser = argparse.ArgumentParser(
+        prog="python -m tst.study.peers.compare_tables",
+        description="The tool beside other projects' generators.",
+    )
+    parser.add_argument("--seconds", type=float, default=60.0, help="core-seconds of a training")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--tables", nargs="*", default=list(TABLES), choices=list(TABLES))
+    parser.add_argument("--models", nargs="*", default=["tst", *PEERS])
+    parser.add_argument("--out", type=Path, default=paths.tables_dir("laptop") / f"{NAME}.csv")
+    options = parser.parse_args(arguments)
+    rows: list[Row] = []
+    for name in options.tables:
+        try:
+            rows += compare(name, options.models, options.seconds, options.seed)
+        except DataError as error:
+            print(f"{name}: {error}", file=sys.stderr)
+            continue
+        frame = pd.DataFrame(rows)
+        files.write_text(frame.to_csv(index=False), options.out)
+        shown = frame[frame["dataset"] == name]
+        print(shown.pivot_table(index="metric", columns="model", values="value").round(3))
+    return 0 if rows else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
