@@ -59,6 +59,7 @@ reproduce: $(ENV) ## the whole study: data, training, generation, verdicts (lapt
 	@+$(WARM) $(MAKE) --no-print-directory study
 study: $(DONE)/13-claims ## the same, where each notebook imports all by itself
 	@echo "The $(PROFILE) study is complete: $(RESULTS)/13-claims.ipynb"
+	@$(if $(strip $(ABSENT)),echo "Nothing stands in for $(strip $(ABSENT)): not run; $(if $(PRESENT),their files are not in $(RAW),no real data is used here).",:)
 smoke: ## all notebooks in miniature, on simulated data
 	@$(MAKE) --no-print-directory PROFILE=smoke reproduce
 ablations: $(ABLATIONS) ## one change at a time: all files of notebooks/ablations (laptop: about 25 minutes on 2 cores)

@@ -26,7 +26,7 @@ def test_packets_are_steps(tmp_path, monkeypatch):
     monkeypatch.setattr(paths, "data_dir", lambda: tmp_path)
     series, counts = data.load("iot")
     assert (series.name, series.origin, series.interval) == ("iot", "subset", "packet")
-    assert (series.label, series.group) == ("device", "capture")
+    assert (series.label, series.group) == ("device_type", "capture")
     assert list(series.lengths) == [5, 3, 5, 3]
     gap_us, size, direction, protocol, port_class, n_destinations = series.values.T
     np.testing.assert_array_equal(size, table["size"])
