@@ -6,7 +6,7 @@ SHELL := /bin/bash
 .DELETE_ON_ERROR:
 .SUFFIXES:
 .DEFAULT_GOAL := help
-.PHONY: help reproduce study smoke ablations tune peers env lock bench data own example report lab readme lint check test nightly audit coverage clean clean-artifacts
+.PHONY: help reproduce study smoke ablations tune budget peers env lock bench data own example report lab readme lint check test nightly audit coverage clean clean-artifacts
 PROFILE ?= laptop
 PYTHON3 ?= python3
 export PYTHONPATH := $(CURDIR)
@@ -52,7 +52,7 @@ PEER_RUNS := $(addprefix $(DONE)/,$(filter 15-peers-$(if $(filter smoke,$(PROFIL
 $(PEER_RUNS): | $(if $(filter smoke,$(PROFILE)),,.peers/.made)
 
 help: ## this list
-	@echo "make TARGET [PROFILE=smoke|laptop|paper] [TST_DATA=folder of the raw data]"
+	@echo "make TARGET [PROFILE=smoke|laptop|full|paper] [TST_DATA=folder of the raw data]"
 	@sed -n 's/^\([a-z<>-]*\):.*## /  \1\t/p' Makefile | expand -t 22
 	@echo "  one notebook        $(NAMES)"
 reproduce: $(ENV) ## the whole study: data, training, generation, verdicts (laptop: 2 cores, no GPU)
@@ -66,6 +66,7 @@ ablations: $(ABLATIONS) ## one change at a time: all files of notebooks/ablation
 	@$(MAKE) --no-print-directory $(DONE)/13-claims
 ablation-<name>: ## one of them alone
 peers: $(PEER_RUNS) ## ours beside other projects' models on the field's benchmarks, notebook 15; no part of reproduce
+budget: $(addprefix $(DONE)/,$(filter 17-budget-%,$(NAMES))) ## scores against optimiser steps and sizes, notebook 17; no part of reproduce, goes on where it was stopped
 tune: $(addprefix $(DONE)/,$(filter 14-tuning-%,$(NAMES))) ## the same trials of the learning rate for TST and DG; no part of reproduce
 
 env: $(ENV) ## only make the environment
