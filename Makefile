@@ -66,7 +66,7 @@ ablations: $(ABLATIONS) ## one change at a time: all files of notebooks/ablation
 	@$(MAKE) --no-print-directory $(DONE)/13-claims
 ablation-<name>: ## one of them alone
 peers: $(PEER_RUNS) ## ours beside other projects' models on the field's benchmarks, notebook 15; no part of reproduce
-budget: $(addprefix $(DONE)/,$(filter 17-budget-%,$(NAMES))) ## scores against optimiser steps and sizes, notebook 17; no part of reproduce, goes on where it was stopped
+budget: $(addprefix $(DONE)/,$(filter 18-budget-%,$(NAMES))) ## scores against optimiser steps and sizes, notebook 18; no part of reproduce, goes on where it was stopped
 tune: $(addprefix $(DONE)/,$(filter 14-tuning-%,$(NAMES))) ## the same trials of the learning rate for TST and DG; no part of reproduce
 
 env: $(ENV) ## only make the environment

@@ -36,3 +36,11 @@ def test_classes_keep_their_shares(group):
     counts = pd.Series(train.labels).value_counts()
     assert counts["a"] == 20 and counts["b"] in (2, 3) and counts["c"] == 1
     assert set(test.labels) == {"a", "b", "c"}
+
+
+def test_what_is_too_long_is_cut_then_divided():
+    """The head of a series, then whole windows of it; 0 changes nothing."""
+    series = toy_series([np.arange(n)[:, None] for n in (3, 10, 25)])
+    assert halves.shorten(series, 0, 0) is series
+    assert halves.shorten(series, 12, 0).lengths.tolist() == [3, 10, 12]
+    assert halves.shorten(series, 12, 5).values.ravel().tolist() == [*range(10), *range(10)]

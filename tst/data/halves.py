@@ -1,6 +1,19 @@
 """The two halves that the study deals real series into: one to learn from, one to judge by."""
 
+from tst.data import long
 from tst.series import SeriesSet
+
+
+def shorten(series: SeriesSet, longest: int, window: int) -> SeriesSet:
+    """Return the first `longest` steps of each series, then their windows of `window` steps.
+
+    0 leaves a set as it is; what remains behind the last window of a series is dropped.
+    """
+    if longest:
+        series = series.head(longest)
+    if window:
+        series = long.windows(series, window)
+    return series
 
 
 def deal(series: SeriesSet, fraction: float, seed: int) -> tuple[SeriesSet, SeriesSet]:

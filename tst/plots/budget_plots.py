@@ -1,4 +1,4 @@
-"""Figures of scores against budgets (notebook 17)."""
+"""Figures of scores against budgets (notebook 18)."""
 
 import pandas as pd
 from matplotlib.axes import Axes

@@ -1,4 +1,4 @@
-"""Score against budget (notebook 17): models trained at several sizes and numbers of steps.
+"""Score against budget (notebook 18): models trained at several sizes and numbers of steps.
 
 Each point is a training job with a folder of its own, named by what it trains, so that a sweep that
 was stopped goes on where it was, on another day, too.
