@@ -17,8 +17,8 @@ from tst.models.attributes import attribute_sizes
 from tst.models.doppelganger import model as doppelganger
 from tst.models.doppelganger.config import DGConfig
 from tst.models.jobs import Job
-from tst.models.transformer import model
-from tst.models.transformer.config import TSTConfig
+from tst.models.transformer import generative, model
+from tst.models.transformer.config import GenerativeConfig, TSTConfig
 from tst.series import SeriesSet
 from tst.study import run_notebook
 from tst.training.loop import TrainConfig
@@ -55,6 +55,7 @@ SETTINGS = {
         "n_states": 2,
     },
     "14-tuning": {"steps_share": 0.5},
+    "18-budget": {"steps": {"tst_paper": 2, "doppelganger": 3, "tst": 2}, "multiples": [1, 2, 3]},
 }
 
 
@@ -132,19 +133,27 @@ def test_the_study_of_packets_shows_none(artifacts, tmp_path, monkeypatch):
     assert {"tst", "tst_paper", "doppelganger", "real"} <= set(scores["model"])
 
 
+def train_tiny(artifacts, *specs):
+    """Train a tiny model of each kind for six steps, as seed 0 of the study."""
+    real = SeriesSet.load(artifacts / "train")
+    sizes = {"d_model": 8, "n_head": 2, "n_layer": 1, "d_ff": 8, "context_length": 12}
+    sizes |= {"dropout": 0.0, "attention_dropout": 0.0}
+    gan = {"attributes": attribute_sizes(real), "max_steps": 12, "sample_len": 3}
+    configs = {
+        model.SPEC.key: TSTConfig(n_features=real.n_features + 2, **sizes),
+        doppelganger.SPEC.key: DGConfig(n_features=real.n_features, **gan),
+        generative.SPEC.key: GenerativeConfig(n_features=real.n_features, **sizes),
+    }
+    settings = TrainConfig(max_steps=6, batch_size=8, learning_rate=1e-3)
+    for spec in specs:
+        folder = artifacts / f"{spec.key}-seed0"
+        jobs.train(Job.of(spec, artifacts / "train", folder, configs[spec.key], settings))
+
+
 @pytest.mark.notebooks
 def test_notebook_14_gives_both_models_the_same_trials(artifacts):
     """Three rates each, the same share of the steps, all scored; trained models stay untouched."""
-    real = SeriesSet.load(artifacts / "train")
-    sizes = {"d_model": 8, "n_head": 2, "n_layer": 1, "d_ff": 8, "context_length": 12}
-    tst = TSTConfig(n_features=real.n_features + 2, dropout=0.0, attention_dropout=0.0, **sizes)
-    gan = DGConfig(
-        n_features=real.n_features, attributes=attribute_sizes(real), max_steps=12, sample_len=3
-    )
-    settings = TrainConfig(max_steps=6, batch_size=8, learning_rate=1e-3)
-    for spec, config in ((model.SPEC, tst), (doppelganger.SPEC, gan)):
-        folder = artifacts / f"{spec.key}-seed0"
-        jobs.train(Job.of(spec, artifacts / "train", folder, config, settings))
+    train_tiny(artifacts, model.SPEC, doppelganger.SPEC)
     before = {p: p.read_bytes() for p in artifacts.glob("*-seed0/*") if p.is_file()}
     out = artifacts.parent.parent / "14-tuning-gcut.ipynb"
     run_notebook.run_named("14-tuning", BASE["profile"], "gcut", out)
@@ -155,6 +164,32 @@ def test_notebook_14_gives_both_models_the_same_trials(artifacts):
     assert factors == {"doppelganger": [0.3, 1.0, 3.0], "tst_paper": [0.3, 1.0, 3.0]}
     assert (trials["n_steps"] == 3).all()
     assert (trials["value"] >= 0).all()
+
+
+@pytest.mark.notebooks
+def test_notebook_18_goes_on_where_it_was_stopped(artifacts):
+    """Every point of the sweep is trained and scored; a second run trains none and finds the same.
+
+    The models of the study stay untouched.
+    """
+    simulated.gcut(60, 1).head(12).save(artifacts / "test")
+    train_tiny(artifacts, model.SPEC, doppelganger.SPEC, generative.SPEC)
+    out = artifacts.parent.parent / "18-budget-gcut.ipynb"
+    runs = []
+    for _ in range(2):
+        run_notebook.run_named("18-budget", BASE["profile"], "gcut", out)
+        table = pd.read_csv(artifacts.parent.parent / "tables" / "18-budget.csv")
+        files = [*artifacts.glob("*-seed0/model.*"), *(artifacts / "budget").rglob("model.*")]
+        runs.append((table, {path: path.stat().st_mtime_ns for path in files}))
+    (table, written), (again, kept) = runs
+    pd.testing.assert_frame_equal(table, again)
+    assert written == kept
+    points = table.groupby(["model", "size", "multiple"])["metric"].nunique()
+    assert len(points) == 3 * 3 + 3
+    assert points.nunique() == 1
+    assert len(written) == 2 * (3 + len(points))
+    steps = SETTINGS["18-budget"]["steps"]
+    assert (table["n_steps"] == table["multiple"] * table["model"].map(steps)).all()
 
 
 @pytest.mark.notebooks
