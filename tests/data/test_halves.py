@@ -38,9 +38,11 @@ def test_classes_keep_their_shares(group):
     assert set(test.labels) == {"a", "b", "c"}
 
 
-def test_what_is_too_long_is_cut_then_divided():
-    """The head of a series, then whole windows of it; 0 changes nothing."""
+def test_what_is_too_short_or_too_long_is_dropped_or_cut():
+    """Series below the shortest go, the head of the others stays, then whole windows of it."""
     series = toy_series([np.arange(n)[:, None] for n in (3, 10, 25)])
-    assert halves.shorten(series, 0, 0) is series
-    assert halves.shorten(series, 12, 0).lengths.tolist() == [3, 10, 12]
-    assert halves.shorten(series, 12, 5).values.ravel().tolist() == [*range(10), *range(10)]
+    assert halves.prepare(series) is series
+    assert halves.prepare(series, shortest=3).lengths.tolist() == [3, 10, 25]
+    assert halves.prepare(series, shortest=4, longest=12).lengths.tolist() == [10, 12]
+    windows = halves.prepare(series, longest=12, window=5)
+    assert windows.values.ravel().tolist() == [*range(10), *range(10)]

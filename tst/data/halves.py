@@ -1,14 +1,27 @@
 """The two halves that the study deals real series into: one to learn from, one to judge by."""
 
+import numpy as np
+
 from tst.data import long
 from tst.series import SeriesSet
 
 
-def shorten(series: SeriesSet, longest: int, window: int) -> SeriesSet:
-    """Return the first `longest` steps of each series, then their windows of `window` steps.
+def prepare(
+    series: SeriesSet, *, shortest: int = 0, longest: int = 0, window: int = 0
+) -> SeriesSet:
+    """Return the series that the study deals; 0 leaves a set as it is.
 
-    0 leaves a set as it is; what remains behind the last window of a series is dropped.
+    Parameters
+    ----------
+    shortest
+        Steps that a series needs to be kept.
+    longest
+        Steps after which a series ends.
+    window
+        Steps of the windows that a series is then cut into; what remains at its end is dropped.
     """
+    if shortest:
+        series = series.take(np.flatnonzero(series.lengths >= shortest))
     if longest:
         series = series.head(longest)
     if window:

@@ -81,12 +81,12 @@ def present(folder: Path) -> list[str]:
 def deal(dataset: str, folder: Path) -> tuple[SeriesSet, SeriesSet]:
     """Return (the training half as notebook 01 dealt it, the held-out series of a folder)."""
     settings = run_notebook.parameters("01-data", PROFILE, dataset)
-    cut = settings.get("longest", 0), settings.get("window", 0)
+    cut = {name: settings.get(name, 0) for name in ("shortest", "longest", "window")}
     cap = {"max_per_owner": settings.get("max_per_owner", 0)}
     whole, _ = data.load(dataset, "real", settings.get("n_series", 0), **cap)
-    train, _ = halves.deal(halves.shorten(whole, *cut), settings.get("fraction", 0.5), seed=0)
+    train, _ = halves.deal(halves.prepare(whole, **cut), settings.get("fraction", 0.5), seed=0)
     held_out, _ = data.load(dataset, "real", folder=folder)
-    return train, halves.shorten(held_out, *cut)
+    return train, halves.prepare(held_out, **cut)
 
 
 def sample(work: TrainingWorkspace, frozen: Path, seeds: Sequence[int]) -> None:
