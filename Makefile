@@ -6,7 +6,7 @@ SHELL := /bin/bash
 .DELETE_ON_ERROR:
 .SUFFIXES:
 .DEFAULT_GOAL := help
-.PHONY: help reproduce study smoke ablations tune peers peers-own env lock bench data own example report lab readme lint check test nightly audit coverage clean clean-artifacts
+.PHONY: help reproduce study smoke ablations tune budget peers peers-own env lock bench data own example report lab readme lint check test nightly audit coverage clean clean-artifacts
 PROFILE ?= laptop
 PYTHON3 ?= python3
 export PYTHONPATH := $(CURDIR)
@@ -52,13 +52,14 @@ PEER_RUNS := $(addprefix $(DONE)/,$(filter 15-peers-$(if $(filter smoke,$(PROFIL
 $(PEER_RUNS): | $(if $(filter smoke,$(PROFILE)),,.peers/.made)
 
 help: ## this list
-	@echo "make TARGET [PROFILE=smoke|laptop|paper] [TST_DATA=folder of the raw data]"
+	@echo "make TARGET [PROFILE=smoke|laptop|full|paper] [TST_DATA=folder of the raw data]"
 	@sed -n 's/^\([a-z<>-]*\):.*## /  \1\t/p' Makefile | expand -t 22
 	@echo "  one notebook        $(NAMES)"
 reproduce: $(ENV) ## the whole study: data, training, generation, verdicts (laptop: 2 cores, no GPU)
 	@+$(WARM) $(MAKE) --no-print-directory study
 study: $(DONE)/13-claims ## the same, where each notebook imports all by itself
 	@echo "The $(PROFILE) study is complete: $(RESULTS)/13-claims.ipynb"
+	@$(if $(strip $(ABSENT)),echo "Nothing stands in for $(strip $(ABSENT)): not run; $(if $(PRESENT),their files are not in $(RAW),no real data is used here).",:)
 smoke: ## all notebooks in miniature, on simulated data
 	@$(MAKE) --no-print-directory PROFILE=smoke reproduce
 ablations: $(ABLATIONS) ## one change at a time: all files of notebooks/ablations (laptop: about 25 minutes on 2 cores)
@@ -67,6 +68,7 @@ ablation-<name>: ## one of them alone
 peers: $(PEER_RUNS) ## ours beside other projects' models on the field's benchmarks, notebook 15; no part of reproduce
 peers-own: $(ENV) .peers/.made ## `make own` beside other projects' models on five tables (half an hour): tables/20-peers-own.csv
 	@OMP_NUM_THREADS=1 $(PYTHON) -m tst.study.peers.compare_tables
+budget: $(addprefix $(DONE)/,$(filter 18-budget-%,$(NAMES))) ## scores against optimiser steps and sizes, notebook 18; no part of reproduce, goes on where it was stopped
 tune: $(addprefix $(DONE)/,$(filter 14-tuning-%,$(NAMES))) ## the same trials of the learning rate for TST and DG; no part of reproduce
 
 env: $(ENV) ## only make the environment

@@ -210,11 +210,17 @@ def ar1_series(n=101, seed=0, phi=0.8, n_features=3, low=5, high=23, level=1.0, 
     return toy_series(arrays, attributes=attributes, label="kind", model=model)
 
 
-def iot_packets():
-    """Return the table of four captures of two devices: five packets and three, twice."""
+FOUR_CAPTURES = {"Cam-01": 5, "Cam-02": 3, "Plug-01": 5, "Plug-02": 3}
+
+
+def iot_packets(captures=FOUR_CAPTURES):
+    """Return a table of captures, {DEVICE-NUMBER: its packets}, of random packets.
+
+    No gap between two packets, in microseconds, occurs twice.
+    """
     rng = np.random.default_rng(0)
     parts = []
-    for capture, n in {"Cam-01": 5, "Cam-02": 3, "Plug-01": 5, "Plug-02": 3}.items():
+    for capture, n in captures.items():
         device = capture.split("-")[0]
         part = pd.DataFrame({"capture": capture, "device": device, "step": np.arange(n)})
         part["device_type"] = f"{device} type"

@@ -32,6 +32,9 @@ TERMS = {
     "gcut_attempts": GOOGLE,
 }
 
+# Data sets of which no single series is shown, in a table or a figure: their terms are not settled.
+NOT_SHOWN = ("iot",)
+
 # Where values go back to: the whole published file, a part of it, or a simulator.
 ORIGINS = {
     "original": "real data",

@@ -132,29 +132,32 @@ def test_the_pipeline_is_read_as_yaml_reads_it():
     assert set(dependencies.read_pipeline(PIPELINE)["notebooks"]) == sources - {"20-own-data"}
 
 
-def test_more_data_sets_run_only_where_they_are_named(runs):
-    """`make study` runs no notebook on them and `make 01-data-NAME` that one alone; all have files.
+def test_a_set_that_nothing_stands_in_for_runs_where_its_file_is(tmp_path):
+    """Then the verdicts wait for it; else they do not, and the study says so.
 
-    Nor one that names them alone.
-
-    What a table of all data sets waits for is the study's.
+    By its name it is always a target, with the chain of its own data set.
     """
     pipeline = dependencies.read_pipeline(PIPELINE)
-    more = pipeline["more"]
-    assert len(more) > 0
-    assert set(more) < set(pipeline["raw"])
-    changed = runs("tst/data/__init__.py")
-    assert "01-data-gcut" in changed
-    assert not [name for name in changed for other in more if name.endswith(f"-{other}")]
-    for name in more:
-        said = run_make(f"01-data-{name}", "DONE=nowhere", "ENV=")
-        assert re.findall(r"start_notebook (\S+) --profile smoke --dataset (\S+)", said) == [
-            ("01-data", name)
-        ]
-    known = {run.name for run in dependencies.all_runs(pipeline) if run.is_extra}
-    named = {f"01-data-{name}" for name in more}
-    assert known == named | {"16-privacy-mba", "16-privacy-iot"}
-    assert not known & set(dependencies.before("13-claims"))
+    real_only = pipeline["real_only"]
+    assert set(real_only) < set(pipeline["raw"])
+    for present in real_only:
+        folder = tmp_path / present
+        file = folder / pipeline["raw"][present][0]
+        file.parent.mkdir(parents=True)
+        file.touch()
+        options = ("PROFILE=laptop", f"TST_DATA={folder}", "DONE=nowhere", "ENV=")
+        said = run_make(*options, "study")
+        waited_for = set(re.findall(r"--profile laptop --dataset (\S+)", said))
+        assert waited_for & set(real_only) == {present}
+        absent = " ".join(name for name in real_only if name != present)
+        assert f"Nothing stands in for {absent}: not run; their files are not in {folder}." in said
+        named = run_make(*options, f"05-fidelity-{present}")
+        assert set(re.findall(r"--profile laptop --dataset (\S+)", named)) == {present}
+    assert "not run; no real data is used here." in run_make("DONE=nowhere", "study")
+    needing = {run.name for run in dependencies.all_runs(pipeline) if run.needs_files}
+    assert {"06-classification-iot", "06-classification-mba", "09-lengths-iot"} <= needing
+    assert not needing & set(dependencies.before("13-claims"))
+    assert dependencies.before("02-train-tst-iot") == ["01-data-iot"]
 
 
 @pytest.mark.parametrize(

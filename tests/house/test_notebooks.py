@@ -1,9 +1,11 @@
 """Laws of the notebooks as programs: a model that fails is said, counted, and stops no other."""
 
 import json
+import re
 import shutil
 
 import nbformat
+import numpy as np
 import pandas as pd
 import pytest
 from helpers import iot_packets
@@ -15,13 +17,15 @@ from tst.models.attributes import attribute_sizes
 from tst.models.doppelganger import model as doppelganger
 from tst.models.doppelganger.config import DGConfig
 from tst.models.jobs import Job
-from tst.models.transformer import model
-from tst.models.transformer.config import TSTConfig
+from tst.models.transformer import generative, model
+from tst.models.transformer.config import GenerativeConfig, TSTConfig
 from tst.series import SeriesSet
 from tst.study import run_notebook
 from tst.training.loop import TrainConfig
 from tst.vocabulary import TERMS
 
+DEVICES = ("Cam", "Plug", "Kettle")
+WITH_SERIES = ("01-examples", "03-examples", "04-generated", "10-samples")
 PROFILE = "pytest-simulated"  # ignored by git, as all results of that name
 
 
@@ -51,6 +55,7 @@ SETTINGS = {
         "n_states": 2,
     },
     "14-tuning": {"steps_share": 0.5},
+    "18-budget": {"steps": {"tst_paper": 2, "doppelganger": 3, "tst": 2}, "multiples": [1, 2, 3]},
 }
 
 
@@ -70,44 +75,85 @@ def test_notebook_3_goes_on_where_every_seed_of_the_gans_diverges(artifacts):
     assert made == {"ar", "rnn", "hmm", "seed_only", "seed_repeat", "bootstrap_copy"}
 
 
-@pytest.mark.notebooks
-def test_notebook_1_tells_of_packets_and_shows_none(artifacts, tmp_path, monkeypatch):
-    """Its halves have a capture of each device; no output has a column of packets or their number.
+TINY_IOT = {
+    "01-data": {"source": "real", "n_series": 0, "longest": 12},
+    "02-train-tst": {"d_model": 8, "d_ff": 8, "n_layer": 1, "context_length": 12, "max_steps": 3},
+    "03-train-baselines": SETTINGS["03-train-baselines"] | {"seeds": [0], "dg_learning_rate": 1e-3},
+    "04-generate": {"max_steps": 12},
+    "10-seedless": {"context_length": 12, "max_steps": 3, "batch_size": 8, "log": True},
+    "05-fidelity": {},
+    "06-classification": {"n_steps": 12, "epochs": 2, "shares": [0.0, 1.0]},
+    "09-lengths": {},
+}
 
-    Its table names the terms.
+
+def numbers_shown(text, gaps):
+    """Return the gaps between packets, whole microseconds, that a text shows in some form."""
+    forms = {str(gap): gap for gap in gaps} | {f"{gap:,}": gap for gap in gaps}
+    forms |= {f"{gap:.6g}": gap for gap in gaps}
+    return {forms[word] for word in re.findall(r"\d[\d.,e+]*\d", text) if word in forms}
+
+
+@pytest.mark.notebooks
+def test_the_study_of_packets_shows_none(artifacts, tmp_path, monkeypatch):
+    """The notebooks run on captures, classify types of devices, and name the terms.
+
+    No output and no table holds a gap between two packets but the extremes; no figure has a series.
     """
-    packets = iot_packets()
+    captures = {
+        f"{name}-{i:02}": 5 + (3 * i + len(name)) % 9 for name in DEVICES for i in range(14)
+    }
+    packets = iot_packets(captures)
     packets.to_parquet(tmp_path / iot.FILE)
     monkeypatch.setenv("TST_DATA", str(tmp_path))
-    settings = {"profile": BASE["profile"], "dataset": "iot", "source": "real", "n_series": 0}
-    monkeypatch.setattr(run_notebook, "parameters", lambda *_: settings)
-    out = artifacts.parent.parent / "01-data-iot.ipynb"
-    run_notebook.run_named("01-data", BASE["profile"], "iot", out)
-    halves = [SeriesSet.load(artifacts.parent / "iot" / half) for half in ("train", "test")]
-    assert [sorted(half.labels) for half in halves] == [["Cam", "Plug"]] * 2
-    cells = nbformat.read(out, 4).cells
-    outputs = [output for cell in cells for output in cell.get("outputs", [])]
-    shown = json.dumps([{**o, "data": {**o.get("data", {}), "image/png": ""}} for o in outputs])
-    assert TERMS["iot"] in shown
-    assert not [name for name in ("gap_us", "n_destinations", "time_s") if name in shown]
-    table = pd.read_csv(artifacts.parent.parent / "tables" / "01-data.csv")
-    assert set(table["terms"]) == {TERMS["iot"]}
-    assert len(table) < len(packets)
+    base = {"profile": BASE["profile"], "dataset": "iot"}
+    monkeypatch.setattr(run_notebook, "parameters", lambda name, *_: base | TINY_IOT[name])
+    results = artifacts.parent.parent
+    shown = []
+    for name in TINY_IOT:
+        out = results / f"{name}-iot.ipynb"
+        run_notebook.run_named(name, BASE["profile"], "iot", out)
+        outputs = [o for cell in nbformat.read(out, 4).cells for o in cell.get("outputs", [])]
+        pictures = {"image/png": "", "text/html": ""}  # the text stands beside them
+        shown += [{**o, "data": {**o.get("data", {}), **pictures}} for o in outputs]
+    halves = [SeriesSet.load(results / "artifacts" / "iot" / half) for half in ("train", "test")]
+    assert [set(half.labels) for half in halves] == [{f"{name} type" for name in DEVICES}] * 2
+    gaps = np.unique(np.concatenate([half.values[:, 0] for half in halves]).astype(int))[2:-1]
+    text = json.dumps(shown)
+    tables = {path.name: path.read_text() for path in (results / "tables").glob("*.csv")}
+    assert numbers_shown(str(gaps[:3]), gaps)
+    assert numbers_shown(text, gaps) == set()
+    assert {name for name, table in tables.items() if numbers_shown(table, gaps)} == set()
+    assert TERMS["iot"] in text
+    assert all(TERMS["iot"] in table for table in tables.values())
+    figures = {path.stem for path in (results / "figures").glob("*-iot.png")}
+    assert not figures & {f"{name}-iot" for name in WITH_SERIES}
+    assert {"02-loss-iot", "06-accuracy-iot", "05-acf-iot"} <= figures
+    scores = pd.read_csv(results / "tables" / "06-classification.csv")
+    assert {"tst", "tst_paper", "doppelganger", "real"} <= set(scores["model"])
+
+
+def train_tiny(artifacts, *specs):
+    """Train a tiny model of each kind for six steps, as seed 0 of the study."""
+    real = SeriesSet.load(artifacts / "train")
+    sizes = {"d_model": 8, "n_head": 2, "n_layer": 1, "d_ff": 8, "context_length": 12}
+    sizes |= {"dropout": 0.0, "attention_dropout": 0.0}
+    gan = {"attributes": attribute_sizes(real), "max_steps": 12, "sample_len": 3}
+    configs = {
+        model.SPEC.key: TSTConfig(n_features=real.n_features + 2, **sizes),
+        doppelganger.SPEC.key: DGConfig(n_features=real.n_features, **gan),
+        generative.SPEC.key: GenerativeConfig(n_features=real.n_features, **sizes),
+    }
+    settings = TrainConfig(max_steps=6, batch_size=8, learning_rate=1e-3)
+    for spec in specs:
+        folder = artifacts / f"{spec.key}-seed0"
+        jobs.train(Job.of(spec, artifacts / "train", folder, configs[spec.key], settings))
 
 
 @pytest.mark.notebooks
 def test_notebook_14_gives_both_models_the_same_trials(artifacts):
     """Three rates each, the same share of the steps, all scored; trained models stay untouched."""
-    real = SeriesSet.load(artifacts / "train")
-    sizes = {"d_model": 8, "n_head": 2, "n_layer": 1, "d_ff": 8, "context_length": 12}
-    tst = TSTConfig(n_features=real.n_features + 2, dropout=0.0, attention_dropout=0.0, **sizes)
-    gan = DGConfig(
-        n_features=real.n_features, attributes=attribute_sizes(real), max_steps=12, sample_len=3
-    )
-    settings = TrainConfig(max_steps=6, batch_size=8, learning_rate=1e-3)
-    for spec, config in ((model.SPEC, tst), (doppelganger.SPEC, gan)):
-        folder = artifacts / f"{spec.key}-seed0"
-        jobs.train(Job.of(spec, artifacts / "train", folder, config, settings))
+    train_tiny(artifacts, model.SPEC, doppelganger.SPEC)
     before = {p: p.read_bytes() for p in artifacts.glob("*-seed0/*") if p.is_file()}
     out = artifacts.parent.parent / "14-tuning-gcut.ipynb"
     run_notebook.run_named("14-tuning", BASE["profile"], "gcut", out)
@@ -118,6 +164,32 @@ def test_notebook_14_gives_both_models_the_same_trials(artifacts):
     assert factors == {"doppelganger": [0.3, 1.0, 3.0], "tst_paper": [0.3, 1.0, 3.0]}
     assert (trials["n_steps"] == 3).all()
     assert (trials["value"] >= 0).all()
+
+
+@pytest.mark.notebooks
+def test_notebook_18_goes_on_where_it_was_stopped(artifacts):
+    """Every point of the sweep is trained and scored; a second run trains none and finds the same.
+
+    The models of the study stay untouched.
+    """
+    simulated.gcut(60, 1).head(12).save(artifacts / "test")
+    train_tiny(artifacts, model.SPEC, doppelganger.SPEC, generative.SPEC)
+    out = artifacts.parent.parent / "18-budget-gcut.ipynb"
+    runs = []
+    for _ in range(2):
+        run_notebook.run_named("18-budget", BASE["profile"], "gcut", out)
+        table = pd.read_csv(artifacts.parent.parent / "tables" / "18-budget.csv")
+        files = [*artifacts.glob("*-seed0/model.*"), *(artifacts / "budget").rglob("model.*")]
+        runs.append((table, {path: path.stat().st_mtime_ns for path in files}))
+    (table, written), (again, kept) = runs
+    pd.testing.assert_frame_equal(table, again)
+    assert written == kept
+    points = table.groupby(["model", "size", "multiple"])["metric"].nunique()
+    assert len(points) == 3 * 3 + 3
+    assert points.nunique() == 1
+    assert len(written) == 2 * (3 + len(points))
+    steps = SETTINGS["18-budget"]["steps"]
+    assert (table["n_steps"] == table["multiple"] * table["model"].map(steps)).all()
 
 
 @pytest.mark.notebooks

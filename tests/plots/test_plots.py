@@ -14,6 +14,7 @@ from tst.evaluation.bootstrap import t_interval
 from tst.plots import (
     ablation_plots,
     base,
+    budget_plots,
     cost_plots,
     distance_plots,
     peer_plots,
@@ -96,6 +97,18 @@ RUN_HERE = pd.DataFrame(
         "half_width": [0.01, np.nan, np.nan, np.nan],
     }
 )
+SWEEP = pd.DataFrame(
+    [
+        {"model": m, "size": s, "n_steps": n, "seed": 0, "metric": k, "value": 1 / n + len(m + s)}
+        for m in ("tst_paper", "doppelganger")
+        for s in ("small", "large")
+        for n in (100, 300, 1000)
+        for k in ("acf_error", "accuracy")
+    ]
+).assign(dataset="gcut", origin="simulated")
+AHEAD = pd.DataFrame(
+    {"model": ["tst_paper"], "size": ["small"], "metric": ["accuracy"], "n_steps": [10_000.0]}
+).assign(value=14.0, low=13.5, high=14.5)
 FIGURES = {
     "lengths": lambda: series_plots.lengths({"real": [1, 2, 2, 9], "tst_paper": [3, 3]}),
     "examples": lambda: series_plots.examples(arrays(3), NAMES, "Three series", "share"),
@@ -120,6 +133,7 @@ FIGURES = {
     "shares": lambda: task_scores.shares(grown(), paper("accuracy")),
     "f1": lambda: task_scores.f1(by_class()),
     "claims": lambda: verdict_plots.claims(JUDGED),
+    "budget": lambda: budget_plots.against_steps(SWEEP, AHEAD),
     "peers": lambda: peer_plots.beside_peers(RUN_HERE, PAPERS, ["noise"]),
 }
 
@@ -170,7 +184,7 @@ def test_axes_say_what_and_in_which_unit(name, label):
     }
 
 
-@pytest.mark.parametrize("name", ["scores", "shares", "f1", "claims"])
+@pytest.mark.parametrize("name", ["scores", "shares", "f1", "claims", "budget"])
 def test_simulated_stands_in_the_figure(name):
     """A figure of simulated data says so."""
     fig = FIGURES[name]()
@@ -278,6 +292,20 @@ def test_a_value_far_below_is_written_not_drawn():
     frame.loc[frame["model"] == "tst_paper", "value"] = -453.0
     ax = task_scores.scores(frame, "regressor").axes[0]
     assert "◂ -453" in [t.get_text() for t in ax.texts] and ax.get_xlim()[0] > 0
+
+
+def test_a_budget_is_a_line_a_model_and_size():
+    """Each at the mean of its runs; what lies ahead stands at its number of steps."""
+    fig = budget_plots.against_steps(SWEEP, AHEAD)
+    by_title = {ax.get_title(loc): ax for ax in fig.axes for loc in ("left", "center")}
+    ax = by_title["accuracy on real test data"]
+    chosen = SWEEP.query("metric == 'accuracy' and model == 'doppelganger' and size == 'large'")
+    lines = [line.get_xydata().tolist() for line in ax.lines]
+    assert chosen[["n_steps", "value"]].to_numpy().tolist() in lines
+    assert [[10_000.0, 14.0]] in lines
+    assert [[10_000.0, 14.0]] not in [
+        line.get_xydata().tolist() for line in by_title["autocorrelation error"].lines
+    ]
 
 
 def test_labels_at_the_end_do_not_overlap():

@@ -7,12 +7,15 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from helpers import TINY_TST, series_of
+from helpers import TINY_TST, mixed_series, series_of
 
 from tst.io import paths
+from tst.models.one_hot import one_hot
+from tst.models.transformer import generative
 from tst.models.transformer.model import SPEC
 from tst.study.training import TrainingWorkspace
 from tst.training.loop import Diverged, TrainConfig
+from tst.vocabulary import NOT_SHOWN
 
 SETTINGS = TrainConfig(max_steps=3, batch_size=7, learning_rate=1e-2)
 
@@ -101,3 +104,37 @@ def test_tables_take_the_place_of_earlier_rows(work):
     assert table["value"].tolist() == written["value"].tolist() == [0.75]
     assert written["dataset"].tolist() == ["toy"]
     assert written["origin"].tolist() == ["simulated"]
+
+
+def test_a_model_that_knows_no_categories_is_given_numbers(work):
+    """Its training half has one measurement a category; what it made is kept as codes."""
+    series = mixed_series()
+    work.deal(series, "train")
+    assert work.real().feature_names == series.feature_names
+    assert work.numbers().sha256() == one_hot(series).sha256()
+    work.keep(replace(work.numbers(), model="a"), 0)
+    assert work.synthetic(["a"], [0])["a", 0].sha256() == replace(series, model="a").sha256()
+    for spec, numbers in ((SPEC, True), (generative.SPEC, False)):
+        config = spec.config(n_features=work.numbers().n_features + 2 if numbers else 5)
+        folder = work.trial(spec, config, SETTINGS, "x").data
+        assert folder == str((work.folder / ("train-numbers" if numbers else "train")).resolve())
+
+
+def test_numbers_are_kept_once(work):
+    """Of a set without categories both are one folder."""
+    work.deal(work.real(), "test")
+    assert work.folder_of_numbers("test") == work.folder / "test"
+    assert work.numbers().sha256() == work.real().sha256()
+
+
+def test_single_series_are_not_shown_where_terms_are_not_settled(work, capsys):
+    """The figure is closed and said; of another set, or of statistics, it is written."""
+    for dataset, is_shown in ((NOT_SHOWN[0], False), ("toy", True)):
+        place = TrainingWorkspace("smoke", dataset)
+        place.figure(plt.figure(), "10-samples", "A line.", shows_series=True)
+        place.figure(plt.figure(), "10-loss", "A line.")
+        written = {path.stem for path in paths.figures_dir("smoke").glob(f"*-{dataset}.png")}
+        assert (f"10-samples-{dataset}" in written) is is_shown
+        assert f"10-loss-{dataset}" in written
+    assert "are not shown" in capsys.readouterr().out
+    assert not plt.get_fignums()

@@ -82,6 +82,7 @@ def load(
     seed: int = 0,
     *,
     max_per_owner: int = 0,
+    folder: Path | None = None,
 ) -> tuple[SeriesSet, pd.DataFrame]:
     """Return (SeriesSet, counts) of a data set.
 
@@ -99,6 +100,8 @@ def load(
     max_per_owner
         Of real series, keep at most so many of each class that have one owner (the `group` of a
         split), before `n_series` are drawn; 0 = all.
+    folder
+        Folder of real data in the form of the data folder; None: that itself.
 
     Returns
     -------
@@ -121,7 +124,7 @@ def load(
         if number < 0:
             raise DataError(f"{name} is {number}; give the number of series to keep, or 0 for all.")
     chosen = SOURCES[dataset]
-    folder = paths.data_dir()
+    folder = folder or paths.data_dir()
     is_real = any((folder / name).is_file() for name in chosen.files)
     if source == "simulated" or (source == "auto" and not is_real):
         return _simulate(dataset, n_series, seed)

@@ -2,7 +2,8 @@
 
 One series a capture, one step a packet: how long after the one before, how large, which way, of
 which protocol, to which kind of port, and how many destinations the device has spoken to so far.
-The label is the device that was set up. No address, payload or name of a host is kept.
+The label is the type of the device that was set up, for four pairs of devices are of one model. No
+address, payload or name of a host is kept.
 
 The terms of the packets are not settled (`tst.vocabulary.TERMS`): no table and no output of a
 notebook shows any, only figures, statistics and scores.
@@ -81,7 +82,7 @@ def from_packets(table: pd.DataFrame, path: Path) -> tuple[SeriesSet, pd.DataFra
         [*ATTRIBUTES, "capture"],
         origin="subset",
         interval="packet",
-        label="device",
+        label="device_type",
         group="capture",
     )
     read = {"packets read": len(table), "captures read": len(series), "kept": len(series)}

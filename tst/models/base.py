@@ -61,6 +61,7 @@ class ModelSpec:
     config: type[Any]  # a frozen, keyword-only dataclass
     prepare: Callable[[Any, SeriesSet, TrainConfig], Training]
     load: Callable[[Path], Generator]
+    reads_categories: bool = False  # else it is given `tst.models.one_hot`
 
     @property
     def module(self) -> str:

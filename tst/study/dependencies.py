@@ -27,7 +27,6 @@ class Notebook:
 
     name: str
     datasets: list[str] | Literal["all"] = field(default_factory=list)
-    more: bool = False
     ablations: bool = False
     reads: list[str] = field(default_factory=list)
     after: list[str] = field(default_factory=list)
@@ -45,7 +44,7 @@ class Run:
     options: str = ""  # of tst.study.run_notebook
     variant: str = ""  # data set or ablation
     dataset: str = ""  # that it reads; empty where it reads all of the study
-    is_extra: bool = False  # run only where it is asked for by name
+    needs_files: bool = False  # waited for only where the files of its data set are there
 
     @property
     def name(self) -> str:
@@ -96,20 +95,17 @@ def notebooks_of(pipeline: dict[str, dict[str, Any]]) -> list[Notebook]:
 
 
 def all_runs(pipeline: dict[str, Any]) -> list[Run]:
-    """Return the runs of all notebooks of pipeline.yml, those on extra data sets included."""
-    extra = pipeline.get("more", [])
-    unknown = sorted(set(extra) - set(pipeline["raw"]))
+    """Return the runs of all notebooks of pipeline.yml, those that need files included."""
+    real_only = pipeline.get("real_only", [])
+    unknown = sorted(set(real_only) - set(pipeline["raw"]))
     if unknown:
         raise ValueError(
-            f"pipeline.yml: {unknown[0]} of `more` has no files under `raw`; add them."
+            f"pipeline.yml: {unknown[0]} of `real_only` has no files under `raw`; add them."
         )
-    datasets = [name for name in pipeline["raw"] if name not in extra]
     runs: list[Run] = []
     for notebook in notebooks_of(pipeline):
-        for run in runs_of(notebook, datasets):
-            runs.append(replace(run, is_extra=run.dataset in extra))
-        if notebook.more:
-            runs += [replace(_dataset_run(notebook, name), is_extra=True) for name in extra]
+        for run in runs_of(notebook, list(pipeline["raw"])):
+            runs.append(replace(run, needs_files=run.dataset in real_only))
     return runs
 
 
@@ -138,33 +134,35 @@ def _ablation_run(notebook: Notebook, path: Path) -> Run:
     return Run(notebook=notebook, options=option, variant=path.stem, dataset=match.group(1))
 
 
-def upstream(run: Run, names: list[str], runs: list[Run]) -> list[str]:
-    """Return the targets that names stand for: a run, or a notebook's on the same data set."""
-    targets: list[str] = []
+def upstream(run: Run, names: list[str], runs: list[Run]) -> list[Run]:
+    """Return the runs that names stand for: one run, or a notebook's on the same data set."""
+    found: list[Run] = []
     for name in names:
-        exact = [other.name for other in runs if other.name == name]
+        exact = [other for other in runs if other.name == name]
         family = [other for other in runs if other.notebook.name == name]
-        study = [other for other in family if not other.is_extra]
-        chosen = [other for other in family if other.dataset == run.dataset]
-        same = [other.name for other in (chosen if run.dataset else study)]
+        same = [other for other in family if not run.dataset or other.dataset == run.dataset]
         if not exact and not same:
             raise ValueError(f"pipeline.yml: {run.name} waits for {name}, which does not run.")
-        targets += exact or same
-    return targets
+        found += exact or same
+    return found
 
 
 def before(name: str) -> list[str]:
-    """Return the names of all runs that come before a run, directly or not, in alphabetic order."""
+    """Return the names of all runs that come before a run, directly or not, in alphabetic order.
+
+    Those that need files are left out where the run itself does not need them.
+    """
     pipeline = read_pipeline((NOTEBOOKS / "pipeline.yml").read_text(encoding="utf-8"))
     runs = all_runs(pipeline)
-    by_name = {run.name: run for run in runs}
+    start = next(run for run in runs if run.name == name)
     found: set[str] = set()
-    queue = [by_name[name]]
+    queue = [start]
     while queue:
         run = queue.pop()
-        needed = set(upstream(run, [*run.notebook.reads, *run.notebook.after], runs)) - found
-        found |= needed
-        queue += [by_name[other] for other in needed]
+        for other in upstream(run, [*run.notebook.reads, *run.notebook.after], runs):
+            if other.name not in found and other.needs_files <= start.needs_files:
+                found.add(other.name)
+                queue.append(other)
     return sorted(found)
 
 
@@ -190,6 +188,8 @@ def rules(pipeline: dict[str, dict[str, Any]]) -> Iterator[str]:
     for dataset, files in pipeline["raw"].items():
         present = f"$(filter {' '.join(files)},$(PRESENT))"
         yield f"RAW_{dataset} := $(addprefix $(RAW)/,{present})"
+    for dataset in pipeline.get("real_only", []):
+        yield f"ABSENT += $(if $(RAW_{dataset}),,{dataset})"
     for notebook in notebooks_of(pipeline):
         yield f"CODE_{notebook.name} := {' '.join(code_files(notebook))}"
     for run in runs:
@@ -201,8 +201,8 @@ def _rule(run: Run, runs: list[Run]) -> Iterator[str]:
     notebook = run.notebook
     target = f"$(DONE)/{run.name}"
     needed = [f"$(CODE_{notebook.name})", "notebooks/profiles/$(PROFILE).yml"]
-    needed += [f"$(DONE)/{name}" for name in upstream(run, notebook.reads, runs)]
-    before = ["$(ENV)"] + [f"$(DONE)/{name}" for name in upstream(run, notebook.after, runs)]
+    needed += [_waited_for(other, run) for other in upstream(run, notebook.reads, runs)]
+    before = ["$(ENV)"] + [_waited_for(other, run) for other in upstream(run, notebook.after, runs)]
     short_names = [run.name]
     if notebook.raw:
         needed.append(f"$(RAW_{run.dataset})")
@@ -213,12 +213,25 @@ def _rule(run: Run, runs: list[Run]) -> Iterator[str]:
     if notebook.cores == "all":
         before.append("$(BENCH)")
         yield f"{target}: private THREADS = $(MEASURING)"
-    if not run.is_extra:
-        yield f"NAMES += {run.name}"
+    yield f"NAMES += {_where_present(run, run.name) if run.needs_files else run.name}"
     yield f".PHONY: {' '.join(short_names)}"
     yield f"{' '.join(short_names)}: {target}"
     yield f"{target}: {' '.join(needed)} | {' '.join(before)}"
     yield f"\t$(call RUN,{notebook.name},{run.options})"
+
+
+def _waited_for(run: Run, by: Run) -> str:
+    """Return the target of a run that another waits for.
+
+    What needs files is waited for where they are, or by what needs them, too.
+    """
+    target = f"$(DONE)/{run.name}"
+    return _where_present(run, target) if run.needs_files and not by.needs_files else target
+
+
+def _where_present(run: Run, text: str) -> str:
+    """Return make's expression for a text that stands only where the run's files are there."""
+    return f"$(if $(RAW_{run.dataset}),{text})"
 
 
 @functools.cache

@@ -21,6 +21,10 @@ class TrainingWorkspace(Workspace):
     def _run(self, spec: ModelSpec, seed: int) -> Path:
         return self.folder / f"{spec.key}-seed{seed}"
 
+    def _data(self, spec: ModelSpec) -> Path:
+        """Return the folder of the training half as a model of this kind reads it."""
+        return self.folder / "train" if spec.reads_categories else self.folder_of_numbers()
+
     def train(
         self,
         spec: ModelSpec,
@@ -44,15 +48,14 @@ class TrainingWorkspace(Workspace):
         todo = []
         for seed in seeds:
             seeded = replace(settings, seed=seed)
-            todo.append(Job.of(spec, self.folder / "train", self._run(spec, seed), config, seeded))
+            todo.append(Job.of(spec, self._data(spec), self._run(spec, seed), config, seeded))
         return jobs.train_all(todo, engine, n_processes)
 
     def finished(self, spec: ModelSpec, seeds: Iterable[int]) -> list[Job]:
         """Return the jobs of `train` whose model is there."""
         folders = [self._run(spec, seed) for seed in seeds]
-        data = self.folder / "train"
         return [
-            Job.finished(folder, data)
+            Job.finished(folder, self._data(spec))
             for folder in folders
             if (folder / "model.safetensors").exists()
         ]
@@ -63,5 +66,5 @@ class TrainingWorkspace(Workspace):
 
     def trial(self, spec: ModelSpec, config: Any, settings: TrainConfig, name: str) -> Job:
         """Return a job on the training half; equal trials have the same folder."""
-        job = Job.of(spec, self.folder / "train", self.folder, config, settings)
+        job = Job.of(spec, self._data(spec), self.folder, config, settings)
         return replace(job, folder=str(self.folder / name / job.digest()))

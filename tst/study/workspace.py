@@ -9,13 +9,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import matplotlib.pyplot as plt
 import pandas as pd
 from matplotlib.figure import Figure
 
 from tst.io import paths
+from tst.models.one_hot import codes, one_hot
 from tst.plots.base import save
 from tst.series import SeriesSet
 from tst.study import tables
+from tst.vocabulary import NOT_SHOWN
 
 
 @dataclass(frozen=True)
@@ -42,9 +45,28 @@ class Workspace:
         """Return the real series that notebook 01 dealt to a half: train or test."""
         return SeriesSet.load(self.folder / half)
 
+    def deal(self, series: SeriesSet, half: str) -> None:
+        """Keep real series as a half: train or test; and as models read it that know no categories.
+
+        Nothing is kept twice where no measurement is categorical.
+        """
+        series.save(self.folder / half)
+        numbers = one_hot(series)
+        if numbers is not series:
+            numbers.save(self.folder / f"{half}-numbers")
+
+    def numbers(self, half: str = "train") -> SeriesSet:
+        """Return a half as models read it that know no categories (`tst.models.one_hot`)."""
+        return SeriesSet.load(self.folder_of_numbers(half))
+
+    def folder_of_numbers(self, half: str = "train") -> Path:
+        """Return where `numbers` lies: beside the half, or the half itself."""
+        beside = self.folder / f"{half}-numbers"
+        return beside if (beside / "meta.json").exists() else self.folder / half
+
     def keep(self, series: SeriesSet, seed: int) -> None:
-        """Keep a synthetic set for the notebooks that judge it."""
-        series.save(self._synthetic(series.model, seed))
+        """Keep a synthetic set, its categories as codes, for the notebooks that judge it."""
+        codes(series).save(self._synthetic(series.model, seed))
 
     def synthetic(
         self, models: Iterable[str], seeds: Iterable[int]
@@ -61,14 +83,29 @@ class Workspace:
     def _synthetic(self, model: str, seed: int) -> Path:
         return self.folder / "synthetic" / f"{model}-seed{seed}"
 
-    def figure(self, fig: Figure, name: str, alt: str, by_dataset: bool = True) -> None:
+    def figure(
+        self,
+        fig: Figure,
+        name: str,
+        alt: str,
+        by_dataset: bool = True,
+        *,
+        shows_series: bool = False,
+    ) -> None:
         """Write a figure to figures/<name>-<dataset>.png, or <name>.png, and show it.
 
         Parameters
         ----------
         alt
             The text that stands for the figure where it cannot be seen.
+        shows_series
+            Single series can be read off it: of a data set whose terms are not settled it is
+            neither written nor shown.
         """
+        if shows_series and self.dataset in NOT_SHOWN:
+            plt.close(fig)
+            print(f"No figure: single series of {self.dataset} are not shown, for its terms.")
+            return
         stem = f"{name}-{self.dataset}" if by_dataset else name
         save(fig, paths.figures_dir(self.profile) / stem, alt)
 

@@ -365,5 +365,9 @@ def _split(real: SeriesSet, settings: TrainConfig) -> tuple[SeriesSet, SeriesSet
 
 
 SPEC = ModelSpec(
-    key=GenerativeTST.key, config=GenerativeConfig, prepare=prepare, load=GenerativeTST.load
+    key=GenerativeTST.key,
+    config=GenerativeConfig,
+    prepare=prepare,
+    load=GenerativeTST.load,
+    reads_categories=True,
 )

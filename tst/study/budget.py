@@ -1,0 +1,243 @@
+"""Score against budget (notebook 18): models trained at several sizes and numbers of steps.
+
+Each point is a training job with a folder of its own, named by what it trains, so that a sweep that
+was stopped goes on where it was, on another day, too.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from tst.errors import DataError, translate_errors
+from tst.evaluation import downstream, fidelity
+from tst.evaluation.extrapolation import extrapolate
+from tst.evaluation.reference import Reference
+from tst.io.untrusted import from_mapping
+from tst.models import spec_of
+from tst.models.jobs import Job
+from tst.models.one_hot import codes
+from tst.models.transformer.config import PAPER
+from tst.series import SeriesSet
+from tst.study import checks
+from tst.study.training import TrainingWorkspace
+from tst.training.config import TrainConfig
+from tst.vocabulary import Classifier, Regressor
+
+DISTANCES = {**fidelity.STATISTICS, **fidelity.LEARNED_SCORES}
+CLASSIFIER: Classifier = "mlp"  # the paper's
+REGRESSOR: Regressor = "mlp_1"  # the paper's first
+# The last size of TST, of its paper.
+PAPERS_SIZE = {name: getattr(PAPER, name) for name in ("d_model", "n_head", "n_layer", "d_ff")}
+DOWNSTREAM = {"06-classification": "accuracy", "07-regression": "r2"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Point:
+    """One run of a sweep: a model, the name of its size, times 1x its steps, a random seed."""
+
+    model: str
+    size: str
+    multiple: float
+    seed: int
+    n_steps: int  # optimiser steps
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """Return the columns of a table that name the point."""
+        return {
+            "model": self.model,
+            "size": self.size,
+            "multiple": self.multiple,
+            "n_steps": self.n_steps,
+            "seed": self.seed,
+        }
+
+
+def points(
+    steps: Mapping[str, int],
+    sizes: Mapping[str, Mapping[str, Any]],
+    multiples: Sequence[float],
+    seeds: Sequence[int],
+    papers_steps: int = 0,
+) -> list[Point]:
+    """Return the points of a sweep, the cheapest first, so that each day ends with whole columns.
+
+    The last are TST at its paper's size, where `papers_steps` says how many steps it takes.
+
+    Parameters
+    ----------
+    steps
+        Optimiser steps at 1x, by model.
+    sizes
+        By model: {name of a size: its settings}.
+    multiples, seeds
+        Times 1x, and random seeds of training and sampling.
+    """
+    grid: list[tuple[str, str, float, int]] = []
+    for multiple in sorted(multiples):
+        for rank in range(max(map(len, sizes.values()))):
+            for model, named in sizes.items():
+                for size in list(named)[rank : rank + 1]:
+                    grid.append((model, size, multiple, math.ceil(multiple * steps[model])))
+    if papers_steps:
+        grid.append(("tst_paper", "paper", papers_steps / steps["tst_paper"], papers_steps))
+    found = []
+    for model, size, multiple, n_steps in grid:
+        facts: dict[str, Any] = {"model": model, "size": size, "multiple": multiple}
+        found += [Point(**facts, n_steps=n_steps, seed=seed) for seed in seeds]
+    return found
+
+
+def job(
+    work: TrainingWorkspace,
+    point: Point,
+    sizes: Mapping[str, Mapping[str, Any]],
+    precision: str,
+) -> Job:
+    """Return the job of a point: the run of notebook 02, 03 or 10 with other sizes and steps.
+
+    Parameters
+    ----------
+    sizes
+        As in `points`.
+    precision
+        Of training, see `TrainConfig`.
+
+    Raises
+    ------
+    DataError
+        Where that run is missing, or a setting of the size is none of the model's.
+    """
+    spec = spec_of(point.model)
+    size = {"paper": PAPERS_SIZE, **sizes[point.model]}[point.size]
+    trained = work.finished(spec, [0])
+    if not trained:
+        raise DataError(
+            f"no {spec.key} of seed 0 in {work.folder}: run notebooks 02, 03 and 10 on "
+            f"{work.dataset} under profile {work.profile} first."
+        )
+    changes = {"max_steps": point.n_steps, "seed": point.seed, "precision": precision}
+    with translate_errors(f"size '{point.size}' of {point.model}", "correct `sizes`"):
+        config = from_mapping(spec.config, {**trained[0].config, **size})
+    settings = from_mapping(TrainConfig, trained[0].train | changes)
+    return work.trial(spec, config, settings, "budget")
+
+
+def sample(work: TrainingWorkspace, trained: Job, n_made: int) -> SeriesSet:
+    """Return at most `n_made` series of a trained model, with categories as codes."""
+    real = work.real() if spec_of(trained.model).reads_categories else work.numbers()
+    donors = real.take(np.flatnonzero(real.lengths >= 2)[:n_made])
+    return codes(trained.load().sample(len(donors), trained.seed, real=donors))
+
+
+def endpoint_metrics(real: SeriesSet) -> list[str]:
+    """Return the metrics of the claims' endpoints on a data set that one synthetic set has.
+
+    They are read from `tst.study.checks`, in its order, each once; a score of classifiers only
+    where the set has a label.
+    """
+    names: dict[str, None] = {}
+    for check in checks.endpoints():
+        is_distance = check.table == "05-fidelity" and check.metric in DISTANCES
+        is_score = check.metric == DOWNSTREAM.get(check.table)
+        if check.metric == "accuracy" and real.label is None:
+            continue
+        if check.asks(real.name) and (is_distance or is_score):
+            names[check.metric] = None
+    return list(names)
+
+
+def scores(
+    metrics: Sequence[str],
+    real: SeriesSet,
+    test: Reference,
+    made: SeriesSet,
+    seed: int,
+    n_steps: int,
+) -> dict[str, float]:
+    """Return metrics of a synthetic set against the test half; NaN where a set is too small.
+
+    Parameters
+    ----------
+    real
+        Training half: it scales what a classifier sees.
+    n_steps
+        Steps that a classifier sees.
+    """
+    values = {}
+    for name in metrics:
+        try:
+            values[name] = _score(name, real, test, made, seed, n_steps)
+        except DataError as error:
+            print(f"{made.model}, {name}: {error}")
+            values[name] = math.nan
+    return values
+
+
+def _score(
+    name: str, real: SeriesSet, test: Reference, made: SeriesSet, seed: int, n_steps: int
+) -> float:
+    if name in fidelity.STATISTICS:
+        return fidelity.STATISTICS[name](test.real, made)
+    if name in fidelity.LEARNED_SCORES:
+        return fidelity.LEARNED_SCORES[name](test, made, seed)
+    if name == "r2":
+        pair = downstream.forecast(made, test.real, REGRESSOR, seed)
+        table = downstream.regression_scores(*pair)
+    else:
+        table = downstream.classify(made, test.real, real, CLASSIFIER, seed, n_steps)
+    return float(table.set_index("metric").loc[name, "value"])
+
+
+def ahead(table: pd.DataFrame, at: float) -> pd.DataFrame:
+    """Return where each line of the table would stand at `at` times 1x (`extrapolate`).
+
+    Parameters
+    ----------
+    table
+        Rows of one data set: model, size, multiple, n_steps, seed, metric, value.
+
+    Returns
+    -------
+    DataFrame
+        Columns model, size, metric, n_points, n_steps, value, low, high; lines of fewer than three
+        points are left out.
+    """
+    rows = []
+    scored = table.dropna(subset=["multiple", "value"])
+    for key, line in scored.groupby(["model", "size", "metric"], sort=False):
+        n_steps = at * float((line["n_steps"] / line["multiple"]).mean())
+        value, low, high = extrapolate(line["n_steps"].array, line["value"].array, n_steps)
+        if not math.isnan(value):
+            facts = dict(zip(("model", "size", "metric"), key, strict=True))
+            facts |= {"n_points": len(line), "n_steps": n_steps}
+            rows.append(facts | {"value": value, "low": low, "high": high})
+    columns = ["model", "size", "metric", "n_points", "n_steps", "value", "low", "high"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def orders(table: pd.DataFrame, one: str, other: str) -> pd.DataFrame:
+    """Return by metric at how many budgets model `one` lies above `other`, mean over sizes.
+
+    Parameters
+    ----------
+    table
+        Rows of one data set: model, multiple, metric, value.
+
+    Returns
+    -------
+    DataFrame
+        Columns metric, above, budgets (at which both are there) and order: same, moves or unknown.
+    """
+    mean = table.groupby(["metric", "multiple", "model"])["value"].mean().unstack("model")
+    gap = (mean.reindex(columns=[one, other])[one] - mean.get(other, math.nan)).dropna()
+    rows = []
+    for metric in dict.fromkeys(table["metric"]):
+        above = gap[gap.index.get_level_values("metric") == metric] > 0
+        order = "moves" if above.nunique() > 1 else "same" if len(above) > 1 else "unknown"
+        rows.append({"metric": metric, "above": above.sum(), "budgets": len(above), "order": order})
+    return pd.DataFrame(rows, columns=["metric", "above", "budgets", "order"])
