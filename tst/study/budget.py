@@ -141,7 +141,7 @@ def endpoint_metrics(real: SeriesSet) -> list[str]:
     where the set has a label.
     """
     names: dict[str, None] = {}
-    for check in checks.endpoints():
+    for check in checks.of_claim(role="endpoint"):
         is_distance = check.table == "05-fidelity" and check.metric in DISTANCES
         is_score = check.metric == DOWNSTREAM.get(check.table)
         if check.metric == "accuracy" and real.label is None:
