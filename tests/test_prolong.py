@@ -26,7 +26,7 @@ def sawtooth(n=40):
 def fitted():
     """A model of it, and the table."""
     frame = sawtooth()
-    return Synthesiser(max_steps=220, d_model=32, n_layer=1).fit(frame), frame
+    return Synthesiser(max_steps=500, d_model=32, n_layer=1).fit(frame), frame
 
 
 def share_right(made, known):

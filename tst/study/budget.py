@@ -146,7 +146,7 @@ def endpoint_metrics(real: SeriesSet) -> list[str]:
         is_score = check.metric == DOWNSTREAM.get(check.table)
         if check.metric == "accuracy" and real.label is None:
             continue
-        if check.asks(real.name) and (is_distance or is_score):
+        if real.name in check.dataset and (is_distance or is_score):
             names[check.metric] = None
     return list(names)
 

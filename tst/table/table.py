@@ -381,7 +381,7 @@ class Table:
         starts: np.ndarray | None,
     ) -> np.ndarray:
         """Return the times of series: from their starts, or of stretches end to end."""
-        if series.dates is not None:
+        if starts is None and series.dates is not None:
             starts = series.dates[series.offsets[:-1]]
             return self.clock.times(series.lengths, rng, intervals, starts)
         if self.stretches is not None and self._is_one_series:
