@@ -14,9 +14,9 @@ import torch
 from helpers import mixed_series, user_table
 
 from tst import Synthesiser
+from tst.cycles import Cycles
 from tst.io import paths
 from tst.series import DataError
-from tst.table.cycles import Cycles
 
 TINY = {"max_steps": 30, "d_model": 16, "n_layer": 1}
 

@@ -43,7 +43,7 @@ def test_after_a_run_nothing_is_to_do(runs):
     assert runs("README.md", "tst/synthesiser.py", "tst/study/report.py") == set()
 
 
-@pytest.mark.parametrize("module", ["calendar", "columns", "roles", "rows", "table"])
+@pytest.mark.parametrize("module", ["calendar", "columns", "roles", "rows", "table", "timeline"])
 def test_the_users_table_is_no_part_of_the_study(runs, module):
     """A change in the room of a user's own table runs no notebook."""
     assert runs(f"tst/table/{module}.py") == set()

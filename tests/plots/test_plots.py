@@ -304,7 +304,7 @@ def test_a_budget_is_a_line_a_model_and_size():
     assert chosen[["n_steps", "value"]].to_numpy().tolist() in lines
     assert [[10_000.0, 14.0]] in lines
     assert [[10_000.0, 14.0]] not in [
-        line.get_xydata().tolist() for line in by_title["autocorrelation error"].lines
+        line.get_xydata().tolist() for line in by_title["autocorrelation, RMS error"].lines
     ]
 
 

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from tst.cycles import Cycles
 from tst.series import SeriesSet
-from tst.table.cycles import Cycles
 from tst.table.keys import Keys
 from tst.table.table import Table
 

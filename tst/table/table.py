@@ -14,13 +14,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from tst.cycles import Cycles
 from tst.errors import DataError
 from tst.io import mapped
 from tst.io.untrusted import from_mapping
 from tst.series import Feature, SeriesSet
 from tst.table.calendar import Clock
 from tst.table.columns import ColumnCodec, Problem
-from tst.table.cycles import Cycles
 from tst.table.keys import Keys
 from tst.table.large import guess_keys, sort_file
 from tst.table.names import NewNames

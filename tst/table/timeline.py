@@ -38,6 +38,14 @@ class Timeline:
         """Return the timeline of some series."""
         return replace(self, starts=self.starts[series])
 
+    def started(self, starts: np.ndarray) -> Self:
+        """Return the timeline of series that begin then, and nowhere else; (n_series,)."""
+        return replace(self, starts=starts, is_fixed=True)
+
+    def after(self, times: np.ndarray, n_steps: np.ndarray) -> np.ndarray:
+        """Return the times so many steps behind others, or before them; int64, (n,) each."""
+        return self.clock.calendar.after(times, n_steps)
+
     def settled(self, lengths: np.ndarray) -> Self:
         """Return the timeline with earlier starts where series (n_series,) outlast all real ones.
 

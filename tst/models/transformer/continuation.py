@@ -4,7 +4,7 @@ The model knows no step behind the longest series that it learned. Of a longer o
 last rows, as if a series began there: a window that slides on while steps are added.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
 import numpy as np
@@ -20,10 +20,10 @@ from tst.models.transformer.sampling import (
     series_within,
     whole_series,
 )
+from tst.models.transformer.timeline import Timeline
 from tst.models.transformer.tokens import Moments
 from tst.models.transformer.twins import learned_values, restored_values
 from tst.series import SeriesSet, ceil_div, offsets
-from tst.table.timeline import Timeline
 from tst.training.device import best_device
 
 if TYPE_CHECKING:
@@ -218,7 +218,7 @@ class _Clocks:
         """Add the times of rows made, (n, n_features), behind the last of a series."""
         n_behind = np.cumsum(self.timeline.passed(values))
         last = np.full(len(values), self.times[i][-1])
-        more = self.timeline.clock.calendar.after(last, n_behind)
+        more = self.timeline.after(last, n_behind)
         self.times[i] = np.concatenate([self.times[i], more])
 
     def timeline_of(self, before: list[np.ndarray]) -> Timeline:
@@ -232,12 +232,12 @@ class _Clocks:
                 starts[i] = self.times[i][-len(rows)]
             else:
                 starts[i] = _after(self.timeline, self.times[i][-1], 1 - len(rows))
-        return replace(self.timeline, starts=starts, is_fixed=True)
+        return self.timeline.started(starts)
 
 
 def _after(timeline: Timeline, time: int, n_steps: int) -> int:
     """Return the time so many steps behind another, or before it."""
-    return int(timeline.clock.calendar.after(np.array([time]), np.array([n_steps]))[0])
+    return int(timeline.after(np.array([time]), np.array([n_steps]))[0])
 
 
 @dataclass(frozen=True, kw_only=True)

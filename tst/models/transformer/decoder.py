@@ -14,11 +14,11 @@ from tst.models.transformer.backbone import DROPPED_SHARE, KVCache
 from tst.models.transformer.batches import clock
 from tst.models.transformer.chain import ChainSampler
 from tst.models.transformer.encoding import SeriesEncoder
+from tst.models.transformer.timeline import Timeline
 from tst.models.transformer.tokens import has_end
 from tst.models.transformer.twins import restored_values
 from tst.models.transformer.variables import encode
 from tst.series import ceil_div
-from tst.table.timeline import Timeline
 
 if TYPE_CHECKING:
     from tst.models.transformer.generative import Conditions, GenerativeTST

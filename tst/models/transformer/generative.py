@@ -26,10 +26,10 @@ from tst.models.transformer.config import POINT_HEADS, GenerativeConfig, Head
 from tst.models.transformer.encoding import SeriesEncoder
 from tst.models.transformer.heads import ChainHead
 from tst.models.transformer.packing import Packing
+from tst.models.transformer.timeline import Timeline
 from tst.models.transformer.tokens import attribute_target, token_spec
 from tst.models.transformer.variables import TokenSpec, encode
 from tst.series import SeriesSet
-from tst.table.timeline import Timeline
 from tst.training.config import TrainConfig
 
 START_SCALE = 0.02  # standard deviation of the start token before training, as GPT-2's embeddings

@@ -20,11 +20,11 @@ from tst.models.transformer.config import GenerativeConfig
 from tst.models.transformer.decoder import Decoder, start
 from tst.models.transformer.encoding import SeriesEncoder
 from tst.models.transformer.packing import Packing
+from tst.models.transformer.timeline import Timeline
 from tst.models.transformer.tokens import Moments, attribute_target
 from tst.models.transformer.twins import learned_values
 from tst.models.transformer.variables import TokenSpec
 from tst.series import SeriesSet, ceil_div, concat
-from tst.table.timeline import Timeline
 from tst.training.device import best_device
 
 if TYPE_CHECKING:

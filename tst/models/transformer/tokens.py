@@ -4,13 +4,13 @@ import numpy as np
 import pandas as pd
 import torch
 
+from tst.cycles import Cycles
 from tst.errors import DataError
 from tst.models.transformer.config import Stop
 from tst.models.transformer.encoding import MARGIN, MAX_FITTED, SeriesEncoder, exact_repeats
 from tst.models.transformer.feature_encoding import FeatureEncoder
 from tst.models.transformer.variables import BIG, Target, TokenSpec, Variable
 from tst.series import SeriesSet, ceil_div, offsets
-from tst.table.cycles import Cycles
 
 N_BINS = 64  # of a quantised head
 Moments = tuple[np.ndarray, np.ndarray]  # of each series: as `SeriesEncoder.series_loc_scale`

@@ -13,8 +13,8 @@ from typing import Any, Literal, Self
 import torch
 from torch.nn import functional as F
 
+from tst.cycles import Cycles
 from tst.io.untrusted import from_mapping
-from tst.table.cycles import Cycles
 
 # stop: a hazard; flags: the paper's two generation flags, by squared error, without randomness.
 VariableKind = Literal["continuous", "categorical", "stop", "flags"]

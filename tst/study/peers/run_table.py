@@ -11,13 +11,16 @@ between times among its measurements. TabularARGN reads the time as it is.
 
 import argparse
 import functools
+import importlib
 import json
 from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from run_peer import MAX_EPOCHS, Clock, CoreTime, core_seconds
+
+# A program of an environment without this package: its neighbour is found by its own name.
+run_peer = importlib.import_module(f"{__package__}.run_peer" if __package__ else "run_peer")
 
 START = "__start"  # the first time of a series, in seconds or in the column's numbers
 NANOSECONDS = 1e9
@@ -38,7 +41,7 @@ class TableArgn:
         from mostlyai.engine import TabularARGN
         from mostlyai.engine._tabular import training
 
-        training.time = CoreTime
+        training.time = run_peer.CoreTime
         self.context = frame.groupby(self.key, sort=False)[self.attributes].first().reset_index()
         self.model = TabularARGN(
             tgt_context_key=self.key,
@@ -49,7 +52,7 @@ class TableArgn:
             device="cpu",
             random_state=seed,
             max_training_time=seconds / 60,
-            max_epochs=MAX_EPOCHS,
+            max_epochs=run_peer.MAX_EPOCHS,
         )
         self.model.fit(frame.drop(columns=self.attributes))
 
@@ -92,8 +95,8 @@ class TablePar:
                 plain[name] = plain[name].astype(object).where(plain[name].notna(), None)
         self.dtypes = frame.dtypes
         # It knows passes, no time: what would show its progress ends the training instead.
-        par.tqdm = functools.partial(Clock, end=core_seconds() + seconds)
-        self.model = par.PARModel(epochs=MAX_EPOCHS, cuda=False, verbose=False)
+        par.tqdm = functools.partial(run_peer.Clock, end=run_peer.core_seconds() + seconds)
+        self.model = par.PARModel(epochs=run_peer.MAX_EPOCHS, cuda=False, verbose=False)
         self.model.fit(plain, entity_columns=[self.key], context_columns=[*self.attributes, START])
 
     def sample(self, n: int, seed: int) -> pd.DataFrame:
@@ -129,13 +132,13 @@ def main() -> None:
     peer = MODELS[options.model](
         options.id, options.time, list(filter(None, options.attributes.split(",")))
     )
-    before = core_seconds()
+    before = run_peer.core_seconds()
     peer.fit(frame, options.seconds, options.seed)
-    trained = core_seconds()
+    trained = run_peer.core_seconds()
     made = peer.sample(options.n, options.seed)
     facts = {
-        "core_seconds": trained - before,
-        "sampling_core_seconds": core_seconds() - trained,
+        "run_peer.core_seconds": trained - before,
+        "sampling_core_seconds": run_peer.core_seconds() - trained,
         "package": f"{peer.package} {version(peer.package)}",
     }
     options.out.with_suffix(".json").write_text(json.dumps(facts))

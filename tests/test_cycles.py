@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tst.table.cycles import PLACES, Cycles
+from tst.cycles import PLACES, Cycles
 
 FIRST = pd.Timestamp("2023-03-01")
 

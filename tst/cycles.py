@@ -14,10 +14,10 @@ import numpy as np
 
 from tst.io import mapped
 from tst.series import offsets
-from tst.table.dates import DAY
 
 Name = Literal["day", "week", "year"]
 
+DAY = 86_400_000_000_000  # nanoseconds
 MINUTE = DAY // 1440
 MONDAY = 3 * DAY  # 1970 began on a Thursday
 PERIODS = {"day": DAY, "week": 7 * DAY, "year": 365 * DAY}
