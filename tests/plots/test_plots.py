@@ -103,7 +103,7 @@ SWEEP = pd.DataFrame(
         for m in ("tst_paper", "doppelganger")
         for s in ("small", "large")
         for n in (100, 300, 1000)
-        for k in ("acf_error", "accuracy")
+        for k in ("acf_rms", "accuracy")
     ]
 ).assign(dataset="gcut", origin="simulated")
 AHEAD = pd.DataFrame(

@@ -10,8 +10,10 @@ from collections.abc import Callable, Iterator, Mapping
 import numpy as np
 import pandas as pd
 
+from tst.errors import DataError
 from tst.series import SeriesSet, concat
 
+MAX_DRAWS = 100  # deals tried for each one that is kept
 N_DEALS = 200
 LEVEL = 0.95  # of the quantile that the checks read
 
@@ -48,29 +50,48 @@ def deals(
     Yields
     ------
     first, second
-        Disjoint; where the sets have a label, both have the same classes.
+        Disjoint; where the sets have a label, both have the same classes. Parts without a common
+        class are dealt again.
+
+    Raises
+    ------
+    DataError
+        Where hardly any parts have a class in common.
     """
     both = concat([first, second])
     owner = owners(both, group)
     sizes = np.bincount(owner)
     rng = np.random.default_rng(seed)
-    for _ in range(n_deals):
+    n_yielded = 0
+    for _ in range(MAX_DRAWS * n_deals):
+        if n_yielded == n_deals:
+            return
         order = rng.permutation(len(sizes))
         n_before = np.cumsum(sizes[order])
         n_first = int(np.argmin(np.abs(n_before[:-1] - len(first)))) + 1
         is_first = np.isin(owner, order[:n_first])
         parts = both.take(np.flatnonzero(is_first)), both.take(np.flatnonzero(~is_first))
-        yield _of_shared_classes(*parts)
+        shared = _of_shared_classes(*parts)
+        if shared is not None:
+            n_yielded += 1
+            yield shared
+    if n_yielded < n_deals:
+        raise DataError(
+            f"the parts of '{both.name}' that keep each {group or 'series'} whole have hardly ever "
+            "a class in common: take more series."
+        )
 
 
-def _of_shared_classes(first: SeriesSet, second: SeriesSet) -> tuple[SeriesSet, SeriesSet]:
-    """Return both sets without the classes that one of them lacks."""
+def _of_shared_classes(first: SeriesSet, second: SeriesSet) -> tuple[SeriesSet, SeriesSet] | None:
+    """Return both sets without the classes that one of them lacks; None where none is left."""
     if first.label is None:
         return first, second
     shared = np.intersect1d(first.labels, second.labels)
-    kept = [
-        series.take(np.flatnonzero(np.isin(series.labels, shared))) for series in (first, second)
-    ]
+    if not len(shared):
+        return None
+    kept = []
+    for series in (first, second):
+        kept.append(series.take(np.flatnonzero(np.isin(series.labels, shared))))
     return kept[0], kept[1]
 
 
