@@ -1,6 +1,7 @@
 """Laws of README.md's numbers: they are the results', and stand between their markers."""
 
 import io
+import re
 
 import nbformat
 import pandas as pd
@@ -28,7 +29,10 @@ CLAIMS = pd.read_csv(
 TEXT = (
     "# Title\n\n<!-- claims:begin -->\nold\n<!-- claims:end -->\n\nText.\n\n"
     "<!-- numbers:begin -->\n<!-- numbers:end -->\n"
+    "<!-- endpoints:begin -->\n<!-- endpoints:end -->\n"
+    "<!-- questions:begin -->\n<!-- questions:end -->\n"
 )
+MAX_WORDS = 1000
 
 
 @pytest.fixture
@@ -57,6 +61,11 @@ def test_readme_takes_its_numbers_from_the_results(page, capsys):
     assert "| accuracy, above 0 |" in text and "| R2, above -0.01 |" in text
     assert "*not tested* (simulation: supported)" in text
     assert "| no data |" in text
+    assert "wwt: -0.01 [-0.02, 0.001], n = 3 | *inconclusive* |" in text
+    assert "wwt: 0.01 [0.002, 0.02], n = 3 | *supported* |" in text
+    short = text[: text.index("Text.")]
+    assert "gcut" not in short, "simulated series are not counted"
+    assert "| no number |  | *not tested* |" in short
     before = text
     assert readme.main([]) == 0
     assert page.read_text() == before
@@ -123,6 +132,13 @@ def test_readme_check_fails_with_a_sentence(page, capsys):
     assert readme.main(["--check"]) == 1
     assert page.read_text() == edited
     assert "README.md differs from" in capsys.readouterr().err
+
+
+def test_the_first_page_is_short():
+    """The words that a reader sees: without addresses, marks of tables and comments."""
+    text = (paths.ROOT / "README.md").read_text()
+    text = re.sub(r"<!--.*?-->|\]\([^)]*\)|https?://\S+", " ", text)
+    assert len(re.findall(r"\w[\w'’.,-]*", text)) <= MAX_WORDS
 
 
 @pytest.mark.parametrize("marker", ["claims:end", "claims:begin", "numbers:begin", "claims:"])

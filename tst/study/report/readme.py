@@ -1,15 +1,16 @@
 """Copy numbers from the committed results into the README files: `make readme`.
 
 In README.md it rewrites what stands between `<!-- claims:begin -->` and `<!-- claims:end -->` (the
-claims, one line each). In each of PAGES it fills, where they stand, the markers `numbers` (how many
-claims have which verdict), `weak` (W1 to W9), `cost` (notebook 12's ratios), `nightly` (what `make
-nightly` found) and `contents` (the notebooks with their answers). With `--check` it only tells
-whether they still agree. No number is typed by hand.
+claims, one line each). In each of PAGES it fills, where they stand, the markers `questions` (the
+open ones), `findings`, `scale` (sizes and epochs of the models), `endpoints` (a line a claim and
+data set), `numbers` (how many claims have which verdict), `weak` (W1 to W9), `cost` (notebook 12's
+ratios), `nightly` (what `make nightly` found) and `contents` (the notebooks with their answers).
+With `--check` it only tells whether they still agree. No number is typed by hand.
 """
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from tst.errors import DataError
 from tst.io import files, paths
 from tst.study import claims, weak_points
 from tst.study.checks import NO_DATA
-from tst.study.report import contents
+from tst.study.report import contents, findings
 from tst.study.report.markdown import number, table
 from tst.vocabulary import in_words
 
@@ -27,6 +28,34 @@ RESULTS = "results/laptop"  # what is committed: a run without data writes elsew
 NIGHTLY = "results/nightly"
 MAIN = "README.md"
 PAGES = (MAIN, "notebooks/README.md", "results/README.md")
+# Claims and open questions in a few words, and the notebook that shows most of each; its name is
+# make's target, too.
+SHORT = {
+    "C1": "Classifiers learn more from TST's series than from DG's",
+    "C2": "F1 is higher in every class, also than with real series",
+    "C3": "Forecasters of web traffic learn more from TST's than from DG's",
+    "C4": "Correlations between measurements are kept",
+    "C5": "Architecture: parameters as stated, causal, padding without influence",
+    "C6": "What is generated helps, not the two real starting steps",
+    "C7": "A plain sigmoid or tanh output is enough",
+    "C8": "It works across data sets and lengths (autocorrelation)",
+    "Q1": "Lengths learned without stop flags",
+    "Q2": "Series generated without real starting steps",
+    "Q3": "2,500 steps in less memory",
+}
+NOTEBOOKS = {
+    "C1": "06-classification-borg2019",
+    "C2": "06-classification-borg2019",
+    "C3": "07-regression-wwt",
+    "C4": "05-fidelity-borg2019",
+    "C5": "02-train-tst-wwt",
+    "C6": "06-classification-borg2019",
+    "C7": "08-ablation-head",
+    "C8": "05-fidelity-wwt",
+    "Q1": "09-lengths-iot",
+    "Q2": "10-seedless-wwt",
+    "Q3": "11-long-sequences-borg2019",
+}
 COSTS = {
     "train_speedup": "training the paper's model on GCUT's lengths, useful steps a second, "
     "over the literal recipe",
@@ -56,6 +85,49 @@ def ours(row: Any) -> str:
     if pd.isna(row.low):
         return number(row.ours)
     return f"{number(row.ours)} [{number(row.low)}, {number(row.high)}]"
+
+
+def short_table(frame: pd.DataFrame, names: Sequence[str]) -> str:
+    """Return claims as a Markdown table, one line each, with its verdict on each real set.
+
+    Parameters
+    ----------
+    frame
+        Table 13-claims.
+    names
+        Claims, C1 to C8 or Q1 to Q3.
+    """
+    rows = []
+    told_of = overall(frame)
+    for name in names:
+        all_rows = told_of[told_of["claim"] == name]
+        real = all_rows[all_rows["origin"] != "simulated"]
+        judged = real[real["verdict"] != "not tested"]
+        values, verdicts = [], []
+        for row in judged.itertuples():
+            seeds = "" if row.n_seeds <= 1 else f", n = {row.n_seeds:g}"
+            data = "" if row.dataset == NO_DATA else f"{row.dataset}: "
+            values.append(f"{data}{short(row)}{seeds}")
+            verdicts.append(f"*{row.verdict}*")
+        first = all_rows.iloc[0] if len(all_rows) else None
+        test = "" if first is None else f"{first['unit']}, {limit_of(first)}"
+        paper = all_rows["paper"].dropna()
+        of_paper = f"{paper.iloc[0]:,.3g}" if len(paper) else "no number"
+        if len(paper) and paper.iloc[0] >= 1000:
+            of_paper = f"{paper.iloc[0]:,.0f}"
+        stem = NOTEBOOKS[name]
+        cells = [f"{name}. {SHORT[name]}", test, of_paper]
+        cells += ["<br>".join(values), "<br>".join(verdicts) or "*not tested*"]
+        rows.append([*cells, f"[{stem}]({RESULTS}/{stem}.ipynb)"])
+    columns = ["claim", "test and unit", "paper", "here, 95 % interval", "verdict", "notebook"]
+    return table(columns, rows)
+
+
+def short(row: Any) -> str:
+    """Return our value of a row of table 13-claims with two digits, and its interval."""
+    if pd.isna(row.low):
+        return f"{row.ours:,.0f}" if row.ours >= 1000 else f"{row.ours:.2g}"
+    return f"{row.ours:.2g} [{row.low:.2g}, {row.high:.2g}]"
 
 
 def claims_table(frame: pd.DataFrame) -> str:
@@ -184,20 +256,32 @@ def markdown_parts(folder: Path, page: str) -> dict[str, str]:
         The text of a README; a marker that is absent is not filled.
     """
     tables = folder / RESULTS / "tables"
-    judged = pd.read_csv(tables / "13-claims.csv")
+
+    def read(name: str) -> pd.DataFrame:
+        """Return a table of the results."""
+        return pd.read_csv(tables / f"{name}.csv")
+
+    def of_claims(letter: str) -> str:
+        """Return the table of what begins with C, or with Q."""
+        names = [name for name in SHORT if name.startswith(letter)]
+        return short_table(read("13-claims"), names)
+
+    writers: dict[str, Callable[[], str]] = {
+        "claims": lambda: of_claims("C"),
+        "questions": lambda: of_claims("Q"),
+        "endpoints": lambda: claims_table(read("13-claims")),
+        "numbers": lambda: numbers(read("13-claims")),
+        "weak": lambda: weak_table(read("13-weak-points")),
+        "cost": lambda: cost_table(read("12-cost")),
+        "nightly": lambda: nightly_list(folder / NIGHTLY),
+        "findings": lambda: findings.findings(tables),
+        "scale": lambda: f"> **Scale.** {findings.scale(folder / RESULTS)}",
+        "contents": lambda: contents.listed(folder / RESULTS, folder / "notebooks"),
+    }
     parts = {}
-    if _asks_for("claims", page):
-        parts["claims"] = claims_table(judged)
-    if _asks_for("numbers", page):
-        parts["numbers"] = numbers(judged)
-    if _asks_for("weak", page):
-        parts["weak"] = weak_table(pd.read_csv(tables / "13-weak-points.csv"))
-    if _asks_for("cost", page):
-        parts["cost"] = cost_table(pd.read_csv(tables / "12-cost.csv"))
-    if _asks_for("nightly", page):
-        parts["nightly"] = nightly_list(folder / NIGHTLY)
-    if _asks_for("contents", page):
-        parts["contents"] = contents.listed(folder / RESULTS, folder / "notebooks")
+    for marker, write in writers.items():
+        if _asks_for(marker, page):
+            parts[marker] = write()
     return parts
 
 
