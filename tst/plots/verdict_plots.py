@@ -6,10 +6,12 @@ import matplotlib.pyplot as plt
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter
 
-from tst.plots.base import BLUE, GREY, RED, SKY
+from tst.plots.base import BLUE, GREY, RED, SKY, WIDTH
 from tst.vocabulary import Verdict, in_words
 
+LONGEST_NAME = 46  # characters beside a row
 COLOURS: dict[Verdict, str] = {
     "supported": BLUE,
     "inconclusive": SKY,
@@ -26,9 +28,11 @@ PANELS = {
 
 
 def claims(frame: pd.DataFrame) -> Figure:
-    """Draw the judged numbers, a panel a kind of check, a row a check.
+    """Draw the judged numbers, a panel a kind of check, a row a claim, data set and pair.
 
-    Differences hold right of 0 (C7, Q2: of -0.01), distances left of 1.5.
+    Differences hold right of 0 (C7, Q2: of -0.01), distances left of 1.5. Of several classes,
+    classifiers or regressors the one is drawn that speaks most against the claim; simulated series
+    only where there are no others.
 
     Parameters
     ----------
@@ -37,39 +41,61 @@ def claims(frame: pd.DataFrame) -> Figure:
         paper's value hollow.
     """
     frame = frame[frame["ours"].notna()]
+    if (frame["origin"] != "simulated").any():
+        frame = frame[frame["origin"] != "simulated"]
+    frame = _worst(frame)
     kinds = [kind for kind in PANELS if (frame["kind"] == kind).any()] or ["difference"]
     parts = [frame[frame["kind"] == kind] for kind in kinds]
     heights = [max(len(rows), 1) + 2 for rows in parts]
-    fig = plt.figure(figsize=(10, 0.28 * sum(heights) + 0.6), layout="constrained")
+    fig = plt.figure(figsize=(WIDTH, 0.27 * sum(heights) + 0.6), layout="constrained")
     axes = fig.subplots(len(parts), 1, squeeze=False, gridspec_kw={"height_ratios": heights})
     for ax, kind, rows in zip(axes[:, 0], kinds, parts, strict=True):
         _panel(ax, rows, *PANELS[kind])
     return fig
 
 
-def _panel(ax: Axes, rows: pd.DataFrame, limit: float, label: str, linear_to: float | None) -> None:
+def _worst(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return of each claim, data set and pair of sides the check that speaks most against it."""
+    if frame.empty:
+        return frame
+    pair = frame["source"].str.split(", ").str[0]
+    against = frame["ours"].where(frame["direction"] != "below", -frame["ours"])
+    ranked = frame.assign(pair=pair, against=against).sort_values("against", kind="stable")
+    worst = ranked.drop_duplicates(["claim", "dataset", "kind", "pair"])
+    return frame.loc[sorted(worst.index)]
+
+
+def _name(row: Any) -> str:
+    """Return a check in a few words: claim, data set, what is compared, and by which metric."""
+    pair, *rest = row.source.split(", ")
+    metric = rest[0].split(" over ")[0] if rest else row.unit
+    text = in_words(f"{row.claim}  {row.dataset}: {pair.replace(' - ', ' − ')}, {metric}")
+    if row.origin == "simulated":
+        text += " (simulated)"
+    return text if len(text) <= LONGEST_NAME else f"{text[: LONGEST_NAME - 2]} …"
+
+
+def _panel(ax: Axes, rows: pd.DataFrame, limit: float, label: str, linear_to: float) -> None:
     """Draw the checks of one kind."""
-    names = []
     for y, row in enumerate(rows.itertuples()):
         _draw_check(ax, y, row)
-        names.append(in_words(f"{row.claim}  {row.source} ({row.dataset}, {row.origin})"))
     ax.axvline(limit, color=GREY, lw=0.9)
-    if linear_to is not None:
-        ax.set_xscale("symlog", linthresh=linear_to)
-        label += f"; linear up to {linear_to:g}, logarithmic beyond"
+    ax.set_xscale("symlog", linthresh=linear_to)
+    ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     if limit > 0:  # distances begin at 0
         ax.set_xlim(left=min(0, rows["low"].min()))
-    ax.set_yticks(range(len(rows)), names)
+    ax.set_yticks(range(len(rows)), [_name(row) for row in rows.itertuples()], fontsize=8.5)
     title = "" if len(rows) else "no check could be made"
-    ax.set(xlabel=label, ylim=(len(rows) - 0.4, -0.6), title=title)
+    ax.set(ylim=(len(rows) - 0.4, -0.6), title=title)
+    ax.set_xlabel(f"{label}; linear up to {linear_to:g}, then logarithmic", fontsize=9, x=0.3)
 
 
 def _draw_check(ax: Axes, y: int, row: Any) -> None:
     """Draw a check: our mean and interval, the paper's value, and the verdict at the right edge."""
     colour = COLOURS[row.verdict]
-    half_width = (row.high - row.low) / 2
-    ax.errorbar(row.ours, y, xerr=half_width, color=colour, marker="o", capsize=3)
+    interval = [[row.ours - row.low], [row.high - row.ours]]
+    ax.errorbar(row.ours, y, xerr=interval, color=colour, marker="o", ms=5, capsize=3)
     ax.plot(row.paper, y, "D", mfc="none", mec=GREY, ms=7)
     text_colour = GREY if row.verdict == "inconclusive" else colour  # sky blue is too light to read
     at_edge = ax.get_yaxis_transform()
-    ax.text(1.01, y, row.verdict, color=text_colour, va="center", transform=at_edge, fontsize=9)
+    ax.text(1.02, y, row.verdict, color=text_colour, va="center", transform=at_edge, fontsize=8.5)
