@@ -82,8 +82,9 @@ def report(
     executed = folder / f"{NOTEBOOK}.ipynb"
     run_notebook.execute(paths.ROOT / "notebooks" / f"{NOTEBOOK}.ipynb", settings, executed)
     files.write_text(site.standalone_page(executed), folder / "report.html")
-    if paths.shows_colours():  # the notebook printed it without
-        print(own_verdict.coloured((folder / SUMMARY).read_text(encoding="utf-8")))
+    summary = (folder / SUMMARY).read_text(encoding="utf-8")
+    print()
+    print(own_verdict.coloured(summary) if paths.shows_colours() else summary)
     return folder
 
 
