@@ -452,7 +452,9 @@ def write_report(options: argparse.Namespace) -> None:
 def _shown(folder: Path) -> Path:
     """Return a path as it is read most easily: from here, where it lies below."""
     here = Path.cwd()
-    return folder.relative_to(here) if folder.is_relative_to(here) else folder
+    if folder.is_relative_to(here):
+        return folder.relative_to(here)
+    return folder
 
 
 def _whole(text: str) -> int:

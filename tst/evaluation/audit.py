@@ -144,6 +144,10 @@ def _bound_at(
 def clopper_pearson(n_right: int, n: int, level: float = LEVEL) -> tuple[float, float]:
     """Return the exact interval of a share, each end with half of 1 - level beyond it."""
     tail = (1 - level) / 2
-    low = float(beta.ppf(tail, n_right, n - n_right + 1)) if n_right > 0 else 0.0
-    high = float(beta.ppf(1 - tail, n_right + 1, n - n_right)) if n_right < n else 1.0
+    low = 0.0
+    high = 1.0
+    if n_right > 0:
+        low = float(beta.ppf(tail, n_right, n - n_right + 1))
+    if n_right < n:
+        high = float(beta.ppf(1 - tail, n_right + 1, n - n_right))
     return low, high

@@ -178,8 +178,12 @@ def measures(
     varies: list[int] = []
     clocks: list[int] = []
     for i, name in enumerate(real.feature_names):
-        if np.ptp(real.values[:, i]) > 0:
-            (clocks if name in phases else varies).append(i)
+        if not np.ptp(real.values[:, i]) > 0:
+            continue
+        if name in phases:
+            clocks.append(i)
+        else:
+            varies.append(i)
     about = [real.feature_names[i] for i in varies]
     yield _lengths(real, synthetic)
     if about:

@@ -67,7 +67,9 @@ def _copied_series(
     held_out_copies = reference.distance(held_out, MAX_SERIES, seed) < COPY
     learned = subsample(reference.real, MAX_SERIES, seed)
     _, distance = nearest(learned, learned, reference.rank_transform, 2)
-    others = distance[:, 1] < COPY if distance.shape[1] > 1 else np.zeros(len(learned), dtype=bool)
+    others = np.zeros(len(learned), dtype=bool)
+    if distance.shape[1] > 1:
+        others = distance[:, 1] < COPY
     n_real = len(held_out_copies) + len(others)
     n_copies = int(held_out_copies.sum() + others.sum())
     chance = (n_copies + 1) / (n_real + 2)

@@ -41,7 +41,9 @@ def real_beside_synthetic(
         axes[-1, column].set_xlabel("step")
         for ax, array in zip(axes[:, column], arrays, strict=True):
             values = np.ravel(array)
-            marker = "o" if len(values) < FEW_STEPS else None
+            marker = None
+            if len(values) < FEW_STEPS:
+                marker = "o"
             ax.plot(values, color=colour, lw=1.1, marker=marker, ms=2.2)
     fig.supylabel(in_words(feature_name), fontsize=10)
     return fig

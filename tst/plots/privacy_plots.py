@@ -25,7 +25,7 @@ def quality(frame: pd.DataFrame) -> Figure:
             values = rows.loc[rows["epsilon"] == epsilon, "value"]
             mean, half_width = mean_and_half_width(values)
             ax.plot([x] * len(values), values, "o", ms=3, color=BLUE, alpha=0.4, mec="none")
-            ax.errorbar(x, mean, 0.0 if np.isnan(half_width) else half_width, fmt="s", color=BLUE)
+            ax.errorbar(x, mean, np.nan_to_num(half_width), fmt="s", color=BLUE)
         ax.axhline(1, color=GREY, lw=1)
         ax.axhline(2, color=GREY, lw=0.8, ls=":")
         labels = ["none" if np.isinf(epsilon) else f"{epsilon:g}" for epsilon in epsilons]

@@ -68,7 +68,9 @@ def _goodness(values: pd.Series, metric: str) -> pd.Series:
     better = METRICS[metric].better
     if better == "near_1":
         return -(values - 1).abs()
-    return values if better == "higher" else -values
+    if better == "higher":
+        return values
+    return -values
 
 
 def _verdict(differences: pd.Series) -> str:
@@ -76,4 +78,6 @@ def _verdict(differences: pd.Series) -> str:
     _, low, high = t_interval(differences.dropna().to_numpy())
     if low > 0:
         return "better"
-    return "worse" if high < 0 else "no difference"
+    if high < 0:
+        return "worse"
+    return "no difference"

@@ -76,7 +76,9 @@ def freeze(folder: Path | str, model: str, out: Path | str) -> None:
         if name.startswith(CRITICS):
             left_out[name] = list(tensor.shape)
         else:
-            kept[name] = tensor.half() if tensor.dtype == torch.float32 else tensor
+            if tensor.dtype == torch.float32:
+                tensor = tensor.half()
+            kept[name] = tensor
             if not bool(torch.isfinite(kept[name]).all()):
                 raise DataError(f"{folder}: {name} is beyond half precision; do not freeze it.")
     weights.save(out, asdict(Frozen(model=model, settings=settings, left_out=left_out)), kept)
@@ -96,7 +98,9 @@ def thaw(folder: Path | str) -> Generator:
     untrusted.check_room(BYTES * frozen.n_left_out, folder)
     whole = {}
     for name, tensor in state.items():
-        whole[name] = tensor.float() if tensor.dtype == torch.float16 else tensor
+        if tensor.dtype == torch.float16:
+            tensor = tensor.float()
+        whole[name] = tensor
     for name, shape in frozen.left_out.items():
         whole[name] = torch.zeros(shape)
     with tempfile.TemporaryDirectory(prefix="tst-") as place:

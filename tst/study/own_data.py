@@ -91,7 +91,9 @@ def report(
 def some_rows(data: Path | str) -> pd.DataFrame:
     """Return a table as it was read; of one that is read in chunks, the first."""
     file = ChunkedFile(data)
-    return next(file.chunks()) if file.is_large else read(file)
+    if file.is_large:
+        return next(file.chunks())
+    return read(file)
 
 
 def halves_of(series: SeriesSet, held_out: float, seed: int) -> tuple[SeriesSet, SeriesSet] | None:
@@ -99,7 +101,9 @@ def halves_of(series: SeriesSet, held_out: float, seed: int) -> tuple[SeriesSet,
     if len(series) < MIN_SERIES:
         return None
     halves = series.split(1 - held_out, group=series.group, seed=seed)
-    return halves if min(map(len, halves)) >= own_verdict.MIN_HELD_OUT else None
+    if min(map(len, halves)) < own_verdict.MIN_HELD_OUT:
+        return None
+    return halves
 
 
 def write_copy(
@@ -126,8 +130,9 @@ def enough_rows(
     seed: int,
 ) -> pd.DataFrame:
     """Return rows of enough series to be judged: those written, or a larger sample."""
-    n_needed = 0 if halves is None else len(halves[1])
-    return written if n_series >= n_needed else model.sample(n_needed, seed)
+    if halves is None or n_series >= len(halves[1]):
+        return written
+    return model.sample(len(halves[1]), seed)
 
 
 def write_verdict(findings: Sequence[Finding], ending: str, name: str, folder: Path) -> str:

@@ -148,7 +148,7 @@ def of_rules(rules: pd.DataFrame) -> list[Finding]:
             Finding(
                 section="validity",
                 name=part,
-                state="RED" if is_broken.any() else "ok",
+                state=_state(is_broken.any()),
                 text=text,
                 value=float(of_part["broken"].sum()),
                 limit=0.0,
@@ -208,7 +208,7 @@ def _of_label(
     state: State = "-"
     note = "real series do not teach it either"
     if np.isfinite(score.limit):
-        state = "RED" if score.synthetic < score.limit else "ok"
+        state = _state(score.synthetic < score.limit)
         note = f"at least {score.limit:.0%}"
     return [
         Finding(
@@ -230,7 +230,9 @@ def _of_measures(measures: pd.DataFrame) -> list[Finding]:
     for _, row in measures.iterrows():
         if row["measure"] == "attributes":
             continue
-        section: Section = "use" if row["measure"] in USED else "quality"
+        section: Section = "quality"
+        if row["measure"] in USED:
+            section = "use"
         text = f"{WORDS[row['measure']].format(row['about'])}: {_times(row)}"
         findings.append(_finding(section, row, text))
     return findings
@@ -241,7 +243,7 @@ def _finding(section: Section, row: pd.Series, text: str) -> Finding:
     return Finding(
         section=section,
         name=row["measure"],
-        state="RED" if row["times"] > row["limit"] else "ok",
+        state=_state(row["times"] > row["limit"]),
         text=text,
         note=f"limit {row['limit']:.1f}",
         value=row["value"],
@@ -267,7 +269,7 @@ def _of_classifier(held_out: SeriesSet, synthetic: SeriesSet, seed: int) -> Find
     return Finding(
         section="quality",
         name="told_apart",
-        state="RED" if share > limit else "ok",
+        state=_state(share > limit),
         text=text,
         note=f"guessing 50%, limit {limit:.0%}",
         value=share,
@@ -281,13 +283,20 @@ def _of_sign(sign: leaks.Leak) -> Finding:
     return Finding(
         section="privacy",
         name=sign.name,
-        state="RED" if sign.is_beyond else "ok",
+        state=_state(sign.is_beyond),
         text=f"{SIGNS[sign.name]}: {sign.value:.2f} (honest: {sign.floor:.2f})",
         note=f"limit {sign.limit:.2f}",
         value=sign.value,
         floor=sign.floor,
         limit=sign.limit,
     )
+
+
+def _state(is_beyond: bool | np.bool_) -> State:
+    """Return the state of a check by whether its value is beyond its limit."""
+    if is_beyond:
+        return "RED"
+    return "ok"
 
 
 def _with(findings: Sequence[Finding], state: State) -> list[Finding]:
@@ -312,9 +321,10 @@ def headline(findings: Sequence[Finding]) -> str:
     n_judged = len(findings) - len(_with(findings, "-"))
     if red:
         names = list(dict.fromkeys(map(_place, red)))
-        more = f" and {len(names) - MOST_RED} more" if len(names) > MOST_RED else ""
         listed = ", ".join(names[:MOST_RED])
-        return f"RED    {len(red)} of {_n(n_judged, 'check')} fail: {listed}{more}"
+        if len(names) > MOST_RED:
+            listed += f" and {len(names) - MOST_RED} more"
+        return f"RED    {len(red)} of {_n(n_judged, 'check')} fail: {listed}"
     if all(one.section == "validity" for one in findings):
         return "VALID  nothing more is judged: too few series to hold some out"
     return f"GREEN  all {n_judged} checks are within their limits"
@@ -377,7 +387,9 @@ def _together(section: Section, findings: Sequence[Finding]) -> str:
 
 
 def _cut(line: str) -> str:
-    return line if len(line) <= WIDTH else line[: WIDTH - 3] + "..."
+    if len(line) <= WIDTH:
+        return line
+    return line[: WIDTH - 3] + "..."
 
 
 def _coloured(line: str) -> str:
@@ -410,4 +422,6 @@ def report(findings: Sequence[Finding], ending: str, name: str) -> str:
 
 def _n(n: int, what: str) -> str:
     """Return a number of things in words."""
-    return f"{n:,} {what}{'' if n == 1 else 's'}"
+    if n == 1:
+        return f"1 {what}"
+    return f"{n:,} {what}s"

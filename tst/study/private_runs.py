@@ -118,7 +118,9 @@ class Runs:
 
     def budget(self, epsilon: float) -> Budget | None:
         """Return the budget of an epsilon; None of an infinite one: nothing is promised."""
-        return None if np.isinf(epsilon) else Budget(epsilon=epsilon, delta=self.delta)
+        if np.isinf(epsilon):
+            return None
+        return Budget(epsilon=epsilon, delta=self.delta)
 
     def sample(self, epsilon: float, seed: int, n_series: int) -> tuple[SeriesSet, dict]:
         """Return a synthetic set, and the facts of its model: spent, noise, seconds."""

@@ -44,4 +44,7 @@ def screen(judged: pd.DataFrame, claim: str) -> str:
 
 def _told(verdict: str, simulation: str) -> str:
     """Return the verdict, and what it would be of simulated series."""
-    return f"**{verdict}**" + (f" (simulation: {simulation})" if simulation else "")
+    told = f"**{verdict}**"
+    if simulation:
+        told += f" (simulation: {simulation})"
+    return told

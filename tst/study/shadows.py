@@ -59,7 +59,10 @@ def with_canary(series: SeriesSet, domain: Domain) -> SeriesSet:
     n_steps = int(series.lengths[0])
     is_high = np.arange(n_steps) % 2 == 0
     for f, feature in enumerate(domain.features):
-        high = feature.n_categories - 1 if feature.n_categories else feature.high
-        low = 0 if feature.n_categories else feature.low
+        low = feature.low
+        high = feature.high
+        if feature.n_categories:
+            low = 0
+            high = feature.n_categories - 1
         values[:n_steps, f] = np.where(is_high, high, low)
     return replace(series, values=values)

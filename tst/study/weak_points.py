@@ -265,7 +265,9 @@ def _w8(tables: Tables) -> Finding:
     text += " that are long enough for the task are {value} of TST's"
     text += f", with the worst seed {ratio.min():.3g} (limit {USABLE_LIMIT:g})"
     found = _finding("W8", tables, "wwt", ratio, text, ratio.min() < USABLE_LIMIT)
-    return found if found.verdict == "confirmed" else replace(found, verdict="avoided here")
+    if found.verdict == "confirmed":
+        return found
+    return replace(found, verdict="avoided here")
 
 
 def _w9(tables: Tables) -> Finding:
@@ -287,10 +289,14 @@ def _at(dataset: str, metric: str) -> Place:
 def _low_end(values: np.ndarray | pd.Series) -> float:
     """Return the lower end of the interval, or the mean where one seed gives none."""
     mean, low, _ = t_interval(values)
-    return mean if np.isnan(low) else low
+    if np.isnan(low):
+        return mean
+    return low
 
 
 def _high_end(values: np.ndarray | pd.Series) -> float:
     """Return the upper end of the interval, or the mean where one seed gives none."""
     mean, _, high = t_interval(values)
-    return mean if np.isnan(high) else high
+    if np.isnan(high):
+        return mean
+    return high

@@ -81,7 +81,9 @@ class PublicColumn:
         low, high = float(self.low or 0), float(self.high or 0)
         unit = np.where(places == 1, 1.0, places * SPREAD % 1)
         x = low + (high - low) * unit
-        return np.round(x).astype(np.int64) if self.whole else x
+        if self.whole:
+            return np.round(x).astype(np.int64)
+        return x
 
     def within(self, column: pd.Series) -> pd.Series:
         """Return a real column within what it may hold; a number that is missing stays so."""
@@ -90,7 +92,9 @@ class PublicColumn:
             return text.where(text.isin(self.categories), self.categories[0])
         x = pd.to_numeric(column, errors="coerce").astype(float)
         bounded = x.replace([np.inf, -np.inf], np.nan).clip(self.low, self.high)
-        return bounded.round() if self.whole else bounded
+        if self.whole:
+            return bounded.round()
+        return bounded
 
 
 def _as_text(value: object) -> str:
@@ -299,7 +303,9 @@ class Public:
         if said.categories:
             return column
         middle = (float(said.low or 0) + float(said.high or 0)) / 2
-        return column.fillna(round(middle) if said.whole else middle)
+        if said.whole:
+            middle = round(middle)
+        return column.fillna(middle)
 
 
 def _in_dtype(column: pd.Series, codec: ColumnCodec) -> pd.Series:

@@ -197,11 +197,16 @@ def _long(table: Table, frame: pd.DataFrame) -> pd.DataFrame:
         needed = list(table.shape.columns)
     missing = [name for name in needed if name not in frame and name not in table.keys.leave_out]
     if missing:
+        wanted = ", ".join(needed[:N_NAMED])
+        if len(needed) > N_NAMED:
+            wanted += " ..."
         raise DataError(
             f"the recent rows lack the column '{missing[0]}', which the model has learned; give "
-            f"{', '.join(needed[:N_NAMED])}{' ...' if len(needed) > N_NAMED else ''}."
+            f"{wanted}."
         )
-    return frame if table.shape is None else table.shape.to_long(frame)
+    if table.shape is None:
+        return frame
+    return table.shape.to_long(frame)
 
 
 def _with_constants(table: Table, frame: pd.DataFrame) -> pd.DataFrame:
@@ -289,10 +294,11 @@ def _check_categories(table: Table, learned: pd.DataFrame) -> None:
         if is_unknown.any():
             row = int(np.argmax(is_unknown))
             known = ", ".join(map(str, column.categories[:N_NAMED]))
-            more = ", ..." if len(column.categories) > N_NAMED else ""
+            if len(column.categories) > N_NAMED:
+                known += ", ..."
             raise DataError(
                 f"column '{column.name}' of the recent rows is '{values.iloc[row]}' in "
-                f"{row_name(values, row)}, which the model has not learned; it knows {known}{more}."
+                f"{row_name(values, row)}, which the model has not learned; it knows {known}."
             )
 
 
@@ -322,4 +328,6 @@ def _median(column: ColumnCodec, learned: pd.DataFrame) -> float:
     """Return the median of a column's numbers, 0 where there are none."""
     x = column.encode(learned[column.name])
     x = x[np.isfinite(x)]
-    return float(np.median(x)) if len(x) else 0.0
+    if not len(x):
+        return 0.0
+    return float(np.median(x))

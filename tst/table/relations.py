@@ -168,8 +168,10 @@ class FromTime(InEveryRow):
         known = np.isfinite(x)
         nanoseconds = np.where(known, np.round(np.where(known, x, 0) * 1e3), 0).astype(np.int64)
         distance = (nanoseconds * 10**6 - self._reference(places)) // self.unit
-        column = pd.Series(distance).astype("float64").where(known)
-        return replaced(frame, self.column, column if not known.all() else pd.Series(distance))
+        column = pd.Series(distance)
+        if not known.all():
+            column = column.astype("float64").where(known)
+        return replaced(frame, self.column, column)
 
     def restore(self, frame: pd.DataFrame, places: Places) -> pd.DataFrame:
         """Return the frame with dates."""
@@ -412,7 +414,9 @@ class FixedWhere(InEveryRow):
 def is_one_of(column: pd.Series, values: Sequence[Value]) -> np.ndarray:
     """Tell which cells are one of some values, of which None stands for a missing one."""
     found = column.isin([value for value in values if value is not None]).to_numpy(bool)
-    return found | column.isna().to_numpy() if None in values else found
+    if None in values:
+        found = found | column.isna().to_numpy()
+    return found
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -588,7 +592,9 @@ class Monotone(InEveryRow):
         factor = np.where(is_off & (gone > 0) & (factor > 0), factor, 1.0)[places.series]
         begun = start[places.series]
         x = begun + (x - begun) * factor
-        return x if self.before is None else self._crossed_last(x, last, decimals)
+        if self.before is None:
+            return x
+        return self._crossed_last(x, last, decimals)
 
     def _crossed_last(self, x: np.ndarray, last: np.ndarray, decimals: int) -> np.ndarray:
         """Return numbers of which the last ones alone, (n_series,), reach the limit."""

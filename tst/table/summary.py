@@ -18,11 +18,9 @@ MAX_COLUMNS = 30  # that are listed one by one
 def describe(table: Table, series: SeriesSet) -> str:
     """Return id, time and roles with what speaks for them, the series' lengths, and examples."""
     lengths = series.lengths
-    span = (
-        f"{lengths.min():,}"
-        if lengths.min() == lengths.max()
-        else (f"{lengths.min():,} to {lengths.max():,}")
-    )
+    span = f"{lengths.min():,}"
+    if lengths.min() < lengths.max():
+        span += f" to {lengths.max():,}"
     lines = [
         describe_keys(table.keys),
         f"{len(series):,} series of {span} steps, {lengths.sum():,} rows, every {series.interval}",
@@ -38,7 +36,9 @@ def describe(table: Table, series: SeriesSet) -> str:
 def _cycles(series: SeriesSet) -> list[str]:
     """Return which cycles of the calendar the model will see, if any."""
     cycles = Cycles.of(series.dates, series.lengths)
-    return [] if cycles is None else [f"the model sees of each step: {cycles.text}"]
+    if cycles is None:
+        return []
+    return [f"the model sees of each step: {cycles.text}"]
 
 
 def describe_keys(keys: Keys) -> str:
@@ -59,7 +59,9 @@ def _roles(table: Table) -> str:
         for row in shown
     ]
     n_more = len(roles) - MAX_COLUMNS
-    return "\n".join([*lines, *([f"... and {n_more:,} more columns"] if n_more > 0 else [])])
+    if n_more > 0:
+        lines.append(f"... and {n_more:,} more columns")
+    return "\n".join(lines)
 
 
 def _examples(series: SeriesSet) -> list[str]:

@@ -58,7 +58,9 @@ class Laid:
         lacking = [name for name in table.order if name not in frame and table.shape is None]
         if lacking:
             raise DataError(f"the table lacks the column '{lacking[0]}' of the real one.")
-        long = frame if table.shape is None else table.shape.to_long(frame)
+        long = frame
+        if table.shape is not None:
+            long = table.shape.to_long(frame)
         long = table.keys.add(long.reset_index(drop=True))
         facts = (table.keys, table.clock, roles, table.stretches, table.relations)
         rows = sort_like(long, *facts)
@@ -126,7 +128,9 @@ def _format_rules(real: Laid) -> list[Rule]:
 
     def other_columns(copy: Laid) -> int:
         names = list(copy.written)
-        return 0 if names == columns else max(1, len(set(names) ^ set(columns)))
+        if names == columns:
+            return 0
+        return max(1, len(set(names) ^ set(columns)))
 
     def other_dtypes(copy: Laid) -> int:
         others = copy.written.dtypes.astype(str).to_dict()
@@ -162,7 +166,9 @@ def _column_rules(column: pd.Series, series: pd.Series) -> list[Rule]:
     if is_number:
         decimals = _decimals(column)
         if decimals is not None:
-            text = f"{name} has {decimals} decimals at most" if decimals else f"{name} is whole"
+            text = f"{name} is whole"
+            if decimals:
+                text = f"{name} has {decimals} decimals at most"
             rules.append(Rule("format", text, _count(name, lambda x: ~_has_decimals(x, decimals))))
     elif (known := closed(column, series)) is not None:
         text = f"{name} is one of {len(known):,} values"

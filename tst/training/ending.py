@@ -42,7 +42,9 @@ class Ending:
     @classmethod
     def of(cls, history: pd.DataFrame, max_steps: int, given: Limit) -> Self:
         """Return how the run of a history ended that could have taken `max_steps`."""
-        looks = history["held_out"].dropna() if "held_out" in history else pd.Series(dtype=float)
+        looks = pd.Series(dtype=float)
+        if "held_out" in history:
+            looks = history["held_out"].dropna()
         since_best = None
         if len(looks):
             best = int(np.argmax(looks.to_numpy()))

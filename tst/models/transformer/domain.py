@@ -55,7 +55,9 @@ class FeatureDomain:
             return FeatureEncoder(n_categories=self.n_categories)
         offset = None
         if self.log:
-            offset = 1.0 if self.whole else LOG_SHARE * self.high
+            offset = LOG_SHARE * self.high
+            if self.whole:
+                offset = 1.0
         return FeatureEncoder(offset=offset, whole=self.whole, low=self.low, high=self.high)
 
     def within(self, x: np.ndarray) -> np.ndarray:
@@ -63,7 +65,9 @@ class FeatureDomain:
         if self.n_categories:
             return np.where((x >= 0) & (x < self.n_categories), x, 0)
         bounded = np.clip(np.nan_to_num(x, nan=self.low), self.low, self.high)
-        return np.round(bounded) if self.whole else bounded
+        if self.whole:
+            return np.round(bounded)
+        return bounded
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -153,7 +153,9 @@ class Account:
 
     def sentences(self) -> list[str]:
         """Return what is promised, to whom, and what is not."""
-        unit = "series" if self.unit == "series" else f"value of '{self.unit}'"
+        unit = self.unit
+        if unit != "series":
+            unit = f"value of '{unit}'"
         return [
             f"Differential privacy with epsilon {self.epsilon:g} and delta {self.delta:g} for each "
             f"{unit}: with or without any one {unit}, every outcome has nearly the same "
@@ -211,12 +213,13 @@ def fit(
         Before anything is learned: where delta is too large, or the series are too few.
     """
     units = domain.units(series)
-    n_units = int(units.max()) + 1 if len(units) else 0
+    n_units = int(units.max(initial=-1)) + 1
     check(n_units, budget, settings)
     rng, generator = _random(randomness)
     releases: tuple[Release, ...] = ()
     noise_of_counts = 0.0
     noise = 0.0
+    clip = math.inf
     if budget is not None:
         counts, gradients = plan(
             budget,
@@ -229,6 +232,7 @@ def fit(
         releases = (counts, gradients)
         noise_of_counts = counts.noise
         noise = gradients.noise
+        clip = settings.clip
     bounded = domain.within(series)
     measured = private_measures.measure(bounded, domain, noise_of_counts, rng)
     encoder = private_measures.encoder_of(measured, domain, SeriesFacts.of(bounded))
@@ -241,7 +245,6 @@ def fit(
         attribute_fit.fit(model.attribute_head, rows, seed)
     batches = TokenBatches(bounded, encoder, spec, config, batch_size=1, seed=seed)
     expected = settings.rate * measured.n_units
-    clip = settings.clip if budget is not None else math.inf
     _descend(
         model,
         _Sampler(batches, units, settings.rate, rng),
@@ -270,14 +273,18 @@ def sizes(config: GenerativeConfig, domain: Domain) -> GenerativeConfig:
     weights for few series. Nothing is dropped; each window is a whole series where it can be.
     """
     few = domain.n_units < FEW_UNITS
-    width = min(config.d_model, 16 if few else 32)
+    width = min(config.d_model, 32)
+    n_layer = min(config.n_layer, 2)
+    if few:
+        width = min(width, 16)
+        n_layer = 1
     patch = max(config.patch, ceil_div(domain.longest, MAX_TOKENS))
     return replace(
         config,
         d_model=width,
         d_ff=2 * width,
         n_head=2,
-        n_layer=1 if few else min(config.n_layer, 2),
+        n_layer=n_layer,
         dropout=0.0,
         attention_dropout=0.0,
         modulated=not few,

@@ -221,8 +221,10 @@ def spec_of(encoder: SeriesEncoder, domain: Domain) -> TokenSpec:
     step = []
     edges = []
     for f, feature in enumerate(domain.features):
-        kind = Variable("categorical", feature.n_categories) if feature.n_categories else Variable()
-        step.append(kind)
+        if feature.n_categories:
+            step.append(Variable("categorical", feature.n_categories))
+        else:
+            step.append(Variable())
         edges.append(_even(encoder.z_low[f], encoder.z_high[f]))
     attributes = [Variable("categorical", len(known)) for known in domain.attributes.values()]
     attribute_edges = [_even(0.0, max(v.n_categories - 1.0, 1.0)) for v in attributes]

@@ -297,7 +297,9 @@ class SeriesGradients:
         for name, products in self.products.items():
             parts = []
             for product in products:
-                is_of_steps = len(product.left) == self.packed[-1]
-                parts.append(product.weighted(of_steps if is_of_steps else weight))
+                if len(product.left) == self.packed[-1]:
+                    parts.append(product.weighted(of_steps))
+                else:
+                    parts.append(product.weighted(weight))
             sums[name] = sum(parts[1:], parts[0])
         return sums

@@ -135,7 +135,8 @@ def violations(table: Table, own: OwnTable, copy: pd.DataFrame) -> dict[str, flo
     if not table.clock.intervals:
         n_steps = table.clock.calendar.count(recent.times[:-1], recent.times[1:])
         within = ~recent.is_first[1:]
-        off = float((~is_next(n_steps[within])).mean()) if within.any() else 0.0
+        if within.any():
+            off = float((~is_next(n_steps[within])).mean())
     return {
         "broken_relations": float(n_broken),
         "broken_relation_share": n_broken / max(1, len(table.relations)),
@@ -209,7 +210,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         files.write_text(frame.to_csv(index=False), options.out)
         shown = frame[frame["dataset"] == name]
         print(shown.pivot_table(index="metric", columns="model", values="value").round(3))
-    return 0 if rows else 1
+    return int(not rows)
 
 
 if __name__ == "__main__":

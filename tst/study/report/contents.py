@@ -35,7 +35,9 @@ WIDTH = 260  # pixels of a picture
 def title(notebook: nbformat.NotebookNode) -> tuple[int, str] | None:
     """Return number and question of a notebook, None where its first line is no such title."""
     found = TITLE.match(notebook.cells[0].source.split("\n")[0])
-    return (int(found[1]), found[2].strip()) if found else None
+    if found is None:
+        return None
+    return int(found[1]), found[2].strip()
 
 
 def answer(notebook: nbformat.NotebookNode) -> list[str]:
@@ -71,8 +73,8 @@ def listed(results: Path, notebooks: Path) -> str:
         for path in copies:
             about = path.stem.removeprefix(source.stem).lstrip("-") or "read"
             links.append(f"[{about}]({(away / path.name).as_posix()})")
-        lines = answer(nbformat.read(copies[0], 4))
-        told = cell(lines[0]) if lines else ""
+        lines = answer(nbformat.read(copies[0], 4)) or [""]
+        told = cell(lines[0])
         question = f"**{named[0]}. {named[1]}** {' · '.join(links)}"
         rows.append((question, told, _picture(results, away, source.stem, copies[0].stem)))
     # The cells are Markdown already; `table` would escape what stands in them.

@@ -211,7 +211,9 @@ def _relinked(source: str, stems: Sequence[str]) -> str:
         if re.match(r"https?:|#", target):
             return match.group()
         stem = target.removesuffix(".ipynb")
-        return f"[{text}]({stem}.html)" if stem in stems else text
+        if stem in stems:
+            return f"[{text}]({stem}.html)"
+        return text
 
     return re.sub(r"(?<!!)\[([^]]*)\]\(([^)\s]*)\)", link, source)
 
