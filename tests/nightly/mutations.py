@@ -92,9 +92,9 @@ MUTATIONS = (
     # ---- table
     Mutation(
         law="synthetic months are months, not thirty days",
-        file="table/calendar.py",
-        old='months = np.datetime64(first, "M") + steps * self.months',
-        new='months = np.datetime64(first, "D") + steps * self.months * 30',
+        file="table/steps.py",
+        old='first = month.astype("datetime64[M]").astype("datetime64[D]").astype(np.int64)',
+        new="first = month * 30",
         tests="table",
     ),
     Mutation(
@@ -172,8 +172,8 @@ MUTATIONS = (
     Mutation(
         law="each attribute stops by itself",
         file="models/transformer/attribute_fit.py",
-        old="        for d in (n_steps == step).nonzero().flatten().tolist():\n",
-        new="        for d in range(len(n_steps)):\n",
+        old="(is_mine & (n_steps[i] == step)).nonzero()",
+        new="is_mine.nonzero()",
         tests="models/test_attribute_fit.py",
     ),
     Mutation(
