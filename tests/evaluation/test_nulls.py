@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 from helpers import ar1_series, labelled_series
 
+from tst.errors import DataError
 from tst.evaluation import autocorrelation, nulls, ragged
 
 
@@ -41,6 +42,27 @@ def test_both_parts_have_the_same_classes():
     for one, other in nulls.deals(*halves, None, 5):
         assert set(one.labels) == set(other.labels)
         assert "rare" not in one.labels
+
+
+def with_owners_and_classes(classes):
+    """Return series of three an owner, where each owner has one class."""
+    series = labelled_series(3 * len(classes))
+    owners = np.repeat([f"o{i}" for i in range(len(classes))], 3)
+    columns = {series.label: pd.Categorical(np.repeat(classes, 3)), "owner": owners}
+    return replace(series, attributes=series.attributes.assign(**columns), group="owner")
+
+
+def test_parts_without_a_common_class_are_dealt_again():
+    """Of four owners in two classes a third of all deals has none; all that come have one."""
+    series = with_owners_and_classes(["a", "a", "b", "b"])
+    halves = series.take(np.arange(6)), series.take(np.arange(6, 12))
+    dealt = list(nulls.deals(*halves, "owner", 30))
+    assert len(dealt) == 30
+    assert all(set(one.labels) == set(other.labels) != set() for one, other in dealt)
+    apart = with_owners_and_classes(["a", "b", "c", "d"])
+    halves = apart.take(np.arange(6)), apart.take(np.arange(6, 12))
+    with pytest.raises(DataError, match="keep each owner whole have hardly ever a class in common"):
+        list(nulls.deals(*halves, "owner", 2))
 
 
 def test_the_real_law_stays_within_its_null():

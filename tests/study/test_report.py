@@ -179,7 +179,7 @@ def test_a_standalone_page_needs_no_other_file(tmp_path):
     page.write_text(pages_of.standalone_page(path))
     seen = Seen(page)
     assert seen.sources == ["data:,", "data:image/png;base64,iVBORw0KGgo="]
-    assert seen.links == ["#Verdict", "https://x.org", "#Verdict"]
+    assert seen.links == ["https://x.org", "#Verdict"]
     assert "<style>" in page.read_text()
 
 
