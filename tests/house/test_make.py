@@ -155,7 +155,7 @@ def test_a_set_that_nothing_stands_in_for_runs_where_its_file_is(tmp_path):
         assert set(re.findall(r"--profile laptop --dataset (\S+)", named)) == {present}
     assert "not run; no real data is used here." in run_make("DONE=nowhere", "study")
     needing = {run.name for run in dependencies.all_runs(pipeline) if run.needs_files}
-    assert {"06-classification-iot", "06-classification-mba", "09-lengths-iot"} <= needing
+    assert {"06-classification-iot", "05-fidelity-mba", "09-lengths-iot"} <= needing
     assert not needing & set(dependencies.before("13-claims"))
     assert dependencies.before("02-train-tst-iot") == ["01-data-iot"]
 
