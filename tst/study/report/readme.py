@@ -125,9 +125,13 @@ def short_table(frame: pd.DataFrame, names: Sequence[str]) -> str:
 
 def short(row: Any) -> str:
     """Return our value of a row of table 13-claims with two digits, and its interval."""
-    if pd.isna(row.low):
-        return f"{row.ours:,.0f}" if row.ours >= 1000 else f"{row.ours:.2g}"
-    return f"{row.ours:.2g} [{row.low:.2g}, {row.high:.2g}]"
+    value, low, high = map(two_digits, (row.ours, row.low, row.high))
+    return value if pd.isna(row.low) else f"{value} [{low}, {high}]"
+
+
+def two_digits(value: float) -> str:
+    """Return a number with two digits, all of a whole part."""
+    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.2g}"
 
 
 def claims_table(frame: pd.DataFrame) -> str:
