@@ -68,8 +68,8 @@ def findings(tables: Path) -> str:
         "real one as real halves are from each other (95 % quantile). Our model, a transformer "
         f"that draws from distributions and starts from nothing, comes to {ours:.1f}.",
         "**ProbSparse attention, the paper's way to long series, saves no memory** once attention "
-        f"is fused: it takes {memory['probsparse']:.0%} of it at 2,500 steps. Patches of four steps "
-        f"take {memory['patch']:.0%}.",
+        f"is fused: it takes {memory['probsparse']:.0%} of it at 2,500 steps, patches of four "
+        f"steps {memory['patch']:.0%}.",
     ]
     return "\n".join(f"{i}. {line}" for i, line in enumerate(lines, 1))
 
