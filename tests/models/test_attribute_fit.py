@@ -10,7 +10,7 @@ import torch
 from helpers import encoded_batches, tiny_generative, toy_series
 from scipy import stats
 
-from tst.models.transformer import attribute_fit, sampling
+from tst.models.transformer import attribute_fit, sampling, sizes
 from tst.models.transformer.tokens import attribute_target
 from tst.series import Feature
 from tst.synthesiser import MIN_STEPS, N_EPOCHS, Synthesiser
@@ -281,7 +281,7 @@ def test_what_an_attribute_decides_is_in_every_series(k, n_steps):
     """
     real = deciding_series(k, n_steps=n_steps)
     model = Synthesiser()
-    budget = N_EPOCHS * EpochOrder(len(real), model.batch_size, 0).steps_per_epoch
+    budget = N_EPOCHS * EpochOrder(len(real), sizes.batch_size(real, 1), 0).steps_per_epoch
     model.max_steps = budget if k == 30 else MIN_STEPS
     made = model.fit_series(real, None).model.sample(N_DRAWN, seed=1)
     assert model.model.encoder.per_series == (n_steps == 20)

@@ -83,6 +83,6 @@ def test_the_figure_has_a_panel_a_metric():
                 row = {"metric": metric, "epsilon": epsilon, "seed": seed, "value": 2.0 + seed}
                 rows.append(row)
     fig = privacy_plots.quality(pd.DataFrame(rows))
-    shown = [ax for ax in fig.axes if ax.get_visible() and ax.get_title()]
+    shown = [ax for ax in fig.axes if ax.get_visible() and ax.get_title("left")]
     assert len(shown) == 2
     assert [tick.get_text() for tick in shown[0].get_xticklabels()] == ["1", "10", "none"]

@@ -155,7 +155,7 @@ class Runs:
             folder.mkdir(parents=True, exist_ok=True)
             np.save(names["score"], found.score, allow_pickle=False)
             np.save(names["is_member"], found.is_member, allow_pickle=False)
-        return Shadows(**{name: np.load(path) for name, path in names.items()})
+        return Shadows(**{name: np.load(path, allow_pickle=False) for name, path in names.items()})
 
     def _pool(self, size: int, seed: int) -> tuple[Domain, SeriesSet]:
         """Return a domain without attributes, and random series with a canary before them."""
