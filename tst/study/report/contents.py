@@ -41,13 +41,19 @@ def title(notebook: nbformat.NotebookNode) -> tuple[int, str] | None:
 
 
 def answer(notebook: nbformat.NotebookNode) -> list[str]:
-    """Return the lines that the cells marked for the replay print: the notebook's verdict."""
-    printed = ""
-    for shown in notebook.cells:
-        if shown.source.startswith("# NBVAL_CHECK_OUTPUT"):
-            streams = [o for o in shown.outputs if o.output_type == "stream"]
-            printed += "".join(o.text for o in streams if o.name == "stdout")
-    return [line for line in printed.splitlines() if line.strip()]
+    """Return the lines that the cells marked for the replay show: the notebook's verdict.
+
+    They are printed, or displayed as Markdown.
+    """
+    shown = ""
+    for code in notebook.cells:
+        if not code.source.startswith("# NBVAL_CHECK_OUTPUT"):
+            continue
+        for output in code.outputs:
+            if output.output_type == "stream" and output.name == "stdout":
+                shown += output.text
+            shown += output.get("data", {}).get("text/markdown", "")
+    return [line for line in shown.splitlines() if line.strip() and not line.startswith("```")]
 
 
 def listed(results: Path, notebooks: Path) -> str:
