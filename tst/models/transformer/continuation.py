@@ -340,10 +340,9 @@ class _Attributes:
 def _log_likelihood(model: "GenerativeTST", rows: SeriesSet, moments: Moments) -> np.ndarray:
     """Return log p of rows in data units, float64 (n_series,), if series are scaled like this."""
     encoder = encoder_of(model)
-    batches = whole_series(model.config, model.spec, encoder, rows)
     no_end = np.zeros(len(rows), dtype=bool)
     encoded = EncodedSet.of(rows, encoder, model.spec, model.config.patch, moments, no_end)
-    batches.whole = encoded
+    batches = whole_series(model.config, model.spec, encoder, rows, encoded=encoded)
     log_p = log_likelihood_of(model, batches) * rows.lengths
     # A density in scaled units; the mass of an interval has none.
     target = encoded.target
