@@ -203,7 +203,7 @@ class _Clocks:
     @classmethod
     def of(cls, timeline: Timeline, times: list[np.ndarray], first: np.ndarray) -> Self:
         """Return clocks whose attributes tell of what begins with a row, (n_series,), of each."""
-        starts = timeline.starts.copy()
+        starts = np.empty(len(times), dtype=np.int64)
         for i, row in enumerate(first):
             last = len(times[i]) - 1
             starts[i] = times[i][row] if row <= last else _after(timeline, times[i][-1], row - last)
