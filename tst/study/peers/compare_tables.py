@@ -28,7 +28,6 @@ from tst.study.peers import generators
 from tst.study.peers.own_tables import TABLES, OwnTable
 from tst.synthesiser import Synthesiser
 from tst.table.recent import Recent
-from tst.table.relations import Places
 from tst.table.steps import is_next
 from tst.table.table import Table
 
@@ -125,7 +124,7 @@ def violations(table: Table, own: OwnTable, copy: pd.DataFrame) -> dict[str, flo
     rows).
     """
     recent = Recent.of(table, copy)
-    places = Places(times=recent.times, is_first=recent.is_first)
+    places = recent.places
     n_broken = 0
     frame = recent.rows
     for relation in table.relations:
