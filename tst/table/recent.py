@@ -104,7 +104,7 @@ class Recent:
         """
         table = self.table
         first = np.zeros(len(self.series), dtype=np.int64)
-        if table.stretches is not None and not table.keys.id:
+        if table.stretches is not None and table.is_one_series:
             index = table.stretches.index(self.times, table.clock)
             n_in_last = int((index == index[-1]).sum())
             first[0] = len(index) - n_in_last % table.stretches.n_steps
@@ -310,14 +310,12 @@ def _series(
     medians: list[Callable[[], float]] = []
     for column in table.features:
         medians.append(partial(_median, column, learned))
-    first = learned.iloc[rows.first]
-    labels = {column.name: column.to_labels(first[column.name]) for column in table.learned}
     return SeriesSet(
         name="recent",
         values=table.encode(rows, medians),
         lengths=rows.lengths,
         features=table.series_features(),
-        attributes=pd.DataFrame(labels, index=pd.RangeIndex(len(first))),
+        attributes=table.learned_labels(learned.iloc[rows.first]),
         origin="original",
         interval=table.clock.interval,
         dates=table.clock.known_dates(times, is_first) if table.clock.has_dates else None,

@@ -58,7 +58,7 @@ class Timeline:
 
     def dates(self, series: np.ndarray, n_behind: np.ndarray) -> np.ndarray:
         """Return the dates so many steps behind the starts of series, int64; (n,) each."""
-        return self.clock.calendar.after(self.starts[series], n_behind)
+        return self.after(self.starts[series], n_behind)
 
     def passed(self, values: np.ndarray) -> np.ndarray:
         """Return how many steps lie between rows and those before them, float64 (n,).
