@@ -394,16 +394,11 @@ def _correlations(
 
     def columns(series: SeriesSet) -> np.ndarray:
         x = series.values[:, features].astype(np.float64)
-        sums = [
-            x[:, left],
-            x[:, right],
-            x[:, left] ** 2,
-            x[:, right] ** 2,
-            x[:, left] * x[:, right],
-        ]
         lengths = series.lengths[:, None]
-        totals = [means(one, series) * lengths for one in sums]
-        totals.append(np.broadcast_to(lengths, totals[0].shape))
+        sums, squares = (means(one, series) * lengths for one in (x, x**2))
+        products = means(x[:, left] * x[:, right], series) * lengths
+        totals = [sums[:, left], sums[:, right], squares[:, left], squares[:, right], products]
+        totals.append(np.broadcast_to(lengths, products.shape))
         return np.stack(totals, axis=2)  # (n_series, n_pairs, 6)
 
     def correlation(sums: np.ndarray) -> np.ndarray:
