@@ -86,8 +86,7 @@ class Judgement:
     @property
     def region(self) -> decisions.Region:
         """Where the value must lie."""
-        lowest = -np.inf if self.direction == "below" else self.limit - self.margin
-        return lowest, np.inf if self.direction == "above" else self.limit + self.margin
+        return checks.region_of(self.direction, self.limit, self.margin)
 
 
 def judge(tables: Tables) -> pd.DataFrame:
@@ -134,9 +133,8 @@ def judgements(tables: Tables, claim: str | None = None) -> list[Judgement]:
 
 def verdict(check: Check, evidence: Evidence, dataset: str, origin: str) -> Judgement:
     """Judge a check by what the tables say."""
-    scale: decisions.Scale = "log" if check.kind in ON_LOG_SCALE else "linear"
     if len(evidence.values):
-        found = decisions.estimate(evidence.values, check.region, scale, evidence.resampled)
+        found = decisions.estimate(evidence.values, check.region, check.scale, evidence.resampled)
     else:
         found = decisions.Estimate(
             value=np.nan, low=np.nan, high=np.nan, p=np.nan, mde=np.nan, n_seeds=0
