@@ -12,7 +12,7 @@ simulated series is *not tested*; what it would have been is told apart (column 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -239,21 +239,22 @@ def _depth(row: Judgement) -> float:
     return float(np.copysign(np.inf, inside)) if inside else 0.0
 
 
-def where(row: Judgement) -> str:
-    """Return where a value must lie for its check to hold, in words."""
-    return where_text(row.direction, row.limit, row.margin)
+def where(row: Any) -> str:
+    """Return where a value must lie for its check to hold, in words.
 
-
-def where_text(direction: Direction, limit: float, margin: float) -> str:
-    """Return where a value must lie by a check's direction, limit and margin, in words."""
-    texts = {
-        "within": f"within {limit:g} ± {margin:g}",
-        "equal": f"{limit:,.0f}",
-        "at_most": f"at most {limit:g}",
-        "above": f"above {limit - margin:g}",
-        "below": f"below {limit + margin:g}",
+    Parameters
+    ----------
+    row
+        A judgement, or a row of table 13-claims.
+    """
+    texts: dict[Direction, str] = {
+        "within": f"within {row.limit:g} ± {row.margin:g}",
+        "equal": f"{row.limit:,.0f}",
+        "at_most": f"at most {row.limit:g}",
+        "above": f"above {row.limit - row.margin:g}",
+        "below": f"below {row.limit + row.margin:g}",
     }
-    return texts[direction]
+    return texts[row.direction]
 
 
 def what_would_change(row: Judgement) -> str:

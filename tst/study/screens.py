@@ -24,7 +24,7 @@ def screen(judged: pd.DataFrame, claim: str) -> str:
         cells.append(
             [
                 f"{in_words(str(whole.dataset))} ({whole.origin})",
-                f"{whole.unit}, {claims.where_text(whole.direction, whole.limit, whole.margin)}",
+                f"{whole.unit}, {claims.where(whole)}",
                 number(whole.paper),
                 f"{number(whole.ours)} [{number(whole.low)}, {number(whole.high)}]",
                 f"{whole.n_seeds}",
