@@ -239,6 +239,20 @@ def _depth(row: Judgement) -> float:
     return float(np.copysign(np.inf, inside)) if inside else 0.0
 
 
+def told(row: Any, emphasis: str = "*") -> str:
+    """Return a verdict; of simulated series, what it would have been stands beside it.
+
+    Parameters
+    ----------
+    row
+        A judgement, or a row of table 13-claims.
+    """
+    word = f"{emphasis}{row.verdict}{emphasis}"
+    if pd.isna(row.simulation) or not row.simulation:
+        return word
+    return f"{word} (simulation: {row.simulation})"
+
+
 def where(row: Any) -> str:
     """Return where a value must lie for its check to hold, in words.
 

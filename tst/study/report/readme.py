@@ -148,7 +148,7 @@ def claims_table(frame: pd.DataFrame) -> str:
             f"{row.unit}, {claims.where(row)}",
             number(row.paper),
         ]
-        rows.append((*cells, ours(row), seeds, number(row.mde), told(row)))
+        rows.append((*cells, ours(row), seeds, number(row.mde), claims.told(row)))
     columns = ["", "claim", "data", "unit, where it must lie", "paper", "ours, 95 % interval"]
     columns += ["seeds", "smallest detectable", "verdict"]
     return table(columns, rows, tight=True)
@@ -158,14 +158,6 @@ def data_of(row: Any) -> str:
     """Return the data set of a row of table 13-claims, with its origin where it has one."""
     name = in_words(row.dataset)
     return name if row.dataset == NO_DATA else f"{name}, {row.origin}"
-
-
-def told(row: Any) -> str:
-    """Return a verdict; of simulated series, what it would have been stands beside it."""
-    simulated = getattr(row, "simulation", "")
-    if pd.isna(simulated) or not simulated:
-        return f"*{row.verdict}*"
-    return f"*{row.verdict}* (simulation: {simulated})"
 
 
 def numbers(frame: pd.DataFrame) -> str:
