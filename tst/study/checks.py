@@ -37,12 +37,12 @@ import pandas as pd
 from tst.errors import DataError
 from tst.evaluation.bootstrap import Difference
 from tst.evaluation.nulls import LEVEL
+from tst.evaluation.ragged import ALL
 from tst.study.decisions import Region, Scale
 
 Tables = Mapping[str, pd.DataFrame]  # tidy tables by name, "06-classification", ...
 Place = dict[str, Any]  # column: the value that a row must have there; None: any value
 
-WHOLE = "all"  # the label of rows over all classes
 BOOTSTRAPS = {"06-classification": "06-differences", "07-regression": "07-differences"}
 
 Role = Literal["endpoint", "supporting"]
@@ -383,7 +383,7 @@ def over_floor(tables: Tables, name: str, place: Place) -> tuple[np.ndarray, str
 
 
 def _datasets_of(rows: pd.DataFrame) -> set[str]:
-    return set(rows["dataset"]) if "dataset" in rows else set()
+    return set(rows["dataset"].unique()) if "dataset" in rows else set()
 
 
 def classes_of(tables: Tables, name: str, dataset: str) -> list[str]:
@@ -391,7 +391,7 @@ def classes_of(tables: Tables, name: str, dataset: str) -> list[str]:
     if name not in tables:
         return []
     labels = tables[name].loc[tables[name]["dataset"] == dataset, "label"].dropna().unique()
-    return [label for label in labels if label != WHOLE]
+    return [label for label in labels if label != ALL]
 
 
 def origin_of(tables: Tables, dataset: str) -> str:
