@@ -32,12 +32,12 @@ FIRST = ("-wwt", "-head")  # the copy whose answer and picture stand for a noteb
 WIDTH = 260  # pixels of a picture
 
 
-def title(notebook: nbformat.NotebookNode) -> tuple[int, str] | None:
+def title(notebook: nbformat.NotebookNode) -> tuple[str, str] | None:
     """Return number and question of a notebook, None where its first line is no such title."""
     found = TITLE.match(notebook.cells[0].source.split("\n")[0])
     if found is None:
         return None
-    return int(found[1]), found[2].strip()
+    return found[1], found[2].strip()
 
 
 def answer(notebook: nbformat.NotebookNode) -> list[str]:

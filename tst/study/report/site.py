@@ -133,7 +133,7 @@ def _environment() -> jinja2.Environment:
         "number": number,
         "ours": readme.ours,
         "data_of": readme.data_of,
-        "limit_of": readme.limit_of,
+        "where": claims.where,
         "overall": readme.overall,
         "inline": _inline,
     }
@@ -190,7 +190,7 @@ def _page(path: Path, stems: Sequence[str], site: Path | None = None) -> Page:
             (site / name).write_bytes(content)
     return Page(
         stem=path.stem,
-        number=str(title[0]),
+        number=title[0],
         question=title[1],
         about=settings.get("ablation") or settings.get("dataset", ""),
         answer=contents.answer(notebook),
