@@ -174,6 +174,9 @@ def test_own_makes_a_report_where_the_study_is(capsys):
         page = (folder / "report.html").read_text()
         assert "Verdict" in page
         assert "privacy" in page
+        assert '<pre class="verdict ' in page, "the verdict stands on top"
+        told = capsys.readouterr().out
+        assert told.count((folder / "summary.txt").read_text().strip()) == 1
         assert 'src="data:image/png;base64,' in page
         assert "<script" not in page
         assert 'src="http' not in page

@@ -45,6 +45,14 @@ def check(commands, sentences):
         assert sentence in lines[0], (command, lines)
 
 
+def check_files(folder, files, *words):
+    """Assert what is said of files, {name: (bytes, sentence)}, behind such words."""
+    for name, (content, _) in files.items():
+        (folder / name).write_bytes(content)
+    commands = [[*words, str(folder / name)] for name in files]
+    check(commands, [sentence for _, sentence in files.values()])
+
+
 FILES = {  # name: (bytes, what is said)
     "empty.csv": (b"", "is empty: give a table"),
     "heading.csv": (b"id,t,x\n", "is empty: give a table"),
@@ -73,10 +81,7 @@ FILES = {  # name: (bytes, what is said)
 @pytest.mark.slow
 def test_files_that_are_no_table(tmp_path):
     """Empty, of another kind, damaged, in another encoding, or without anything to learn."""
-    for name, (content, _) in FILES.items():
-        (tmp_path / name).write_bytes(content)
-    commands = [["own", str(tmp_path / name)] for name in FILES]
-    check(commands, [sentence for _, sentence in FILES.values()])
+    check_files(tmp_path, FILES, "own")
     check(
         [["own", str(tmp_path)], ["own", str(tmp_path / "gone.csv")], ["own", ""]],
         ["is a folder: give one CSV", "no table at", "is a folder"],
@@ -94,10 +99,7 @@ def test_files_of_roles_that_are_none(tmp_path):
         "gaps.yml": (b"gaps: maybe\n", "gaps is 'maybe'; use keep or cut"),
         "window.yml": (b"window: many\n", "window is 'many'"),
     }
-    for name, (content, _) in files.items():
-        (tmp_path / name).write_bytes(content)
-    commands = [["own", EXAMPLE, "--config", str(tmp_path / name)] for name in files]
-    check(commands, [sentence for _, sentence in files.values()])
+    check_files(tmp_path, files, "own", EXAMPLE, "--config")
 
 
 @pytest.mark.slow

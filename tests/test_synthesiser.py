@@ -89,7 +89,7 @@ def test_given_attributes_leave_the_others_their_conditional_shares(fitted):
     timeline = model._timeline(20_000, 1)
     drawn = model._attributes(20_000, torch.Generator().manual_seed(1), {}, timeline)
     wanted = (drawn.loc[drawn["site"] == "north", "status"] == "FAIL").mean()
-    given, _ = model._matching(3000, 5, {"site": "north"}, model._timeline(3000, 5))
+    given, _ = model._matching(3000, 5, {"site": "north"})
     assert abs((given["status"] == "FAIL").mean() - wanted) < 0.03
 
 

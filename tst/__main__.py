@@ -21,8 +21,6 @@ from tst.errors import DataError
 from tst.io import files, part_files, paths
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from tst.series import SeriesSet
     from tst.synthesiser import Synthesiser
     from tst.table.roles import Roles
@@ -259,14 +257,14 @@ def private_data(data: Path, config: Path | None, options: argparse.Namespace) -
         n_processes=options.processes,
     )
     folder = data.resolve().parent / options.name
-    target = folder / f"{SYNTHETIC}{'.parquet' if data.suffix.lower() in PARQUET else '.csv'}"
+    target = folder / (SYNTHETIC + _suffix(data))
     if target == data.resolve():
         raise DataError(f"{target} would be replaced by its copy: give another --name.")
     with files.translate_write_errors(folder):
         folder.mkdir(exist_ok=True)
     model.fit(data)
     model.save(folder / "model")
-    _write(model.sample(options.number or public.n_series), target)
+    model.sample_file(options.number or public.n_series, target)
     account = model.account_text()
     files.write_text(account, folder / "privacy.md")
     _delete_other_forms(target, data)
@@ -327,8 +325,12 @@ def _synthetic_name(data: Path) -> str:
 
     if ChunkedFile(data).is_large:
         return SYNTHETIC
-    suffix = ".parquet" if data.suffix.lower() in PARQUET else ".csv"
-    return SYNTHETIC + suffix
+    return SYNTHETIC + _suffix(data)
+
+
+def _suffix(data: Path) -> str:
+    """Return the suffix of the copy of a file: Parquet of Parquet, else CSV."""
+    return ".parquet" if data.suffix.lower() in PARQUET else ".csv"
 
 
 def _delete_other_forms(target: Path, data: Path) -> None:
@@ -416,21 +418,16 @@ def _prolong(
     model: "Synthesiser", options: argparse.Namespace, out: Path | None, terminal: TextIO
 ) -> str:
     """Write the rows behind given ones; return what was made."""
+    from tst.table.writer import csv_writer, table_writer
+
     recent = options.continue_from.expanduser()
     frame = model.sample(seed=options.seed, continue_from=recent, n_steps=options.steps)
     if out is None:
-        frame.to_csv(terminal, index=False)
+        csv_writer(terminal)(frame)
     else:
-        _write(frame, out)
+        with files.replacing(out) as part, table_writer(part, out.suffix) as write:
+            write(frame)
     return f"{options.steps:,} rows more of each series, {len(frame):,} in all"
-
-
-def _write(frame: "pd.DataFrame", path: Path) -> None:
-    with files.replacing(path) as part:
-        if path.suffix.lower() in PARQUET:
-            frame.to_parquet(part, index=False)
-        else:
-            frame.to_csv(part, index=False)
 
 
 def write_report(options: argparse.Namespace) -> None:

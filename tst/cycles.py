@@ -6,8 +6,7 @@ place has a code, a few numbers that the model reads: one for each hour, weekday
 waves that go smoothly through all of them.
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, Self, get_args
 
 import numpy as np
@@ -75,8 +74,7 @@ class Cycles:
         """
         if dates is None:
             return None
-        first = min(int(part.min()) for part in _blocks(dates))
-        last = max(int(part.max()) for part in _blocks(dates))
+        first, last = _ends(dates)
         step = _typical_step(dates, lengths)
         names: list[Name] = []
         for name in get_args(Name):
@@ -88,9 +86,7 @@ class Cycles:
         found = cls(names=tuple(names), first=first, last=last)
         starts = found.all_start_codes(np.asarray(dates[offsets(lengths)[:-1]]))
         differing = np.flatnonzero(np.ptp(starts, axis=0) > ALIKE)
-        return cls(
-            names=found.names, first=first, last=last, start_columns=tuple(differing.tolist())
-        )
+        return replace(found, start_columns=tuple(differing.tolist()))
 
     @property
     def text(self) -> str:
@@ -133,10 +129,14 @@ class Cycles:
         return np.stack(columns, axis=1).astype(np.float32)
 
 
-def _blocks(dates: np.ndarray) -> Iterator[np.ndarray]:
-    """Yield the parts of dates that are not held in memory."""
+def _ends(dates: np.ndarray) -> tuple[int, int]:
+    """Return the earliest and the latest of dates, which may be more than memory holds."""
+    of_blocks = []
     for block in mapped.blocks(dates):
-        yield dates[block]
+        part = dates[block]
+        of_blocks.append((int(part.min()), int(part.max())))
+    firsts, lasts = zip(*of_blocks, strict=True)
+    return min(firsts), max(lasts)
 
 
 def _typical_step(dates: np.ndarray, lengths: np.ndarray) -> float:

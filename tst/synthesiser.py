@@ -111,10 +111,10 @@ class Synthesiser:
         delta: float | None = None,
         public: Public | Mapping[str, object] | Path | str | None = None,
     ) -> None:
-        _check_number("minutes", minutes, 0, is_whole=False)
-        _check_number("max_steps", 1 if max_steps is None else max_steps, 1)
-        _check_number("seed", seed, 0)
-        _check_number("n_processes", n_processes, 1)
+        _check_above_zero("minutes", minutes)
+        _check_whole("max_steps", 1 if max_steps is None else max_steps, 1)
+        _check_whole("seed", seed, 0)
+        _check_whole("n_processes", n_processes, 1)
         if engine not in get_args(Engine):
             raise DataError(f"engine is '{engine}'; use {', '.join(get_args(Engine))}.")
         self.max_steps, self.minutes, self.seed, self.roles, self.folder = (
@@ -242,8 +242,7 @@ class Synthesiser:
         if continue_from is None:
             if n_steps is not None:
                 raise DataError("n_steps says how far rows are continued: give continue_from, too.")
-            n_series = self._checked_number(n_series)
-            return self._sample_table(n_series, self._checked_seed(seed), given)
+            return self._sample_table(*self._request(n_series, seed, given))
         if n_series is not None or given is not None:
             raise DataError(
                 "with continue_from the series are those of its rows: leave out n_series and given."
@@ -257,7 +256,7 @@ class Synthesiser:
         model, table = self._fitted()
         if n_steps is None:
             raise DataError("give n_steps, the rows to add to each series of continue_from.")
-        _check_number("n_steps", n_steps, 1)
+        _check_whole("n_steps", n_steps, 1)
         recent = Recent.of(table, continue_from)
         first, slide = recent.window_starts(self._encoder().longest)
         timeline = None
@@ -279,11 +278,10 @@ class Synthesiser:
 
         The file is there when it is complete. Arguments as in `sample`; returns its rows.
         """
-        n_series = self._checked_number(n_series)
-        seed = self._checked_seed(seed)
+        request = self._request(n_series, seed, given)
         n_rows = 0
         with files.replacing(path) as part, table_writer(part, Path(path).suffix) as write:
-            for frame in self._sampled_parts(n_series, seed, given):
+            for frame in self._sampled_parts(*request):
                 write(frame)
                 n_rows += len(frame)
         return n_rows
@@ -297,8 +295,7 @@ class Synthesiser:
     ) -> None:
         """Write what `sample_file` does as CSV to an open file."""
         write = csv_writer(file)
-        n_series = self._checked_number(n_series)
-        for frame in self._sampled_parts(n_series, self._checked_seed(seed), given):
+        for frame in self._sampled_parts(*self._request(n_series, seed, given)):
             write(frame)
 
     def sample_parts(
@@ -325,44 +322,41 @@ class Synthesiser:
         -------
         Paths of the files, in order.
         """
-        model, table = self._fitted()
-        n_series = self._checked_number(n_series)
-        seed = self._checked_seed(seed)
+        n_series, seed, wanted = self._request(n_series, seed, given)
+        model, _ = self._fitted()
         n_a_part = sampling.series_within(model, PART_BYTES)
         facts = {
             "n_series": n_series,
             "n_a_part": n_a_part,
             "seed": seed,
-            "given": Given.of(table, given, n_series).facts(),
+            "given": wanted.facts(),
             "model": self._digest(),
             "version": __version__,
         }
         n_parts = ceil_div(n_series, n_a_part)
         with part_files.prepared(Path(folder), n_parts, facts) as paths:
             is_there = [path.exists() for path in paths]
-            parts = self._sampled_parts(n_series, seed, given, is_there)
-            for path in paths:
-                if path.exists():
-                    continue
+            parts = self._sampled_parts(n_series, seed, wanted, is_there)
+            missing = [path for path, is_done in zip(paths, is_there, strict=True) if not is_done]
+            for path, frame in zip(missing, parts, strict=True):
                 with files.replacing(path) as part:
-                    next(parts).to_parquet(part, index=False)
+                    frame.to_parquet(part, index=False)
         return paths
 
     def _sampled_parts(
         self,
         n_series: int,
         seed: int,
-        given: Mapping[str, object] | pd.DataFrame | None,
+        given: Given,
         is_left_out: list[bool] | None = None,
     ) -> Iterator[pd.DataFrame]:
         """Yield a table of synthetic series in parts, each of as many as PART_BYTES hold.
 
         A table of one part is what `sample` returns.
         """
-        model, table = self._fitted()
+        model, _ = self._fitted()
         n_a_part = sampling.series_within(model, PART_BYTES)
         n_parts = ceil_div(n_series, n_a_part)
-        whole = Given.of(table, given, n_series)
         with progress.bar("sample", "series", n_series, hidden=n_parts == 1) as bar:
             for i in range(n_parts):
                 first = i * n_a_part
@@ -371,24 +365,18 @@ class Synthesiser:
                     part_seed = seed
                     if n_parts > 1:
                         part_seed = int(np.random.SeedSequence([seed, i]).generate_state(1)[0])
-                    part = whole.part(first, n)
+                    part = given.part(first, n)
                     yield self._sample_table(n, part_seed, part, first, n_series)
                 bar.update(n)
 
     def _sample_table(
-        self,
-        n_series: int,
-        seed: int,
-        given: Mapping[str, object] | pd.DataFrame | Given | None,
-        first: int = 0,
-        n_all: int | None = None,
+        self, n_series: int, seed: int, given: Given, first: int = 0, n_all: int | None = None
     ) -> pd.DataFrame:
         """Return a table of synthetic series: those from `first` on of `n_all`."""
         table = self._fitted()[1]
-        wanted = given if isinstance(given, Given) else Given.of(table, given, n_series)
-        series = self._sample_set(n_series, seed, wanted, first)
-        frame = table.to_frame(series, seed, first, n_all, wanted.starts)
-        return wanted.written(table, frame, series.lengths)
+        series = self._sample_set(n_series, seed, given, first)
+        frame = table.to_frame(series, seed, first, n_all, given.starts)
+        return given.written(table, frame, series.lengths)
 
     def _digest(self) -> str:
         """Return hex digits that name the model and its table by all that decides a sample."""
@@ -407,10 +395,7 @@ class Synthesiser:
         given: Mapping[str, object] | pd.DataFrame | None = None,
     ) -> SeriesSet:
         """Return `n_series` synthetic series as a `SeriesSet`; arguments as in `sample`."""
-        table = self._fitted()[1]
-        n_series = self._checked_number(n_series)
-        wanted = Given.of(table, given, n_series)
-        return self._sample_set(n_series, self._checked_seed(seed), wanted)
+        return self._sample_set(*self._request(n_series, seed, given))
 
     def _sample_set(self, n_series: int, seed: int, given: Given, first: int = 0) -> SeriesSet:
         """Return synthetic series of given attributes; a part of them for each kind of these.
@@ -430,7 +415,7 @@ class Synthesiser:
             kind_seed = seed if not i else int(np.random.default_rng([seed, i]).integers(2**31))
             wanted = rows.iloc[0].to_dict()
             if timeline is None or given.starts is None:
-                found, starts = self._matching(len(rows), kind_seed, wanted, timeline is not None)
+                found, starts = self._matching(len(rows), kind_seed, wanted)
             else:
                 starts = given.starts[rows.index]
                 found = self._matching_at(starts, kind_seed, wanted)
@@ -450,17 +435,29 @@ class Synthesiser:
             return table.timeline_from(starts.copy())
         return table.timeline(n_series, seed, first, self._encoder().longest)
 
-    def _checked_number(self, n_series: int | None) -> int:
-        """Return a number of series; raises DataError where it is none, or nothing is learned."""
-        self._fitted()
-        _check_number("n_series", n_series, 1)
-        return cast(int, n_series)
+    def _request(
+        self,
+        n_series: int | None,
+        seed: int | None,
+        given: Mapping[str, object] | pd.DataFrame | None,
+    ) -> tuple[int, int, Given]:
+        """Return the number of series, the seed and what is given, of arguments of `sample`.
+
+        Raises
+        ------
+        DataError
+            Where one of them cannot be, or nothing is learned.
+        """
+        table = self._fitted()[1]
+        _check_whole("n_series", n_series, 1)
+        n_series = cast(int, n_series)
+        return n_series, self._checked_seed(seed), Given.of(table, given, n_series)
 
     def _checked_seed(self, seed: int | None) -> int:
         """Return a seed, or the model's; raises DataError where it is none."""
         if seed is None:
             return self.seed
-        _check_number("seed", seed, 0)
+        _check_whole("seed", seed, 0)
         return seed
 
     def save(self, folder: Path | str) -> Path:
@@ -582,7 +579,7 @@ class Synthesiser:
         return limit
 
     def _matching(
-        self, n_series: int, seed: int, wanted: Mapping[str, str], has_calendar: bool
+        self, n_series: int, seed: int, wanted: Mapping[str, str]
     ) -> tuple[pd.DataFrame, np.ndarray]:
         """Return attributes of `n_series` series that are as wanted, and when the series begin.
 
@@ -592,7 +589,7 @@ class Synthesiser:
         # Attributes are drawn in order: those at the front that are wanted can be set at once,
         # but not where they tell when a series begins, which is drawn before them.
         front = self._front(wanted)
-        if has_calendar:
+        if self._fitted()[0].spec.cycles is not None:
             front = {}
         generator = torch.Generator().manual_seed(seed)
         n_drawn = max(1000, n_series)
@@ -736,16 +733,19 @@ def _warn_set(n_found: int, n_drawn: int, wanted: Mapping[str, str]) -> None:
     )
 
 
-def _check_number(name: str, value: object, least: int, is_whole: bool = True) -> None:
-    """Raise DataError unless a setting is a number of at least `least`, or above 0."""
-    kinds = (int, np.integer) if is_whole else (int, float, np.integer, np.floating)
+def _check_whole(name: str, value: object, least: int) -> None:
+    """Raise DataError unless a setting is a whole number of at least `least`."""
+    is_whole = isinstance(value, int | np.integer) and not isinstance(value, bool)
+    if not is_whole or cast(int, value) < least:
+        raise DataError(f"{name} is {repr(value)[:40]}; give a whole number of at least {least}.")
+
+
+def _check_above_zero(name: str, value: object) -> None:
+    """Raise DataError unless a setting is a finite number above 0."""
+    kinds = int | float | np.integer | np.floating
     is_number = isinstance(value, kinds) and not isinstance(value, bool)
-    is_right = is_number and math.isfinite(cast(float, value)) and cast(float, value) >= least
-    if not is_whole:
-        is_right = is_right and cast(float, value) > 0
-    if not is_right:
-        wanted = f"a whole number of at least {least}" if is_whole else "a number above 0"
-        raise DataError(f"{name} is {repr(value)[:40]}; give {wanted}.")
+    if not is_number or not 0 < cast(float, value) < math.inf:
+        raise DataError(f"{name} is {repr(value)[:40]}; give a number above 0.")
 
 
 def _domain(public: Public, table: Table) -> Domain:

@@ -7,15 +7,15 @@ import pytest
 import torch
 from helpers import encoded_batches, mixed_series, modulate, tiny_generative
 
-from tst.models.transformer import continuation
+from tst.models.transformer import batches, continuation
 from tst.models.transformer.continuation import prolong
 
 
 def untrained(lengths, **settings):
     """Return a tiny model with random weights and the set that it encodes."""
-    encoder, spec, batches = encoded_batches(mixed_series(lengths=lengths))
+    encoder, spec, of_series = encoded_batches(mixed_series(lengths=lengths))
     model = modulate(tiny_generative(spec, encoder, **settings)).eval()
-    return model, batches.series
+    return model, of_series.series
 
 
 def parts(series, lengths):
@@ -110,3 +110,12 @@ def test_the_scale_of_few_steps_is_the_likeliest_of_some():
     after = continuation._log_likelihood(model, known, chosen)
     assert (after >= before - 1e-3).all()
     assert (after > before + 1e-3).any()
+
+
+def test_a_set_too_large_to_be_kept_is_prolonged_alike(monkeypatch):
+    """Whose likelihoods are asked of a set that is encoded already."""
+    model, series = untrained((40,) * 6)
+    known = parts(series, [20, 22, 24, 26, 28, 30])
+    made = behind(model, known, 3)
+    monkeypatch.setattr(batches, "MAX_ENCODED", 0)
+    np.testing.assert_array_equal(behind(model, known, 3), made)

@@ -30,16 +30,20 @@ def model_and_batch(lengths=(3, 1, 8, 5, 2, 13), fixed=False, windows=None, **se
     n = batches.lengths if windows is None else batches.lengths[windows]
     chosen = np.argsort(-n, kind="stable")
     chosen = chosen if windows is None else np.array(windows)[chosen]
-    batch = batches.collate(chosen, step_weight=0.7)
-    return model, batch.map(lambda x: x.double() if x.is_floating_point() else x), batches, chosen
+    return model, collated(batches, chosen), batches, chosen
+
+
+def collated(batches, windows):
+    """Return the batch of some windows in float64."""
+    batch = batches.collate(windows, step_weight=0.7)
+    return batch.map(lambda x: x.double() if x.is_floating_point() else x)
 
 
 def one_by_one(model, batches, chosen):
     """Return {parameter: gradient of each series}, by a batch of its own each."""
     each = []
     for window in chosen:
-        batch = batches.collate(np.array([window]), step_weight=0.7)
-        batch = batch.map(lambda x: x.double() if x.is_floating_point() else x)
+        batch = collated(batches, np.array([window]))
         model.zero_grad(set_to_none=True)
         packing = Packing(batch.lengths)
         (-(model(batch, packing) * batch.weight).sum()).backward()
@@ -49,6 +53,12 @@ def one_by_one(model, batches, chosen):
                 grads[name] = torch.zeros_like(p) if p.grad is None else p.grad.clone()
         each.append(grads)
     return {name: torch.stack([grads[name] for grads in each]) for name in each[0]}
+
+
+def norms_of(gradients):
+    """Return the norm of each series' gradient over all parameters."""
+    squares = [g.flatten(1).square().sum(1) for g in gradients.values()]
+    return torch.stack(squares).sum(0).sqrt()
 
 
 CASES = {
@@ -76,7 +86,7 @@ def test_each_is_the_gradient_of_its_series_alone(case):
     assert gradients.products.keys() == expected.keys()
     for name, value in expected.items():
         assert (gradients.of_series(name) - value).abs().max() < 1e-10, name
-    norms = torch.stack([g.flatten(1).square().sum(1) for g in expected.values()]).sum(0).sqrt()
+    norms = norms_of(expected)
     torch.testing.assert_close(gradients.norms(), norms)
     losses = series_losses(model, batch).detach()
     torch.testing.assert_close(gradients.losses, losses)
@@ -87,7 +97,7 @@ def test_the_clipped_sum_is_that_of_clipped_gradients(most):
     """Of each series at most `most`, in whole and over all parameters; nothing where it is less."""
     model, batch, batches, chosen = model_and_batch()
     expected = one_by_one(model, batches, chosen)
-    norms = torch.stack([g.flatten(1).square().sum(1) for g in expected.values()]).sum(0).sqrt()
+    norms = norms_of(expected)
     share = (most / norms).clamp(max=1)
     for name, value in SeriesGradients(model, batch).clipped_sum(most).items():
         clipped = torch.einsum("b...,b->...", expected[name], share)
@@ -100,9 +110,7 @@ def test_a_series_moves_the_clipped_sum_by_the_bound_at_most():
     batches.whole.target.value[0:3] *= 1e4
 
     def flat(windows):
-        batch = batches.collate(windows, step_weight=0.7)
-        batch = batch.map(lambda x: x.double() if x.is_floating_point() else x)
-        sums = SeriesGradients(model, batch).clipped_sum(0.5)
+        sums = SeriesGradients(model, collated(batches, windows)).clipped_sum(0.5)
         return torch.cat([x.flatten() for x in sums.values()])
 
     whole = flat(chosen)

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 
 from tst.plots import own_plots
+from tst.plots.base import DPI
 
 
 def test_real_and_synthetic_series_are_on_one_scale():
@@ -17,7 +18,7 @@ def test_real_and_synthetic_series_are_on_one_scale():
     drawn = [ax.lines[0].get_ydata() for ax in fig.axes]
     for array, shown in zip([*real, *synthetic], [*drawn[::2], *drawn[1::2]], strict=True):
         np.testing.assert_array_equal(array, shown)
-    assert fig.get_figwidth() * own_plots.DPI <= 900
+    assert fig.get_figwidth() * DPI <= 900
 
 
 def test_each_check_is_drawn_by_its_limit():

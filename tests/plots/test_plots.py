@@ -18,6 +18,7 @@ from tst.plots import (
     cost_plots,
     distance_plots,
     peer_plots,
+    privacy_plots,
     series_plots,
     task_scores,
     training_curves,
@@ -292,6 +293,20 @@ def test_a_value_far_below_is_written_not_drawn():
     frame.loc[frame["model"] == "tst_paper", "value"] = -453.0
     ax = task_scores.scores(frame, "regressor").axes[0]
     assert "◂ -453" in [t.get_text() for t in ax.texts] and ax.get_xlim()[0] > 0
+
+
+def test_privacy_has_a_panel_a_metric():
+    """Epsilons in order, no promise last; one seed has no interval."""
+    rows = []
+    for metric in ("marginal_jsd", "acf_rms"):
+        for epsilon in (np.inf, 1.0, 10.0):
+            for seed in range(3 if metric == "acf_rms" else 1):
+                row = {"metric": metric, "epsilon": epsilon, "seed": seed, "value": 2.0 + seed}
+                rows.append(row)
+    fig = privacy_plots.quality(pd.DataFrame(rows))
+    shown = [ax for ax in fig.axes if ax.get_visible() and ax.get_title("left")]
+    assert len(shown) == 2
+    assert [tick.get_text() for tick in shown[0].get_xticklabels()] == ["1", "10", "none"]
 
 
 def test_a_budget_is_a_line_a_model_and_size():

@@ -17,7 +17,7 @@ from tst.models.doppelganger import model as doppelganger
 from tst.models.doppelganger.config import DGConfig
 from tst.models.transformer import generative, model
 from tst.models.transformer.config import GenerativeConfig, TSTConfig
-from tst.study import confirm, run_notebook
+from tst.study import claims, confirm, run_notebook
 from tst.study.frozen import freeze
 from tst.study.training import TrainingWorkspace
 from tst.training.loop import TrainConfig
@@ -95,7 +95,7 @@ def test_held_out_captures_are_judged(folders, tmp_path, monkeypatch, capsys):
     assert set(judged["dataset"]) == {"iot"}
     is_told = judged["reason"].fillna("") == ""
     assert is_told.sum() >= 5
-    assert np.isfinite(judged.loc[is_told & (judged["source"] != "all checks"), "ours"]).any()
+    assert np.isfinite(judged.loc[is_told & (judged["source"] != claims.OVERALL), "ours"]).any()
     capsys.readouterr()
     confirm.tell(judged)
     said = capsys.readouterr().out

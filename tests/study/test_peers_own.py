@@ -1,13 +1,14 @@
 """Laws of the comparison on tables: real rows break nothing, damaged ones do; a run goes on."""
 
 import json
+import sys
 
 import numpy as np
 import pandas as pd
 import pytest
 
 from tst.errors import DataError
-from tst.study.peers import compare_tables, generators, own_tables
+from tst.study.peers import compare_tables, generators, own_tables, run_table
 from tst.table.table import Table
 
 
@@ -71,3 +72,35 @@ def test_a_copy_is_made_once(sales, tmp_path, monkeypatch):
     monkeypatch.setattr(generators, "interpreter", lambda: tmp_path / "gone")
     with pytest.raises(DataError, match="run make peers-own"):
         compare_tables.copy_of(own, learned, "par", tmp_path, 1.0, 0)
+
+
+class Shuffler(run_table.TablePeer):
+    """A peer that returns rows of the table."""
+
+    package = "numpy"
+
+    def fit(self, frame, seconds, seed):
+        """Keep the rows."""
+        self.frame = frame
+
+    def sample(self, n, seed):
+        """Return the rows of n series, columns in another order."""
+        chosen = self.frame[self.key].unique()[:n]
+        return self.frame[self.frame[self.key].isin(chosen)].iloc[:, ::-1]
+
+
+def test_a_peer_says_what_it_took_as_the_tool_does(sales, tmp_path, monkeypatch):
+    """Core-seconds under one name; the columns as they were."""
+    own, learned, _ = sales
+    learned.to_parquet(tmp_path / "learned.parquet")
+    out = tmp_path / "out.parquet"
+    words = f"run_table shuffler {tmp_path / 'learned.parquet'} {out} --id {own.id} "
+    words += f"--time {own.time} --attributes kind --seconds 1 --n 3"
+    monkeypatch.setattr(sys, "argv", words.split())
+    monkeypatch.setattr(run_table, "MODELS", {"shuffler": Shuffler})
+    run_table.main()
+    spent = json.loads(out.with_suffix(".json").read_text())
+    assert spent.keys() == {"core_seconds", "sampling_core_seconds", "package"}
+    made = pd.read_parquet(out)
+    assert list(made) == list(learned)
+    assert made[own.id].nunique() == 3

@@ -9,7 +9,6 @@ from tst.data import simulated
 from tst.errors import DataError
 from tst.models.transformer import private
 from tst.models.transformer.private import PrivateConfig
-from tst.plots import privacy_plots
 from tst.study import private_runs
 from tst.study.private_runs import Runs, attribute_jsd, domain_of
 
@@ -72,17 +71,3 @@ def test_attributes_are_as_far_as_is_known():
     assert attribute_jsd(of("aa"), of("bb"), ["kind"]) == pytest.approx(1)
     expected = 0.5 * np.log2(4 / 3) + 0.5 * (0.5 * np.log2(2 / 3) + 0.5 * np.log2(2))
     assert attribute_jsd(of("aa"), of("ab"), ["kind"]) == pytest.approx(expected)
-
-
-def test_the_figure_has_a_panel_a_metric():
-    """Epsilons in order, no promise last; one seed has no interval."""
-    rows = []
-    for metric in ("marginal_jsd", "acf_rms"):
-        for epsilon in (np.inf, 1.0, 10.0):
-            for seed in range(3 if metric == "acf_rms" else 1):
-                row = {"metric": metric, "epsilon": epsilon, "seed": seed, "value": 2.0 + seed}
-                rows.append(row)
-    fig = privacy_plots.quality(pd.DataFrame(rows))
-    shown = [ax for ax in fig.axes if ax.get_visible() and ax.get_title("left")]
-    assert len(shown) == 2
-    assert [tick.get_text() for tick in shown[0].get_xticklabels()] == ["1", "10", "none"]

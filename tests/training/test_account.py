@@ -15,8 +15,7 @@ def release(noise, rate, times):
 def test_the_cost_is_that_of_opacus_examples():
     """Opacus 1.6, tests/accountants_test.py: 7.32911117143, and noises 1.416 and 1.3562."""
     assert spent([release(1.5, 0.04, int(90 / 0.04))], 1e-5) == pytest.approx(7.32911117143)
-    for epochs_steps, noise in ((int(90 / 0.04), 1.416), (2000, 1.3562)):
-        steps = epochs_steps
+    for steps, noise in ((int(90 / 0.04), 1.416), (2000, 1.3562)):
         found = least_noise(lambda x, n=steps: spent([release(x, 0.04, n)], 1e-5), 8.0)
         assert found == pytest.approx(noise, rel=2e-3)
 

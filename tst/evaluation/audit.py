@@ -84,13 +84,11 @@ def true_positive_rate(
     return float((score[is_member] > threshold).mean())
 
 
-def epsilon_bound(
-    score: np.ndarray, is_member: np.ndarray, delta: float, level: float = LEVEL
-) -> float:
+def epsilon_bound(score: np.ndarray, is_member: np.ndarray, delta: float) -> float:
     """Return a lower bound of epsilon by guesses whether one series was in a model's training.
 
     Thresholds are chosen by one half of the models, guesses made of the other; the rates of right
-    and wrong ones have Clopper-Pearson bounds. Not below 0.
+    and wrong ones have Clopper-Pearson bounds at LEVEL. Not below 0.
 
     Parameters
     ----------
@@ -98,8 +96,6 @@ def epsilon_bound(
         float and bool, (n_models,): of one series, a canary.
     delta
         Of the promise.
-    level
-        Confidence that epsilon is above the bound.
     """
     chosen = np.zeros(len(score), dtype=bool)
     for members in (is_member, ~is_member):
@@ -107,11 +103,11 @@ def epsilon_bound(
     best = (-np.inf, 0.0, 1)
     for threshold in np.unique(score[chosen]):
         for side in (1, -1):
-            bound = _bound_at(score[chosen], is_member[chosen], threshold, side, delta, level)
+            bound = _bound_at(score[chosen], is_member[chosen], threshold, side, delta)
             best = max(best, (bound, float(threshold), side))
     _, threshold, side = best
     kept = ~chosen
-    return max(0.0, _bound_at(score[kept], is_member[kept], threshold, side, delta, level))
+    return max(0.0, _bound_at(score[kept], is_member[kept], threshold, side, delta))
 
 
 def epsilon_bounds(shadows: Shadows, delta: float) -> np.ndarray:
@@ -129,21 +125,20 @@ def _bound_at(
     threshold: float,
     side: int,
     delta: float,
-    level: float,
 ) -> float:
     """Return the bound of a threshold: guess "in" (side 1) above it, or "out" (-1) below it."""
     guessed = score >= threshold if side > 0 else score < threshold
     wanted = is_member if side > 0 else ~is_member
-    right = clopper_pearson(int(guessed[wanted].sum()), int(wanted.sum()), level)[0]
-    wrong = clopper_pearson(int(guessed[~wanted].sum()), int((~wanted).sum()), level)[1]
+    right = clopper_pearson(int(guessed[wanted].sum()), int(wanted.sum()))[0]
+    wrong = clopper_pearson(int(guessed[~wanted].sum()), int((~wanted).sum()))[1]
     if right <= delta:
         return 0.0
     return float(np.log((right - delta) / wrong))
 
 
-def clopper_pearson(n_right: int, n: int, level: float = LEVEL) -> tuple[float, float]:
-    """Return the exact interval of a share, each end with half of 1 - level beyond it."""
-    tail = (1 - level) / 2
+def clopper_pearson(n_right: int, n: int) -> tuple[float, float]:
+    """Return the exact interval of a share, each end with half of 1 - LEVEL beyond it."""
+    tail = (1 - LEVEL) / 2
     low = 0.0
     high = 1.0
     if n_right > 0:

@@ -17,6 +17,7 @@ import pandas as pd
 
 from tst.evaluation.embedding import RankTransform
 from tst.evaluation.fidelity import bin_edges
+from tst.evaluation.nulls import owners
 from tst.evaluation.ragged import check_features, means, subsample
 from tst.series import SeriesSet, concat
 
@@ -121,19 +122,12 @@ def compare(
     )
     real = concat([held_out, learned])
     n_second = min(len(learned), len(synthetic))
-    deals = Deals.draw(_groups(real), len(held_out), n_second, seed)
+    deals = Deals.draw(owners(real, real.group), len(held_out), n_second, seed)
     found: dict[str, list[Apart]] = {}
     for measure in measures(real, synthetic, phases):
         found.setdefault(measure.name, []).append(_apart(measure, deals, len(held_out)))
     rows = [(name, *_worst(parts)) for name, parts in found.items()]
     return pd.DataFrame(rows, columns=["measure", "about", "value", "floor", "times", "limit"])
-
-
-def _groups(series: SeriesSet) -> np.ndarray:
-    """Return the number of the id that each series is a part of, int (n_series,)."""
-    if series.group is None:
-        return np.arange(len(series))
-    return pd.factorize(series.attributes[series.group].astype(str))[0]
 
 
 class Apart(NamedTuple):
@@ -247,12 +241,11 @@ def _apart_by_place(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 def _lengths(real: SeriesSet, synthetic: SeriesSet) -> Measure:
     """Return how lengths differ, in ranks of the real ones."""
     edges = bin_edges(real.lengths.astype(np.float64), N_BINS)
-    columns = []
-    for lengths in (real.lengths, synthetic.lengths):
-        columns.append(_one_hot(np.searchsorted(edges, lengths, "right"), len(edges) + 1))
-    return Measure(
-        name="lengths", about=["steps"], real=columns[0], synthetic=columns[1], distance=moved
-    )
+
+    def columns(series: SeriesSet) -> np.ndarray:
+        return _one_hot(np.searchsorted(edges, series.lengths, "right"), len(edges) + 1)
+
+    return _both("lengths", ["steps"], (real, synthetic), columns, moved)
 
 
 def _one_hot(codes: np.ndarray, n: int) -> np.ndarray:
@@ -267,12 +260,32 @@ def _binned(ranks: np.ndarray, high: float) -> np.ndarray:
 
 def _histograms(series: SeriesSet, features: Sequence[int]) -> np.ndarray:
     """Return how many ranks of each series are in each bin, (n_series, n_features, N_BINS + 2)."""
-    n_bins = N_BINS + 2
-    counts = np.empty((len(series), len(features), n_bins))
-    for j, feature in enumerate(features):
-        cell = series.series_index * n_bins + _binned(series.values[:, feature], 1 + 1e-9)
-        counts[:, j] = np.bincount(cell, minlength=len(series) * n_bins).reshape(-1, n_bins)
-    return counts
+    bins = [_binned(series.values[:, feature], 1 + 1e-9) for feature in features]
+    index = series.series_index
+    return np.stack([_counts(index, x, len(series), N_BINS + 2) for x in bins], axis=1)
+
+
+def _counts(
+    index: np.ndarray,
+    place: np.ndarray,
+    n_series: int,
+    n_places: int,
+    weights: np.ndarray | None = None,
+) -> np.ndarray:
+    """Return how many rows of each series are at each place, or the sum of their weights.
+
+    Parameters
+    ----------
+    index, place
+        int, (n_rows,): number of a row's series, and its place, from 0.
+
+    Returns
+    -------
+    float64, shape (n_series, n_places).
+    """
+    cell = index * n_places + place
+    sums = np.bincount(cell, weights=weights, minlength=n_series * n_places)
+    return sums.reshape(n_series, n_places).astype(np.float64)
 
 
 def _of_series(numbers: np.ndarray, high: float) -> np.ndarray:
@@ -312,40 +325,35 @@ def _by_place(
     float64, shape (n_series, n_features, 2 n_places).
     """
     deviation = _deviations(series, features)
-    cell = series.series_index * n_places + place
-    size = len(series) * n_places
-    n_rows = np.bincount(cell, minlength=size).reshape(-1, n_places)
-    columns = np.empty((len(series), len(features), 2 * n_places))
-    columns[:, :, n_places:] = n_rows[:, None, :]
-    for j in range(len(features)):
-        sums = np.bincount(cell, weights=deviation[:, j], minlength=size)
-        columns[:, j, :n_places] = sums.reshape(-1, n_places)
-    return columns
+    cells = (series.series_index, place, len(series), n_places)
+    n_rows = _counts(*cells)
+    columns = [np.concatenate([_counts(*cells, x), n_rows], axis=1) for x in deviation.T]
+    return np.stack(columns, axis=1)
 
 
 def _steps(
     real: SeriesSet, synthetic: SeriesSet, features: Sequence[int], about: Sequence[str]
 ) -> list[Measure]:
     """Return how changes from step to step differ, in ranks of the real ones."""
-    columns = []
-    edges: list[np.ndarray] = []
-    for series in (real, synthetic):
-        is_step = series.step_index[1:] > 0
-        if not is_step.any():
-            return []
-        change = np.diff(series.values[:, features].astype(np.float64), axis=0)[is_step]
-        if not edges:
-            edges = [bin_edges(x, N_BINS) for x in change.T]
-        index = series.series_index[1:][is_step]
-        counts = np.zeros((len(series), len(features), N_BINS + 2))
-        for j, bounds in enumerate(edges):
-            cell = index * (N_BINS + 2) + np.searchsorted(bounds, change[:, j], "right")
-            flat = np.bincount(cell, minlength=len(series) * (N_BINS + 2))
-            counts[:, j] = flat.reshape(len(series), -1)
-        columns.append(counts)
-    return [
-        Measure(name="steps", about=about, real=columns[0], synthetic=columns[1], distance=moved)
-    ]
+    if not all((series.lengths > 1).any() for series in (real, synthetic)):
+        return []
+    edges = [bin_edges(x, N_BINS) for x in _changes(real, features).T]
+
+    def columns(series: SeriesSet) -> np.ndarray:
+        index = series.series_index[series.step_index > 0]
+        counts = []
+        for x, bounds in zip(_changes(series, features).T, edges, strict=True):
+            place = np.searchsorted(bounds, x, "right")
+            counts.append(_counts(index, place, len(series), N_BINS + 2))
+        return np.stack(counts, axis=1)
+
+    return [_both("steps", about, (real, synthetic), columns, moved)]
+
+
+def _changes(series: SeriesSet, features: Sequence[int]) -> np.ndarray:
+    """Return the changes from step to step within series, float64 (n_steps, n_features)."""
+    is_step = series.step_index[1:] > 0
+    return np.diff(series.values[:, features].astype(np.float64), axis=0)[is_step]
 
 
 def _autocorrelation(
@@ -386,16 +394,11 @@ def _correlations(
 
     def columns(series: SeriesSet) -> np.ndarray:
         x = series.values[:, features].astype(np.float64)
-        sums = [
-            x[:, left],
-            x[:, right],
-            x[:, left] ** 2,
-            x[:, right] ** 2,
-            x[:, left] * x[:, right],
-        ]
         lengths = series.lengths[:, None]
-        totals = [means(one, series) * lengths for one in sums]
-        totals.append(np.broadcast_to(lengths, totals[0].shape))
+        sums, squares = (means(one, series) * lengths for one in (x, x**2))
+        products = means(x[:, left] * x[:, right], series) * lengths
+        totals = [sums[:, left], sums[:, right], squares[:, left], squares[:, right], products]
+        totals.append(np.broadcast_to(lengths, products.shape))
         return np.stack(totals, axis=2)  # (n_series, n_pairs, 6)
 
     def correlation(sums: np.ndarray) -> np.ndarray:
@@ -525,6 +528,7 @@ def _calendar(
 ) -> Iterator[Measure]:
     """Yield how rows lie in a phase (hour, weekday, month), and what values do there."""
     known = np.unique(real.values[:, clock])
+    n_places = len(known) + 1  # the last one: phases that no real row has
     phase = real.feature_names[clock]
     places = []
     shares = []
@@ -534,21 +538,19 @@ def _calendar(
         is_known = known[found] == series.values[:, clock]
         place = np.where(is_known, found, len(known))
         places.append(place)
-        cell = series.series_index * (len(known) + 1) + place
-        counts = np.bincount(cell, minlength=len(series) * (len(known) + 1))
-        shares.append(counts.reshape(len(series), 1, -1).astype(np.float64))
+        shares.append(_counts(series.series_index, place, len(series), n_places)[:, None, :])
     yield Measure(
         name="times", about=[phase], real=shares[0], synthetic=shares[1], distance=differing
     )
+    if not features:
+        return
     columns = []
     for side, place in zip(sides, places, strict=True):
-        columns.append(_by_place(side, features, place, len(known) + 1))
-    about = [f"{real.feature_names[i]} by {phase}" for i in features]
-    if about:
-        yield Measure(
-            name="calendar",
-            about=about,
-            real=columns[0],
-            synthetic=columns[1],
-            distance=_apart_by_place,
-        )
+        columns.append(_by_place(side, features, place, n_places))
+    yield Measure(
+        name="calendar",
+        about=[f"{real.feature_names[i]} by {phase}" for i in features],
+        real=columns[0],
+        synthetic=columns[1],
+        distance=_apart_by_place,
+    )

@@ -50,7 +50,7 @@ def leaks(learned: SeriesSet, held_out: SeriesSet, synthetic: SeriesSet, seed: i
     return [
         Leak("copied_steps", steps, floor, max(TIMES_STEPS * floor, floor + MORE_STEPS)),
         _copied_series(reference, held_out, synthetic, seed),
-        _nearer(learned, held_out, synthetic, seed),
+        _nearer(reference, held_out, synthetic, seed),
         Leak("membership", auc, 0.5, 0.5 + NORMAL * (high - 0.5)),
     ]
 
@@ -77,18 +77,19 @@ def _copied_series(
     return Leak("copied_series", float(is_copy.mean()), n_copies / n_real, float(limit))
 
 
-def _nearer(learned: SeriesSet, held_out: SeriesSet, synthetic: SeriesSet, seed: int) -> Leak:
+def _nearer(reference: Reference, held_out: SeriesSet, synthetic: SeriesSet, seed: int) -> Leak:
     """Return the share of synthetic series that are nearer to a learned than to a held-out one.
 
     Of equally many learned and held-out series; the limit is that of random membership.
     """
     rng = np.random.default_rng(seed)
+    learned = reference.real
     n = min(len(learned), len(held_out), MAX_SERIES)
     order = rng.permutation(2 * n)  # of series that are as near, the first is taken
     is_member = order < n
     real = concat([subsample(learned, n, seed), subsample(held_out, n, seed)]).take(order)
     made = subsample(synthetic, MAX_SERIES, seed)
-    nearest_real = nearest(made, real, Reference(learned).rank_transform)[0][:, 0]
+    nearest_real = nearest(made, real, reference.rank_transform)[0][:, 0]
     shares = []
     for _ in range(N_PERMUTATIONS):
         shares.append(rng.permutation(is_member)[nearest_real].mean())

@@ -101,7 +101,6 @@ def null(
     measures: Mapping[str, Measure],
     group: str | None,
     n_deals: int = N_DEALS,
-    seed: int = 0,
 ) -> pd.DataFrame:
     """Return what measures give between two parts of the real series, over many deals.
 
@@ -113,7 +112,7 @@ def null(
         Columns metric, draw, value; without the measures that the real series cannot show (NaN).
     """
     rows = []
-    for draw, (one, other) in enumerate(deals(first, second, group, n_deals, seed)):
+    for draw, (one, other) in enumerate(deals(first, second, group, n_deals)):
         for name, measure in measures.items():
             rows.append((name, draw, measure(other, one)))
     return pd.DataFrame(rows, columns=["metric", "draw", "value"]).dropna()

@@ -12,7 +12,7 @@ import pandas as pd
 from tst.evaluation.deals import MAX_CLASSES, codes_of, learned_attributes, series_facts
 from tst.evaluation.embedding import RankTransform
 from tst.evaluation.learned_scores import boosting, summary
-from tst.evaluation.ragged import check_features
+from tst.evaluation.ragged import check_features, subsample
 from tst.evaluation.reference import Reference
 from tst.series import SeriesSet
 
@@ -131,11 +131,9 @@ def label_score(
     X_test = summary(reference, held_out, len(held_out), seed)
     right = {}
     for key, series in (("real", learned), ("synthetic", synthetic)):
-        X = summary(reference, series, n, seed)
-        drawn = np.arange(len(series))
-        if n < len(series):  # the series that `summary` draws
-            drawn = np.sort(np.random.default_rng(seed).choice(len(series), n, replace=False))
-        y = codes_of(learned, series, label)[drawn]
+        drawn = subsample(series, n, seed)
+        X = summary(reference, drawn, n, seed)
+        y = codes_of(learned, drawn, label)
         predicted = np.full(len(true), y[0])
         if len(np.unique(y)) > 1:
             predicted = boosting(X, y, X_test, seed)

@@ -14,6 +14,11 @@ from tst.series import SeriesSet
 N_CONDITIONING_STEPS = 2  # real steps that the paper's recipe starts from
 
 
+def donors(series: SeriesSet, n: int | None = None) -> SeriesSet:
+    """Return the series, or the first n of those, that have the steps a donor needs."""
+    return series.take(np.flatnonzero(series.lengths >= N_CONDITIONING_STEPS)[:n])
+
+
 def seed_only(donors: SeriesSet, n_steps: int = N_CONDITIONING_STEPS) -> SeriesSet:
     """Return the conditioning steps of each donor, then nothing."""
     return replace(donors.head(n_steps), model="seed_only")

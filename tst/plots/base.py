@@ -47,8 +47,6 @@ HEIGHT = 9.9  # inches; 1,100 pixels: what a screen shows at once
 LABEL_HEIGHT = 15  # pixels between two labels at the ends of lines
 WIDE_SPAN = 30  # ratio from which on a log axis shows powers of ten alone
 
-FLOOR_LABEL = "distance over that between two halves of the real data (1: like real data)"
-
 
 @dataclass(frozen=True)
 class ModelStyle:

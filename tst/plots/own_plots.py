@@ -7,10 +7,9 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from tst.plots.base import BLUE, DPI, GREY, RED
+from tst.plots.base import BLUE, GREY, RED, WIDTH
 from tst.vocabulary import in_words
 
-WIDTH = 890 / DPI  # inches: a README shows 900 pixels
 FEW_STEPS = 40  # shorter series get a marker a step
 MOST_TIMES = 3.0  # limits, at which values are cut
 

@@ -18,8 +18,9 @@ def quality(frame: pd.DataFrame) -> Figure:
     """
     metrics = list(dict.fromkeys(frame["metric"]))
     epsilons = sorted(frame["epsilon"].unique())
-    fig, axes = panel_grid(len(metrics), 3, 2.6, 2.3)
-    for ax, metric in zip(axes.flat, metrics, strict=False):
+    labels = ["none" if np.isinf(epsilon) else f"{epsilon:g}" for epsilon in epsilons]
+    fig, _ = panel_grid(len(metrics), 3, 2.6, 2.3)
+    for ax, metric in zip(fig.axes, metrics, strict=True):
         rows = frame[frame["metric"] == metric]
         for x, epsilon in enumerate(epsilons):
             values = rows.loc[rows["epsilon"] == epsilon, "value"]
@@ -28,7 +29,6 @@ def quality(frame: pd.DataFrame) -> Figure:
             ax.errorbar(x, mean, np.nan_to_num(half_width), fmt="s", color=BLUE)
         ax.axhline(1, color=GREY, lw=1)
         ax.axhline(2, color=GREY, lw=0.8, ls=":")
-        labels = ["none" if np.isinf(epsilon) else f"{epsilon:g}" for epsilon in epsilons]
         ax.set_xticks(range(len(epsilons)), labels)
         ax.set(title=in_words(metric), xlabel="epsilon promised", ylabel="over the floor")
         ax.set_ylim(bottom=0)

@@ -6,10 +6,9 @@ was stopped goes on where it was, on another day, too.
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from tst.errors import DataError, translate_errors
@@ -17,7 +16,7 @@ from tst.evaluation import downstream, fidelity
 from tst.evaluation.extrapolation import extrapolate
 from tst.evaluation.reference import Reference
 from tst.io.untrusted import from_mapping
-from tst.models import spec_of
+from tst.models import controls, spec_of
 from tst.models.jobs import Job
 from tst.models.one_hot import codes
 from tst.models.transformer.config import PAPER
@@ -42,19 +41,13 @@ class Point:
     model: str
     size: str
     multiple: float
-    seed: int
     n_steps: int  # optimiser steps
+    seed: int
 
     @property
     def facts(self) -> dict[str, Any]:
         """Return the columns of a table that name the point."""
-        return {
-            "model": self.model,
-            "size": self.size,
-            "multiple": self.multiple,
-            "n_steps": self.n_steps,
-            "seed": self.seed,
-        }
+        return asdict(self)
 
 
 def points(
@@ -77,19 +70,21 @@ def points(
     multiples, seeds
         Times 1x, and random seeds of training and sampling.
     """
+    ranked: list[tuple[int, str, str]] = []
+    for model, named in sizes.items():
+        ranked += [(rank, model, size) for rank, size in enumerate(named)]
+    ranked.sort(key=lambda entry: entry[0])  # each model's first size, then each one's second
     grid: list[tuple[str, str, float, int]] = []
     for multiple in sorted(multiples):
-        for rank in range(max(map(len, sizes.values()))):
-            for model, named in sizes.items():
-                for size in list(named)[rank : rank + 1]:
-                    grid.append((model, size, multiple, math.ceil(multiple * steps[model])))
+        for _, model, size in ranked:
+            grid.append((model, size, multiple, math.ceil(multiple * steps[model])))
     if papers_steps:
         grid.append(("tst_paper", "paper", papers_steps / steps["tst_paper"], papers_steps))
-    found = []
-    for model, size, multiple, n_steps in grid:
-        facts: dict[str, Any] = {"model": model, "size": size, "multiple": multiple}
-        found += [Point(**facts, n_steps=n_steps, seed=seed) for seed in seeds]
-    return found
+    return [
+        Point(model=model, size=size, multiple=multiple, n_steps=n_steps, seed=seed)
+        for model, size, multiple, n_steps in grid
+        for seed in seeds
+    ]
 
 
 def job(
@@ -129,8 +124,7 @@ def job(
 
 def sample(work: TrainingWorkspace, trained: Job, n_made: int) -> SeriesSet:
     """Return at most `n_made` series of a trained model, with categories as codes."""
-    real = work.real() if spec_of(trained.model).reads_categories else work.numbers()
-    donors = real.take(np.flatnonzero(real.lengths >= 2)[:n_made])
+    donors = controls.donors(work.read_by(spec_of(trained.model)), n_made)
     return codes(trained.load().sample(len(donors), trained.seed, real=donors))
 
 

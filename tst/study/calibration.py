@@ -22,7 +22,7 @@ from tst.evaluation.nulls import Measure
 from tst.models import controls
 from tst.series import SeriesSet, concat
 from tst.study import decisions
-from tst.study.checks import ON_LOG_SCALE, Check
+from tst.study.checks import Check
 from tst.vocabulary import VERDICTS, Classifier, Verdict
 
 Kind = Literal["good", "bad", "no better"]
@@ -114,8 +114,7 @@ def _judged(
     resampled: bootstrap.Difference | None,
 ) -> tuple[Verdict, float]:
     """Return the verdict of a check's rule on values over seeds, and its p."""
-    scale: decisions.Scale = "log" if check.kind in ON_LOG_SCALE else "linear"
-    found = decisions.estimate(values, check.region, scale, resampled)
+    found = decisions.estimate(values, check.region, check.scale, resampled)
     return decisions.decide(found, check.region), found.p
 
 
@@ -209,9 +208,9 @@ def classification_trials(
                 series = first if name == "real" else SETS[name](first, seed, group)
                 fitted = downstream.fit_classifier(series, first, classifier, seed, n_steps, epochs)
                 labels[name][seed] = fitted(second)
-        owner = nulls.owners(second, group)
+        resamples = bootstrap.Resamples.draw(N_SEEDS, nulls.owners(second, group))
         for check in rules:
-            compared = _labels_compared(check, second.labels, owner)
+            compared = _labels_compared(check, second.labels, resamples)
             rows += _pair_trials(check, labels, compared)
     return rows
 
@@ -234,25 +233,25 @@ def regression_trials(
             for name, series in training_sets(first, seed, group).items():
                 true, found = downstream.forecast(series, second, "mlp_1", seed)
                 forecasts.setdefault(name, {})[seed] = found
-        owner = nulls.owners(second, group)
+        resamples = bootstrap.Resamples.draw(N_SEEDS, nulls.owners(second, group))
         for check in rules:
-            rows += _pair_trials(check, forecasts, [_forecasts_compared(check, true, owner)])
+            rows += _pair_trials(check, forecasts, [_forecasts_compared(check, true, resamples)])
     return rows
 
 
 Compare = Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, bootstrap.Difference]]
 
 
-def _labels_compared(check: Check, true: np.ndarray, owner: np.ndarray) -> list[Compare]:
+def _labels_compared(
+    check: Check, true: np.ndarray, resamples: bootstrap.Resamples
+) -> list[Compare]:
     """Return what compares the labels (n_seeds, n_rows) of two classifiers; F1: one a class."""
-    resamples = bootstrap.Resamples.draw(N_SEEDS, owner)
-    end = next(filter(np.isfinite, check.region))
 
     def accuracy(ours: np.ndarray, other: np.ndarray) -> tuple[np.ndarray, bootstrap.Difference]:
         """Return the differences of accuracy, one a seed, and their bootstrap."""
         sides = ours == true, other == true
         values = sides[0].mean(1) - sides[1].mean(1)
-        return values, bootstrap.paired_accuracy(*sides, resamples, end)
+        return values, bootstrap.paired_accuracy(*sides, resamples, check.end)
 
     def f1(
         name: str, ours: np.ndarray, other: np.ndarray
@@ -261,23 +260,21 @@ def _labels_compared(check: Check, true: np.ndarray, owner: np.ndarray) -> list[
         named = true == name, ours == name, other == name
         scores = [[f1_score(named[0], row, zero_division=0) for row in side] for side in named[1:]]
         values = np.array(scores[0]) - np.array(scores[1])
-        return values, bootstrap.paired_f1(*named, resamples, end)
+        return values, bootstrap.paired_f1(*named, resamples, check.end)
 
     if check.metric == "accuracy":
         return [accuracy]
     return [partial(f1, name) for name in np.unique(true)]
 
 
-def _forecasts_compared(check: Check, true: np.ndarray, owner: np.ndarray) -> Compare:
+def _forecasts_compared(check: Check, true: np.ndarray, resamples: bootstrap.Resamples) -> Compare:
     """Return what compares the forecasts (n_seeds, n_rows, n_days) of two regressors."""
-    resamples = bootstrap.Resamples.draw(N_SEEDS, owner)
-    end = next(filter(np.isfinite, check.region))
 
     def compare(ours: np.ndarray, other: np.ndarray) -> tuple[np.ndarray, bootstrap.Difference]:
         """Return the differences, one a seed, and their bootstrap."""
         scores = [[r2_score(true, forecast) for forecast in side] for side in (ours, other)]
         values = np.array(scores[0]) - np.array(scores[1])
-        return values, bootstrap.paired_r2(true, ours, other, resamples, end)
+        return values, bootstrap.paired_r2(true, ours, other, resamples, check.end)
 
     return compare
 

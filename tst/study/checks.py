@@ -37,12 +37,12 @@ import pandas as pd
 from tst.errors import DataError
 from tst.evaluation.bootstrap import Difference
 from tst.evaluation.nulls import LEVEL
-from tst.study.decisions import Region
+from tst.evaluation.ragged import ALL
+from tst.study.decisions import Region, Scale
 
 Tables = Mapping[str, pd.DataFrame]  # tidy tables by name, "06-classification", ...
 Place = dict[str, Any]  # column: the value that a row must have there; None: any value
 
-WHOLE = "all"  # the label of rows over all classes
 BOOTSTRAPS = {"06-classification": "06-differences", "07-regression": "07-differences"}
 
 Role = Literal["endpoint", "supporting"]
@@ -97,9 +97,17 @@ class Check:
     @property
     def region(self) -> Region:
         """Where the value must lie."""
-        lowest = -np.inf if self.direction in ("below", "at_most") else self.limit - self.margin
-        highest = np.inf if self.direction == "above" else self.limit + self.margin
-        return lowest, highest
+        return region_of(self.direction, self.limit, self.margin)
+
+    @property
+    def end(self) -> float:
+        """The end of the region that the paired bootstrap tests: the first that is finite."""
+        return next(filter(np.isfinite, self.region))
+
+    @property
+    def scale(self) -> Scale:
+        """The scale on which the values are judged."""
+        return "log" if self.kind in ON_LOG_SCALE else "linear"
 
     def datasets(self, tables: Tables) -> list[str]:
         """Return the data sets that are judged: of those asked for, what the study ran on.
@@ -135,6 +143,13 @@ class Check:
             if not any(fnmatchcase(text, pattern) for pattern in patterns):
                 return False
         return True
+
+
+def region_of(direction: Direction, limit: float, margin: float) -> Region:
+    """Return where a value must lie."""
+    lowest = -np.inf if direction in ("below", "at_most") else limit - margin
+    highest = np.inf if direction == "above" else limit + margin
+    return lowest, highest
 
 
 @cache
@@ -204,8 +219,7 @@ def bootstrap_plan(
         if is_compared and dataset in check.dataset:
             (ours,) = check.ours
             (other,) = check.other
-            end = next(filter(np.isfinite, check.region))
-            group = (check.claim, ours, other, check.train, end)
+            group = (check.claim, ours, other, check.train, check.end)
             groups.setdefault(group, []).append(check)
     plan = []
     for (claim, ours, other, train, limit), members in groups.items():
@@ -369,7 +383,7 @@ def over_floor(tables: Tables, name: str, place: Place) -> tuple[np.ndarray, str
 
 
 def _datasets_of(rows: pd.DataFrame) -> set[str]:
-    return set(rows["dataset"]) if "dataset" in rows else set()
+    return set(rows["dataset"].unique()) if "dataset" in rows else set()
 
 
 def classes_of(tables: Tables, name: str, dataset: str) -> list[str]:
@@ -377,7 +391,7 @@ def classes_of(tables: Tables, name: str, dataset: str) -> list[str]:
     if name not in tables:
         return []
     labels = tables[name].loc[tables[name]["dataset"] == dataset, "label"].dropna().unique()
-    return [label for label in labels if label != WHOLE]
+    return [label for label in labels if label != ALL]
 
 
 def origin_of(tables: Tables, dataset: str) -> str:

@@ -12,7 +12,7 @@ simulated series is *not tested*; what it would have been is told apart (column 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -86,8 +86,7 @@ class Judgement:
     @property
     def region(self) -> decisions.Region:
         """Where the value must lie."""
-        lowest = -np.inf if self.direction == "below" else self.limit - self.margin
-        return lowest, np.inf if self.direction == "above" else self.limit + self.margin
+        return checks.region_of(self.direction, self.limit, self.margin)
 
 
 def judge(tables: Tables) -> pd.DataFrame:
@@ -134,9 +133,8 @@ def judgements(tables: Tables, claim: str | None = None) -> list[Judgement]:
 
 def verdict(check: Check, evidence: Evidence, dataset: str, origin: str) -> Judgement:
     """Judge a check by what the tables say."""
-    scale: decisions.Scale = "log" if check.kind in ON_LOG_SCALE else "linear"
     if len(evidence.values):
-        found = decisions.estimate(evidence.values, check.region, scale, evidence.resampled)
+        found = decisions.estimate(evidence.values, check.region, check.scale, evidence.resampled)
     else:
         found = decisions.Estimate(
             value=np.nan, low=np.nan, high=np.nan, p=np.nan, mde=np.nan, n_seeds=0
@@ -241,21 +239,36 @@ def _depth(row: Judgement) -> float:
     return float(np.copysign(np.inf, inside)) if inside else 0.0
 
 
-def where(row: Judgement) -> str:
-    """Return where a value must lie for its check to hold, in words."""
-    return where_text(row.direction, row.limit, row.margin)
+def told(row: Any, emphasis: str = "*") -> str:
+    """Return a verdict; of simulated series, what it would have been stands beside it.
+
+    Parameters
+    ----------
+    row
+        A judgement, or a row of table 13-claims.
+    """
+    word = f"{emphasis}{row.verdict}{emphasis}"
+    if pd.isna(row.simulation) or not row.simulation:
+        return word
+    return f"{word} (simulation: {row.simulation})"
 
 
-def where_text(direction: Direction, limit: float, margin: float) -> str:
-    """Return where a value must lie by a check's direction, limit and margin, in words."""
-    texts = {
-        "within": f"within {limit:g} ± {margin:g}",
-        "equal": f"{limit:,.0f}",
-        "at_most": f"at most {limit:g}",
-        "above": f"above {limit - margin:g}",
-        "below": f"below {limit + margin:g}",
+def where(row: Any) -> str:
+    """Return where a value must lie for its check to hold, in words.
+
+    Parameters
+    ----------
+    row
+        A judgement, or a row of table 13-claims.
+    """
+    texts: dict[Direction, str] = {
+        "within": f"within {row.limit:g} ± {row.margin:g}",
+        "equal": f"{row.limit:,.0f}",
+        "at_most": f"at most {row.limit:g}",
+        "above": f"above {row.limit - row.margin:g}",
+        "below": f"below {row.limit + row.margin:g}",
     }
-    return texts[direction]
+    return texts[row.direction]
 
 
 def what_would_change(row: Judgement) -> str:

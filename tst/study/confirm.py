@@ -15,7 +15,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from tst import data
@@ -91,7 +90,7 @@ def deal(dataset: str, folder: Path) -> tuple[SeriesSet, SeriesSet]:
 
 def sample(work: TrainingWorkspace, frozen: Path, seeds: Sequence[int]) -> None:
     """Keep what the frozen models and the controls make: as many series as there are donors."""
-    donors = _donors(work.numbers())
+    donors = controls.donors(work.numbers())
     for model in MODELS:
         generator = thaw(frozen / work.dataset / model)
         made: tuple[SeriesSet, ...]
@@ -102,23 +101,16 @@ def sample(work: TrainingWorkspace, frozen: Path, seeds: Sequence[int]) -> None:
                 made = (generator.sample(len(donors), seed, real=donors),)
             for series in made:
                 work.keep(series, seed)
-    real = _donors(work.real())
+    real = controls.donors(work.real())
     for seed in seeds:
         work.keep(controls.seed_only(real), seed)
         work.keep(controls.seed_repeat(real), seed)
         work.keep(controls.bootstrap_copy(real, seed), seed)
 
 
-def _donors(series: SeriesSet) -> SeriesSet:
-    """Return the series that have the two steps a donor needs."""
-    return series.take(np.flatnonzero(series.lengths >= controls.N_CONDITIONING_STEPS))
-
-
 def judge(work: TrainingWorkspace, seeds: Sequence[int]) -> None:
     """Run the notebooks that judge a data set, and write what notebook 10 says of its models."""
-    pipeline = dependencies.NOTEBOOKS / "pipeline.yml"
-    runs = dependencies.all_runs(dependencies.read_pipeline(pipeline.read_text(encoding="utf-8")))
-    for run in runs:
+    for run in dependencies.all_runs(dependencies.pipeline_of_study()):
         if run.notebook.name in JUDGES and run.dataset == work.dataset:
             settings = run_notebook.parameters(run.notebook.name, PROFILE, work.dataset)
             settings |= {"profile": work.profile, "seeds": list(seeds)}

@@ -84,6 +84,11 @@ def _value(text: str) -> str | bool | list[str]:
     return {"yes": True, "no": False}.get(text, text)
 
 
+def pipeline_of_study() -> dict[str, dict[str, Any]]:
+    """Return what notebooks/pipeline.yml says, see `read_pipeline`."""
+    return read_pipeline((NOTEBOOKS / "pipeline.yml").read_text(encoding="utf-8"))
+
+
 def notebooks_of(pipeline: dict[str, dict[str, Any]]) -> list[Notebook]:
     """Return the notebooks of pipeline.yml, in its order."""
     known = {f.name for f in fields(Notebook)} - {"name"}
@@ -152,8 +157,7 @@ def before(name: str) -> list[str]:
 
     Those that need files are left out where the run itself does not need them.
     """
-    pipeline = read_pipeline((NOTEBOOKS / "pipeline.yml").read_text(encoding="utf-8"))
-    runs = all_runs(pipeline)
+    runs = all_runs(pipeline_of_study())
     start = next(run for run in runs if run.name == name)
     found: set[str] = set()
     queue = [start]
@@ -262,7 +266,7 @@ def version_of(notebook: Path, modules: Iterable[Path], root: Path = ROOT) -> st
 
 def main() -> None:
     """Print the rules."""
-    for line in rules(read_pipeline((NOTEBOOKS / "pipeline.yml").read_text())):
+    for line in rules(pipeline_of_study()):
         print(line)
 
 

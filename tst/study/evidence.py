@@ -100,7 +100,8 @@ def _difference_at(check: Check, tables: Tables, place: Place) -> Evidence:
     our_places = [_at(check, place, key) for key in check.ours]
     other_places = [_at(check, place, key) for key in check.other]
     gap, reason = checks.difference(tables, check.table, our_places, other_places)
-    if not reason and check.metric.startswith("f1_") and _is_never_found(tables, check, place):
+    may_be_absent = not reason and check.metric.startswith("f1_") and not gap.any()
+    if may_be_absent and _is_never_found(tables, check, place):
         gap = np.array([])
         reason = f"no series of class {check.metric.removeprefix('f1_')} was recognised by any"
     is_resampled = check.table in checks.BOOTSTRAPS

@@ -30,7 +30,6 @@ SECTIONS: tuple[Section, ...] = ("validity", "use", "quality", "privacy")
 
 MIN_HELD_OUT = 10  # series, without which nothing but validity is judged
 TOLD_APART = 0.75  # share that a classifier of real and synthetic may tell
-SIGMAS = 3.3
 MOST_RED = 2  # of a section, that the summary shows: so that it never has more than 15 lines
 WIDTH = 100  # of a line
 COLOURS = {"RED": "\033[1;31m", "ok": "\033[32m", "GREEN": "\033[1;32m"}
@@ -264,7 +263,7 @@ def _of_classifier(held_out: SeriesSet, synthetic: SeriesSet, seed: int) -> Find
         text = "too few series to train a classifier of real and synthetic"
         return Finding(section="quality", name="told_apart", state="-", text=text)
     share = 0.5 + discriminative_score(held_out, subsample(synthetic, n, seed), seed)
-    limit = max(TOLD_APART, 0.5 + SIGMAS * 0.5 / np.sqrt(2 * n))
+    limit = max(TOLD_APART, 0.5 + use.SIGMAS * 0.5 / np.sqrt(2 * n))
     text = f"a classifier tells {share:.0%} of real and synthetic series apart"
     return Finding(
         section="quality",

@@ -7,7 +7,7 @@ written before any series was looked at; none is computed from series.
 import hashlib
 import json
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +18,7 @@ from tst.data import iot
 from tst.data.mba import N_CATEGORIES
 from tst.errors import DataError
 from tst.evaluation.audit import Shadows
+from tst.evaluation.ragged import subsample
 from tst.io import closure, files
 from tst.models.jobs import ROOMS
 from tst.models.transformer import private
@@ -81,10 +82,7 @@ def domain_of(dataset: str) -> Domain:
 
 
 def _codes(n: int) -> tuple[str, ...]:
-    names = []
-    for code in range(n):
-        names.append(f"c{code}")
-    return tuple(names)
+    return tuple(f"c{code}" for code in range(n))
 
 
 def base_config(domain: Domain) -> GenerativeConfig:
@@ -159,17 +157,9 @@ class Runs:
 
     def _pool(self, size: int, seed: int) -> tuple[Domain, SeriesSet]:
         """Return a domain without attributes, and random series with a canary before them."""
-        known = self.domain
-        domain = Domain(
-            features=known.features,
-            attributes={},
-            longest=known.longest,
-            fixed_length=True,
-            n_units=max(1, size // 2),
-        )
-        rng = np.random.default_rng(seed)
-        chosen = np.sort(rng.choice(len(self.real), min(size, len(self.real)), replace=False))
-        series = domain.within(self.real.take(chosen))
+        n_units = max(1, size // 2)
+        domain = replace(self.domain, attributes={}, fixed_length=True, n_units=n_units)
+        series = domain.within(subsample(self.real, size, seed))
         return domain, shadows.with_canary(series, domain)
 
     def _folder(self, kind: str, epsilon: float, seed: int, more: object) -> Path:

@@ -24,13 +24,13 @@ def screen(judged: pd.DataFrame, claim: str) -> str:
         cells.append(
             [
                 f"{in_words(str(whole.dataset))} ({whole.origin})",
-                f"{whole.unit}, {claims.where_text(whole.direction, whole.limit, whole.margin)}",
+                f"{whole.unit}, {claims.where(whole)}",
                 number(whole.paper),
                 f"{number(whole.ours)} [{number(whole.low)}, {number(whole.high)}]",
                 f"{whole.n_seeds}",
                 number(whole.mde),
                 number(whole.p),
-                _told(whole.verdict, whole.simulation),
+                claims.told(whole, "**"),
                 whole.change,
             ]
         )
@@ -40,11 +40,3 @@ def screen(judged: pd.DataFrame, claim: str) -> str:
     for whole in wholes.itertuples():
         lines.append(f"- {in_words(str(whole.dataset))}: {whole.sentence}")
     return "\n\n".join(lines[:3]) + "\n\n" + "\n".join(lines[3:])
-
-
-def _told(verdict: str, simulation: str) -> str:
-    """Return the verdict, and what it would be of simulated series."""
-    told = f"**{verdict}**"
-    if simulation:
-        told += f" (simulation: {simulation})"
-    return told

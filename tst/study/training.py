@@ -10,6 +10,7 @@ import pandas as pd
 from tst.models import jobs
 from tst.models.base import Generator, ModelSpec
 from tst.models.jobs import Engine, Job
+from tst.series import SeriesSet
 from tst.study.workspace import Workspace
 from tst.training.config import TrainConfig
 
@@ -24,6 +25,10 @@ class TrainingWorkspace(Workspace):
     def _data(self, spec: ModelSpec) -> Path:
         """Return the folder of the training half as a model of this kind reads it."""
         return self.folder / "train" if spec.reads_categories else self.folder_of_numbers()
+
+    def read_by(self, spec: ModelSpec) -> SeriesSet:
+        """Return the training half as a model of this kind reads it."""
+        return SeriesSet.load(self._data(spec))
 
     def train(
         self,

@@ -255,7 +255,7 @@ def _w7(tables: Tables) -> Finding:
 def _w8(tables: Tables) -> Finding:
     """Sets of equal number are not of equal use where many series are too short for the task."""
     ours, reason = by_seed(tables, "04-generate", _at("wwt", "capped_share"))
-    place = {"dataset": "wwt", "model": "doppelganger", "metric": "capped_share"}
+    place = _at("wwt", "capped_share") | {"model": "doppelganger"}
     other, other_reason = by_seed(tables, "03-train-baselines", place)
     reason = reason or other_reason
     if reason:

@@ -48,6 +48,7 @@ class Given:
             Where a column or a value is none of the table, or there is not one a series.
         """
         index = pd.RangeIndex(n_series)
+        codecs = {codec.name: codec for codec in table.learned}
         values: dict[str, list[object]] = {}
         labels: dict[str, list[str]] = {}
         starts = None
@@ -57,7 +58,6 @@ class Given:
             if column == table.clock.name and table.keys.time:
                 starts = table.start_times(listed)
                 continue
-            codecs = {codec.name: codec for codec in table.learned}
             if column in codecs:
                 listed = [_as_learned(codecs[column], one) for one in listed]
             known = {one: table.given(column, one) for one in dict.fromkeys(listed)}

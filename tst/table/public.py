@@ -18,6 +18,7 @@ from tst.errors import DataError
 from tst.io.untrusted import from_mapping, read_yaml
 from tst.series import SeriesSet
 from tst.table.columns import ColumnCodec
+from tst.table.rows import first_of_ids
 from tst.table.source import read
 from tst.table.table import Table
 
@@ -250,8 +251,7 @@ class Public:
         if frame.empty:
             raise DataError(f"no row has a value of '{self.id}'; name the column of the series.")
         frame = self._sorted(frame)
-        codes, _ = pd.factorize(frame[self.id])
-        is_first = np.append(True, codes[1:] != codes[:-1])
+        is_first = first_of_ids(frame[self.id])
         columns = [self._features(codec, frame, is_first) for codec in table.features]
         first = frame[is_first]
         attributes = {}

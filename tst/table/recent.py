@@ -19,7 +19,7 @@ from tst.series import SeriesSet
 from tst.table.columns import ColumnCodec
 from tst.table.dates import DAY
 from tst.table.relations import Monotone, Places, Relation, apply_all, restore_all
-from tst.table.rows import Rows
+from tst.table.rows import Rows, first_of_ids, places_of_ids
 from tst.table.source import read
 from tst.table.steps import WEEK
 from tst.table.stretches import steps_within
@@ -87,9 +87,9 @@ class Recent:
         )
 
     @property
-    def last(self) -> np.ndarray:
-        """The last row of each series, int64 (n_series,)."""
-        return np.append(np.flatnonzero(self.is_first)[1:], len(self.rows)) - 1
+    def places(self) -> Places:
+        """Where the rows stand."""
+        return Places(times=self.times, is_first=self.is_first)
 
     def window_starts(self, longest: int) -> tuple[np.ndarray, int]:
         """Return the row of each series where a model may begin to read, and by how many it slides.
@@ -104,7 +104,7 @@ class Recent:
         """
         table = self.table
         first = np.zeros(len(self.series), dtype=np.int64)
-        if table.stretches is not None and not table.keys.id:
+        if table.stretches is not None and table.is_one_series:
             index = table.stretches.index(self.times, table.clock)
             n_in_last = int((index == index[-1]).sum())
             first[0] = len(index) - n_in_last % table.stretches.n_steps
@@ -135,7 +135,7 @@ class Recent:
         if table.clock.intervals:
             intervals = made[table.clock.intervals].to_numpy().reshape(n_series, n_steps)
             n_behind = np.cumsum(np.maximum(np.round(intervals.astype(np.float64)), 1), axis=1)
-        from_row = np.repeat(self.last, n_steps)  # of each new row, the last real one
+        from_row = np.repeat(self.places.last, n_steps)  # of each new row, the last real one
         times = table.clock.calendar.after(self.times[from_row], n_behind.ravel())
         new = self.learned.iloc[from_row].reset_index(drop=True)
         new = new.assign(**{name: column.array for name, column in made.items()})
@@ -253,14 +253,14 @@ def _sorted(table: Table, frame: pd.DataFrame) -> tuple[pd.DataFrame, np.ndarray
     if keys.time:
         times = _times(table, frame[keys.time_column])
     order = np.lexsort((times, codes))
-    codes = codes[order]
+    frame = frame.iloc[order]
     times = times[order]
-    is_first = np.append(True, codes[1:] != codes[:-1])
-    if not keys.time:  # the place of a row in its series
-        times = np.arange(len(codes)) - np.flatnonzero(is_first)[codes]
-        times = times.astype(np.int64 if table.clock.is_whole else np.float64)
+    is_first = first_of_ids(frame[keys.id_column])
+    if not keys.time:
+        dtype = np.int64 if table.clock.is_whole else np.float64
+        times = places_of_ids(is_first).astype(dtype)
     is_kept = is_first | np.append(True, times[1:] != times[:-1])
-    return frame.iloc[order][is_kept], times[is_kept], is_first[is_kept]
+    return frame[is_kept], times[is_kept], is_first[is_kept]
 
 
 def _times(table: Table, column: pd.Series) -> np.ndarray:
@@ -310,14 +310,12 @@ def _series(
     medians: list[Callable[[], float]] = []
     for column in table.features:
         medians.append(partial(_median, column, learned))
-    first = learned.iloc[rows.first]
-    labels = {column.name: column.to_labels(first[column.name]) for column in table.learned}
     return SeriesSet(
         name="recent",
         values=table.encode(rows, medians),
         lengths=rows.lengths,
         features=table.series_features(),
-        attributes=pd.DataFrame(labels, index=pd.RangeIndex(len(first))),
+        attributes=table.learned_labels(learned.iloc[rows.first]),
         origin="original",
         interval=table.clock.interval,
         dates=table.clock.known_dates(times, is_first) if table.clock.has_dates else None,

@@ -50,8 +50,12 @@ class Places:
     @property
     def end(self) -> np.ndarray:
         """Return the last time of each row's series, (n_rows,)."""
-        last = np.append(np.flatnonzero(self.is_first)[1:], len(self.times)) - 1
-        return self.times[last][self.series]
+        return self.times[self.last][self.series]
+
+    @property
+    def last(self) -> np.ndarray:
+        """Return the last row of each series, int64 (n_series,)."""
+        return np.append(np.flatnonzero(self.is_first)[1:], len(self.is_first)) - 1
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -574,7 +578,7 @@ class Monotone(InEveryRow):
     def _stretched(self, x: np.ndarray, places: Places) -> np.ndarray:
         """Return numbers that end like real ones: series that do not are stretched."""
         first = np.flatnonzero(places.is_first)
-        last = np.append(first[1:], len(x)) - 1
+        last = places.last
         decimals = 12 if self.number.decimals is None else self.number.decimals
         start = x[first]
         gone = (x[last] - start) * self._sign

@@ -150,15 +150,24 @@ class SortedTable:
     def parts(self) -> Iterator[Rows]:
         """Yield the rows of some series after those of others, as relations make them."""
         for part in range(len(self.store)):
-            times = self.clock.wall(self.store.times(part))
-            is_first_of_id = self.store.is_first_of_id(part)
-            is_first, _ = first_rows(times, is_first_of_id, self.clock, self.roles, self.stretches)
-            places = Places(times=times, is_first=is_first)
+            places = self.places(part)
             frame = apply_all(self.relations, self.store.frame(part), places)
             if self.clock.intervals:
-                intervals = self.clock.interval_values(times, is_first)
+                intervals = self.clock.interval_values(places.times, places.is_first)
                 frame = frame.assign(**{self.clock.intervals: intervals})
-            yield Rows(frame=frame, is_first_of_id=is_first_of_id, is_first=is_first, times=times)
+            yield Rows(
+                frame=frame,
+                is_first_of_id=self.store.is_first_of_id(part),
+                is_first=places.is_first,
+                times=places.times,
+            )
+
+    def places(self, part: int) -> Places:
+        """Return where the rows of a part stand, by the clocks of the table's place."""
+        times = self.clock.wall(self.store.times(part))
+        is_first_of_id = self.store.is_first_of_id(part)
+        is_first, _ = _first_rows(times, is_first_of_id, self.clock, self.roles, self.stretches)
+        return Places(times=times, is_first=is_first)
 
     @property
     def columns(self) -> list[str]:
@@ -172,13 +181,7 @@ class SortedTable:
 
         def parts() -> Iterator[tuple[pd.DataFrame, Places]]:
             for part in range(len(self.store)):
-                times = self.clock.wall(self.store.times(part))
-                is_first_of_id = self.store.is_first_of_id(part)
-                is_first, _ = first_rows(
-                    times, is_first_of_id, self.clock, self.roles, self.stretches
-                )
-                places = Places(times=times, is_first=is_first)
-                yield self.store.frame(part)[columns], places
+                yield self.store.frame(part)[columns], self.places(part)
 
         relations = find_relations(parts, self.clock.has_dates, self.roles)
         problems = [
@@ -249,16 +252,13 @@ def sort_like(
         is_read = times != NOTHING if times.dtype == np.int64 else np.isfinite(times)
         frame = frame[is_read]
         times = times[is_read]
-    order = _series_order(frame[keys.id_column], times)
-    frame = frame.iloc[order]
-    times = times[order]
-    is_first_of_id = _first_of_ids(frame[keys.id_column])[: len(frame)]
+    frame, times = _in_order(frame, times, keys.id_column)
+    is_first_of_id = first_of_ids(frame[keys.id_column])
     if not keys.time:
-        first = np.flatnonzero(is_first_of_id)
-        times = np.arange(len(frame)) - first[np.cumsum(is_first_of_id) - 1]
+        times = places_of_ids(is_first_of_id)
     store = Held(frame, times)
     store.write(0, frame, times, is_first_of_id)
-    is_first, _ = first_rows(clock.wall(times), is_first_of_id, clock, roles, stretches)
+    is_first, _ = _first_rows(clock.wall(times), is_first_of_id, clock, roles, stretches)
     return SortedTable(
         store=store,
         keys=keys,
@@ -341,7 +341,7 @@ def sort_store(
     last = []
     gaps = Gaps()
     for times, is_first_of_id in sorted_times():
-        is_first, is_gap = first_rows(times, is_first_of_id, clock, roles, stretches)
+        is_first, is_gap = _first_rows(times, is_first_of_id, clock, roles, stretches)
         gaps.count(times, is_first_of_id, is_gap, clock)
         starts.append(times[is_first])
         lengths.append(np.diff(np.append(np.flatnonzero(is_first), len(times))))
@@ -409,11 +409,9 @@ def _sort_parts(
     for part in range(len(store)):
         frame = store.frame(part)
         times = store.times(part)
-        order = _series_order(frame[id_column], times)
-        frame = frame.iloc[order]
-        times = times[order]
+        frame, times = _in_order(frame, times, id_column)
         n_seen += len(frame)
-        is_first_of_id = _first_of_ids(frame[id_column])
+        is_first_of_id = first_of_ids(frame[id_column])
         is_tied = ~is_first_of_id & np.append(False, times[1:] == times[:-1])
         if is_tied.any():
             n_tied += int(is_tied.sum())
@@ -421,11 +419,9 @@ def _sort_parts(
             is_kept = _mark_unique(frame, is_tied, id_column, time_column)
             frame = frame[is_kept]
             times = times[is_kept]
-            is_first_of_id = _first_of_ids(frame[id_column])
+            is_first_of_id = first_of_ids(frame[id_column])
         if not keys.time:  # the place of a row in its series, whatever stands between its rows
-            places = np.arange(len(times), dtype=times.dtype)
-            first = np.flatnonzero(is_first_of_id)
-            times = places - places[first][np.cumsum(is_first_of_id) - 1]
+            times = places_of_ids(is_first_of_id).astype(times.dtype)
         store.write(part, frame, times, is_first_of_id)
         n_rows += len(frame)
         n_ids += int(is_first_of_id.sum())
@@ -449,15 +445,24 @@ def _id_codes(ids: pd.Series) -> np.ndarray:
     return pd.factorize(ids, sort=True)[0]
 
 
-def _first_of_ids(ids: pd.Series) -> np.ndarray:
+def first_of_ids(ids: pd.Series) -> np.ndarray:
     """Return, of sorted ids, which is the first of its kind, bool (n_rows,)."""
     codes = pd.factorize(ids)[0]
-    return np.append(True, codes[1:] != codes[:-1])
+    return np.append(True, codes[1:] != codes[:-1])[: len(codes)]
 
 
-def _series_order(ids: pd.Series, times: np.ndarray) -> np.ndarray:
-    """Return the order of rows by id, then time."""
-    return np.lexsort((times, _id_codes(ids)))
+def places_of_ids(is_first_of_id: np.ndarray) -> np.ndarray:
+    """Return the place, from 0, of each sorted row among those of its id, int64 (n_rows,)."""
+    first = np.flatnonzero(is_first_of_id)
+    return np.arange(len(is_first_of_id)) - first[np.cumsum(is_first_of_id) - 1]
+
+
+def _in_order(
+    frame: pd.DataFrame, times: np.ndarray, id_column: str
+) -> tuple[pd.DataFrame, np.ndarray]:
+    """Return rows and their times by id, then time."""
+    order = np.lexsort((times, _id_codes(frame[id_column])))
+    return frame.iloc[order], times[order]
 
 
 def _mark_unique(
@@ -498,7 +503,7 @@ class Gaps:
     def count(
         self, times: np.ndarray, is_first: np.ndarray, is_gap: np.ndarray, clock: Clock
     ) -> None:
-        """Add the rows of a part; arguments as in `first_rows`."""
+        """Add the rows of a part; arguments as in `_first_rows`."""
         self.n_gaps += int(is_gap.sum())
         self.n_uneven += int(clock.is_uneven(times, is_first).sum())
         self.n_steps += int((~is_first).sum())
@@ -526,7 +531,7 @@ class Gaps:
         return found
 
 
-def first_rows(
+def _first_rows(
     times: np.ndarray,
     is_first_of_id: np.ndarray,
     clock: Clock,

@@ -113,10 +113,7 @@ class Stretches:
         if intervals is not None:
             n_each = np.maximum(np.round(intervals.astype(np.float64)), 1)
             n_behind = np.cumsum(n_each) + np.round(first * n_steps * n_each.mean())
-        start = np.full(len(n_behind), self.origin)
-        if clock.is_whole:
-            start = start.astype(np.int64)
-        return clock.calendar.after(start, n_behind)
+        return self._after(n_behind, clock)
 
     def starts(self, n_stretches: int, clock: Clock, first: int, longest: int) -> np.ndarray:
         """Return when synthetic stretches of even steps begin, (n_stretches,).
@@ -129,8 +126,14 @@ class Stretches:
             Steps of the longest that there may be.
         """
         n_behind = (first + np.arange(n_stretches)) * max(self.n_steps, longest)
-        origin = np.full(n_stretches, self.origin)
-        return clock.calendar.after(origin.astype(np.int64) if clock.is_whole else origin, n_behind)
+        return self._after(n_behind, clock)
+
+    def _after(self, n_behind: np.ndarray, clock: Clock) -> np.ndarray:
+        """Return the times so many steps behind the origin, (n,)."""
+        origin = np.full(len(n_behind), self.origin)
+        if clock.is_whole:
+            origin = origin.astype(np.int64)
+        return clock.calendar.after(origin, n_behind)
 
     def index(self, times: np.ndarray, clock: Clock) -> np.ndarray:
         """Return the number of each row's stretch, int64 (n_rows,), below 0 before the first."""

@@ -183,7 +183,7 @@ class Table:
         """Return a sorted table as a SeriesSet: an attribute is taken from a series' first row."""
         features = self.series_features()
         values = mapped.empty((table.n_rows, len(features)), np.float32)
-        has_calendar = self.clock.has_dates and not (self._is_one_series and self.clock.intervals)
+        has_calendar = self.clock.has_dates and not (self.is_one_series and self.clock.intervals)
         dates = mapped.empty((table.n_rows,), np.int64) if has_calendar else None
         lengths = []
         attributes = []
@@ -200,8 +200,7 @@ class Table:
             row += n_rows
             lengths.append(rows.lengths)
             first = rows.frame.iloc[rows.first]
-            labels = {c.name: c.to_labels(first[c.name]) for c in self.learned}
-            attributes.append(pd.DataFrame(labels, index=pd.RangeIndex(len(first))))
+            attributes.append(self.learned_labels(first))
             if table.is_cut and not table.has_few_ids:
                 names.append(first[table.id_column].astype(str).to_numpy())
         frame = pd.concat(attributes, ignore_index=True)
@@ -235,7 +234,7 @@ class Table:
         longest
             Steps of the longest series that there may be.
         """
-        if self.stretches is not None and self._is_one_series:
+        if self.stretches is not None and self.is_one_series:
             starts = self.stretches.starts(n_series, self.clock, first, longest)
             return Timeline(clock=self.clock, starts=starts, is_fixed=True)
         rng = np.random.default_rng([seed, n_series, first])
@@ -262,7 +261,7 @@ class Table:
         )
 
     @property
-    def _is_one_series(self) -> bool:
+    def is_one_series(self) -> bool:
         """Whether the table is one series without an id, cut into stretches."""
         return self.stretches is not None and not self.keys.id
 
@@ -384,7 +383,7 @@ class Table:
         if starts is None and series.dates is not None:
             starts = series.dates[series.offsets[:-1]]
             return self.clock.times(series.lengths, rng, intervals, starts)
-        if self.stretches is not None and self._is_one_series:
+        if self.stretches is not None and self.is_one_series:
             return self.stretches.times(series.lengths, self.clock, first, intervals)
         return self.clock.times(series.lengths, rng, intervals, starts)
 
@@ -477,7 +476,7 @@ class Table:
         DataError
             Where one is no time, or none of the table's calendar.
         """
-        if not self.keys.time or (self.stretches is not None and not self.keys.id):
+        if not self.keys.time or self.is_one_series:
             raise DataError(
                 "the table has no series with a start of their own: give attributes, or prolong "
                 "rows (continue_from)."
@@ -553,6 +552,11 @@ class Table:
             names = next(one for one in self.names if one.column == column.name)
             return names.make(first + np.arange(len(series)), first + len(series))
         return column.from_labels(series.attributes[column.name].astype(str), rng)
+
+    def learned_labels(self, first: pd.DataFrame) -> pd.DataFrame:
+        """Return the attributes that the model learns, of the first row of each series."""
+        labels = {column.name: column.to_labels(first[column.name]) for column in self.learned}
+        return pd.DataFrame(labels, index=pd.RangeIndex(len(first)))
 
     @property
     def learned(self) -> list[ColumnCodec]:

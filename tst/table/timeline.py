@@ -58,7 +58,7 @@ class Timeline:
 
     def dates(self, series: np.ndarray, n_behind: np.ndarray) -> np.ndarray:
         """Return the dates so many steps behind the starts of series, int64; (n,) each."""
-        return self.clock.calendar.after(self.starts[series], n_behind)
+        return self.after(self.starts[series], n_behind)
 
     def passed(self, values: np.ndarray) -> np.ndarray:
         """Return how many steps lie between rows and those before them, float64 (n,).
@@ -86,8 +86,7 @@ class Timeline:
         first = offsets(lengths)[:-1]
         series = np.repeat(np.arange(len(lengths)), lengths)
         passed = np.cumsum(self.passed(values))
-        n_behind = passed - passed[first][series]
-        if self.interval is not None:  # the row before, of whose start none is
-            n_behind = np.append(0.0, n_behind[:-1])
-            n_behind[first] = 0.0
-        return self.dates(series, n_behind)
+        is_first = np.zeros(len(values), dtype=bool)
+        is_first[first] = True
+        times = self.dates(series, passed - passed[first][series])
+        return self.clock.known_dates(times, is_first)

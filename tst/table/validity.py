@@ -7,27 +7,26 @@ rule: there should be none. The copy is read by the real table's id, time and co
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import pandas as pd
-from pandas.api import types
 
 from tst.errors import DataError
 from tst.series import Feature, SeriesSet
 from tst.table.dates import DAY
 from tst.table.relations import Monotone, Places, numbers
 from tst.table.roles import Roles
-from tst.table.rows import SortedTable, first_rows, sort_like
-from tst.table.steps import EXACT
+from tst.table.rows import SortedTable, sort_like
+from tst.table.steps import EXACT, MONDAY, month_number
 from tst.table.table import Table
-from tst.table.values import free_name
+from tst.table.values import free_name, is_numeric
 
 MIN_SEEN = 3  # series that each value of a closed set has
 MAX_VALUES = 200  # of a closed set
 MAX_DECIMALS = 6
 HOUR = DAY // 24
-MONDAY = 3  # days: 1970 began on a Thursday
 NEXT = 0.1  # of a step, by which a row may be off its calendar
 
 Part = Literal["format", "keys", "calendar", "relations"]
@@ -78,14 +77,10 @@ class Laid:
         """Its rows, sorted."""
         return self.rows.store.frame(0)
 
-    @property
+    @cached_property
     def places(self) -> Places:
         """Where they stand."""
-        times = self.rows.clock.wall(self.rows.store.times(0))
-        is_first, _ = first_rows(
-            times, self.is_first_of_id, self.rows.clock, self.rows.roles, self.rows.stretches
-        )
-        return Places(times=times, is_first=is_first)
+        return self.rows.places(0)
 
     @property
     def is_first_of_id(self) -> np.ndarray:
@@ -162,8 +157,7 @@ def _column_rules(column: pd.Series, series: pd.Series) -> list[Rule]:
     rules = []
     if column.notna().all():
         rules.append(Rule("format", f"{name} is never empty", _count(name, pd.Series.isna)))
-    is_number = types.is_numeric_dtype(column.dtype) and not types.is_bool_dtype(column.dtype)
-    if is_number:
+    if is_numeric(column):
         decimals = _decimals(column)
         if decimals is not None:
             text = f"{name} is whole"
@@ -313,7 +307,7 @@ def _time_of_day(times: np.ndarray) -> np.ndarray:
 
 
 def _weekday(times: np.ndarray) -> np.ndarray:
-    return (times // DAY + MONDAY) % 7
+    return (times + MONDAY) // DAY % 7
 
 
 def _day_of_month(times: np.ndarray) -> np.ndarray:
@@ -322,7 +316,7 @@ def _day_of_month(times: np.ndarray) -> np.ndarray:
 
 
 def _month(times: np.ndarray) -> np.ndarray:
-    return times.astype("datetime64[ns]").astype("datetime64[M]").astype(np.int64) % 12 + 1
+    return month_number(times) % 12 + 1
 
 
 # of times, and how many there are
@@ -356,9 +350,9 @@ def _broken_relations(table: Table, laid: Laid) -> dict[str, int]:
 def _ends_elsewhere(relation: Monotone, frame: pd.DataFrame, places: Places) -> int:
     """Return how many series end beyond where real ones do."""
     x = numbers(frame, relation.column)
-    last = np.append(np.flatnonzero(places.is_first)[1:], len(x)) - 1
+    last = x[places.last]
     slack = 1e-9 * max(1.0, abs(relation.ends[0]), abs(relation.ends[-1]))
-    is_within = (x[last] >= relation.ends[0] - slack) & (x[last] <= relation.ends[-1] + slack)
+    is_within = (last >= relation.ends[0] - slack) & (last <= relation.ends[-1] + slack)
     return int((~is_within).sum())
 
 

@@ -134,8 +134,10 @@ def _fit(first: ChainHead, rows: Rows, seed: int) -> tuple[State, torch.Tensor]:
     fitted = copy.deepcopy(first)
     for i, recipe in enumerate(recipes):
         is_mine = chosen == i
+        if not is_mine.any():
+            continue
         moving = copy.deepcopy(first)
-        most = int(n_steps[i][is_mine].max()) if is_mine.any() else 0
+        most = int(n_steps[i][is_mine].max())
         for step in _steps(moving, rows, most, recipe, generator):
             for d in (is_mine & (n_steps[i] == step)).nonzero().flatten().tolist():
                 fitted.copy_conditional(moving, d)
@@ -233,7 +235,7 @@ def _steps(
         if n > BATCH:
             batch = rows.take(torch.randint(n, (BATCH,), generator=generator))
         if noise:
-            batch = _noisy(batch, head.numbers.cpu(), noise, generator)
+            batch = _noisy(batch, head.numbers, noise, generator)
         optimizer.zero_grad(set_to_none=True)
         (-_log_p(head, batch).sum()).backward()
         optimizer.step()

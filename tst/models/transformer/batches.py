@@ -155,6 +155,8 @@ class TokenBatches:
         Windows a batch, over all processes; at most those there are.
     seed
         Of the order and of the noise.
+    whole
+        The set encoded, where that is done already.
     """
 
     def __init__(
@@ -165,6 +167,7 @@ class TokenBatches:
         config: GenerativeConfig,
         batch_size: int,
         seed: int,
+        whole: EncodedSet | None = None,
     ) -> None:
         self.series = series
         self.encoder = encoder
@@ -191,10 +194,10 @@ class TokenBatches:
         first_windows = np.repeat(offsets(n_windows)[:-1], n_windows)
         self.first_tokens = (np.arange(len(self.lengths)) - first_windows) * self.n_window
         self.order = EpochOrder(len(self.lengths), batch_size, seed)
-        self.whole: EncodedSet | None = None
-        if series.values.size <= MAX_ENCODED:
-            self.whole = EncodedSet.of(series, encoder, spec, config.patch)
-            self._first_tokens_of_series = offsets(self.n_tokens)[:-1]
+        if whole is None and series.values.size <= MAX_ENCODED:
+            whole = EncodedSet.of(series, encoder, spec, config.patch)
+        self.whole = whole
+        self._first_tokens_of_series = offsets(self.n_tokens)[:-1]
         self._moments: dict[int, Moments] = {}  # of series that do not fit into a window
 
     @property

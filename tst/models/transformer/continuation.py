@@ -203,7 +203,7 @@ class _Clocks:
     @classmethod
     def of(cls, timeline: Timeline, times: list[np.ndarray], first: np.ndarray) -> Self:
         """Return clocks whose attributes tell of what begins with a row, (n_series,), of each."""
-        starts = timeline.starts.copy()
+        starts = np.empty(len(times), dtype=np.int64)
         for i, row in enumerate(first):
             last = len(times[i]) - 1
             starts[i] = times[i][row] if row <= last else _after(timeline, times[i][-1], row - last)
@@ -340,10 +340,9 @@ class _Attributes:
 def _log_likelihood(model: "GenerativeTST", rows: SeriesSet, moments: Moments) -> np.ndarray:
     """Return log p of rows in data units, float64 (n_series,), if series are scaled like this."""
     encoder = encoder_of(model)
-    batches = whole_series(model.config, model.spec, encoder, rows)
     no_end = np.zeros(len(rows), dtype=bool)
     encoded = EncodedSet.of(rows, encoder, model.spec, model.config.patch, moments, no_end)
-    batches.whole = encoded
+    batches = whole_series(model.config, model.spec, encoder, rows, encoded=encoded)
     log_p = log_likelihood_of(model, batches) * rows.lengths
     # A density in scaled units; the mass of an interval has none.
     target = encoded.target

@@ -262,7 +262,7 @@ class SeriesEncoder:
         a series of which a handful would have most of a set's values.
         """
         highest = np.array(self.highest_mean, dtype=np.float64)  # NaN where there is none
-        is_above: np.ndarray = _series_means(self.learned(series)) > highest
+        is_above: np.ndarray = _series_means(self.learned(series).values, series) > highest
         return ~np.any(is_above, axis=1)
 
     def standardised(self, loc: np.ndarray, scale: np.ndarray) -> np.ndarray:
@@ -376,17 +376,15 @@ def _for_each(
 
 def _series_moments(y: np.ndarray, series: SeriesSet) -> tuple[np.ndarray, np.ndarray]:
     """Return mean and standard deviation within each series, (n_series, n_features) each."""
-    starts = series.offsets[:-1]
-    n_steps = series.lengths[:, None]
-    mean = np.add.reduceat(y, starts) / n_steps
-    variance = np.add.reduceat((y - mean[series.series_index]) ** 2, starts) / n_steps
+    mean = _series_means(y, series)
+    variance = _series_means((y - mean[series.series_index]) ** 2, series)
     return mean, np.sqrt(variance)
 
 
-def _series_means(series: SeriesSet) -> np.ndarray:
-    """Return the mean of each series in data units, float64 (n_series, n_features)."""
-    values = series.values.astype(np.float64)
-    return np.add.reduceat(values, series.offsets[:-1]) / series.lengths[:, None]
+def _series_means(x: np.ndarray, series: SeriesSet) -> np.ndarray:
+    """Return the mean within each series of numbers (rows, n), float64 (n_series, n)."""
+    sums = np.add.reduceat(x.astype(np.float64, copy=False), series.offsets[:-1])
+    return sums / series.lengths[:, None]
 
 
 def _highest_means(
@@ -397,7 +395,7 @@ def _highest_means(
     The end of a distribution lies beyond the greatest of a sample by as much as that lies beyond
     the second, as often as not (Robson and Whitlock, Biometrika 51, 1964).
     """
-    means = np.sort(_series_means(series), axis=0)
+    means = np.sort(_series_means(series.values, series), axis=0)
     highest: list[float | None] = []
     for encoder, column in zip(encoders, means.T, strict=True):
         is_bounded = per_series and encoder.offset is not None and len(column) > 1

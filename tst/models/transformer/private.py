@@ -20,7 +20,7 @@ from tst.errors import DataError
 from tst.io.untrusted import from_mapping
 from tst.models.attributes import SeriesFacts
 from tst.models.transformer import attribute_fit, private_measures
-from tst.models.transformer.batches import TokenBatches
+from tst.models.transformer.batches import TokenBatch, TokenBatches
 from tst.models.transformer.config import GenerativeConfig
 from tst.models.transformer.domain import Domain
 from tst.models.transformer.generative import GenerativeTST
@@ -384,7 +384,7 @@ def _descend(
             p.grad = None
 
 
-def _batch(batches: TokenBatches, windows: np.ndarray) -> Any:
+def _batch(batches: TokenBatches, windows: np.ndarray) -> TokenBatch:
     """Return a batch in which each window weighs as much, whatever its length."""
     batch = batches.collate(windows, batches.emphasis)
     n_steps = torch.tensor(batch.lengths, dtype=batch.weight.dtype) * batches.config.patch

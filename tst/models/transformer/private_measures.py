@@ -14,7 +14,7 @@ import pandas as pd
 from tst.models.attributes import SeriesFacts
 from tst.models.transformer.domain import Domain
 from tst.models.transformer.encoding import SeriesEncoder
-from tst.models.transformer.tokens import N_BINS, attribute_target
+from tst.models.transformer.tokens import N_BINS, attribute_target, step_variable
 from tst.models.transformer.variables import Target, TokenSpec, Variable
 from tst.series import SeriesSet
 
@@ -70,12 +70,12 @@ def contributions(series: SeriesSet, domain: Domain) -> dict[str, np.ndarray]:
     codes = _codes(series, domain)
     names = list(codes)
     for name, (code, width) in codes.items():
-        found[f"margin {name}"] = _mean_of_units(np.eye(width)[code], units)
+        found[f"margin {name}"] = _shares_of_units(code, width, units)
     for name in names[1:]:
         first, n_first = codes[names[0]]
         code, width = codes[name]
-        joint = np.eye(n_first * width)[first * width + code]
-        found[f"table {name}"] = _mean_of_units(joint, units)
+        joint = first * width + code
+        found[f"table {name}"] = _shares_of_units(joint, n_first * width, units)
     return found
 
 
@@ -115,6 +115,13 @@ def _mean_of_units(rows: np.ndarray, units: np.ndarray) -> np.ndarray:
     sums = np.zeros((int(units.max()) + 1, rows.shape[1]))
     np.add.at(sums, units, rows)
     return sums / np.bincount(units)[:, None]
+
+
+def _shares_of_units(codes: np.ndarray, width: int, units: np.ndarray) -> np.ndarray:
+    """Return the share of each code among those of a unit's series, (n_units, width)."""
+    counts = np.zeros((int(units.max()) + 1, width))
+    np.add.at(counts, (units, codes), 1.0)
+    return counts / np.bincount(units)[:, None]
 
 
 def measure(series: SeriesSet, domain: Domain, noise: float, rng: np.random.Generator) -> Measured:
@@ -218,14 +225,8 @@ def encoder_of(measured: Measured, domain: Domain, facts: SeriesFacts) -> Series
 
 def spec_of(encoder: SeriesEncoder, domain: Domain) -> TokenSpec:
     """Return what steps and attributes consist of; bins stand evenly between public bounds."""
-    step = []
-    edges = []
-    for f, feature in enumerate(domain.features):
-        if feature.n_categories:
-            step.append(Variable("categorical", feature.n_categories))
-        else:
-            step.append(Variable())
-        edges.append(_even(encoder.z_low[f], encoder.z_high[f]))
+    step = [step_variable(feature) for feature in encoder.feature_encoders]
+    edges = list(map(_even, encoder.z_low, encoder.z_high))
     attributes = [Variable("categorical", len(known)) for known in domain.attributes.values()]
     attribute_edges = [_even(0.0, max(v.n_categories - 1.0, 1.0)) for v in attributes]
     if encoder.log_length is not None:

@@ -14,7 +14,7 @@ import torch
 
 from tst.errors import DataError
 from tst.models.transformer.backbone import CACHE_BYTES, cache_bytes
-from tst.models.transformer.batches import TokenBatches
+from tst.models.transformer.batches import EncodedSet, TokenBatches
 from tst.models.transformer.chain import ChainSampler
 from tst.models.transformer.config import GenerativeConfig
 from tst.models.transformer.decoder import Decoder, start
@@ -305,11 +305,18 @@ def whole_series(
     encoder: SeriesEncoder,
     series: SeriesSet,
     batch_size: int = 64,
+    encoded: EncodedSet | None = None,
 ) -> TokenBatches:
-    """Return a set encoded for `log_likelihood_of`: no series is cut into windows."""
+    """Return a set encoded for `log_likelihood_of`: no series is cut into windows.
+
+    Parameters
+    ----------
+    encoded
+        The set encoded in a way of the caller's; None: as in training.
+    """
     longest = int(series.lengths.max())
-    whole = replace(config, context_length=longest + config.patch)
-    return TokenBatches(series, encoder, spec, whole, batch_size, seed=0)
+    uncut = replace(config, context_length=longest + config.patch)
+    return TokenBatches(series, encoder, spec, uncut, batch_size, seed=0, whole=encoded)
 
 
 @torch.no_grad()

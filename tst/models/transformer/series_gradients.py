@@ -11,6 +11,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from itertools import pairwise
 
+import numpy as np
 import torch
 from torch import nn
 from torch.nn import functional as F
@@ -19,6 +20,7 @@ from tst.models.transformer.batches import TokenBatch
 from tst.models.transformer.generative import GenerativeTST
 from tst.models.transformer.heads import ChainHead
 from tst.models.transformer.packing import Packing
+from tst.series import offsets
 
 Shape = Callable[[torch.Tensor], torch.Tensor]
 
@@ -258,19 +260,17 @@ class SeriesGradients:
             losses = series_losses(model, batch)
         self.losses = losses.detach()
         self.series = batch.series
-        self.packed = [0]  # first row of each series, and behind the last
-        for n in batch.lengths:
-            self.packed.append(self.packed[-1] + n)
-        self.names: dict[torch.Tensor, str] = {}
+        # First row of each series, and behind the last.
+        self.packed: list[int] = offsets(np.array(batch.lengths)).tolist()
+        names: dict[torch.Tensor, str] = {}
         for name, parameter in model.named_parameters():
             if parameter.requires_grad:
-                self.names[parameter] = name
+                names[parameter] = name
         self.products: dict[str, list[Product]] = {}
         for product in tape.products(losses.sum()):
             if product.parameter.requires_grad:
-                name = self.names[product.parameter]
-                self.products.setdefault(name, []).append(product)
-        missing = sorted(set(self.names.values()) - self.products.keys())
+                self.products.setdefault(names[product.parameter], []).append(product)
+        missing = sorted(set(names.values()) - self.products.keys())
         if missing:
             raise RuntimeError(f"no rule for the gradient of {missing[0]} of each series")
 

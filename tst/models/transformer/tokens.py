@@ -30,7 +30,7 @@ def token_spec(encoder: SeriesEncoder, series: SeriesSet, stop: Stop = "length")
     cycles = Cycles.of(series.dates, series.lengths)
     series = encoder.learned(series.excerpt(MAX_FITTED))
     z = encoder.scaled(series, *encoder.series_loc_scale(series))
-    step = [_variable(feature) for feature in encoder.feature_encoders]
+    step = [step_variable(feature) for feature in encoder.feature_encoders]
     bin_edges = [_bins(column) for column in z.T]
     if has_end(encoder):
         step.append(Variable("flags" if stop == "flags" else "stop"))
@@ -54,7 +54,8 @@ def has_end(encoder: SeriesEncoder) -> bool:
     return not encoder.fixed_length and encoder.log_length is None
 
 
-def _variable(encoder: FeatureEncoder) -> Variable:
+def step_variable(encoder: FeatureEncoder) -> Variable:
+    """Return what a measurement that is encoded like this is as a number of a step."""
     if encoder.n_categories:
         return Variable("categorical", encoder.n_categories)
     return Variable("continuous", repeats=encoder.repeats)

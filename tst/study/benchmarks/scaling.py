@@ -13,7 +13,7 @@ import pandas as pd
 import torch
 
 from tst.data import simulated
-from tst.models import jobs
+from tst.models import controls, jobs
 from tst.models.attributes import attribute_sizes
 from tst.models.base import ModelSpec
 from tst.models.batches import PackedBatches
@@ -105,7 +105,7 @@ def models(size: Size) -> None:
     dg = doppelganger.DGConfig(
         n_features=9, attributes=attribute_sizes(real), max_steps=CAP, sample_len=8
     )
-    donors = real.take(np.flatnonzero(real.lengths >= 2))
+    donors = controls.donors(real)
     with tempfile.TemporaryDirectory() as folder:
         data = Path(folder) / "train"
         real.save(data)

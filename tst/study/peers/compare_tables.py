@@ -8,7 +8,6 @@ on; the table is tables/20-peers-own.csv.
 import argparse
 import hashlib
 import json
-import subprocess
 import sys
 import time
 from collections.abc import Sequence
@@ -28,7 +27,6 @@ from tst.study.peers import generators
 from tst.study.peers.own_tables import TABLES, OwnTable
 from tst.synthesiser import Synthesiser
 from tst.table.recent import Recent
-from tst.table.relations import Places
 from tst.table.steps import is_next
 from tst.table.table import Table
 
@@ -54,8 +52,7 @@ def halves(own: OwnTable, seed: int) -> tuple[pd.DataFrame, pd.DataFrame]:
 
 def ours(own: OwnTable, learned: pd.DataFrame, out: Path, seconds: float, seed: int) -> None:
     """Fit the tool as a user would; write a copy, and beside it what it took."""
-    roles = {"id": own.id, "time": own.time, "attributes": list(own.attributes)}
-    model = Synthesiser(minutes=seconds / 60, seed=seed, roles=roles)
+    model = Synthesiser(minutes=seconds / 60, seed=seed, roles=own.roles)
     before = time.process_time()
     model.fit(learned)
     trained = time.process_time()
@@ -84,18 +81,12 @@ def peer(
         raise DataError(f"{model} is not installed here: run make peers-own.")
     source = out.with_name("learned.parquet")
     learned.to_parquet(source, index=False)
-    words = [str(generators.interpreter()), str(PROGRAM), model, str(source), str(out)]
+    words = [str(PROGRAM), model, str(source), str(out)]
     words += ["--id", own.id, "--time", own.time, "--attributes", ",".join(own.attributes)]
     words += ["--seconds", str(seconds), "--seed", str(seed)]
     words += ["--n", str(learned[own.id].nunique())]
-    # Its own packages alone, and one core as ours.
-    variables = paths.environment() | {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
-    variables.pop("PYTHONPATH", None)
-    done = subprocess.run(words, capture_output=True, text=True, env=variables)
-    files.write_text(done.stdout + done.stderr, out.with_suffix(".log"))
-    if done.returncode:
-        reason = [line for line in done.stderr.splitlines() if line.strip()][-1:]
-        raise DataError(f"{model} failed: {' '.join(reason)[:200]}")
+    # One core, as ours.
+    generators.run_program(model, words, out, OMP_NUM_THREADS="1", MKL_NUM_THREADS="1")
 
 
 def copy_of(
@@ -125,7 +116,7 @@ def violations(table: Table, own: OwnTable, copy: pd.DataFrame) -> dict[str, flo
     rows).
     """
     recent = Recent.of(table, copy)
-    places = Places(times=recent.times, is_first=recent.is_first)
+    places = recent.places
     n_broken = 0
     frame = recent.rows
     for relation in table.relations:
@@ -160,8 +151,7 @@ def compare(name: str, models: Sequence[str], seconds: float, seed: int) -> list
     """Return the rows of a table: dataset, origin, model, seed, metric, value."""
     own = TABLES[name]()
     learned, judges = halves(own, seed)
-    roles = {"id": own.id, "time": own.time, "attributes": list(own.attributes)}
-    table, series = Table.fit(learned, roles, name)
+    table, series = Table.fit(learned, own.roles, name)
     held_out = Recent.of(table, judges).series
     reference = Reference.of(series)
     folder = paths.artifacts_dir("laptop") / "peers-own" / name

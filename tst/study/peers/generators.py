@@ -9,6 +9,7 @@ import hashlib
 import json
 import subprocess
 import time
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -181,19 +182,38 @@ def _run(
     out.parent.mkdir(parents=True, exist_ok=True)
     source = work.folder / "windows.npy"
     np.save(source, windows.arrays(real), allow_pickle=False)
-    words = [str(interpreter()), str(PROGRAM), *command, str(source), str(out)]
+    words = [str(PROGRAM), *command, str(source), str(out)]
     for name, value in options.items():
         words += [f"--{name}", str(value)]
+    run_program(command[0], words, out)
+
+
+def run_program(model: str, words: Sequence[str], out: Path, **variables: str) -> None:
+    """Run a program in the peers' environment and wait for it; what it says is a log beside `out`.
+
+    Parameters
+    ----------
+    model
+        Whose program it is.
+    words
+        The program and its arguments.
+    variables
+        Of its environment, beside ours.
+
+    Raises
+    ------
+    DataError
+        Where it fails.
+    """
     # Its own packages alone: this project's path would shadow them.
-    variables = paths.environment()
-    variables.pop("PYTHONPATH", None)
-    done = subprocess.run(words, capture_output=True, text=True, env=variables)
+    environment = paths.environment() | variables
+    environment.pop("PYTHONPATH", None)
+    words = [str(interpreter()), *words]
+    done = subprocess.run(words, capture_output=True, text=True, env=environment)
     files.write_text(done.stdout + done.stderr, out.with_suffix(".log"))
     if done.returncode:
         reason = [line for line in done.stderr.splitlines() if line.strip()][-1:]
-        raise DataError(
-            f"{command[0]} failed: {' '.join(reason)[:200]}; its log is {out.stem}.log."
-        )
+        raise DataError(f"{model} failed: {' '.join(reason)[:200]}; its log is {out.stem}.log.")
 
 
 def _affordable_steps(

@@ -5,6 +5,8 @@ Each has an id, a time and attributes by name, so that no tool has to guess.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -39,6 +41,11 @@ class OwnTable:
     attributes: tuple[str, ...]
     origin: str
 
+    @property
+    def roles(self) -> dict[str, Any]:
+        """What a user would say of it."""
+        return {"id": self.id, "time": self.time, "attributes": list(self.attributes)}
+
 
 def example() -> OwnTable:
     """Return the example of `make own`: tasks with gaps, a state, and a status each."""
@@ -65,17 +72,14 @@ def sales() -> OwnTable:
     frame["price"] = np.round(frame["list_price"] * np.where(promo, 0.8, 1.0), 2)
     frame["promo"] = np.where(promo, "yes", "no")
     demand = np.array([30.0, 12.0, 2.0])[kind[index]] * np.where(promo, 1.8, 1.0)
-    frame["units"] = rng.poisson(demand * np.where(frame["day"].dt.dayofweek == 4, 1.5, 1.0))
+    frame["units"] = rng.poisson(demand * np.where(frame["day"].dt.day_of_week == 4, 1.5, 1.0))
     frame["total"] = frame.groupby("item")["units"].cumsum()
     return OwnTable(frame=frame, id="item", time="day", attributes=("kind",), origin="simulated")
 
 
 def etth1() -> OwnTable:
     """Return the hours of a transformer, a series a week."""
-    path = paths.data_dir() / "peers" / "ETTh1.csv"
-    if not path.is_file():
-        raise DataError(f"no table at {path}: see README, Data.")
-    frame = pd.read_csv(path)
+    frame = pd.read_csv(_path("peers/ETTh1.csv"))
     frame["date"] = pd.to_datetime(frame["date"])
     n_whole = len(frame) // WEEK * WEEK
     frame = frame.iloc[:n_whole]
@@ -85,7 +89,7 @@ def etth1() -> OwnTable:
 
 def borg2019() -> OwnTable:
     """Return the use of processor and memory of instances in a cluster."""
-    frame = _read("borg2019_usage.parquet")
+    frame = pd.read_parquet(_path("borg2019_usage.parquet"))
     columns = ["instance", "start_s", "cpu_mean", "cpu_max", "memory_mean", "memory_max"]
     frame = frame[columns].sort_values(["instance", "start_s"])
     frame = frame[frame.groupby("instance").cumcount() < MAX_ROWS]
@@ -96,7 +100,7 @@ def borg2019() -> OwnTable:
 
 def mba() -> OwnTable:
     """Return the traffic and losses of homes, with their technology."""
-    frame = _read("fcc_mba.parquet")
+    frame = pd.read_parquet(_path("fcc_mba.parquet"))
     frame = frame[["home", "step", "traffic_byte_counter", "ping_loss_rate", "technology"]]
     frame = frame.astype({"technology": str, "home": "int64", "step": "int64"})
     kept = frame["home"].drop_duplicates().head(MAX_SERIES)
@@ -106,11 +110,12 @@ def mba() -> OwnTable:
     )
 
 
-def _read(name: str) -> pd.DataFrame:
+def _path(name: str) -> Path:
+    """Return the path of a table of the data folder; raises DataError where it is not there."""
     path = paths.data_dir() / name
     if not path.is_file():
         raise DataError(f"no table at {path}: see README, Data.")
-    return pd.read_parquet(path)
+    return path
 
 
 TABLES: dict[str, Callable[[], OwnTable]] = {

@@ -13,6 +13,7 @@ import argparse
 import functools
 import importlib
 import json
+from abc import ABC, abstractmethod
 from importlib.metadata import version
 from pathlib import Path
 
@@ -26,15 +27,29 @@ START = "__start"  # the first time of a series, in seconds or in the column's n
 NANOSECONDS = 1e9
 
 
-class TableArgn:
-    """mostlyai-engine's autoregressive model of rows under a key."""
+class TablePeer(ABC):
+    """A generator of another project, fitted to a table within core-seconds."""
 
-    package = "mostlyai-engine"
+    package: str
 
     def __init__(self, key: str, time: str, attributes: list[str]) -> None:
         self.key = key
         self.time = time
         self.attributes = attributes
+
+    @abstractmethod
+    def fit(self, frame: pd.DataFrame, seconds: float, seed: int) -> None:
+        """Learn a table within so many core-seconds."""
+
+    @abstractmethod
+    def sample(self, n: int, seed: int) -> pd.DataFrame:
+        """Return a table of n series."""
+
+
+class TableArgn(TablePeer):
+    """mostlyai-engine's autoregressive model of rows under a key."""
+
+    package = "mostlyai-engine"
 
     def fit(self, frame: pd.DataFrame, seconds: float, seed: int) -> None:
         """Learn a table within so many core-seconds."""
@@ -64,15 +79,10 @@ class TableArgn:
         return rows.merge(context, on=self.key)
 
 
-class TablePar:
+class TablePar(TablePeer):
     """DeepEcho's probabilistic autoregressive model."""
 
     package = "deepecho"
-
-    def __init__(self, key: str, time: str, attributes: list[str]) -> None:
-        self.key = key
-        self.time = time
-        self.attributes = attributes
 
     def fit(self, frame: pd.DataFrame, seconds: float, seed: int) -> None:
         """Learn a table within so many core-seconds."""
@@ -93,7 +103,6 @@ class TablePar:
         for name in plain:
             if name not in (START, self.time) and plain[name].dtype.kind not in "fiu":
                 plain[name] = plain[name].astype(object).where(plain[name].notna(), None)
-        self.dtypes = frame.dtypes
         # It knows passes, no time: what would show its progress ends the training instead.
         par.tqdm = functools.partial(run_peer.Clock, end=run_peer.core_seconds() + seconds)
         self.model = par.PARModel(epochs=run_peer.MAX_EPOCHS, cuda=False, verbose=False)
@@ -112,7 +121,7 @@ class TablePar:
         return frame.assign(**{self.time: number}).drop(columns=START)
 
 
-MODELS: dict[str, type[TableArgn] | type[TablePar]] = {"tabular_argn": TableArgn, "par": TablePar}
+MODELS: dict[str, type[TablePeer]] = {"tabular_argn": TableArgn, "par": TablePar}
 
 
 def main() -> None:
@@ -137,7 +146,7 @@ def main() -> None:
     trained = run_peer.core_seconds()
     made = peer.sample(options.n, options.seed)
     facts = {
-        "run_peer.core_seconds": trained - before,
+        "core_seconds": trained - before,
         "sampling_core_seconds": run_peer.core_seconds() - trained,
         "package": f"{peer.package} {version(peer.package)}",
     }

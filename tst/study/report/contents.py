@@ -32,22 +32,28 @@ FIRST = ("-wwt", "-head")  # the copy whose answer and picture stand for a noteb
 WIDTH = 260  # pixels of a picture
 
 
-def title(notebook: nbformat.NotebookNode) -> tuple[int, str] | None:
+def title(notebook: nbformat.NotebookNode) -> tuple[str, str] | None:
     """Return number and question of a notebook, None where its first line is no such title."""
     found = TITLE.match(notebook.cells[0].source.split("\n")[0])
     if found is None:
         return None
-    return int(found[1]), found[2].strip()
+    return found[1], found[2].strip()
 
 
 def answer(notebook: nbformat.NotebookNode) -> list[str]:
-    """Return the lines that the cells marked for the replay print: the notebook's verdict."""
-    printed = ""
-    for shown in notebook.cells:
-        if shown.source.startswith("# NBVAL_CHECK_OUTPUT"):
-            streams = [o for o in shown.outputs if o.output_type == "stream"]
-            printed += "".join(o.text for o in streams if o.name == "stdout")
-    return [line for line in printed.splitlines() if line.strip()]
+    """Return the lines that the cells marked for the replay show: the notebook's verdict.
+
+    They are printed, or displayed as Markdown.
+    """
+    shown = ""
+    for code in notebook.cells:
+        if not code.source.startswith("# NBVAL_CHECK_OUTPUT"):
+            continue
+        for output in code.outputs:
+            if output.output_type == "stream" and output.name == "stdout":
+                shown += output.text
+            shown += output.get("data", {}).get("text/markdown", "")
+    return [line for line in shown.splitlines() if line.strip() and not line.startswith("```")]
 
 
 def listed(results: Path, notebooks: Path) -> str:

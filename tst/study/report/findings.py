@@ -7,8 +7,7 @@ import nbformat
 import pandas as pd
 
 from tst.errors import DataError
-from tst.models.transformer.config import PAPER
-from tst.models.transformer.model import TST
+from tst.study.claims import OVERALL
 
 SCALE = re.compile(r"in ([\d.]+) epochs of a model of ([\d,]+) parameters")
 BLURS = 3  # times the halves' quantile from which on the second finding may be told
@@ -24,7 +23,9 @@ def scale(results: Path) -> str:
             sizes.append(int(found[2].replace(",", "")))
     if not sizes:
         raise DataError("no executed notebook 02 says how large TST is: run make reproduce.")
-    n_paper = sum(parameter.numel() for parameter in TST(PAPER).parameters())
+    judged = pd.read_csv(results / "tables" / "13-claims.csv")
+    is_size = (judged["claim"] == "C5") & (judged["source"] == OVERALL)
+    (n_paper,) = judged.loc[is_size, "paper"]
     return (
         f"TST has {min(sizes) / 1000:,.0f} to {max(sizes) / 1000:,.0f} thousand parameters here "
         f"and saw its data {min(epochs):.0f} to {max(epochs):.0f} times (the paper: "

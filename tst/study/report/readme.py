@@ -11,6 +11,7 @@ With `--check` it only tells whether they still agree. No number is typed by han
 import argparse
 import sys
 from collections.abc import Callable, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -110,7 +111,7 @@ def short_table(frame: pd.DataFrame, names: Sequence[str]) -> str:
             values.append(f"{data}{short(row)}{seeds}")
             verdicts.append(f"*{row.verdict}*")
         first = all_rows.iloc[0] if len(all_rows) else None
-        test = "" if first is None else f"{first['unit']}, {limit_of(first)}"
+        test = "" if first is None else f"{first['unit']}, {claims.where(first)}"
         paper = all_rows["paper"].dropna()
         of_paper = f"{paper.iloc[0]:,.3g}" if len(paper) else "no number"
         if len(paper) and paper.iloc[0] >= 1000:
@@ -140,8 +141,14 @@ def claims_table(frame: pd.DataFrame) -> str:
     for row in overall(frame).itertuples():
         text = claims.CLAIMS[row.claim][0]
         seeds = f"{row.n_seeds:g}"
-        cells = [row.claim, text, data_of(row), f"{row.unit}, {limit_of(row)}", number(row.paper)]
-        rows.append((*cells, ours(row), seeds, number(row.mde), told(row)))
+        cells = [
+            row.claim,
+            text,
+            data_of(row),
+            f"{row.unit}, {claims.where(row)}",
+            number(row.paper),
+        ]
+        rows.append((*cells, ours(row), seeds, number(row.mde), claims.told(row)))
     columns = ["", "claim", "data", "unit, where it must lie", "paper", "ours, 95 % interval"]
     columns += ["seeds", "smallest detectable", "verdict"]
     return table(columns, rows, tight=True)
@@ -151,19 +158,6 @@ def data_of(row: Any) -> str:
     """Return the data set of a row of table 13-claims, with its origin where it has one."""
     name = in_words(row.dataset)
     return name if row.dataset == NO_DATA else f"{name}, {row.origin}"
-
-
-def limit_of(row: Any) -> str:
-    """Return where the value of a row of table 13-claims must lie, in words."""
-    return claims.where_text(row.direction, row.limit, row.margin)
-
-
-def told(row: Any) -> str:
-    """Return a verdict; of simulated series, what it would have been stands beside it."""
-    simulated = getattr(row, "simulation", "")
-    if pd.isna(simulated) or not simulated:
-        return f"*{row.verdict}*"
-    return f"*{row.verdict}* (simulation: {simulated})"
 
 
 def numbers(frame: pd.DataFrame) -> str:
@@ -261,6 +255,7 @@ def markdown_parts(folder: Path, page: str) -> dict[str, str]:
     """
     tables = folder / RESULTS / "tables"
 
+    @cache
     def read(name: str) -> pd.DataFrame:
         """Return a table of the results."""
         return pd.read_csv(tables / f"{name}.csv")

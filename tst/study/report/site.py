@@ -133,7 +133,7 @@ def _environment() -> jinja2.Environment:
         "number": number,
         "ours": readme.ours,
         "data_of": readme.data_of,
-        "limit_of": readme.limit_of,
+        "where": claims.where,
         "overall": readme.overall,
         "inline": _inline,
     }
@@ -174,11 +174,10 @@ def _page(path: Path, stems: Sequence[str], site: Path | None = None) -> Page:
     for cell in notebook.cells:
         if cell.cell_type == "markdown":
             cell.source = _relinked(cell.source, stems)
-    title, _, rest = notebook.cells[0].source.partition("\n")
-    number_and_question = re.fullmatch(r"# (\d+)\. (.*)", title)
-    if number_and_question is None:
+    title = contents.title(notebook)
+    if title is None:
         raise DataError(f"{path} has no title `# NUMBER. QUESTION` in its first cell: give it one.")
-    notebook.cells[0].source = rest
+    notebook.cells[0].source = notebook.cells[0].source.partition("\n")[2]
     settings = notebook.metadata["papermill"]["parameters"]
     config = Config({"ExtractOutputPreprocessor": {"enabled": site is not None}})
     exporter = HTMLExporter(
@@ -191,8 +190,8 @@ def _page(path: Path, stems: Sequence[str], site: Path | None = None) -> Page:
             (site / name).write_bytes(content)
     return Page(
         stem=path.stem,
-        number=number_and_question[1],
-        question=number_and_question[2],
+        number=title[0],
+        question=title[1],
         about=settings.get("ablation") or settings.get("dataset", ""),
         answer=contents.answer(notebook),
         body=_scrolling(body),

@@ -1,0 +1,81 @@
+"""The first words of README.md: numbers of the tables; words that no longer hold stop."""
+
+import nbformat
+import pandas as pd
+import pytest
+
+from tst.errors import DataError
+from tst.study.report import findings
+
+ADDED = ", r2, mlp_1, trained on synthetic+real"
+FAR = " over real halves' 95 % quantile"
+
+
+@pytest.fixture
+def results(tmp_path):
+    """A folder of results with the rows and the notebooks that are read."""
+    rows = [
+        ("C3", f"TST - real{ADDED}", "wwt", -0.0021, 0.0032),
+        ("C3", f"real twice - real{ADDED}", "wwt", 0.0014, None),
+        ("C8", f"TST, acf rms{FAR}", "wwt", 21.4, None),
+        ("C8", f"TST, acf rms{FAR}", "borg2019", 2.0, None),
+        ("Q2", f"TST (ours), acf rms{FAR}", "wwt", 1.26, None),
+        ("C5", "TST, full size: padding", "no_data", 0.0, 0.0),
+        ("C5", "all endpoints", "no_data", 12635659, 12635659),
+    ]
+    (tmp_path / "tables").mkdir()
+    judged = pd.DataFrame(rows, columns=["claim", "source", "dataset", "ours", "paper"])
+    judged.to_csv(tmp_path / "tables" / "13-claims.csv", index=False)
+    cost = pd.DataFrame(
+        {
+            "metric": "peak_memory_mb",
+            "length": [2500, 2500, 2500, 100],
+            "attention": ["full", "probsparse:5", "patch:4", "full"],
+            "value": [100.0, 110.0, 30.0, 1.0],
+        }
+    )
+    cost.to_csv(tmp_path / "tables" / "11-long-sequences.csv", index=False)
+    for name, epochs, size in (("gcut", 7.2, "401,234"), ("wwt", 41.8, "76,100")):
+        text = f"the loss falls by 9% in {epochs} epochs of a model of {size} parameters.\n"
+        said = nbformat.v4.new_output("stream", text=text)
+        code = nbformat.v4.new_code_cell("print()", outputs=[said], execution_count=1)
+        nbformat.write(
+            nbformat.v4.new_notebook(cells=[code]), tmp_path / f"02-train-tst-{name}.ipynb"
+        )
+    return tmp_path
+
+
+def test_the_scale_is_what_the_notebooks_print(results):
+    """From the smallest to the largest model and number of passes; the paper's size beside it."""
+    said = findings.scale(results)
+    assert "76 to 401 thousand parameters" in said and "7 to 42 times" in said
+    assert "12.6 million" in said
+    for path in results.glob("02-*.ipynb"):
+        path.unlink()
+    with pytest.raises(DataError, match="run make reproduce"):
+        findings.scale(results)
+
+
+def test_the_findings_are_the_tables(results):
+    """Three, each with its numbers, of web traffic and of 2,500 steps."""
+    first, second, third = findings.findings(results / "tables").splitlines()
+    assert "-0.0021" in first and "+0.0014" in first and "+0.0032" in first
+    assert "21 times" in second and second.endswith("comes to 1.3.")
+    assert "110% of it" in third and third.endswith("steps 30%.")
+
+
+@pytest.mark.parametrize(
+    ("source", "value"),
+    [(f"TST - real{ADDED}", 0.2), (f"TST, acf rms{FAR}", 1.0), (f"TST (ours), acf rms{FAR}", 20.0)],
+)
+def test_words_that_no_longer_hold_stop(results, source, value):
+    """A table that says otherwise ends in a sentence, not in a README that is wrong."""
+    path = results / "tables" / "13-claims.csv"
+    judged = pd.read_csv(path)
+    judged.loc[judged["source"] == source, "ours"] = value
+    judged.to_csv(path, index=False)
+    with pytest.raises(DataError, match="no longer hold"):
+        findings.findings(results / "tables")
+    judged[judged["source"] != source].to_csv(path, index=False)
+    with pytest.raises(DataError, match="has no row"):
+        findings.findings(results / "tables")
