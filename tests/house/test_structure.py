@@ -159,6 +159,21 @@ def test_profile_keys_are_known(path):
             assert set(part) <= run_notebook.known_parameters(notebook), name
 
 
+def test_full_is_laptop_with_more_seeds():
+    """Profile full has laptop's sizes and steps, ten seeds where those have three."""
+    laptop, full = (
+        yaml.safe_load((run_notebook.PROFILES / f"{name}.yml").read_text())
+        for name in ("laptop", "full")
+    )
+    del full["18-budget"]
+    for name, settings in full.items():
+        expected = laptop[name]
+        if name != "11-long-sequences" and "seeds" in expected["all"]:
+            assert expected["all"]["seeds"] == [0, 1, 2]
+            expected["all"]["seeds"] = list(range(10))
+        assert settings == expected, name
+
+
 # What an ablation may change of sampling and of training.
 BESIDE_THE_MODEL = {"start", "lengths", "max_steps", "batch_size", "learning_rate"}
 
@@ -206,19 +221,12 @@ def test_executed_copies_are_whole(path):
 
 
 @pytest.mark.parametrize(
-    "path",
-    [
-        p
-        for p in executed()
-        if p.parent.name == "laptop" and (not p.stem.startswith("08-") or p.stem.endswith("-head"))
-    ],
-    ids=lambda p: p.stem,
+    "path", [p for p in executed() if p.parent.name == "laptop"], ids=lambda p: p.stem
 )
 def test_executed_copies_are_not_stale(path):
     """A committed copy of this profile holds the cells of its source.
 
-    Those of the paper's sizes, for which a GPU is needed, and of ablations outside of `make
-    reproduce` show the cells that they were made with.
+    Those of the paper's sizes, for which a GPU is needed, show the cells that they were made with.
     """
     source = max((p for p in NOTEBOOKS if path.stem.startswith(p.stem)), key=lambda p: len(p.stem))
     ours, theirs = (nbformat.read(p, 4).cells for p in (source, path))
