@@ -251,7 +251,7 @@ def test_committed_tables_do_not_mix_origins():
     """Within a table each data set has one origin and each file one profile."""
     import pandas as pd
 
-    for path in (paths.ROOT / "results").glob("laptop/tables/*.csv"):
+    for path in (paths.ROOT / "results").glob("laptop/tables/*.csv*"):
         frame = pd.read_csv(path)
         assert frame.groupby("dataset").origin.nunique().max() == 1, path.name
         assert set(frame.profile) == {"laptop"}, path.name

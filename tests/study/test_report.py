@@ -14,7 +14,7 @@ from browser import Browser
 from tst.__main__ import main
 from tst.errors import DataError
 from tst.io import paths
-from tst.study import checks, claims
+from tst.study import checks, claims, tables
 from tst.study.report import readme
 from tst.study.report import site as pages_of
 
@@ -130,10 +130,11 @@ def test_the_front_page_says_what_the_table_says(site, pages):
 
 def test_tables_are_there_as_csv_and_markdown(site):
     """The same rows and columns."""
-    for path in (LAPTOP / "tables").glob("*.csv"):
-        lines = (site / "tables" / f"{path.stem}.md").read_text().splitlines()
+    for name in tables.names(LAPTOP / "tables"):
+        path = tables.find(LAPTOP / "tables", name)
+        lines = (site / "tables" / f"{name}.md").read_text().splitlines()
         frame = pd.read_csv(path)
-        assert (site / "tables" / path.name).read_bytes() == path.read_bytes()
+        pd.testing.assert_frame_equal(pd.read_csv(site / "tables" / f"{name}.csv"), frame)
         assert len(lines) == len(frame) + 2
         assert lines[0] == f"| {' | '.join(frame)} |"
 

@@ -1,5 +1,6 @@
 """Laws of the tables: a write is idempotent, order leaves no trace, nothing is mixed or lost."""
 
+import gzip
 import json
 import multiprocessing
 import os
@@ -314,3 +315,34 @@ def test_a_table_has_the_version_of_what_make_builds_it_from(
 def test_a_table_of_no_notebook_has_no_version(table):
     """Which code made it is unknown."""
     assert tables.code_version(table) == ""
+
+
+def test_a_large_table_is_compressed_and_read_as_before(results, monkeypatch):
+    """One file holds it, its bytes are those of its rows alone; a small one is plain again."""
+    monkeypatch.setattr(tables, "LARGEST", 2000)
+    tables.write(frame(n_seeds=100), "smoke", "05-fidelity", GCUT)
+    path = results / "05-fidelity.csv.gz"
+    first = path.read_bytes()
+    assert [p.name for p in results.iterdir()] == [path.name]
+    assert len(gzip.decompress(first)) > 2000 > len(first)
+    kept = tables.write(frame(value=7.5, n_seeds=2), "smoke", "05-fidelity", WWT)
+    table = tables.read("smoke", "05-fidelity")
+    assert len(table) == 102
+    assert list(table[table["dataset"] == "wwt"]["value"]) == list(kept["value"])
+    tables.write(frame(n_seeds=100), "smoke", "05-fidelity", GCUT, replace=("origin",))
+    monkeypatch.setattr(tables, "LARGEST", 10**6)
+    tables.write(frame(n_seeds=1), "smoke", "05-fidelity", GCUT)
+    assert [p.name for p in results.iterdir()] == ["05-fidelity.csv"]
+    assert tables.names(results) == ["05-fidelity"]
+
+
+def test_the_newer_of_two_files_of_a_table_counts(results):
+    """A process that was killed between writing one form and deleting the other left both."""
+    results.mkdir(parents=True)
+    for age, suffix in ((100, ".csv.gz"), (0, ".csv")):
+        path = results / f"05-fidelity{suffix}"
+        path.write_bytes(b"")
+        os.utime(path, ns=(10**18 - age, 10**18 - age))
+    assert tables.find(results, "05-fidelity").suffix == ".csv"
+    assert tables.find(results, "06-classification") is None
+    assert tables.names(results) == ["05-fidelity"]

@@ -87,8 +87,13 @@ def put(part: Path, folder: Path) -> None:
 
 def write_text(text: str, path: Path | str) -> None:
     """Write a UTF-8 text file, whole or not at all; raises WriteError as `replacing` does."""
+    write_bytes(text.encode(), path)
+
+
+def write_bytes(content: bytes, path: Path | str) -> None:
+    """Write a file, whole or not at all; raises WriteError as `replacing` does."""
     with replacing(path) as part:
-        part.write_text(text, encoding="utf-8")
+        part.write_bytes(content)
 
 
 @contextlib.contextmanager

@@ -140,12 +140,11 @@ def _seedless(work: TrainingWorkspace, seeds: Sequence[int], log: bool) -> None:
 def verdicts(profile: str, datasets: Sequence[str]) -> pd.DataFrame:
     """Return the rows of `claims.judge` on these data sets, from the tables of a confirmation."""
     found = {}
-    for path in sorted(paths.tables_dir(profile).glob("*.csv")):
-        rows = tables.read(profile, path.stem)
-        found[path.stem] = rows[rows["dataset"].isin(datasets)]
-    for name in RULES:
-        if (paths.tables_dir(PROFILE) / f"{name}.csv").is_file():
-            found[name] = tables.read(PROFILE, name)
+    for name in tables.names(paths.tables_dir(profile)):
+        rows = tables.read(profile, name)
+        found[name] = rows[rows["dataset"].isin(datasets)]
+    for name in set(RULES) & set(tables.names(paths.tables_dir(PROFILE))):
+        found[name] = tables.read(PROFILE, name)
     judged = claims.judge(found)
     return judged[judged["dataset"].isin(datasets)].reset_index(drop=True)
 

@@ -3,12 +3,13 @@
 Every row says which data set and origin, profile and code version it comes from, and on what terms
 the real series are used; two origins of a data set never stand in one table. A table is rewritten
 whole, under a lock and by rename, so that notebooks that run side by side lose nothing. The rows
-are kept in one order, so that the same rows give the same bytes whoever wrote first.
+are kept in one order, so that the same rows give the same bytes whoever wrote first. A large table
+is compressed, NAME.csv.gz, which pandas and `zcat` read as they read a CSV.
 """
 
 import contextlib
 import fcntl
-import io
+import gzip
 import numbers
 import os
 from collections.abc import Iterator, Sequence
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 
 FIRST = ("dataset", "origin", "profile", "model", "metric", "seed", "value")
 LAST = "code_version"
+LARGEST = 2**20  # bytes of a table as plain text: git and GitHub carry no more with ease
+PLAIN, COMPRESSED = SUFFIXES = (".csv", ".csv.gz")
 TEXT = {"label": str}  # names, also where they are digits: a class of borg2019 is 113812204462
 
 
@@ -38,7 +41,7 @@ def write(
     series: "SeriesSet | None" = None,
     replace: Sequence[str] = ("dataset",),
 ) -> pd.DataFrame:
-    """Put rows into results/<profile>/tables/<name>.csv in the place of earlier rows of their key.
+    """Put rows into a table of results/<profile>/tables in the place of earlier rows of their key.
 
     Parameters
     ----------
@@ -68,22 +71,36 @@ def write(
         has two origins.
     """
     rows = _complete(frame, profile, name, series, replace)
-    path = paths.tables_dir(profile) / f"{name}.csv"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with _locked(path.parent):
+    folder = paths.tables_dir(profile)
+    folder.mkdir(parents=True, exist_ok=True)
+    with _locked(folder):
         new = _as_text(rows)
-        old = _read_text(path)
+        old = _read_text(find(folder, name))
         kept = old[~_is_replaced(old, new, replace)]
         merged = pd.concat([kept, new], ignore_index=True).fillna("")
-        _write_text(_sorted(merged), path)
+        _write_text(_sorted(merged), folder, name)
     return rows
+
+
+def find(folder: Path, name: str) -> Path | None:
+    """Return the file of a table in a folder, plain or compressed; None where there is none."""
+    paths_of_it = [folder / f"{name}{suffix}" for suffix in SUFFIXES]
+    present = [path for path in paths_of_it if path.is_file()]
+    # two where a process was killed between writing one and deleting the other
+    return max(present, key=lambda path: path.stat().st_mtime_ns, default=None)
+
+
+def names(folder: Path) -> list[str]:
+    """Return the names of the tables in a folder, in alphabetic order."""
+    return sorted({path.name.partition(".csv")[0] for path in folder.glob("*.csv*")})
 
 
 def read(profile: str, name: str) -> pd.DataFrame:
     """Return a table; an empty cell is NaN. Raises DataError where no notebook has written it."""
-    path = paths.tables_dir(profile) / f"{name}.csv"
-    if not path.is_file():
-        where = f"results/{path.parent.parent.name}/tables"
+    folder = paths.tables_dir(profile)
+    path = find(folder, name)
+    if path is None:
+        where = f"results/{folder.parent.name}/tables"
         raise DataError(
             f"no table '{name}' in {where}: run notebook {name} under profile {profile} first."
         )
@@ -215,16 +232,21 @@ def _sort_key(column: pd.Series) -> pd.Series:
     return values if is_numeric else column
 
 
-def _read_text(path: Path) -> pd.DataFrame:
-    if not path.is_file():
+def _read_text(path: Path | None) -> pd.DataFrame:
+    if path is None:
         return pd.DataFrame()
     return pd.read_csv(path, dtype=str, keep_default_na=False)
 
 
-def _write_text(text: pd.DataFrame, path: Path) -> None:
-    buffer = io.StringIO()
-    text.to_csv(buffer, index=False, lineterminator="\n")
-    files.write_text(buffer.getvalue(), path)
+def _write_text(text: pd.DataFrame, folder: Path, name: str) -> None:
+    """Write a table, compressed where it is large; what stood there in the other form goes."""
+    content = text.to_csv(index=False, lineterminator="\n").encode()
+    here, gone = PLAIN, COMPRESSED
+    if len(content) > LARGEST:
+        here, gone = COMPRESSED, PLAIN
+        content = gzip.compress(content, mtime=0)  # no time in it: the same rows, the same bytes
+    files.write_bytes(content, folder / f"{name}{here}")
+    (folder / f"{name}{gone}").unlink(missing_ok=True)
 
 
 @contextlib.contextmanager

@@ -16,6 +16,7 @@ from safetensors import safe_open
 
 from tst.io import files
 from tst.series import SeriesSet
+from tst.study import tables
 from tst.study.report.markdown import table
 
 Row = Sequence[object]  # the cells of a line of a table
@@ -259,8 +260,8 @@ def _score_rows(name: str, rows: pd.DataFrame) -> Iterator[Row]:
 
 def _rows(folder: Path, name: str, **which: object) -> pd.DataFrame:
     """Return the rows of a table that match; none where the table or a column is missing."""
-    path = folder / "tables" / f"{name}.csv"
-    if not path.is_file():
+    path = tables.find(folder / "tables", name)
+    if path is None:
         return pd.DataFrame(columns=list(which))
     rows = pd.read_csv(path)
     for column, value in which.items():

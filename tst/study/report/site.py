@@ -23,7 +23,7 @@ from traitlets.config import Config
 
 from tst.errors import DataError
 from tst.io import files
-from tst.study import claims, run_notebook
+from tst.study import claims, run_notebook, tables
 from tst.study.report import contents, readme
 from tst.study.report.markdown import number, table
 
@@ -91,7 +91,9 @@ def standalone_page(notebook: Path) -> str:
 def _fill(folder: Path, site: Path, stems: Sequence[str]) -> None:
     """Write all files of the site of `folder` into the empty folder `site`."""
     pages = [_page(folder / f"{stem}.ipynb", stems, site) for stem in stems]
-    frames = {p.stem: pd.read_csv(p) for p in sorted((folder / "tables").glob("*.csv"))}
+    frames = {}
+    for name in tables.names(folder / "tables"):
+        frames[name] = pd.read_csv(tables.find(folder / "tables", name))
     titles = {}
     card_texts = {}
     for path in sorted((folder / "cards").glob("*.md")):
@@ -120,7 +122,7 @@ def _fill(folder: Path, site: Path, stems: Sequence[str]) -> None:
         shutil.copy(folder / "cards" / f"{name}.md", site / "cards")
         render("page", f"card-{name}", title=titles[name], body=_prose(text))
     for name in frames:
-        _write_table(folder / "tables" / f"{name}.csv", site / "tables")
+        _write_table(folder / "tables", name, site / "tables")
     shutil.copy(TEMPLATES / "site.css", site)
 
 
@@ -265,9 +267,9 @@ def _table_list(frames: dict[str, pd.DataFrame]) -> str:
     return _prose(table(["table", "rows", "columns of its own", "files"], rows))
 
 
-def _write_table(path: Path, folder: Path) -> None:
-    """Copy a table into a folder, and write it there as Markdown, too."""
-    shutil.copy(path, folder)
-    frame = pd.read_csv(path, dtype=str, keep_default_na=False)
+def _write_table(tables_dir: Path, name: str, folder: Path) -> None:
+    """Copy a table into a folder, as CSV and as Markdown."""
+    frame = pd.read_csv(tables.find(tables_dir, name), dtype=str, keep_default_na=False)
+    frame.to_csv(folder / f"{name}.csv", index=False, lineterminator="\n")
     text = table(list(frame), frame.to_numpy()) + "\n"
-    (folder / f"{path.stem}.md").write_text(text, encoding="utf-8")
+    (folder / f"{name}.md").write_text(text, encoding="utf-8")
