@@ -13,9 +13,9 @@ import numpy as np
 import pandas as pd
 from pandas.api import types
 
+from tst.cycles import DAY
 from tst.errors import DataError, translate_errors
 from tst.table.columns import Problem
-from tst.table.dates import DAY
 from tst.table.steps import (
     EXACT,
     GAP,

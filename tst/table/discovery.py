@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 from pandas.api import types
 
-from tst.table.dates import DAY
+from tst.cycles import DAY
 from tst.table.formulas import derived
 from tst.table.orders import ends, monotone, order_pairs, orders, state_orders
 from tst.table.relations import (
