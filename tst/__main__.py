@@ -425,7 +425,8 @@ def _prolong(
     if out is None:
         csv_writer(terminal)(frame)
     else:
-        with files.replacing(out) as part, table_writer(part, out.suffix) as write:
+        empty = list(map(str, frame.columns[frame.isna().all()]))
+        with files.replacing(out) as part, table_writer(part, out.suffix, empty) as write:
             write(frame)
     return f"{options.steps:,} rows more of each series, {len(frame):,} in all"
 
