@@ -9,7 +9,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from tst.table.source import PARQUET
+from tst.io.files import PARQUET
 
 Write = Callable[[pd.DataFrame], None]
 
