@@ -62,6 +62,30 @@ def test_times_ids_and_attributes_go_on(fitted):
     pd.testing.assert_frame_equal(made, model.sample(continue_from=frame, n_steps=28, seed=3))
 
 
+def test_columns_without_a_value_keep_their_dtypes(tmp_path):
+    """Whatever they are: in a copy and in rows that go on, in Python and in Parquet."""
+    frame = sawtooth(12)
+    dtypes = {"none": "object", "text": "str", "number": "float32", "day": "datetime64[us]"}
+    for name, dtype in dtypes.items():
+        frame[name] = pd.Series([None] * len(frame), dtype=object).astype(dtype)
+    frame["class"] = pd.Categorical([None] * len(frame), pd.Index([], dtype="str"))
+    path = tmp_path / "real.parquet"
+    frame.to_parquet(path)
+    model = Synthesiser(max_steps=2, d_model=16, n_layer=1).fit(path)
+    model.save(tmp_path / "model")
+    model.sample_file(3, tmp_path / "copy.parquet")
+    model.sample_parts(3, tmp_path / "parts")
+    command = ["sample", str(tmp_path / "model"), "--steps", "2", "--continue-from", str(path)]
+    assert __main__.main([*command, "--out", str(tmp_path / "more.parquet")]) == 0
+    made = [model.sample(3), model.sample(continue_from=path, n_steps=2)]
+    for name in ("copy.parquet", "parts", "more.parquet"):
+        made.append(pd.read_parquet(tmp_path / name))
+    expected = pd.read_parquet(path).dtypes.map(str)
+    assert expected[[*dtypes, "class"]].tolist() == [*dtypes.values(), "category"]
+    for table in made:
+        pd.testing.assert_series_equal(table.dtypes.map(str), expected)
+
+
 def test_a_saved_model_prolongs_a_file(fitted, tmp_path, capsys):
     """The command writes what Python returns: to a file, or on the terminal."""
     model, frame = fitted

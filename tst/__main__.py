@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from tst.table.table import Table
 
 NOTEBOOK = paths.ROOT / "notebooks" / "20-own-data.ipynb"  # the report of `tst own`
-PARQUET = (".parquet", ".pq")
 SYNTHETIC = "synthetic"  # the name of a synthetic table, but for a suffix
 MAX_PROCESSES = 1024  # of a training step, on a cluster
 MIN_PROCESSES_HERE = 8  # that may share the cores of this machine, however few these are
@@ -330,7 +329,7 @@ def _synthetic_name(data: Path) -> str:
 
 def _suffix(data: Path) -> str:
     """Return the suffix of the copy of a file: Parquet of Parquet, else CSV."""
-    return ".parquet" if data.suffix.lower() in PARQUET else ".csv"
+    return ".parquet" if data.suffix.lower() in files.PARQUET else ".csv"
 
 
 def _delete_other_forms(target: Path, data: Path) -> None:
@@ -379,7 +378,7 @@ def _check_sample(options: argparse.Namespace, folder: Path, out: Path | None) -
         raise DataError("--continue-from and --steps belong together: the rows, and how many more.")
     if options.continue_from is not None:
         _check_prolonging(options, out)
-    if out and out.suffix.lower() not in (".csv", *PARQUET, ""):
+    if out and out.suffix.lower() not in (".csv", *files.PARQUET, ""):
         raise DataError(
             f"cannot tell what kind of file {out} is: name it .csv or .parquet, or give a folder."
         )
@@ -425,7 +424,8 @@ def _prolong(
     if out is None:
         csv_writer(terminal)(frame)
     else:
-        with files.replacing(out) as part, table_writer(part, out.suffix) as write:
+        empty = list(map(str, frame.columns[frame.isna().all()]))
+        with files.replacing(out) as part, table_writer(part, out.suffix, empty) as write:
             write(frame)
     return f"{options.steps:,} rows more of each series, {len(frame):,} in all"
 

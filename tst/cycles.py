@@ -17,9 +17,10 @@ from tst.series import offsets
 Name = Literal["day", "week", "year"]
 
 DAY = 86_400_000_000_000  # nanoseconds
+WEEK = 7 * DAY
 MINUTE = DAY // 1440
 MONDAY = 3 * DAY  # 1970 began on a Thursday
-PERIODS = {"day": DAY, "week": 7 * DAY, "year": 365 * DAY}
+PERIODS = {"day": DAY, "week": WEEK, "year": 365 * DAY}
 PLACES = {"day": 1440, "week": 7, "year": 366}  # minutes, weekdays, days of a leap year
 PARTS = {"day": 24, "week": 7, "year": 12}  # hours, weekdays, months: each has a number of its own
 WAVES = {"day": 4, "week": 0, "year": 3}  # a wave goes once, twice ... through the cycle

@@ -279,8 +279,9 @@ class Synthesiser:
         The file is there when it is complete. Arguments as in `sample`; returns its rows.
         """
         request = self._request(n_series, seed, given)
+        empty = self._fitted()[1].empty_columns
         n_rows = 0
-        with files.replacing(path) as part, table_writer(part, Path(path).suffix) as write:
+        with files.replacing(path) as part, table_writer(part, Path(path).suffix, empty) as write:
             for frame in self._sampled_parts(*request):
                 write(frame)
                 n_rows += len(frame)
@@ -323,7 +324,8 @@ class Synthesiser:
         Paths of the files, in order.
         """
         n_series, seed, wanted = self._request(n_series, seed, given)
-        model, _ = self._fitted()
+        model, table = self._fitted()
+        empty = table.empty_columns
         n_a_part = sampling.series_within(model, PART_BYTES)
         facts = {
             "n_series": n_series,
@@ -339,8 +341,8 @@ class Synthesiser:
             parts = self._sampled_parts(n_series, seed, wanted, is_there)
             missing = [path for path, is_done in zip(paths, is_there, strict=True) if not is_done]
             for path, frame in zip(missing, parts, strict=True):
-                with files.replacing(path) as part:
-                    frame.to_parquet(part, index=False)
+                with files.replacing(path) as part, table_writer(part, path.suffix, empty) as write:
+                    write(frame)
         return paths
 
     def _sampled_parts(

@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 
 from tst.errors import DataError
+from tst.io import closure, paths
 from tst.study.peers import compare_tables, generators, own_tables, run_table
 from tst.table.table import Table
 
@@ -54,7 +55,7 @@ def test_no_series_is_learned_and_judges(sales):
 
 
 def test_a_copy_is_made_once(sales, tmp_path, monkeypatch):
-    """What was made is read; other seconds are another copy; without the peers one sentence."""
+    """What was made is read; other seconds or code are another; without peers one sentence."""
     own, learned, _ = sales
     made = []
 
@@ -69,6 +70,9 @@ def test_a_copy_is_made_once(sales, tmp_path, monkeypatch):
         assert spent == {"core_seconds": seconds}
         assert len(copy) == len(learned)
     assert made == [1.0, 2.0]
+    monkeypatch.setattr(closure, "fingerprint", lambda files: str(len(files)))
+    compare_tables.copy_of(own, learned, "tst", tmp_path, 2.0, 0)
+    assert made == [1.0, 2.0, 2.0]
     monkeypatch.setattr(generators, "interpreter", lambda: tmp_path / "gone")
     with pytest.raises(DataError, match="run make peers-own"):
         compare_tables.copy_of(own, learned, "par", tmp_path, 1.0, 0)
@@ -87,6 +91,17 @@ class Shuffler(run_table.TablePeer):
         """Return the rows of n series, columns in another order."""
         chosen = self.frame[self.key].unique()[:n]
         return self.frame[self.frame[self.key].isin(chosen)].iloc[:, ::-1]
+
+
+def test_a_copy_of_ours_is_known_by_all_code_that_makes_it(monkeypatch):
+    """The model, the table's rooms and the tool itself; the comparison is none of it."""
+    seen = []
+    monkeypatch.setattr(closure, "fingerprint", lambda files: seen.extend(files) or "")
+    compare_tables._code("tst")
+    package = paths.ROOT / "tst"
+    names = {path.relative_to(package).as_posix() for path in seen}
+    assert names >= {"synthesiser.py", "table/table.py", "models/transformer/heads.py"}
+    assert not [name for name in names if name.startswith(("study/", "evaluation/"))]
 
 
 def test_a_peer_says_what_it_took_as_the_tool_does(sales, tmp_path, monkeypatch):

@@ -10,9 +10,9 @@ from helpers import problem_text, table_error, user_table
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tst.cycles import DAY
 from tst.io.untrusted import from_mapping
 from tst.table.calendar import Clock, is_time, read_times
-from tst.table.dates import DAY
 from tst.table.steps import Even, Months, Slots, Starts, find_calendar
 from tst.table.table import Table
 

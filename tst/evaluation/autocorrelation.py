@@ -149,11 +149,10 @@ def curve_rms(real: pd.DataFrame, synthetic: pd.DataFrame, n_reached: float) -> 
 
 
 def acd(real: SeriesSet, synthetic: SeriesSet) -> float:
-    """Return the autocorrelation difference: root of the summed squares over lags, mean over
-    features.
+    """Return the autocorrelation difference: root of the sum of squares over lags.
 
-    As TSGBench has it, autocorrelation is that of all series together, about the mean of all
-    values. Lags from 1 to ACD_LAGS count that REACHED of the real series reach.
+    Mean over features. As TSGBench has it, autocorrelation is that of all series together, about
+    the mean of all values. Lags from 1 to ACD_LAGS count that REACHED of the real series reach.
 
     Returns
     -------

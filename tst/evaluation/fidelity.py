@@ -39,8 +39,8 @@ N_BINS = 50  # at real quantiles: 2 % of the real values in each
 def fidelity(real: SeriesSet | Reference, synthetic: SeriesSet, seed: int) -> pd.DataFrame:
     """Return every metric of a synthetic set against a real one.
 
-    Statistics use all series; the learned scores at most 2,000 series (20,000 prediction steps) of
-    each set, drawn with the seed, which enters nothing else.
+    Statistics use all series; the learned scores an excerpt of each set (`learned_scores`), drawn
+    with the seed, which enters nothing else.
 
     Parameters
     ----------
@@ -86,6 +86,11 @@ def logarithmic(series: SeriesSet) -> SeriesSet:
     """Return a set of values that are never negative as log(1 + value).
 
     What spans orders of magnitude is then on one scale.
+
+    Raises
+    ------
+    DataError
+        Where a value is below 0.
     """
     if (series.values < 0).any():
         raise DataError(f"'{series.name}' has negative values; leave it on its own scale.")

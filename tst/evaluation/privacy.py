@@ -113,12 +113,11 @@ def nn_distance_ratio(
 def membership_auc(
     train: SeriesSet | Reference, held_out: SeriesSet, synthetic: SeriesSet, seed: int
 ) -> tuple[float, float, float]:
-    """Return (auc, low, high) of an attacker who takes real series near to a synthetic one for
-    members of the training set.
+    """Return (auc, low, high) of an attack on which real series were learned.
 
-    The score is minus the distance to the nearest synthetic series, of equally many members and
-    non-members; low and high bound 95 % of the areas under random membership (N_PERMUTATIONS
-    permutations).
+    It takes those near to a synthetic one for members of the training set: the score is minus the
+    distance to the nearest synthetic series, of equally many members and non-members; low and high
+    bound 95 % of the areas under random membership (N_PERMUTATIONS permutations).
     """
     reference = Reference.of(train)
     members, others, made = _draw(reference.real, held_out, synthetic, seed)

@@ -83,7 +83,7 @@ class Ragged:
         return parts
 
     def dense(self) -> np.ndarray:
-        """Return the plain array, float32."""
+        """Return the plain array, float32 (n_series, n_steps * n_features)."""
         result = np.zeros(self.shape, dtype=np.float32)
         for rows, block in zip(self.rows, self.blocks, strict=True):
             result[rows, : block.shape[1]] = block

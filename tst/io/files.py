@@ -11,6 +11,7 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
+PARQUET = (".parquet", ".pq")  # suffixes of a Parquet file
 NOT_ALLOWED = "you may not write there: change the folder's permissions, or work in another folder"
 NOT_A_FOLDER = "a part of this path is a file, not a folder: move it away"
 REASONS: dict[int | None, str] = {  # errno: why a write failed, and what to do

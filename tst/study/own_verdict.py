@@ -123,10 +123,7 @@ def judge(
     except DataError as error:
         text = f"the copy cannot be compared: {error}"
         return [*findings, Finding(section="quality", name="read", state="RED", text=text)]
-    learned = halves[0].excerpt(max_judged)
-    held_out = halves[1].excerpt(max_judged)
-    synthetic = own_features(synthetic, learned.n_features).excerpt(max_judged)
-    return findings + of_series(table, learned, held_out, synthetic, seed)
+    return findings + of_series(table, halves, synthetic, seed, max_judged)
 
 
 def of_rules(rules: pd.DataFrame) -> list[Finding]:
@@ -157,10 +154,27 @@ def of_rules(rules: pd.DataFrame) -> list[Finding]:
 
 
 def of_series(
-    table: Table, learned: SeriesSet, held_out: SeriesSet, synthetic: SeriesSet, seed: int
+    table: Table,
+    halves: tuple[SeriesSet, SeriesSet] | None,
+    synthetic: SeriesSet,
+    seed: int = 0,
+    max_judged: int = 10**6,
 ) -> list[Finding]:
-    """Return the findings on use, quality and privacy; sets as `judged_series` returns them."""
+    """Return the findings on use, quality and privacy, none without held-out series.
+
+    Parameters
+    ----------
+    synthetic
+        Series of the copy, as `judged_series` returns them.
+    halves, seed, max_judged
+        As in `judge`.
+    """
+    if halves is None:
+        return []
     n_features = len(table.series_features())
+    learned = halves[0].excerpt(max_judged)
+    held_out = halves[1].excerpt(max_judged)
+    synthetic = own_features(synthetic, learned.n_features).excerpt(max_judged)
     phases = learned.feature_names[n_features:]
     measures = deals.compare(held_out, learned, synthetic, seed, phases)
     held_out = own_features(held_out, n_features)

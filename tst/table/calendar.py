@@ -13,9 +13,9 @@ import numpy as np
 import pandas as pd
 from pandas.api import types
 
+from tst.cycles import DAY
 from tst.errors import DataError, translate_errors
 from tst.table.columns import Problem
-from tst.table.dates import DAY
 from tst.table.steps import (
     EXACT,
     GAP,
@@ -29,6 +29,7 @@ from tst.table.steps import (
     share_of_next,
     steps_of,
 )
+from tst.table.time_evidence import TimeEvidence
 from tst.table.values import row_name, without_zone
 from tst.table.writing import (
     NOTHING,
@@ -37,7 +38,6 @@ from tst.table.writing import (
     Order,
     PlainNumbers,
     TextDates,
-    TimeEvidence,
     Writing,
     as_text,
     check_zones,

@@ -14,6 +14,8 @@ from itertools import zip_longest
 import numpy as np
 import pandas as pd
 
+from tst.cycles import DAY
+
 MONTHS = (
     "January February March April May June July August September October November December"
 ).split()
@@ -21,7 +23,6 @@ DAYS = "Monday Tuesday Wednesday Thursday Friday Saturday Sunday".split()
 DIGITS = str.maketrans("0123456789", "9999999999")  # makes a shape of a text
 MAX_SHAPES = 500  # of a column; dates have a few, by names of months some hundred
 DIRECTIVE = re.compile(r"(%-?\d?[A-Za-z])")
-DAY = 86_400_000_000_000  # nanoseconds
 FIRST_NANOSECOND, LAST_NANOSECOND = pd.Timestamp("1678-01-01"), pd.Timestamp("2262-01-01")
 EARLIEST, LATEST = pd.Timestamp("1900-01-01"), pd.Timestamp("2100-12-31")  # of dates in digits
 

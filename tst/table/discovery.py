@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 from pandas.api import types
 
-from tst.table.dates import DAY
+from tst.cycles import DAY
 from tst.table.formulas import derived
 from tst.table.orders import ends, monotone, order_pairs, orders, state_orders
 from tst.table.relations import (
@@ -31,8 +31,9 @@ from tst.table.relations import (
 from tst.table.roles import Roles
 from tst.table.said import Said
 from tst.table.sample import MIN_CHANGES, Rows, Sample, constant_within, plain, some_series
+from tst.table.time_evidence import TimeEvidence
 from tst.table.values import is_number
-from tst.table.writing import TextDates, TimeEvidence
+from tst.table.writing import TextDates
 
 MIN_MISSED = 10.0  # series whose combination would be expected and does not occur
 MAX_COMBINATIONS = 1000

@@ -24,8 +24,8 @@ from tst.table.roles import Roles
 from tst.table.rows import Dropped, SortedTable, sort_store
 from tst.table.shape import find_shape
 from tst.table.source import ChunkedFile, Dtypes
+from tst.table.time_evidence import TimeEvidence
 from tst.table.values import free_name
-from tst.table.writing import TimeEvidence
 
 PART_CELLS = 2**20  # values (rows times columns) of a part
 PENDING_IDS = 2**20  # of chunks, counted one by one before they are put together

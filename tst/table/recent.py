@@ -14,14 +14,13 @@ import numpy as np
 import pandas as pd
 from pandas.api import types
 
+from tst.cycles import DAY, WEEK
 from tst.errors import DataError, translate_errors
 from tst.series import SeriesSet
 from tst.table.columns import ColumnCodec
-from tst.table.dates import DAY
 from tst.table.relations import Monotone, Places, Relation, apply_all, restore_all
 from tst.table.rows import Rows, first_of_ids, places_of_ids
 from tst.table.source import read
-from tst.table.steps import WEEK
 from tst.table.stretches import steps_within
 from tst.table.table import Table
 from tst.table.values import row_name

@@ -18,9 +18,9 @@ from pandas.api import types
 
 from tst.errors import DataError, short_message, translate_errors
 from tst.io import untrusted
+from tst.io.files import PARQUET
 from tst.table.written import Compression, Written
 
-PARQUET = (".parquet", ".pq")
 MAX_CELLS = 2**22  # values of a table, above which it is read in chunks of so many
 CSV_CELL = 6  # bytes of a value in a CSV, about
 GZIP_RATIO = 4  # times that gzip shrinks a CSV, about

@@ -13,11 +13,9 @@ from typing import Literal, Self
 import numpy as np
 import pandas as pd
 
-from tst.table.dates import DAY
+from tst.cycles import DAY, MONDAY, WEEK
 from tst.table.values import median
 
-WEEK = 7 * DAY
-MONDAY = 3 * DAY  # 1970 began on a Thursday
 SHORTEST_MONTH = 27 * DAY  # an hour is lost where clocks change
 MAX_DAYS = 2**16  # distinct days that are kept, to find the rule of a month
 MAX_SLOTS = 4096  # of a day or week

@@ -10,17 +10,17 @@ from typing import Self
 
 import numpy as np
 
+from tst.cycles import DAY, MONDAY, WEEK
 from tst.table.calendar import Clock
 from tst.table.columns import Problem
-from tst.table.dates import DAY
 from tst.table.steps import Months, Slots
 
 ENOUGH = 40  # stretches, so that a part of them can be held out
 FEW = 12  # stretches, below which a period is too long
 LONGEST = 1024  # steps
 PARTS = 64  # of a series without dates
-FIRST_MONDAY = 4 * DAY  # nanoseconds since 1970-01-01, a Thursday
-PERIODS = {"a day": DAY, "a week": 7 * DAY, "four weeks": 28 * DAY}
+FIRST_MONDAY = WEEK - MONDAY  # nanoseconds since 1970-01-01, a Thursday
+PERIODS = {"a day": DAY, "a week": WEEK, "four weeks": 4 * WEEK}
 MIN_KNOWN = 0.5  # of the rows of a stretch
 
 
@@ -83,7 +83,7 @@ class Stretches:
         many = [one for one in fitting if n_steps >= ENOUGH * one[2]]
         name, span, n_a_period = many[-1] if many else fitting[0]
         # four weeks begin with a week
-        unit = min(span, 7 * DAY)
+        unit = min(span, WEEK)
         start = FIRST_MONDAY if span > DAY else 0
         boundary = int(first) - (int(first) - start) % unit
         if isinstance(clock.calendar, Slots):

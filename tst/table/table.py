@@ -414,6 +414,11 @@ class Table:
         """The column of the id that has new names, or nothing."""
         return self.names[0].column if self.keys.id else ""
 
+    @property
+    def empty_columns(self) -> tuple[str, ...]:
+        """Columns that have no value in any row."""
+        return tuple(column.name for column in self.constants if not column.categories)
+
     def roles(self) -> pd.DataFrame:
         """Return a frame of each column's role and how it is learned."""
         rows = []

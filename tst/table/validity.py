@@ -13,13 +13,13 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 import pandas as pd
 
+from tst.cycles import DAY, MONDAY
 from tst.errors import DataError
 from tst.series import Feature, SeriesSet
-from tst.table.dates import DAY
 from tst.table.relations import Monotone, Places, numbers
 from tst.table.roles import Roles
 from tst.table.rows import SortedTable, sort_like
-from tst.table.steps import EXACT, MONDAY, month_number
+from tst.table.steps import EXACT, month_number
 from tst.table.table import Table
 from tst.table.values import free_name, is_numeric
 

@@ -21,7 +21,7 @@ from tst.errors import DataError
 from tst.evaluation.fidelity import fidelity
 from tst.evaluation.privacy import privacy
 from tst.evaluation.reference import Reference
-from tst.io import files, paths
+from tst.io import closure, files, paths
 from tst.series import SeriesSet
 from tst.study.peers import generators
 from tst.study.peers.own_tables import TABLES, OwnTable
@@ -93,7 +93,7 @@ def copy_of(
     own: OwnTable, learned: pd.DataFrame, model: str, folder: Path, seconds: float, seed: int
 ) -> tuple[pd.DataFrame, dict[str, Any]]:
     """Return a copy by a model, and what it took; read where it was made before."""
-    facts = [model, seconds, seed, PROGRAM.read_text() if model != "tst" else ""]
+    facts = [model, seconds, seed, own.roles, _code(model)]
     digest = hashlib.sha256(json.dumps(facts).encode())
     digest.update(pd.util.hash_pandas_object(learned).to_numpy().tobytes())
     out = folder / f"{model}-{digest.hexdigest()[:12]}.parquet"
@@ -105,6 +105,13 @@ def copy_of(
         else:
             peer(own, learned, model, out, seconds, seed)
     return pd.read_parquet(out), json.loads(cost.read_text())
+
+
+def _code(model: str) -> str:
+    """Return what names the code that makes a copy: ours, or that which calls a peer."""
+    if model == "tst":
+        return closure.fingerprint(closure.closure("from tst.synthesiser import Synthesiser"))
+    return PROGRAM.read_text()
 
 
 def violations(table: Table, own: OwnTable, copy: pd.DataFrame) -> dict[str, float]:

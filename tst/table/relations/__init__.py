@@ -1,0 +1,71 @@
+"""What holds in every row of a table, kept by construction in every row of a copy.
+
+A relation changes columns before they are learned (`apply`) and restores them in what was generated
+(`restore`): of `low <= high`, the model sees low and how far high is above it. What follows from
+other columns is not learned at all. `tst.table.discovery` finds them.
+"""
+
+from collections.abc import Sequence
+
+import pandas as pd
+
+from tst.table.relations.base import Number, Places, Value, is_one_of, numbers, plain_values
+from tst.table.relations.combinations import Combinations
+from tst.table.relations.dates import DateText, FromTime
+from tst.table.relations.derived import Copy, FixedWhere, Formula, Lookup
+from tst.table.relations.order import Above, Below, Monotone, StateOrder, Within
+
+__all__ = [
+    "DERIVED",
+    "Above",
+    "Below",
+    "Combinations",
+    "Copy",
+    "DateText",
+    "FixedWhere",
+    "Formula",
+    "FromTime",
+    "Lookup",
+    "Monotone",
+    "Number",
+    "Places",
+    "Relation",
+    "StateOrder",
+    "Value",
+    "Within",
+    "apply_all",
+    "is_one_of",
+    "numbers",
+    "plain_values",
+    "restore_all",
+]
+
+Relation = (
+    DateText
+    | FromTime
+    | Copy
+    | Formula
+    | Lookup
+    | FixedWhere
+    | Above
+    | Below
+    | Monotone
+    | StateOrder
+    | Within
+    | Combinations
+)
+DERIVED = (Copy, Formula, Lookup)  # whose column follows from others and is not learned
+
+
+def apply_all(relations: Sequence[Relation], frame: pd.DataFrame, places: Places) -> pd.DataFrame:
+    """Return a real table as it is learned."""
+    for relation in relations:
+        frame = relation.apply(frame, places)
+    return frame
+
+
+def restore_all(relations: Sequence[Relation], frame: pd.DataFrame, places: Places) -> pd.DataFrame:
+    """Return a table that was learned as it is written: inverts `apply_all`."""
+    for relation in reversed(relations):
+        frame = relation.restore(frame, places)
+    return frame

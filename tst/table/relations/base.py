@@ -1,0 +1,107 @@
+"""What all relations have in common: where rows stand, how numbers are written, cells as values."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from pandas.api import types
+
+from tst.table.values import to_numbers
+
+Value = str | bool | int | float | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Places:
+    """Where the rows of a table stand.
+
+    Parameters
+    ----------
+    times
+        int64 nanoseconds or float64 numbers, (n_rows,).
+    is_first
+        bool (n_rows,), True for the first row of each series.
+    rng
+        Draws what is not decided.
+    """
+
+    times: np.ndarray
+    is_first: np.ndarray
+    rng: np.random.Generator = field(default_factory=lambda: np.random.default_rng(0))
+
+    @property
+    def series(self) -> np.ndarray:
+        """Return the number of each row's series, (n_rows,)."""
+        return np.cumsum(self.is_first) - 1
+
+    @property
+    def start(self) -> np.ndarray:
+        """Return the first time of each row's series, (n_rows,)."""
+        return self.times[np.flatnonzero(self.is_first)][self.series]
+
+    @property
+    def end(self) -> np.ndarray:
+        """Return the last time of each row's series, (n_rows,)."""
+        return self.times[self.last][self.series]
+
+    @property
+    def last(self) -> np.ndarray:
+        """Return the last row of each series, int64 (n_series,)."""
+        return np.append(np.flatnonzero(self.is_first)[1:], len(self.is_first)) - 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class Number:
+    """How a number that is computed is written: its dtype, and digits behind the point (or all)."""
+
+    dtype: str
+    decimals: int | None = None
+
+    def column(self, x: np.ndarray) -> pd.Series:
+        """Return numbers, float64 (n_rows,), NaN where missing, as a column of this dtype."""
+        dtype = types.pandas_dtype(self.dtype)
+        if self.decimals is not None:
+            x = np.round(x, self.decimals)
+        if isinstance(dtype, np.dtype) and dtype.kind in "iu":
+            limits = np.iinfo(dtype)
+            return pd.Series(np.clip(np.round(x), limits.min, limits.max)).astype(dtype)
+        if types.is_integer_dtype(dtype):
+            return pd.Series(np.round(x)).astype("Float64").astype(dtype)
+        return pd.Series(x).astype(dtype)
+
+
+def numbers(frame: pd.DataFrame, name: str) -> np.ndarray:
+    """Return a column's numbers, float64 (n_rows,), NaN where missing."""
+    return to_numbers(frame[name])[0]
+
+
+def replaced(frame: pd.DataFrame, name: str, column: pd.Series) -> pd.DataFrame:
+    """Return a frame with another column of a name, at its place."""
+    return frame.assign(**{name: column.array})
+
+
+class InEveryRow:
+    """What holds in every row of a table."""
+
+    def broken(self, frame: pd.DataFrame, places: Places) -> np.ndarray:
+        """Return the rows in which it does not hold, bool (n_rows,)."""
+        raise NotImplementedError
+
+    def holds(self, frame: pd.DataFrame, places: Places) -> bool:
+        """Tell whether it holds in every row."""
+        return not self.broken(frame, places).any()
+
+
+def is_one_of(column: pd.Series, values: Sequence[Value]) -> np.ndarray:
+    """Tell which cells are one of some values, of which None stands for a missing one."""
+    found = column.isin([value for value in values if value is not None]).to_numpy(bool)
+    if None in values:
+        found = found | column.isna().to_numpy()
+    return found
+
+
+def plain_values(column: pd.Series) -> list[Any]:
+    """Return values as Python's own, None where missing."""
+    return [None if pd.isna(value) else value for value in column.astype(object).tolist()]

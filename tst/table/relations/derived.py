@@ -1,0 +1,236 @@
+"""What other columns decide: copies, formulas, lookups, and where cells are empty or 0."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+
+from tst.table.relations.base import InEveryRow, Number, Places, Value, is_one_of, numbers, replaced
+
+
+@dataclass(frozen=True, kw_only=True)
+class Copy(InEveryRow):
+    """A column that repeats another, cell by cell."""
+
+    kind: Literal["copy"] = "copy"
+    column: str
+    of: str
+    dtype: str
+
+    @property
+    def text(self) -> str:
+        """Say what holds."""
+        return f"{self.column} = {self.of}"
+
+    def broken(self, frame: pd.DataFrame, places: Places) -> np.ndarray:
+        """Return the rows whose cells differ; missing equals missing."""
+        column = frame[self.column]
+        other = frame[self.of]
+        same = (column.astype(object) == other.astype(object)).fillna(False).to_numpy(bool)
+        return ~same & ~(column.isna() & other.isna()).to_numpy()
+
+    def apply(self, frame: pd.DataFrame, places: Places) -> pd.DataFrame:
+        """Return the frame without the column."""
+        return frame.drop(columns=self.column)
+
+    def restore(self, frame: pd.DataFrame, places: Places) -> pd.DataFrame:
+        """Return the frame with the column."""
+        return replaced(frame, self.column, frame[self.of].astype(self.dtype))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Formula(InEveryRow):
+    """A number that follows from others: a multiple, a sum, a product or a quotient.
+
+    Parameters
+    ----------
+    plus, minus
+        Columns of a sum.
+    times, over
+        Columns of a product, and of what it is divided by.
+    factor, offset
+        Of a column (`plus`) that is measured in another unit.
+    number
+        How it is written.
+    """
+
+    kind: Literal["formula"] = "formula"
+    column: str
+    number: Number
+    plus: tuple[str, ...] = ()
+    minus: tuple[str, ...] = ()
+    times: tuple[str, ...] = ()
+    over: tuple[str, ...] = ()
+    factor: float = 1.0
+    offset: float = 0.0
+
+    @property
+    def text(self) -> str:
+        """Say what holds."""
+        if self.times:
+            right = " * ".join(self.times)
+            right = " / ".join([right, *self.over])
+        else:
+            right = " + ".join(self.plus)
+            right = " - ".join([right, *self.minus])
+        if self.factor != 1:
+            right = f"{self.factor:g} * {right}"
+        if self.offset:
+            right += f" {'+' if self.offset > 0 else '-'} {abs(self.offset):g}"
+        return f"{self.column} = {right}"
+
+    @property
+    def dtype(self) -> str:
+        """The column's dtype, as pandas spells it."""
+        return self.number.dtype
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """Columns that it follows from."""
+        return (*self.plus, *self.minus, *self.times, *self.over)
+
+    def value(self, frame: pd.DataFrame) -> np.ndarray:
+        """Return the numbers, float64 (n_rows,)."""
+        if self.times:
+            x = np.ones(len(frame))
+            for name in self.times:
+                x = x * numbers(frame, name)
+            for name in self.over:
+                divisor = numbers(frame, name)
+                x = np.divide(x, divisor, out=np.full(len(x), np.nan), where=divisor != 0)
+        else:
+            x = np.zeros(len(frame))
+            for name in self.plus:
+                x = x + numbers(frame, name)
+            for name in self.minus:
+                x = x - numbers(frame, name)
+        return self.factor * x + self.offset
+
+    def broken(self, frame: pd.DataFrame, places: Places) -> np.ndarray:
+        """Return the rows whose number does not come out to the last digit, missing ones too."""
+        real = numbers(frame, self.column)
+        x = self.value(frame)
+        rtol = 1e-6
+        atol = 0.0
+        if self.number.decimals is not None:
+            x = np.round(x, self.number.decimals)
+            rtol = 0.0
+            atol = 1e-9
+        is_known = np.isfinite(real) & np.isfinite(x)
+        is_missing = ~np.isfinite(real) & ~np.isfinite(x)
+        return ~is_missing & ~(is_known & np.isclose(x, real, rtol=rtol, atol=atol))
+
+    def apply(self, frame: pd.DataFrame, places: Places) -> pd.DataFrame:
+        """Return the frame without the column."""
+        return frame.drop(columns=self.column)
+
+    def restore(self, frame: pd.DataFrame, places: Places) -> pd.DataFrame:
+        """Return the frame with the column."""
+        return replaced(frame, self.column, self.number.column(self.value(frame)))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Lookup(InEveryRow):
+    """A category that another one decides.
+
+    Parameters
+    ----------
+    keys, values
+        Of the other column, and of this one.
+    """
+
+    kind: Literal["lookup"] = "lookup"
+    column: str
+    by: str
+    dtype: str
+    keys: tuple[Value, ...]
+    values: tuple[Value, ...]
+
+    @property
+    def text(self) -> str:
+        """Say what holds."""
+        return f"{self.by} decides {self.column}"
+
+    def _looked_up(self, frame: pd.DataFrame) -> pd.Series:
+        known = dict(zip(self.keys, self.values, strict=True))
+        return frame[self.by].astype(object).map(known)
+
+    def broken(self, frame: pd.DataFrame, places: Places) -> np.ndarray:
+        """Return the rows that the other column does not decide."""
+        same = self._looked_up(frame) == frame[self.column].astype(object)
+        return ~same.fillna(False).to_numpy(bool)
+
+    def apply(self, frame: pd.DataFrame, places: Places) -> pd.DataFrame:
+        """Return the frame without the column."""
+        return frame.drop(columns=self.column)
+
+    def restore(self, frame: pd.DataFrame, places: Places) -> pd.DataFrame:
+        """Return the frame with the column."""
+        return replaced(frame, self.column, self._looked_up(frame).astype(self.dtype))
+
+
+@dataclass(frozen=True, kw_only=True)
+class FixedWhere(InEveryRow):
+    """A column that is empty, or 0, exactly where another one has some values.
+
+    Parameters
+    ----------
+    value
+        Of the cells there: None is empty.
+    values
+        Of the other column; None where it is empty.
+    filler
+        What the model sees there, where its series has no other value.
+    least
+        The least number that stands elsewhere, where `value` is a number.
+    """
+
+    kind: Literal["fixed where"] = "fixed where"
+    column: str
+    by: str
+    values: tuple[Value, ...]
+    value: Value = None
+    filler: Value = None
+    least: float = 0.0
+
+    @property
+    def text(self) -> str:
+        """Say what holds."""
+        listed = ", ".join("empty" if value is None else str(value) for value in self.values)
+        what = "empty" if self.value is None else f"{self.value}"
+        return f"{self.column} is {what} exactly where {self.by} is {listed}"
+
+    def _is_there(self, frame: pd.DataFrame) -> np.ndarray:
+        return is_one_of(frame[self.by], self.values)
+
+    def _is_fixed(self, frame: pd.DataFrame) -> np.ndarray:
+        if self.value is None:
+            return frame[self.column].isna().to_numpy()
+        return (frame[self.column] == self.value).fillna(False).to_numpy(bool)
+
+    def broken(self, frame: pd.DataFrame, places: Places) -> np.ndarray:
+        """Return the rows in which the masks differ."""
+        return self._is_fixed(frame) != self._is_there(frame)
+
+    def apply(self, frame: pd.DataFrame, places: Places) -> pd.DataFrame:
+        """Return the frame with the cells filled from their series."""
+        if self.value is not None:
+            return frame
+        column = frame[self.column]
+        if isinstance(column.dtype, pd.CategoricalDtype):
+            return frame
+        filled = column.groupby(places.series, sort=False).ffill()
+        filled = filled.groupby(places.series, sort=False).bfill()
+        return replaced(frame, self.column, filled.fillna(self.filler))
+
+    def restore(self, frame: pd.DataFrame, places: Places) -> pd.DataFrame:
+        """Return the frame with the cells emptied, or set."""
+        is_there = self._is_there(frame)
+        column = frame[self.column]
+        if self.value is None:
+            return replaced(frame, self.column, column.mask(is_there))
+        fixed = column.where(~is_there, self.value)
+        is_wrong = ~is_there & (fixed == self.value).fillna(False).to_numpy(bool)
+        fixed = fixed.where(~is_wrong, self.least)
+        return replaced(frame, self.column, fixed.astype(column.dtype))
