@@ -67,8 +67,10 @@ def gappy(n=60, n_steps=72, seed=0):
         }
         frame = {"machine": f"m{i}", "time": time, "state": np.where(is_busy, "busy", "idle")}
         for name, share in shares.items():
-            frame[name] = np.where(rng.random(n_steps) < share, np.nan, rng.normal(size=n_steps))
-        frames.append(pd.DataFrame(frame).round(3))
+            frame[name] = np.where(
+                rng.random(n_steps) < share, np.nan, rng.normal(size=n_steps).round(3)
+            )
+        frames.append(pd.DataFrame(frame))
     return pd.concat(frames, ignore_index=True)
 
 
