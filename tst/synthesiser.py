@@ -46,7 +46,7 @@ from tst.training.ending import Ending, Limit
 from tst.training.loop import TrainConfig
 from tst.training.timing import step_seconds
 
-FORMAT = "synthesiser-4"
+FORMAT = "synthesiser-5"
 N_TOKENS = 512  # of a series, above which steps are joined to patches
 N_NUMBERS = 96  # of a patch, at most
 MIN_STEPS, MAX_STEPS = 400, 20_000  # within which the time given decides

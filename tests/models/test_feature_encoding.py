@@ -15,6 +15,22 @@ def test_a_few_fractions_do_not_make_a_count_a_rate(n_fractions, is_count):
     assert FeatureEncoder.fit(views, np.zeros(5000, bool), False).whole == is_count
 
 
+@pytest.mark.parametrize(
+    ("x", "is_log"),
+    [
+        (np.repeat([4.0, 5, 6, 240, 300, 380], 100), True),
+        (np.repeat([4.0, 5, 6, 240, 300, 380], [1, 1, 1, 99, 99, 99]), False),
+        (np.repeat([4.5, 5, 6, 240, 300, 380], 100), False),
+        (np.arange(1.0, 101), False),
+        (np.arange(1.0, 32), False),
+        (np.repeat([0.0, 5, 6, 240, 300, 380], 100), False),
+    ],
+)
+def test_counts_of_several_sizes_are_taken_to_logarithms(x, is_log):
+    """Seconds of two kinds; not where the small are rare, nor rates, even counts, or zeros."""
+    assert (FeatureEncoder.fit(x, np.zeros(len(x), bool), False).offset is not None) == is_log
+
+
 @pytest.mark.parametrize(("inner", "is_count"), [([0.25, 0.5, 0.75], False), ([], True)])
 def test_a_rate_that_piles_up_at_its_bounds_is_no_count(inner, is_count):
     """Zeros and ones with a few values between; zeros and ones alone are a count."""

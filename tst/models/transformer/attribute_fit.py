@@ -16,7 +16,8 @@ from dataclasses import dataclass
 
 import torch
 
-from tst.models.transformer.heads import ChainHead
+from tst.models.transformer import levels
+from tst.models.transformer.heads import N_COMPONENTS, ChainHead
 from tst.models.transformer.variables import Target
 
 SMALL = 200  # rows of a table that is fitted in both ways
@@ -27,6 +28,8 @@ PATIENCE = 5  # looks without a better one of any conditional, after which a fit
 GAIN = 1e-3  # nats a row that a better look must be better by
 PRIOR_COUNT = 0.5  # added to how often each category occurs, as Jeffreys' prior does
 N_FOLDS = 4  # of a small table: each row is held out once
+LEAST_SPREAD = 1e-2  # of a number around what the categories tell, of its own: none is certain
+UNDECAYED = ("bias", "skip")  # what begins at what the table tells
 MIN_HELD_OUT = 60  # rows of a held-out part that is enough by itself
 # Fits that a process remembers: models of one data set often differ in their steps only.
 N_KEPT = 16
@@ -39,10 +42,11 @@ class Recipe:
     Parameters
     ----------
     learning_rate, weight_decay
-        As AdamW takes them; biases do not decay.
+        As AdamW takes them; biases and levels do not decay.
     noise
         Standard deviation of what is added to continuous attributes, times the root of the number
-        of rows: a bandwidth, without which a mixture closes in on single rows.
+        of rows, in spreads around what the categories tell: a bandwidth, without which a mixture
+        closes in on single rows.
     most
         Steps.
     """
@@ -68,17 +72,22 @@ class Rows:
         `Target` (n_series, n_attributes).
     context
         float, (n_series, n_context): what is known of each series before its attributes.
+    spread
+        float, (n_continuous,): standard deviation of the continuous ones around what the
+        categories tell of them.
     """
 
     target: Target
     context: torch.Tensor
+    spread: torch.Tensor
 
     def __len__(self) -> int:
         return len(self.context)
 
     def take(self, chosen: torch.Tensor) -> "Rows":
         """Return some rows, int64 or bool (n,)."""
-        return Rows(target=self.target.map(lambda x: x[chosen]), context=self.context[chosen])
+        target = self.target.map(lambda x: x[chosen])
+        return Rows(target=target, context=self.context[chosen], spread=self.spread)
 
 
 State = dict[str, torch.Tensor]
@@ -105,9 +114,10 @@ def fit(
     """
     first = copy.deepcopy(head).cpu().requires_grad_(True)
     _begin_at_frequencies(first, target)
+    spread = _begin_at_levels(first, target)
     if context is None:
         context = target.value.new_ones(len(target.value), 1)
-    rows = Rows(target=target, context=context)
+    rows = Rows(target=target, context=context, spread=spread)
     key = _digest(first, rows, seed)
     if key not in _fits:
         while len(_fits) >= N_KEPT:
@@ -170,6 +180,29 @@ def _begin_at_frequencies(head: ChainHead, target: Target) -> None:
         head.out[d, :, categories] = 0.0
 
 
+@torch.no_grad()
+def _begin_at_levels(head: ChainHead, target: Target) -> torch.Tensor:
+    """Set where the mixture of a number stands before training to what the categories tell of it.
+
+    Returns the numbers' standard deviations around that, (n_continuous,).
+    """
+    numbers = target.value[:, head.numbers].double().numpy()
+    chosen = [d for d, variable in enumerate(head.variables) if variable.kind == "categorical"]
+    codes = target.value[:, chosen].long().numpy()
+    parts = levels.effects(numbers, codes, [head.variables[d].n_categories for d in chosen])
+    rest = numbers - levels.total(parts, codes) if parts else numbers
+    spread = torch.from_numpy(rest.std(0)).float().clamp(min=LEAST_SPREAD)
+    if head.head != "mixture":
+        return spread
+    for d, part in zip(chosen, parts, strict=True):
+        channels = slice(head.starts[d], head.ends[d])
+        head.skip[channels, head.numbers] = torch.from_numpy(part).to(head.skip)
+    _, locations, log_scales = head.bias[:, 1 : 1 + 3 * N_COMPONENTS].chunk(3, dim=1)
+    locations[head.numbers] *= spread[:, None]
+    log_scales[head.numbers] += spread.log()[:, None]
+    return spread
+
+
 def _folds(n: int, generator: torch.Generator) -> Sequence[torch.Tensor]:
     """Return the numbers of the rows that are held out, int64 each; of many rows one part."""
     folds = torch.randperm(n, generator=generator).chunk(N_FOLDS)
@@ -221,10 +254,13 @@ def _steps(
     head: ChainHead, rows: Rows, n_steps: int, recipe: Recipe, generator: torch.Generator
 ) -> Iterator[int]:
     """Take steps of AdamW towards the rows of a table; yield how many so far, from 0."""
-    weights = [weight for name, weight in head.named_parameters() if name != "bias"]
+    weights: list[torch.nn.Parameter] = []
+    free: list[torch.nn.Parameter] = []
+    for name, weight in head.named_parameters():
+        (free if name in UNDECAYED else weights).append(weight)
     groups = [
         {"params": weights, "weight_decay": recipe.weight_decay},
-        {"params": [head.bias], "weight_decay": 0.0},
+        {"params": free, "weight_decay": 0.0},
     ]
     optimizer = torch.optim.AdamW(groups, lr=recipe.learning_rate, fused=True)
     noise = recipe.noise / math.sqrt(len(rows))
@@ -247,7 +283,7 @@ def _noisy(rows: Rows, numbers: torch.Tensor, noise: float, generator: torch.Gen
     target = rows.target
     moves = torch.zeros_like(target.value)
     drawn = torch.randn(len(rows), len(numbers), generator=generator) * noise
-    moves[:, numbers] = drawn.to(moves)
+    moves[:, numbers] = (drawn * rows.spread).to(moves)
     return Rows(
         target=Target(
             value=target.value + moves,
@@ -256,6 +292,7 @@ def _noisy(rows: Rows, numbers: torch.Tensor, noise: float, generator: torch.Gen
             repeat=target.repeat,
         ),
         context=rows.context,
+        spread=rows.spread,
     )
 
 

@@ -92,13 +92,12 @@ def start(
     conditions = attributes
     if model.spec.attributes:
         conditions = encode(model.spec.attributes, attributes, torch.zeros_like(attributes))
+    n_codes = len(encoder.categories)
     if encoder.per_series:
-        n_codes = len(encoder.categories)
         own = attributes[:, n_codes : n_codes + 2 * encoder.n_features].cpu().numpy()
         loc, scale = encoder.from_standardised(own)
     else:
-        loc = np.tile(encoder.loc, (B, 1))
-        scale = np.tile(encoder.scale, (B, 1))
+        loc, scale = encoder.told_loc_scale(attributes[:, :n_codes].long().cpu().numpy())
     return Unfinished(
         index=torch.arange(B, device=device),
         conditions=model.begin(conditions),

@@ -3,7 +3,8 @@
 Each measurement is transformed (`tst.models.transformer.feature_encoding`), then centred (loc) and
 divided by its spread (scale), over all series or, where series are long enough to have their own,
 within each. In that case each series' loc and log scale are attributes that the model generates:
-without them the spread between series halves.
+without them the spread between series halves. Series that are too short for that are centred by
+what their attributes tell of their level.
 """
 
 import math
@@ -12,10 +13,13 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
+import pandas as pd
 import torch
 
+from tst.errors import DataError
 from tst.io.untrusted import from_mapping
 from tst.models.attributes import SeriesFacts, from_codes, known_categories
+from tst.models.transformer import levels
 from tst.models.transformer.feature_encoding import FeatureEncoder
 from tst.models.transformer.twins import (
     Twin,
@@ -69,6 +73,9 @@ class SeriesEncoder:
     log_length
         Mean and standard deviation of the logarithm of lengths, where a series' length is drawn
         with its attributes; None where it is not.
+    levels
+        What each category of each attribute adds to `loc`, (n_categories, n_features) each; empty
+        where series have their own.
     """
 
     facts: SeriesFacts
@@ -89,6 +96,7 @@ class SeriesEncoder:
     fixed_length: int
     longest: int
     log_length: tuple[float, float] | None = None
+    levels: tuple[tuple[tuple[float, ...], ...], ...] = ()
 
     def __post_init__(self) -> None:
         n_features = len(self.facts.features) - sum(twin.exact for twin in self.twins)
@@ -106,9 +114,20 @@ class SeriesEncoder:
             and all(len(part) == 2 * n_features for part in twice)
             and all(math.isfinite(number) for part in numbers for number in part)
             and (self.log_length is None or self.log_length[1] > 0)
+            and self._has_fitting_levels()
         )
         if not fits:
             raise ValueError("its parts do not fit each other")
+
+    def _has_fitting_levels(self) -> bool:
+        """Tell whether there is a finite level of each category and measurement, or none."""
+        if not self.levels:
+            return True
+        fits = [len(part) for part in self.levels] == [len(c) for c in self.categories.values()]
+        for part in self.levels:
+            fits &= all(len(row) == len(self.loc) for row in part)
+            fits &= all(math.isfinite(number) for row in part for number in row)
+        return fits
 
     @classmethod
     def fit(cls, series: SeriesSet, attributes: bool = True, lengths: bool = False) -> Self:
@@ -142,13 +161,16 @@ class SeriesEncoder:
         typical = np.array([_positive_median(column) for column in series_scale.T])
         min_scale = np.maximum(0.01 * typical, 1e-3 * scale)
         own = np.concatenate([series_loc, np.log(np.maximum(series_scale, min_scale))], axis=1)
+        categories = known_categories(whole) if attributes else {}
         per_series = bool(attributes and np.quantile(whole.lengths, 0.05) >= MIN_OWN_STEPS)
-        if per_series:
-            z = _scaled(
-                feature_encoders, y, series, series_loc, np.maximum(series_scale, min_scale)
-            )
-        else:
-            z = _scaled(feature_encoders, y, series, *_for_each(series, loc, scale))
+        found: list[np.ndarray] = []
+        moments = series_loc, np.maximum(series_scale, min_scale)
+        if not per_series:
+            found = _levels(y, series, categories)
+            of_series = _added(loc, found, _codes_of(series, categories))
+            scale = _one_where_zero((y - of_series[series.series_index]).std(0))
+            moments = of_series, np.tile(scale, (len(series), 1))
+        z = _scaled(feature_encoders, y, series, *moments)
         longest = int(whole.lengths.max())
         has_one_length = bool((whole.lengths == longest).all())
         log_length = None
@@ -157,7 +179,7 @@ class SeriesEncoder:
             log_length = (float(logs.mean()), float(logs.std()))
         return cls(
             facts=facts,
-            categories=known_categories(whole) if attributes else {},
+            categories=categories,
             twins=twins,
             feature_encoders=feature_encoders,
             per_series=per_series,
@@ -174,6 +196,7 @@ class SeriesEncoder:
             fixed_length=longest if has_one_length else 0,
             longest=longest,
             log_length=log_length,
+            levels=tuple(tuple(map(_floats, part)) for part in found),
         )
 
     @classmethod
@@ -207,10 +230,31 @@ class SeriesEncoder:
     def series_loc_scale(self, series: SeriesSet) -> tuple[np.ndarray, np.ndarray]:
         """Return (loc, scale) of each series, transformed: float64 (n_series, n_features) each."""
         if not self.per_series:
-            return _for_each(series, np.array(self.loc), np.array(self.scale))
+            return self.told_loc_scale(self.codes_of(series))
         y = _transformed(self.feature_encoders, self.learned(series))
         loc, scale = _series_moments(y, series)
         return loc, np.maximum(scale, self.min_scale)
+
+    def told_loc_scale(self, codes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return what `series_loc_scale` does where series have none of their own.
+
+        Parameters
+        ----------
+        codes
+            int, (n_series, len(categories)).
+        """
+        loc = _added(np.array(self.loc), [np.array(part) for part in self.levels], codes)
+        return loc, np.tile(self.scale, (len(codes), 1))
+
+    def codes_of(self, series: SeriesSet) -> np.ndarray:
+        """Return the codes of the attributes, int64 (n_series, len(categories)).
+
+        Raises
+        ------
+        DataError
+            Where a category does not occur in the training set.
+        """
+        return _codes_of(series, self.categories)
 
     def scaled(self, series: SeriesSet, loc: np.ndarray, scale: np.ndarray) -> np.ndarray:
         """Return the scaled values, float64 (rows, n_features); categories stay codes.
@@ -367,11 +411,39 @@ def _scaled(
     return np.where(is_categorical, y, (y - loc[rows]) / scale[rows])
 
 
-def _for_each(
-    series: SeriesSet, loc: np.ndarray, scale: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return loc and scale (n_features,) repeated for each series, (n_series, n_features)."""
-    return np.tile(loc, (len(series), 1)), np.tile(scale, (len(series), 1))
+def _codes_of(series: SeriesSet, categories: Mapping[str, Sequence[Any]]) -> np.ndarray:
+    """Return the codes of a set's attributes, int64 (n_series, n_attributes)."""
+    codes = np.zeros((len(series), len(categories)), dtype=np.int64)
+    for i, (name, known) in enumerate(categories.items()):
+        codes[:, i] = pd.Index(known).get_indexer(series.attributes[name].astype(object))
+    if (codes < 0).any():
+        raise DataError(
+            f"'{series.name}' has a category that the training set lacks; leave those series out."
+        )
+    return codes
+
+
+def _levels(
+    y: np.ndarray, series: SeriesSet, categories: Mapping[str, Sequence[Any]]
+) -> list[np.ndarray]:
+    """Return what each category adds to the level of a series, (n_categories, n_features) each.
+
+    Nothing to a measurement whose first values would then differ more: it begins at one place, and
+    goes its ways from there.
+    """
+    codes = _codes_of(series, categories)
+    found = levels.effects(_series_means(y, series), codes, [*map(len, categories.values())])
+    if not found:
+        return []
+    first = y[series.offsets[:-1]]
+    is_told = (first - levels.total(found, codes)).std(0) < first.std(0)
+    return [part * is_told for part in found]
+
+
+def _added(loc: np.ndarray, parts: Sequence[np.ndarray], codes: np.ndarray) -> np.ndarray:
+    """Return loc (n_features,) with the levels of series of these codes, (n_series, n_features)."""
+    of_series = np.tile(loc, (len(codes), 1))
+    return of_series + levels.total(parts, codes) if parts else of_series
 
 
 def _series_moments(y: np.ndarray, series: SeriesSet) -> tuple[np.ndarray, np.ndarray]:

@@ -236,7 +236,7 @@ def draw_attributes(
     past = chain.begin(context, context[:, :0])
     uniform = chain.uniform(n_series, generator)
     encoded = chain.new_encoding(n_series)
-    values = []
+    values: list[torch.Tensor] = []
     for d, variable in enumerate(chain.variables):
         # Drawn where it is given, too, so that the others do not depend on what is given.
         value, _ = chain.draw(d, past, encoded, uniform)
@@ -245,11 +245,29 @@ def draw_attributes(
         elif given is not None and d < len(names) and names[d] in given:
             value = _codes(encoder, names[d], given[names[d]]).to(value)
         elif variable.kind == "continuous":
-            edges = chain.head.bin_edges[d]
-            value = value.clamp(edges[0], edges[-1])
+            value = _within_limits(model.spec, d, value, values)
         values.append(value)
         chain.write(d, encoded, value, None)
     return torch.stack(values, dim=1)
+
+
+def _within_limits(
+    spec: TokenSpec, d: int, value: torch.Tensor, before: Sequence[torch.Tensor]
+) -> torch.Tensor:
+    """Return drawn numbers (n_series,) of attribute d within what their categories let be.
+
+    Parameters
+    ----------
+    before
+        The attributes that are drawn already, categories first, (n_series,) each.
+    """
+    edges = spec.attribute_bin_edges[d]
+    value = value.clamp(edges[0], edges[-1])
+    n_codes = len(spec.attribute_limits)
+    for code, of_categories in zip(before[:n_codes], spec.attribute_limits, strict=True):
+        low, high = value.new_tensor([pairs[d - n_codes] for pairs in of_categories]).T
+        value = value.clamp(low[code.long()], high[code.long()])
+    return value
 
 
 def context_of_starts(spec: TokenSpec, n_series: int, starts: np.ndarray | None) -> torch.Tensor:

@@ -1,15 +1,16 @@
 """An encoded set as tokens: what they consist of, and the numbers that each must predict."""
 
+from collections.abc import Sequence
+
 import numpy as np
-import pandas as pd
 import torch
 
 from tst.cycles import Cycles
-from tst.errors import DataError
+from tst.models.transformer import levels
 from tst.models.transformer.config import Stop
 from tst.models.transformer.encoding import MARGIN, MAX_FITTED, SeriesEncoder, exact_repeats
 from tst.models.transformer.feature_encoding import FeatureEncoder
-from tst.models.transformer.variables import BIG, Target, TokenSpec, Variable
+from tst.models.transformer.variables import BIG, Limits, Target, TokenSpec, Variable
 from tst.series import SeriesSet, ceil_div, offsets
 
 N_BINS = 64  # of a quantised head
@@ -44,9 +45,22 @@ def token_spec(encoder: SeriesEncoder, series: SeriesSet, stop: Stop = "length")
         attributes=tuple(attributes),
         bin_edges=tuple(bin_edges),
         attribute_bin_edges=tuple(_bins(column) for column in values.T),
+        attribute_limits=_limits(values, [v.n_categories for v in attributes[: -n_own or None]]),
         draws_length=encoder.log_length is not None,
         cycles=cycles,
     )
+
+
+def _limits(values: np.ndarray, sizes: Sequence[int]) -> tuple[Limits, ...]:
+    """Return the limits of a `TokenSpec` from attributes (n_series, n_attributes), codes first."""
+    numbers = values[:, len(sizes) :]
+    if not numbers.shape[1]:
+        return ()
+    found = []
+    for i, size in enumerate(sizes):
+        of_categories = levels.limits(numbers, values[:, i].astype(np.int64), size)
+        found.append(tuple(tuple(map(tuple, pairs)) for pairs in of_categories.tolist()))
+    return tuple(found)
 
 
 def has_end(encoder: SeriesEncoder) -> bool:
@@ -102,15 +116,7 @@ def attribute_target(
     DataError
         Where a category does not occur in the training set.
     """
-    codes = []
-    for name, known in encoder.categories.items():
-        codes.append(pd.Index(known).get_indexer(series.attributes[name].astype(object)))
-        if (codes[-1] < 0).any():
-            raise DataError(
-                f"'{series.name}' has a category that the training set lacks; leave those series "
-                "out."
-            )
-    numbers = np.stack(codes, axis=1) if codes else np.zeros((len(series), 0))
+    numbers = encoder.codes_of(series).astype(np.float64)
     is_least = np.zeros(numbers.shape, dtype=bool)
     if encoder.per_series:
         loc, scale = moments or encoder.series_loc_scale(series)

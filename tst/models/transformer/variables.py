@@ -19,6 +19,8 @@ from tst.io.untrusted import from_mapping
 # stop: a hazard; flags: the paper's two generation flags, by squared error, without randomness.
 VariableKind = Literal["continuous", "categorical", "stop", "flags"]
 
+Limits = tuple[tuple[tuple[float, float], ...], ...]  # of each category and number
+
 BIG = 1e6  # stands for infinity in scaled units: sums with it stay finite in float32
 
 
@@ -64,6 +66,9 @@ class TokenSpec:
         the last only.
     attribute_bin_edges
         The same of the attributes.
+    attribute_limits
+        Of each category of each categorical attribute, between what the numbers among the
+        attributes lie, (n_categories, n_numbers, 2); empty where nothing is known of that.
     draws_length
         Whether the last of the attributes is how long the series is.
     cycles
@@ -74,12 +79,15 @@ class TokenSpec:
     attributes: tuple[Variable, ...] = ()
     bin_edges: tuple[tuple[float, ...], ...] = ()
     attribute_bin_edges: tuple[tuple[float, ...], ...] = ()
+    attribute_limits: tuple[Limits, ...] = ()
     draws_length: bool = False
     cycles: Cycles | None = None
 
     def __post_init__(self) -> None:
         _check_edges(self.step, self.bin_edges)
         _check_edges(self.attributes, self.attribute_bin_edges)
+        if self.attribute_limits:
+            _check_limits(self.attributes, self.attribute_limits)
 
     @classmethod
     def from_dict(cls, mapping: Mapping[str, Any]) -> Self:
@@ -100,6 +108,19 @@ def _check_edges(variables: Sequence[Variable], bin_edges: Sequence[Sequence[flo
         fits &= len(edges) == len(bin_edges[0]) >= 2 and is_sorted and is_finite
     if not fits:
         raise ValueError("the bin edges of a token do not fit its variables")
+
+
+def _check_limits(attributes: Sequence[Variable], limits: Sequence[Limits]) -> None:
+    """Raise ValueError unless each category has finite limits of each number."""
+    sizes = [v.n_categories for v in attributes if v.kind == "categorical"]
+    n_numbers = len(attributes) - len(sizes)
+    fits = [len(part) for part in limits] == sizes
+    for part in limits:
+        for pairs in part:
+            fits &= len(pairs) == n_numbers
+            fits &= all(math.isfinite(end) for pair in pairs for end in pair)
+    if not fits:
+        raise ValueError("the limits of the attributes do not fit them")
 
 
 @dataclass
