@@ -1,7 +1,8 @@
 """How far is a synthetic set from held-out real series, beside how far real ones are apart?
 
 Every measure is a function of sums over series, so that its floor costs little: the real series are
-dealt anew many times into two parts of the sets' sizes, and each part measured against the other. A
+dealt anew many times into two parts of the sets' sizes, and each part measured against the other;
+the second is drawn with replacement, as a synthetic set would be that repeats learned series. A
 synthetic set is within its limit where it is no further from the held-out series than twice the
 median deal, or than one deal in a thousand. A measure looks at several features; the worst decides,
 and its limit is that of the worst of each deal. Values are compared by ranks (0 to 1).
@@ -66,8 +67,10 @@ class Deals:
 
     Parameters
     ----------
-    first, second
+    first
         bool, shape (n_deals, n_series).
+    second
+        float64, shape (n_deals, n_series): how often each is drawn, of those beside the first side.
     """
 
     first: np.ndarray
@@ -79,13 +82,14 @@ class Deals:
         rng = np.random.default_rng(seed)
         n = len(group)
         first = np.zeros((N_DEALS, n), dtype=bool)
-        second = np.zeros((N_DEALS, n), dtype=bool)
+        second = np.zeros((N_DEALS, n))
         for i in range(N_DEALS):
             order = rng.permutation(n)
             place = rng.random(group.max() + 1)[group]
             order = order[np.argsort(place[order], kind="stable")]
             first[i, order[:n_first]] = True
-            second[i, order[n_first : n_first + n_second]] = True
+            drawn = rng.choice(order[n_first:], n_second)
+            second[i] = np.bincount(drawn, minlength=n)
         return cls(first=first, second=second)
 
 
@@ -121,8 +125,7 @@ def compare(
         subsample(one, MAX_SERIES, seed) for one in (held_out, learned, synthetic)
     )
     real = concat([held_out, learned])
-    n_second = min(len(learned), len(synthetic))
-    deals = Deals.draw(owners(real, real.group), len(held_out), n_second, seed)
+    deals = Deals.draw(owners(real, real.group), len(held_out), len(synthetic), seed)
     found: dict[str, list[Apart]] = {}
     for measure in measures(real, synthetic, phases):
         found.setdefault(measure.name, []).append(_apart(measure, deals, len(held_out)))

@@ -1,9 +1,12 @@
 """Is the synthetic copy of a user's table sound? Validity first, then use, quality and privacy.
 
 Each check has a value and a limit; limits are those of `tst.table.validity` (no row may break what
-holds in every real one) and of what honest sets show (`tst.evaluation.deals`, `use`, `leaks`). The
-first line is RED where any check fails, GREEN only where all that could be judged are within their
-limits.
+holds in every real one, but for bounds that are an accident of the real table: `tst.table.bounds`)
+and of what honest sets show (`tst.evaluation.deals`, `use`, `leaks`). The first line is RED where
+any check fails, GREEN only where all that could be judged are within their limits.
+
+How often a known-good copy is red by all of them together tests/nightly/own_error.py counts
+(results/nightly/own_error.csv).
 """
 
 from collections.abc import Sequence

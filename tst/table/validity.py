@@ -16,14 +16,14 @@ import pandas as pd
 from tst.cycles import DAY, MONDAY
 from tst.errors import DataError
 from tst.series import Feature, SeriesSet
-from tst.table.relations import Monotone, Places, numbers
+from tst.table.bounds import MIN_SEEN, Followed, n_beyond
+from tst.table.relations import Places
 from tst.table.roles import Roles
 from tst.table.rows import SortedTable, sort_like
 from tst.table.steps import EXACT, month_number
 from tst.table.table import Table
 from tst.table.values import free_name, is_numeric
 
-MIN_SEEN = 3  # series that each value of a closed set has
 MAX_VALUES = 200  # of a closed set
 MAX_DECIMALS = 6
 HOUR = DAY // 24
@@ -107,11 +107,7 @@ def validity(table: Table, real: Laid, copy: Laid) -> pd.DataFrame:
     for rule in [*_format_rules(real), *_key_rules(table), *_calendar_rules(table, real)]:
         if rule.n_broken(real) == 0:
             rows.append((rule.part, rule.text, rule.n_broken(copy)))
-    of_real = _broken_relations(table, real)
-    of_copy = _broken_relations(table, copy)
-    for text, n_broken in of_real.items():
-        if n_broken == 0:
-            rows.append(("relations", text, of_copy[text]))
+    rows += _relation_rules(table, real, copy)
     return pd.DataFrame(rows, columns=["part", "rule", "broken"])
 
 
@@ -166,7 +162,8 @@ def _column_rules(column: pd.Series, series: pd.Series) -> list[Rule]:
             rules.append(Rule("format", text, _count(name, lambda x: ~_has_decimals(x, decimals))))
     elif (known := closed(column, series)) is not None:
         text = f"{name} is one of {len(known):,} values"
-        rules.append(Rule("format", text, _count(name, lambda x: x.notna() & ~x.isin(known))))
+        changes = bool((column.groupby(series).nunique() > 1).any())
+        rules.append(Rule("format", text, _count_others(name, known, MIN_SEEN if changes else 1)))
     return rules
 
 
@@ -177,6 +174,23 @@ def _count(name: str, is_broken: Callable[[pd.Series], pd.Series]) -> Callable[[
         if name not in copy.written:
             return 0
         return int(np.asarray(is_broken(copy.written[name]), dtype=bool).sum())
+
+    return count
+
+
+def _count_others(name: str, known: list[Any], at_least: int) -> Callable[[Laid], int]:
+    """Return what counts the cells of other than the known values, if so many series have any.
+
+    What changes in time may be rare: a state that no real series is in, one or two others may be.
+    """
+
+    def count(copy: Laid) -> int:
+        if name not in copy.written:
+            return 0
+        column = copy.written[name]
+        is_other = np.asarray(column.notna() & ~column.isin(known), dtype=bool)
+        n_series = len(np.unique(_series_of_written(copy)[is_other]))
+        return int(is_other.sum()) if n_series >= at_least else 0
 
     return count
 
@@ -265,12 +279,9 @@ def _start_range(name: str, real: Laid) -> Rule:
     """Return the rule that series begin when real ones do."""
     places = real.places
     starts = places.times[places.is_first]
-    low = starts.min()
-    high = starts.max()
 
     def outside(copy: Laid) -> int:
-        begun = copy.places.times[copy.is_first_of_id]
-        return int(((begun < low) | (begun > high)).sum())
+        return n_beyond(starts, copy.places.times[copy.is_first_of_id])
 
     return Rule("calendar", f"{name} begins between the first and the last real start", outside)
 
@@ -328,32 +339,32 @@ PHASES: dict[str, tuple[Callable[[np.ndarray], np.ndarray], int]] = {
 }
 
 
-def _broken_relations(table: Table, laid: Laid) -> dict[str, int]:
-    """Return {what holds: rows that break it}, in the order in which relations are applied."""
-    columns = [name for name in laid.frame if name not in (*table.keys.made, *table.keys.id)]
-    frame = laid.frame[columns]
-    places = laid.places
-    counts = {}
-    for relation in table.relations:
-        try:
-            if isinstance(relation, Monotone) and relation.ends:
-                text = f"{relation.column} ends between {relation.ends[0]:g} and "
-                text += f"{relation.ends[-1]:g}"
-                counts[text] = _ends_elsewhere(relation, frame, places)
-            counts[relation.text] = int(relation.broken(frame, places).sum())
-            frame = relation.apply(frame, places)
-        except (ArithmeticError, KeyError, TypeError, ValueError):  # text where numbers should be
-            counts[relation.text] = len(frame)
-    return counts
+def _relation_rules(table: Table, real: Laid, copy: Laid) -> list[tuple[Part, str, int]]:
+    """Return (part, what holds, rows that break it in a copy) of all that holds in real rows.
 
-
-def _ends_elsewhere(relation: Monotone, frame: pd.DataFrame, places: Places) -> int:
-    """Return how many series end beyond where real ones do."""
-    x = numbers(frame, relation.column)
-    last = x[places.last]
-    slack = 1e-9 * max(1.0, abs(relation.ends[0]), abs(relation.ends[-1]))
-    is_within = (last >= relation.ends[0] - slack) & (last <= relation.ends[-1] + slack)
-    return int((~is_within).sum())
+    Rows that break an order by chance (`tst.table.bounds`) do not count.
+    """
+    keys = (*table.keys.made, *table.keys.id)
+    of_real, of_copy = (
+        Followed.of(
+            table.relations, laid.frame.drop(columns=list(keys), errors="ignore"), laid.places
+        )
+        for laid in (real, copy)
+    )
+    rows: list[tuple[Part, str, int]] = []
+    for text, ends in of_real.ends.items():
+        n_broken = len(copy.frame)
+        if text in of_copy.ends:
+            n_broken = n_beyond(ends, of_copy.ends[text])
+        rows.append(("relations", text, n_broken))
+    for text, n_real in of_real.counts.items():
+        if n_real:
+            continue
+        n_broken = of_copy.counts[text]
+        if of_real.is_by_chance(text, of_copy):
+            n_broken = 0
+        rows.append(("relations", text, n_broken))
+    return rows
 
 
 def judged_series(table: Table, laid: Laid, name: str) -> SeriesSet:
