@@ -180,7 +180,7 @@ def test_every_rule_is_tried_with_every_kind_of_outcome():
 def test_judge_names_every_claim_and_nothing_it_should_not():
     """Without any table every claim is there, untested, and each sentence names a missing table."""
     frame = claims.judge({})
-    assert list(frame.columns) == [*claims.COLUMNS, "kind", "reason", "change"]
+    assert list(frame.columns) == [*claims.COLUMNS, "kind", "pair", "reason", "change", "worst"]
     assert list(dict.fromkeys(frame["claim"])) == list(claims.CLAIMS)
     assert set(frame["verdict"]) == {NONE}
     assert frame["sentence"].str.contains(r"table \d\d-[a-z-]+ has not been written").all()
@@ -277,6 +277,9 @@ def test_what_would_change_a_verdict():
     effect = row.mde / row.ours
     assert claims.seeds_needed(row) == int(np.ceil(row.n_seeds * effect**2))
     assert f"about {claims.seeds_needed(row)} seeds" in claims.what_would_change(row)
+    clear = replace(row, low=0.05, high=0.15)
+    assert claims.what_would_change(clear).startswith("a smaller p")
+    assert "seeds" in claims.what_would_change(replace(clear, n_seeds=2))
     decided = replace(row, verdict=GOOD)
     assert claims.what_would_change(decided) == "an interval not wholly above 0"
     found = decisions.estimate([1.4, 1.5, 1.7], (-np.inf, 2.0), "log")

@@ -3,8 +3,9 @@
 A check is *supported* where its whole interval lies where the claim wants it, *contradicted* where
 none of it does, else *inconclusive* (`tst.study.decisions`). On each data set a claim's endpoints
 decide it together; over all claims and real data sets Holm keeps the chance of one wrong verdict
-at .05. The other checks support: they are judged alike and decide nothing. What was computed on
-simulated series is *not tested*; what it would have been is told apart (column simulation).
+at .05. The other checks, controls among them, are judged alike and decide nothing. What was
+computed on simulated series is *not tested*; what it would have been is told apart (column
+simulation).
 
 `claims.csv` has what each claim says, and what would count against it.
 """
@@ -52,7 +53,9 @@ class Judgement:
     simulation
         The word for simulated series, whose verdict is "not tested"; empty for real ones.
     endpoint
-        Role of the check: endpoint or supporting.
+        Role of the check: endpoint, control or supporting.
+    pair
+        The two models of a difference, `tst_paper - ar`; else empty.
     mde
         Smallest effect, from the limit, that is detected with a power of .8; of a ratio a factor.
     """
@@ -73,6 +76,7 @@ class Judgement:
     margin: float
     unit: str
     endpoint: str
+    pair: str
     mde: float
     reason: str
     verdict: Verdict
@@ -96,7 +100,8 @@ def judge(tables: Tables) -> pd.DataFrame:
     -------
     pd.DataFrame
         For each claim and data set a row "all endpoints", then one row a check: `COLUMNS`, kind,
-        reason (why a check cannot be made) and change (what would change the verdict on a claim).
+        pair, reason (why a check cannot be made), change (what would change the verdict on a claim)
+        and worst (the source of the endpoint that speaks most against it).
     """
     judged = judgements(tables)
     wholes: list[Judgement] = []
@@ -111,10 +116,12 @@ def judge(tables: Tables) -> pd.DataFrame:
                 parts.append(part)
     rows = []
     for whole, part in zip(adjusted(wholes), parts, strict=True):
-        change = {"change": what_would_change(whole)}
-        rows.append(asdict(whole) | change | {"sentence": overall_sentence(whole, part)})
-        rows.extend(asdict(row) | {"change": "", "sentence": sentence(row)} for row in part)
-    return pd.DataFrame(rows)[[*COLUMNS, "kind", "reason", "change"]]
+        worst = _worst([row for row in part if row.endpoint == "endpoint"]).source
+        told_of_all = {"change": what_would_change(whole), "worst": worst}
+        rows.append(asdict(whole) | told_of_all | {"sentence": overall_sentence(whole, part)})
+        for row in part:
+            rows.append(asdict(row) | {"change": "", "worst": "", "sentence": sentence(row)})
+    return pd.DataFrame(rows)[[*COLUMNS, "kind", "pair", "reason", "change", "worst"]]
 
 
 def judgements(tables: Tables, claim: str | None = None) -> list[Judgement]:
@@ -161,6 +168,7 @@ def verdict(check: Check, evidence: Evidence, dataset: str, origin: str) -> Judg
         margin=check.margin,
         unit=check.unit,
         endpoint=check.role,
+        pair=check.pair,
         mde=np.nan if is_exact else found.mde,
         reason=evidence.reason,
         verdict="not tested" if is_simulated else word,
@@ -283,6 +291,9 @@ def what_would_change(row: Judgement) -> str:
             if row.word == "contradicted"
             else (f"an interval not wholly {where(row)}")
         )
+    is_enough = row.n_seeds >= decisions.ENOUGH_SEEDS
+    if is_enough and decisions.decided(row.low, row.high, row.region):
+        return "a smaller p: its interval decides, corrected for the other endpoints and claims not"
     needed = seeds_needed(row)
     seeds = f"about {needed:,} seeds, if the effect is the one seen" if needed else "more seeds"
     return f"an effect of {_text(row.mde)} from the limit; or {seeds}"

@@ -23,6 +23,7 @@ from tst.study import claims, weak_points
 from tst.study.checks import NO_DATA
 from tst.study.report import contents, findings
 from tst.study.report.markdown import number, table
+from tst.study.screens import value_of
 from tst.vocabulary import in_words
 
 RESULTS = "results/laptop"  # what is committed: a run without data writes elsewhere
@@ -79,13 +80,6 @@ def overall(frame: pd.DataFrame) -> pd.DataFrame:
     rows = frame[frame["source"] == claims.OVERALL].copy()
     rows["claim"] = pd.Categorical(rows["claim"], list(claims.CLAIMS))
     return rows.sort_values(["claim", "dataset"])
-
-
-def ours(row: Any) -> str:
-    """Return our value of a row of table 13-claims, with its interval where there is one."""
-    if pd.isna(row.low):
-        return number(row.ours)
-    return f"{number(row.ours)} [{number(row.low)}, {number(row.high)}]"
 
 
 def short_table(frame: pd.DataFrame, names: Sequence[str]) -> str:
@@ -148,7 +142,7 @@ def claims_table(frame: pd.DataFrame) -> str:
             f"{row.unit}, {claims.where(row)}",
             number(row.paper),
         ]
-        rows.append((*cells, ours(row), seeds, number(row.mde), claims.told(row)))
+        rows.append((*cells, value_of(row), seeds, number(row.mde), claims.told(row)))
     columns = ["", "claim", "data", "unit, where it must lie", "paper", "ours, 95 % interval"]
     columns += ["seeds", "smallest detectable", "verdict"]
     return table(columns, rows, tight=True)

@@ -23,7 +23,7 @@ from traitlets.config import Config
 
 from tst.errors import DataError
 from tst.io import files
-from tst.study import claims, run_notebook
+from tst.study import claims, run_notebook, screens
 from tst.study.report import contents, readme
 from tst.study.report.markdown import number, table
 
@@ -131,7 +131,7 @@ def _environment() -> jinja2.Environment:
     )
     environment.filters |= {
         "number": number,
-        "ours": readme.ours,
+        "ours": screens.value_of,
         "data_of": readme.data_of,
         "where": claims.where,
         "overall": readme.overall,
