@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 
 from tst.io import paths
+from tst.study import screens
 from tst.study.report import committed, readme
 
 CLAIMS = pd.read_csv(
@@ -222,6 +223,6 @@ def test_what_the_long_tests_found_is_told(tmp_path):
 
 def test_simulated_series_are_not_counted():
     """Claims and open questions apart; what was simulated stands in neither number."""
-    text = readme.numbers(CLAIMS)
+    text = screens.numbers(CLAIMS)
     assert text.startswith("Of 2 claims, by data set: 1 supported, 1 inconclusive.")
     assert "Of 1 open questions, by data set: 1 supported." in text

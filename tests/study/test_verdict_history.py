@@ -66,6 +66,16 @@ def test_a_screen_says_what_was_claimed_and_what_would_change_it():
     assert "control" not in text, "there is none to show"
 
 
+def test_the_letter_has_a_verdict_of_every_claim():
+    """A line a claim with each data set's verdict; what was simulated is told apart."""
+    judged = claims.judge({})
+    lines = screens.letter(judged[judged["source"] == claims.OVERALL]).splitlines()
+    assert [line.split("**")[1] for line in lines] == list(claims.CLAIMS)
+    assert all("*not tested*" in line for line in lines)
+    (line,) = screens.letter(controlled(0).query("source == @claims.OVERALL")).splitlines()
+    assert line.endswith("iot: *supported*; gcut: *supported*.")
+
+
 def controlled(n_classes):
     """Return a judged claim on two sets: an endpoint, and a control of so many classes."""
     fixed = {"claim": "C1", "direction": "above", "limit": 0.0, "margin": 0.0, "unit": "F1"}

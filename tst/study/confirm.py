@@ -138,7 +138,10 @@ def _seedless(work: TrainingWorkspace, seeds: Sequence[int], log: bool) -> None:
 
 
 def verdicts(profile: str, datasets: Sequence[str]) -> pd.DataFrame:
-    """Return the rows of `claims.judge` on these data sets, from the tables of a confirmation."""
+    """Return the rows of `claims.judge` on these data sets, from the tables of a confirmation.
+
+    They are written to its table 13-claims, which notebook 13 shows beside its own.
+    """
     found = {}
     for path in sorted(paths.tables_dir(profile).glob("*.csv")):
         rows = tables.read(profile, path.stem)
@@ -147,7 +150,9 @@ def verdicts(profile: str, datasets: Sequence[str]) -> pd.DataFrame:
         if (paths.tables_dir(PROFILE) / f"{name}.csv").is_file():
             found[name] = tables.read(PROFILE, name)
     judged = claims.judge(found)
-    return judged[judged["dataset"].isin(datasets)].reset_index(drop=True)
+    judged = judged[judged["dataset"].isin(datasets)].reset_index(drop=True)
+    tables.write(judged[claims.COLUMNS], profile, "13-claims")
+    return judged
 
 
 def confirm(folder: Path, frozen: Path, seeds: Sequence[int], profile: str) -> pd.DataFrame:

@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 
 from tst.study import claims
+from tst.study.checks import NO_DATA
 from tst.study.report.markdown import number, table
 from tst.vocabulary import in_words, model_label
 
@@ -104,3 +105,37 @@ def value_of(row: Any) -> str:
     if pd.isna(row.low):
         return number(row.ours)
     return f"{number(row.ours)} [{number(row.low)}, {number(row.high)}]"
+
+
+def numbers(frame: pd.DataFrame) -> str:
+    """Return how many claims, and open questions, have which verdict, over data sets.
+
+    Simulated series count in neither.
+    """
+    rows = frame[(frame["source"] == claims.OVERALL) & (frame["origin"] != "simulated")]
+    parts = []
+    for begin, name in (("C", "claims"), ("Q", "open questions")):
+        of_kind = rows[rows["claim"].str.startswith(begin)]
+        counts = of_kind["verdict"].value_counts()
+        words = [f"{counts[v]} {v}" for v in reversed(claims.VERDICTS) if v in counts]
+        n = of_kind["claim"].nunique()
+        parts.append(f"Of {n} {name}, by data set: {', '.join(words) or 'none was judged'}.")
+    return " ".join(parts) + " Simulated series are reported apart and never counted."
+
+
+def letter(overall: pd.DataFrame) -> str:
+    """Return a line a claim, with its verdict on each data set, as a Markdown list.
+
+    Parameters
+    ----------
+    overall
+        The rows over all endpoints as `tst.study.claims.judge` gives them.
+    """
+    lines = []
+    for claim, rows in overall.groupby("claim", sort=False):
+        words = []
+        for row in rows.itertuples():
+            data = "" if row.dataset == NO_DATA else f"{in_words(str(row.dataset))}: "
+            words.append(f"{data}{claims.told(row)}")
+        lines.append(f"- **{claim}** ({claims.CLAIMS[str(claim)][0]}) {'; '.join(words)}.")
+    return "\n".join(lines)

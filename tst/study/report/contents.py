@@ -42,13 +42,18 @@ def title(notebook: nbformat.NotebookNode) -> tuple[str, str] | None:
 
 
 def answer(notebook: nbformat.NotebookNode) -> list[str]:
-    """Return the lines that the cells marked for the replay show: the notebook's verdict.
+    """Return the lines that a notebook's verdict shows, printed or displayed as Markdown.
 
-    They are printed, or displayed as Markdown.
+    Those are of the cells under the heading Verdict and of those marked for the replay: what the
+    machine decides, as a peak of memory, may stand in the answer but not in the replay.
     """
     shown = ""
+    is_verdict = False
     for code in notebook.cells:
-        if not code.source.startswith("# NBVAL_CHECK_OUTPUT"):
+        if code.cell_type != "code":
+            is_verdict = code.source.startswith("## Verdict")
+            continue
+        if not is_verdict and not code.source.startswith("# NBVAL_CHECK_OUTPUT"):
             continue
         for output in code.outputs:
             if output.output_type == "stream" and output.name == "stdout":

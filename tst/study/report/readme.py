@@ -24,7 +24,7 @@ from tst.study import claims, weak_points
 from tst.study.checks import NO_DATA
 from tst.study.report import committed, contents, findings
 from tst.study.report.markdown import number, table
-from tst.study.screens import value_of
+from tst.study.screens import numbers, value_of
 from tst.vocabulary import in_words
 
 NIGHTLY = "results/nightly"
@@ -155,22 +155,6 @@ def data_of(row: Any) -> str:
     """Return the data set of a row of table 13-claims, with its origin where it has one."""
     name = in_words(row.dataset)
     return name if row.dataset == NO_DATA else f"{name}, {row.origin}"
-
-
-def numbers(frame: pd.DataFrame) -> str:
-    """Return how many claims, and open questions, have which verdict, over data sets.
-
-    Simulated series count in neither.
-    """
-    rows = frame[(frame["source"] == claims.OVERALL) & (frame["origin"] != "simulated")]
-    parts = []
-    for begin, name in (("C", "claims"), ("Q", "open questions")):
-        of_kind = rows[rows["claim"].str.startswith(begin)]
-        counts = of_kind["verdict"].value_counts()
-        words = [f"{counts[v]} {v}" for v in reversed(claims.VERDICTS) if v in counts]
-        n = of_kind["claim"].nunique()
-        parts.append(f"Of {n} {name}, by data set: {', '.join(words) or 'none was judged'}.")
-    return " ".join(parts) + " Simulated series are reported apart and never counted."
 
 
 def weak_table(frame: pd.DataFrame) -> str:

@@ -235,7 +235,7 @@ def _prose(markdown: str) -> str:
 def _readme_parts(frames: dict[str, pd.DataFrame]) -> dict[str, str]:
     """Return what README.md says of verdicts, weak points and costs, as HTML, by marker."""
     writers: dict[str, tuple[str, Callable[[pd.DataFrame], str]]] = {
-        "numbers": (JUDGE, readme.numbers),
+        "numbers": (JUDGE, screens.numbers),
         "weak": ("13-weak-points", readme.weak_table),
         "cost": ("12-cost", readme.cost_table),
     }
