@@ -73,6 +73,9 @@ def test_every_comparison_of_generators_has_its_controls():
                 if dataset in check.dataset and check.metric == endpoint.metric:
                     others |= set(check.other)
             assert {"ar", "bootstrap_copy"} <= others, (endpoint.claim, dataset)
+    of_ours = [c for c in checks.of_claim("Q2") if c.table == "05-fidelity"]
+    distances = {c.metric for c in checks.of_claim("C4") if c.kind == "over_null"}
+    assert distances <= {c.metric for c in of_ours if c.kind == "over_null"}, "ours as TST"
     sides = {(c.ours, c.other) for c in checks.of_claim("C3", "control")}
     assert (("tst_paper",), ("real_twice",)) in sides
     assert any("tst_oracle" in c.ours for c in checks.of_claim("C1", "control"))

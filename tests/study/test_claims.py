@@ -194,6 +194,15 @@ def test_a_data_set_more_is_one_row_more():
     assert headline(tables, "C1", "iot")["verdict"] == GOOD
 
 
+def test_a_rule_that_decides_nothing_on_a_set_is_told_all_the_same():
+    """C4 has no endpoint on mba: its numbers stand there, under no verdict of the claim."""
+    judged = claims.judge(over_null(T, "correlation_within", 1.2, dataset="mba"))
+    rows = judged[(judged["claim"] == "C4") & (judged["dataset"] == "mba")]
+    assert claims.OVERALL not in set(rows["source"])
+    assert "supported" in set(rows["verdict"]) and "endpoint" not in set(rows["endpoint"])
+    assert not (claims.judge({})["dataset"] == "mba").any(), "what was not run has no row"
+
+
 def test_simulated_series_test_nothing_and_are_told_apart():
     """Their verdict is `not tested`, whatever the numbers say, which stands in its own column."""
     for gap, levels, word in ((MORE, {T: 0.8, D: 0.7}, GOOD), (LESS, {T: 0.7, D: 0.8}, BAD)):

@@ -99,7 +99,8 @@ def judge(tables: Tables) -> pd.DataFrame:
     Returns
     -------
     pd.DataFrame
-        For each claim and data set a row "all endpoints", then one row a check: `COLUMNS`, kind,
+        For each claim and data set a row "all endpoints", where it has one there, then one row a
+        check: `COLUMNS`, kind,
         pair, reason (why a check cannot be made), change (what would change the verdict on a claim)
         and worst (the source of the endpoint that speaks most against it).
     """
@@ -110,18 +111,25 @@ def judge(tables: Tables) -> pd.DataFrame:
         datasets = dict.fromkeys(row.dataset for row in judged if row.claim == claim)
         for dataset in datasets:
             part = [row for row in judged if (row.claim, row.dataset) == (claim, dataset)]
-            deciding = [row for row in part if row.endpoint == "endpoint"]
-            if deciding:
-                wholes.append(overall(deciding))
+            if _deciding(part):
+                wholes.append(overall(_deciding(part)))
+            if _deciding(part) or any(row.n_seeds for row in part):
                 parts.append(part)
     rows = []
-    for whole, part in zip(adjusted(wholes), parts, strict=True):
-        worst = _worst([row for row in part if row.endpoint == "endpoint"]).source
-        told_of_all = {"change": what_would_change(whole), "worst": worst}
-        rows.append(asdict(whole) | told_of_all | {"sentence": overall_sentence(whole, part)})
+    told_wholes = iter(adjusted(wholes))
+    for part in parts:
+        if _deciding(part):
+            whole = next(told_wholes)
+            beside = {"change": what_would_change(whole), "worst": _worst(_deciding(part)).source}
+            rows.append(asdict(whole) | beside | {"sentence": overall_sentence(whole, part)})
         for row in part:
             rows.append(asdict(row) | {"change": "", "worst": "", "sentence": sentence(row)})
     return pd.DataFrame(rows)[[*COLUMNS, "kind", "pair", "reason", "change", "worst"]]
+
+
+def _deciding(rows: Sequence[Judgement]) -> list[Judgement]:
+    """Return the endpoints among some judgements."""
+    return [row for row in rows if row.endpoint == "endpoint"]
 
 
 def judgements(tables: Tables, claim: str | None = None) -> list[Judgement]:
@@ -344,7 +352,7 @@ def sentence(row: Judgement, emphasis: str = "*") -> str:
 
 def overall_sentence(whole: Judgement, rows: Sequence[Judgement]) -> str:
     """Return how many endpoints hold, and the sentence of the one that speaks most against."""
-    deciding = [row for row in rows if row.endpoint == "endpoint"]
+    deciding = _deciding(rows)
     n_made = sum(row.n_seeds > 0 for row in deciding)
     count = "No endpoint can be tested"
     if n_made:

@@ -139,3 +139,9 @@ def letter(overall: pd.DataFrame) -> str:
             words.append(f"{data}{claims.told(row)}")
         lines.append(f"- **{claim}** ({claims.CLAIMS[str(claim)][0]}) {'; '.join(words)}.")
     return "\n".join(lines)
+
+
+def signed(value: float, low: float, high: float, digits: int = 3) -> str:
+    """Return a difference with its sign and its interval, where more than one seed gives one."""
+    text = f"{value:+.{digits}f}"
+    return text if pd.isna(low) else f"{text} [{low:+.{digits}f}, {high:+.{digits}f}]"
