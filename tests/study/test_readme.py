@@ -9,7 +9,7 @@ import pytest
 
 from tst.io import paths
 from tst.study import screens
-from tst.study.report import committed, readme
+from tst.study.report import committed, contents, readme
 
 CLAIMS = pd.read_csv(
     io.StringIO(
@@ -123,6 +123,20 @@ def test_a_full_run_heads_the_page_where_it_was_judged(page, tmp_path):
     found = committed.copies(tmp_path, "0")
     assert [path.parent.name for path in found] == ["laptop", "full"]
     assert [path.stem for path in found] == ["02-train-tst-wwt", "07-regression-wwt"]
+
+
+def test_an_answer_is_what_the_verdict_shows():
+    """Cells under the heading Verdict and those marked for the replay, in order; no others."""
+
+    def printed(source, text):
+        """Return a cell that printed a text."""
+        said = nbformat.v4.new_output("stream", text=f"{text}\n")
+        return nbformat.v4.new_code_cell(source, outputs=[said], execution_count=1)
+
+    cells = [printed("print(0)", "on the way"), printed("# NBVAL_CHECK_OUTPUT", "checked")]
+    cells += [nbformat.v4.new_markdown_cell("## Verdict"), printed("print(1)", "measured")]
+    cells += [nbformat.v4.new_markdown_cell("## After"), printed("print(2)", "beside")]
+    assert contents.answer(nbformat.v4.new_notebook(cells=cells)) == ["checked", "measured"]
 
 
 def test_contents_take_questions_answers_and_pictures_from_the_notebooks(page, tmp_path):
