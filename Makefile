@@ -95,7 +95,7 @@ report: $(ENV) ## a site to read, from what PROFILE left: results/PROFILE/site/i
 	@$(PYTHON) -m tst report $(if $(wildcard $(RESULTS)/*.ipynb),$(RESULTS),results/$(PROFILE))
 lab: $(ENV) ## JupyterLab on the project's kernel
 	@$(PYTHON) -m jupyterlab --notebook-dir=notebooks
-readme: $(ENV) ## copy the numbers of results/laptop into README.md
+readme: $(ENV) ## copy the committed results' numbers into README.md
 	@$(PYTHON) -m tst.study.report.readme
 
 PYTEST := OMP_NUM_THREADS=1 $(PYTHON) -m pytest -n $(CORES) --dist loadfile

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from helpers import toy_series
 
-from tst.data import halves
+from tst.data import halves, simulated
 
 
 def owned(owners, kinds, **fields):
@@ -25,6 +25,16 @@ def test_an_owner_is_never_divided(seed):
     assert not set(train.attributes["owner"]) & set(test.attributes["owner"])
     together = np.concatenate([train.values, test.values]).ravel()
     assert sorted(together.tolist()) == list(range(60))
+
+
+def test_the_published_protocol_deals_gcut_by_task():
+    """Its owner is the job, by which intervals and nulls resample; yet the halves share jobs."""
+    tasks = simulated.gcut(80, seed=0)
+    assert tasks.group == "job" and not tasks.attributes["job"].is_unique
+    train, test = halves.deal(tasks, 0.5, seed=0)
+    assert set(train.attributes["job"]) & set(test.attributes["job"])
+    counts = pd.Series(train.labels).value_counts() - pd.Series(test.labels).value_counts()
+    assert counts.abs().max() <= 1, "classes keep their shares"
 
 
 @pytest.mark.parametrize("group", ["owner", None])

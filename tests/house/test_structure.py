@@ -204,7 +204,7 @@ def executed():
     """Return the committed executed copies."""
     found = [
         p
-        for profile in ("laptop", "paper")
+        for profile in ("laptop", "full", "paper")
         for p in (paths.ROOT / "results" / profile).glob("*.ipynb")
     ]
     return sorted(p for p in found if not p.name.startswith(".") and not p.stem.endswith(".failed"))
@@ -221,10 +221,10 @@ def test_executed_copies_are_whole(path):
 
 
 @pytest.mark.parametrize(
-    "path", [p for p in executed() if p.parent.name == "laptop"], ids=lambda p: p.stem
+    "path", [p for p in executed() if p.parent.name != "paper"], ids=lambda p: p.stem
 )
 def test_executed_copies_are_not_stale(path):
-    """A committed copy of this profile holds the cells of its source.
+    """A committed copy of laptop and full holds the cells of its source.
 
     Those of the paper's sizes, for which a GPU is needed, show the cells that they were made with.
     """
@@ -251,10 +251,11 @@ def test_committed_tables_do_not_mix_origins():
     """Within a table each data set has one origin and each file one profile."""
     import pandas as pd
 
-    for path in (paths.ROOT / "results").glob("laptop/tables/*.csv*"):
-        frame = pd.read_csv(path)
-        assert frame.groupby("dataset").origin.nunique().max() == 1, path.name
-        assert set(frame.profile) == {"laptop"}, path.name
+    for profile in ("laptop", "full"):
+        for path in (paths.ROOT / "results" / profile / "tables").glob("*.csv*"):
+            frame = pd.read_csv(path)
+            assert frame.groupby("dataset").origin.nunique().max() == 1, path.name
+            assert set(frame.profile) == {profile}, path.name
 
 
 def test_readme_quotes_the_committed_results():

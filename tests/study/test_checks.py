@@ -44,7 +44,7 @@ def test_every_check_speaks_of_what_there_is():
     """Claims, data sets, models and metrics of the table are those of the study."""
     for check in checks.load():
         assert check.claim in (*claims.CLAIMS, "ours")
-        assert check.role == "supporting" or check.claim != "ours"
+        assert check.role != "endpoint" or check.claim != "ours"
         assert set(check.dataset) <= {*DATASETS, checks.NO_DATA} and check.unit
         if check.by == "model" and check.kind != "exact":
             assert {*check.ours, *check.other} <= set(MODELS)
@@ -60,6 +60,25 @@ def test_every_claim_has_one_endpoint():
         for dataset in {name for row in rows for name in row.dataset}:
             kinds = {(r.kind, r.table, r.unit) for r in rows if dataset in r.dataset}
             assert len(kinds) == 1 or claim == "C5"
+
+
+def test_every_comparison_of_generators_has_its_controls():
+    """A simple model and a copy of real series stand beside every endpoint, where it is decided."""
+    for endpoint in checks.of_claim(role="endpoint"):
+        if endpoint.by != "model" or endpoint.kind == "exact":
+            continue  # settings of one model are compared, or nothing is
+        for dataset in endpoint.dataset:
+            others = set()
+            for check in checks.of_claim(endpoint.claim, "control"):
+                if dataset in check.dataset and check.metric == endpoint.metric:
+                    others |= set(check.other)
+            assert {"ar", "bootstrap_copy"} <= others, (endpoint.claim, dataset)
+    of_ours = [c for c in checks.of_claim("Q2") if c.table == "05-fidelity"]
+    distances = {c.metric for c in checks.of_claim("C4") if c.kind == "over_null"}
+    assert distances <= {c.metric for c in of_ours if c.kind == "over_null"}, "ours as TST"
+    sides = {(c.ours, c.other) for c in checks.of_claim("C3", "control")}
+    assert (("tst_paper",), ("real_twice",)) in sides
+    assert any("tst_oracle" in c.ours for c in checks.of_claim("C1", "control"))
 
 
 def test_a_region_is_what_direction_limit_and_margin_say():
@@ -102,7 +121,12 @@ def test_another_data_set_has_its_own_classes():
     """What is judged on GCUT is tested elsewhere, in each class that there is."""
     grid = {"metric": [f"f1_{k}" for k in range(9)], "share": [0.0, 0.5], "classifier": ["mlp"]}
     plan = pd.DataFrame(checks.bootstrap_plan("06-classification", "borg2019", grid))
-    assert plan.groupby("claim").size().to_dict() == {"C2": 2 * 9 * 2}
+    counts = plan.groupby(["claim", "other", "share"]).size()
+    assert set(counts) == {9} and set(plan["claim"]) == {"C2"}
+    assert counts.unstack("share")[0.5].dropna().index.get_level_values("other").tolist() == [
+        "doppelganger",
+        "real",
+    ]
 
 
 def test_a_check_is_asked_of_the_data_sets_that_there_are():
@@ -120,7 +144,7 @@ def test_a_check_is_asked_of_the_data_sets_that_there_are():
         (
             "C1,endpoint",
             "C1,main",
-            "line 2: role is 'main', it must be one of endpoint, supporting",
+            "line 2: role is 'main', it must be one of endpoint, control, supporting",
         ),
         ("difference,gcut", "gap,gcut", "line 2: kind is 'gap', it must be one of difference"),
         (",0,0,above", ",zero,0,above", "line 2: limit is 'zero', it must be a number"),

@@ -180,7 +180,7 @@ def test_every_rule_is_tried_with_every_kind_of_outcome():
 def test_judge_names_every_claim_and_nothing_it_should_not():
     """Without any table every claim is there, untested, and each sentence names a missing table."""
     frame = claims.judge({})
-    assert list(frame.columns) == [*claims.COLUMNS, "kind", "reason", "change"]
+    assert list(frame.columns) == [*claims.COLUMNS, "kind", "pair", "reason", "change", "worst"]
     assert list(dict.fromkeys(frame["claim"])) == list(claims.CLAIMS)
     assert set(frame["verdict"]) == {NONE}
     assert frame["sentence"].str.contains(r"table \d\d-[a-z-]+ has not been written").all()
@@ -192,6 +192,15 @@ def test_a_data_set_more_is_one_row_more():
     judged = claims.judge(tables)
     assert set(judged.query("claim == 'C1'")["dataset"]) == {"iot"}
     assert headline(tables, "C1", "iot")["verdict"] == GOOD
+
+
+def test_a_rule_that_decides_nothing_on_a_set_is_told_all_the_same():
+    """C4 has no endpoint on mba: its numbers stand there, under no verdict of the claim."""
+    judged = claims.judge(over_null(T, "correlation_within", 1.2, dataset="mba"))
+    rows = judged[(judged["claim"] == "C4") & (judged["dataset"] == "mba")]
+    assert claims.OVERALL not in set(rows["source"])
+    assert "supported" in set(rows["verdict"]) and "endpoint" not in set(rows["endpoint"])
+    assert not (claims.judge({})["dataset"] == "mba").any(), "what was not run has no row"
 
 
 def test_simulated_series_test_nothing_and_are_told_apart():
@@ -277,6 +286,9 @@ def test_what_would_change_a_verdict():
     effect = row.mde / row.ours
     assert claims.seeds_needed(row) == int(np.ceil(row.n_seeds * effect**2))
     assert f"about {claims.seeds_needed(row)} seeds" in claims.what_would_change(row)
+    clear = replace(row, low=0.05, high=0.15)
+    assert claims.what_would_change(clear).startswith("a smaller p")
+    assert "seeds" in claims.what_would_change(replace(clear, n_seeds=2))
     decided = replace(row, verdict=GOOD)
     assert claims.what_would_change(decided) == "an interval not wholly above 0"
     found = decisions.estimate([1.4, 1.5, 1.7], (-np.inf, 2.0), "log")

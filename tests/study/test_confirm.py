@@ -17,7 +17,7 @@ from tst.models.doppelganger import model as doppelganger
 from tst.models.doppelganger.config import DGConfig
 from tst.models.transformer import generative, model
 from tst.models.transformer.config import GenerativeConfig, TSTConfig
-from tst.study import claims, confirm, run_notebook
+from tst.study import claims, confirm, dependencies, run_notebook
 from tst.study.frozen import freeze
 from tst.study.training import TrainingWorkspace
 from tst.training.loop import TrainConfig
@@ -101,6 +101,14 @@ def test_held_out_captures_are_judged(folders, tmp_path, monkeypatch, capsys):
     said = capsys.readouterr().out
     assert all(sentence in said for sentence in judged.loc[is_told, "sentence"])
     assert f"{(~is_told).sum()} of {len(judged)} rows need" in said
+
+
+def test_what_is_confirmed_has_its_judges_and_its_rules():
+    """Each data set is judged by a notebook of JUDGES, in units that notebook 17 measured on it."""
+    runs = dependencies.all_runs(dependencies.pipeline_of_study())
+    for names in (confirm.JUDGES, ("17-calibration",)):
+        judged = {run.dataset for run in runs if run.notebook.name in names}
+        assert set(confirm.DATASETS) <= judged
 
 
 def test_a_folder_without_held_out_data_is_told(tmp_path, capsys):

@@ -8,7 +8,8 @@ import pandas as pd
 import pytest
 
 from tst.io import paths
-from tst.study.report import readme
+from tst.study import screens
+from tst.study.report import committed, contents, readme
 
 CLAIMS = pd.read_csv(
     io.StringIO(
@@ -39,7 +40,7 @@ MAX_WORDS = 1000
 def page(tmp_path, monkeypatch):
     """A README with both pairs of markers, and the results that it quotes."""
     monkeypatch.setattr(paths, "ROOT", tmp_path)
-    folder = tmp_path / readme.RESULTS / "tables"
+    folder = tmp_path / committed.LAPTOP / "tables"
     folder.mkdir(parents=True)
     CLAIMS.to_csv(folder / "13-claims.csv", index=False)
     (tmp_path / "README.md").write_text(TEXT)
@@ -73,7 +74,7 @@ def test_readme_takes_its_numbers_from_the_results(page, capsys):
 
 def test_readme_takes_weak_points_and_costs_where_it_asks_for_them(page, tmp_path):
     """Markers that stand there are filled from their tables, sentences as they stand."""
-    folder = tmp_path / readme.RESULTS / "tables"
+    folder = tmp_path / committed.LAPTOP / "tables"
     weak = {"point": ["W1", "W4"], "verdict": ["confirmed", "not testable here"]}
     weak["sentence"] = ["0.3 of it: confirmed.", "not testable here, because no rows."]
     pd.DataFrame(weak).to_csv(folder / "13-weak-points.csv", index=False)
@@ -100,9 +101,47 @@ def test_other_pages_are_written_and_checked(page, tmp_path, capsys):
     assert "results/README.md differs from" in capsys.readouterr().err
 
 
+def test_a_full_run_heads_the_page_where_it_was_judged(page, tmp_path):
+    """Its numbers, and links to its copies; what it lacks is laptop's. Half a run heads nothing."""
+    laptop, full = tmp_path / committed.LAPTOP, tmp_path / committed.FULL
+    (full / "tables").mkdir(parents=True)
+    copy = nbformat.v4.new_notebook()
+    for folder, stem in ((laptop, "07-regression-wwt"), (full, "07-regression-wwt")):
+        nbformat.write(copy, folder / f"{stem}.ipynb")
+    nbformat.write(copy, laptop / "02-train-tst-wwt.ipynb")
+    page.write_text(TEXT + "<!-- figure:begin -->\n<!-- figure:end -->\n")
+    readme.main([])
+    assert "results/full" not in page.read_text(), "it has not been judged"
+    CLAIMS.assign(n_seeds=10).to_csv(full / committed.JUDGED, index=False)
+    assert readme.main(["--check"]) == 1
+    assert readme.main([]) == 0
+    text = page.read_text()
+    assert "n = 10" in text and "n = 3" not in text
+    assert "(results/full/07-regression-wwt.ipynb)" in text
+    assert "(results/full/figures/13-claims.png)" in text
+    assert "(results/laptop/02-train-tst-wwt.ipynb)" in text, "full has no copy of it"
+    found = committed.copies(tmp_path, "0")
+    assert [path.parent.name for path in found] == ["laptop", "full"]
+    assert [path.stem for path in found] == ["02-train-tst-wwt", "07-regression-wwt"]
+
+
+def test_an_answer_is_what_the_verdict_shows():
+    """Cells under the heading Verdict and those marked for the replay, in order; no others."""
+
+    def printed(source, text):
+        """Return a cell that printed a text."""
+        said = nbformat.v4.new_output("stream", text=f"{text}\n")
+        return nbformat.v4.new_code_cell(source, outputs=[said], execution_count=1)
+
+    cells = [printed("print(0)", "on the way"), printed("# NBVAL_CHECK_OUTPUT", "checked")]
+    cells += [nbformat.v4.new_markdown_cell("## Verdict"), printed("print(1)", "measured")]
+    cells += [nbformat.v4.new_markdown_cell("## After"), printed("print(2)", "beside")]
+    assert contents.answer(nbformat.v4.new_notebook(cells=cells)) == ["checked", "measured"]
+
+
 def test_contents_take_questions_answers_and_pictures_from_the_notebooks(page, tmp_path):
     """A row an executed notebook; one without a copy has none, as its answer is not known."""
-    sources, copies = tmp_path / "notebooks", tmp_path / readme.RESULTS
+    sources, copies = tmp_path / "notebooks", tmp_path / committed.LAPTOP
     sources.mkdir()
     for stem in ("05-fidelity", "09-lengths"):
         head = nbformat.v4.new_markdown_cell("# 5. How near?\n\nText.")
@@ -152,7 +191,7 @@ def test_readme_without_a_marker_is_said(page, capsys, marker):
 
 def test_readme_without_results_is_said(page, tmp_path, capsys):
     """Before the first run the sentence names what is missing."""
-    (tmp_path / readme.RESULTS / "tables" / "13-claims.csv").unlink()
+    (tmp_path / committed.LAPTOP / "tables" / "13-claims.csv").unlink()
     assert readme.main(["--check"]) == 1
     assert "13-claims.csv is missing: run make reproduce" in capsys.readouterr().err
 
@@ -198,6 +237,6 @@ def test_what_the_long_tests_found_is_told(tmp_path):
 
 def test_simulated_series_are_not_counted():
     """Claims and open questions apart; what was simulated stands in neither number."""
-    text = readme.numbers(CLAIMS)
+    text = screens.numbers(CLAIMS)
     assert text.startswith("Of 2 claims, by data set: 1 supported, 1 inconclusive.")
     assert "Of 1 open questions, by data set: 1 supported." in text

@@ -14,7 +14,7 @@ from browser import Browser
 from tst.__main__ import main
 from tst.errors import DataError
 from tst.io import paths
-from tst.study import checks, claims, tables
+from tst.study import checks, claims, screens, tables
 from tst.study.report import readme
 from tst.study.report import site as pages_of
 
@@ -121,7 +121,7 @@ def test_the_front_page_says_what_the_table_says(site, pages):
     judged = readme.overall(frame)
     assert [claim for claim, _ in rows] == list(judged["claim"])
     for (_, text), row in zip(rows, judged.itertuples(), strict=True):
-        assert f">{readme.ours(row)}<" in text
+        assert f">{screens.value_of(row)}<" in text
         assert f">{row.verdict}<" in text
         assert row.origin in text or row.dataset == checks.NO_DATA
     n_checks = (site / "claims.html").read_text().count('<th scope="row"')

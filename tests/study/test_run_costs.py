@@ -47,6 +47,21 @@ def test_shares_of_the_seconds(logs):
     assert len(rows) == 2 * (len(KINDS) + 3)
 
 
+def test_what_each_training_took(logs):
+    """A row a finished training, by data set, model and seed; a name may hold a dash."""
+    for name, seconds in (
+        ("wwt/tst_paper-seed0", 4.5),
+        ("iot/a-b-seed12", 1.0),
+        ("long/a-seed0", 2.0),
+    ):
+        folder = logs.parent / name
+        folder.mkdir(parents=True)
+        (folder / "cost.json").write_text(json.dumps({"seconds": seconds, "device": "the CPU"}))
+    rows = run_costs.trainings("smoke").set_index(["dataset", "model", "seed"])["value"]
+    assert rows.to_dict() == {("iot", "a-b", 12): 1.0, ("wwt", "tst_paper", 0): 4.5}
+    assert run_costs.trainings("laptop").empty
+
+
 def test_without_a_run_there_is_nothing(logs):
     """No row, and all that should have come before is missing."""
     costs = run_costs.read("smoke")

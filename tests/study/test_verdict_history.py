@@ -56,10 +56,48 @@ def test_versions_stand_side_by_side():
 
 
 def test_a_screen_says_what_was_claimed_and_what_would_change_it():
-    """Claim, what would count against it, a row a data set, a sentence each."""
+    """Claim, what would count against it, and a row a data set."""
     judged = claims.judge({})
     text = screens.screen(judged, "C3")
     assert text.startswith(f"### C3. {claims.CLAIMS['C3'][0]}")
     assert claims.CLAIMS["C3"][1] in text
     assert "| wwt " in text and "what would change it" in text
-    assert "- wwt: No endpoint can be tested: *not tested*." in text
+    assert "0 of 0 hold" in text and "**not tested**" in text
+    assert "control" not in text, "there is none to show"
+
+
+def test_the_letter_has_a_verdict_of_every_claim():
+    """A line a claim with each data set's verdict; what was simulated is told apart."""
+    judged = claims.judge({})
+    lines = screens.letter(judged[judged["source"] == claims.OVERALL]).splitlines()
+    assert [line.split("**")[1] for line in lines] == list(claims.CLAIMS)
+    assert all("*not tested*" in line for line in lines)
+    (line,) = screens.letter(controlled(0).query("source == @claims.OVERALL")).splitlines()
+    assert line.endswith("iot: *supported*; gcut: *supported*.")
+
+
+def controlled(n_classes):
+    """Return a judged claim on two sets: an endpoint, and a control of so many classes."""
+    fixed = {"claim": "C1", "direction": "above", "limit": 0.0, "margin": 0.0, "unit": "F1"}
+    fixed |= {"low": 0.1, "high": 0.3, "ours": 0.2, "paper": float("nan"), "mde": 0.1, "p": 0.01}
+    fixed |= {"n_seeds": 3, "simulation": "", "verdict": "supported", "change": "-", "worst": "a"}
+    rows = []
+    for dataset, origin in (("iot", "subset"), ("gcut", "simulated")):
+        here = fixed | {"dataset": dataset, "origin": origin, "pair": ""}
+        rows.append(here | {"source": claims.OVERALL, "endpoint": "endpoint"})
+        rows.append(here | {"source": "T - D, f1_0", "endpoint": "endpoint"})
+        for k in range(n_classes):
+            word = "supported" if k else "contradicted"
+            control = {"source": f"T - ar, f1_{k}", "endpoint": "control", "verdict": word}
+            rows.append(here | control | {"pair": "tst_paper - ar"})
+    return pd.DataFrame(rows)
+
+
+def test_controls_stand_beside_the_endpoints():
+    """A control of one check: its value on each set; of many: how many of each verdict."""
+    text = screens.screen(controlled(1), "C1")
+    assert "a; 1 of 1 hold" in text
+    told = "0.200 [0.100, 0.300]: *contradicted*"
+    assert f"| TST - AR, f1_0 | F1, above 0 | {told} | {told} |" in text
+    counted = screens.screen(controlled(9), "C1")
+    assert "| TST - AR, each of 9 | F1, above 0 | 8 *supported*, 1 *contradicted* |" in counted

@@ -76,6 +76,22 @@ def test_copied_steps_are_counted_at_the_true_lengths():
     assert "0.001 where its flags stop it" in judged.loc["W1", "sentence"]
 
 
+def test_real_lengths_come_before_simulated_ones():
+    """W1 and W2 are decided on the attempts where they are, and say so."""
+    given = tables(copied=0.3)
+    real = [
+        rows("gcut_attempts", "subset", "tst_oracle", "copied_share", [0.05] * 3),
+        rows("gcut_attempts", "subset", "tst_paper", "copied_share", [0.6] * 3),
+        rows("gcut_attempts", "subset", "tst_paper", "real_two_step_share", [0.0] * 3),
+    ]
+    given["04-generate"] = pd.concat([given["04-generate"], *real])
+    judged = weak_points.judge(given).set_index("point").loc[["W1", "W2"]]
+    assert judged["dataset"].tolist() == ["gcut_attempts"] * 2
+    assert judged["origin"].tolist() == ["subset"] * 2
+    assert judged["verdict"].tolist() == ["not confirmed"] * 2
+    assert "0.6 where its flags stop it (limit 0.1; gcut attempts)" in judged.loc["W1", "sentence"]
+
+
 def test_a_seed_whose_series_are_too_short_is_said():
     """Sets of equal number, of which one seed's are a third as many for the task."""
     judged = weak_points.judge(tables(usable=(0.99, 0.98, 0.35))).set_index("point")

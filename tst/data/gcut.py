@@ -289,4 +289,5 @@ def _series_set(kept: pl.DataFrame, usage: pl.DataFrame, origin: str) -> SeriesS
         origin=origin,
         interval="5min",
         label="end_event",
+        group="job",
     )

@@ -5,6 +5,9 @@ import numpy as np
 from tst.data import long
 from tst.series import SeriesSet
 
+# The published protocol deals the tasks of GCUT one by one, so that jobs stand in both halves.
+DEALT_ALONE = ("gcut",)
+
 
 def prepare(
     series: SeriesSet, *, shortest: int = 0, longest: int = 0, window: int = 0
@@ -32,10 +35,11 @@ def prepare(
 def deal(series: SeriesSet, fraction: float, seed: int) -> tuple[SeriesSet, SeriesSet]:
     """Return (train, test); `train` holds about `fraction` of the series.
 
-    What belongs to one owner (the `group`) is never divided. Where each series has an owner of its
-    own (a capture, a home), or none has one, the classes keep their shares.
+    What belongs to one owner (the `group`) is never divided, but for `DEALT_ALONE`. Where each
+    series has an owner of its own (a capture, a home), or none has one, the classes keep their
+    shares.
     """
-    owner = series.group
+    owner = None if series.name in DEALT_ALONE else series.group
     if owner is not None and series.attributes[owner].is_unique:
         owner = None
     stratify = None if owner else series.label

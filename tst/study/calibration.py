@@ -142,7 +142,7 @@ PAIRS: dict[str, dict[tuple[str, str], Kind]] = {
         ("noise", "real"): "bad",
     },
     # as the paper compares, but at equal optimiser steps
-    "C3, supporting": {
+    "C3, control": {
         ("two_parts", "part_twice"): "good",
         ("real_twice", "real_twice"): "no better",
         ("noise+real", "real_twice"): "bad",

@@ -10,6 +10,7 @@ Columns of `checks.csv`; a cell may hold several values between blanks:
 ==========================  =======================================================================
 claim                       id of the claim, or `ours`: TST (ours) against real data and DG
 role                        endpoint: decides the claim, all of its endpoints together;
+                            control: judged alike and shown beside the endpoint, decides nothing;
                             supporting: judged alike and reported, decides nothing
 kind                        what is computed, see `Kind`
 dataset                     the data sets that are asked; no_data: it hangs on none
@@ -45,7 +46,7 @@ Place = dict[str, Any]  # column: the value that a row must have there; None: an
 
 BOOTSTRAPS = {"06-classification": "06-differences", "07-regression": "07-differences"}
 
-Role = Literal["endpoint", "supporting"]
+Role = Literal["endpoint", "control", "supporting"]
 
 # difference: ours - other, paired by seed, with the paired bootstrap where the table has one
 # over_null: a distance from real series over the 95 % quantile of many pairs of real halves
@@ -103,6 +104,13 @@ class Check:
     def end(self) -> float:
         """The end of the region that the paired bootstrap tests: the first that is finite."""
         return next(filter(np.isfinite, self.region))
+
+    @property
+    def pair(self) -> str:
+        """The two models of a difference, as the bootstrap's tables name them; else empty."""
+        if self.kind != "difference" or self.by != "model":
+            return ""
+        return f"{' '.join(self.ours)} - {' '.join(self.other)}"
 
     @property
     def scale(self) -> Scale:

@@ -3,8 +3,9 @@
 A check is *supported* where its whole interval lies where the claim wants it, *contradicted* where
 none of it does, else *inconclusive* (`tst.study.decisions`). On each data set a claim's endpoints
 decide it together; over all claims and real data sets Holm keeps the chance of one wrong verdict
-at .05. The other checks support: they are judged alike and decide nothing. What was computed on
-simulated series is *not tested*; what it would have been is told apart (column simulation).
+at .05. The other checks, controls among them, are judged alike and decide nothing. What was
+computed on simulated series is *not tested*; what it would have been is told apart (column
+simulation).
 
 `claims.csv` has what each claim says, and what would count against it.
 """
@@ -52,7 +53,9 @@ class Judgement:
     simulation
         The word for simulated series, whose verdict is "not tested"; empty for real ones.
     endpoint
-        Role of the check: endpoint or supporting.
+        Role of the check: endpoint, control or supporting.
+    pair
+        The two models of a difference, `tst_paper - ar`; else empty.
     mde
         Smallest effect, from the limit, that is detected with a power of .8; of a ratio a factor.
     """
@@ -73,6 +76,7 @@ class Judgement:
     margin: float
     unit: str
     endpoint: str
+    pair: str
     mde: float
     reason: str
     verdict: Verdict
@@ -95,8 +99,10 @@ def judge(tables: Tables) -> pd.DataFrame:
     Returns
     -------
     pd.DataFrame
-        For each claim and data set a row "all endpoints", then one row a check: `COLUMNS`, kind,
-        reason (why a check cannot be made) and change (what would change the verdict on a claim).
+        For each claim and data set a row "all endpoints", where it has one there, then one row a
+        check: `COLUMNS`, kind,
+        pair, reason (why a check cannot be made), change (what would change the verdict on a claim)
+        and worst (the source of the endpoint that speaks most against it).
     """
     judged = judgements(tables)
     wholes: list[Judgement] = []
@@ -105,16 +111,25 @@ def judge(tables: Tables) -> pd.DataFrame:
         datasets = dict.fromkeys(row.dataset for row in judged if row.claim == claim)
         for dataset in datasets:
             part = [row for row in judged if (row.claim, row.dataset) == (claim, dataset)]
-            deciding = [row for row in part if row.endpoint == "endpoint"]
-            if deciding:
-                wholes.append(overall(deciding))
+            if _deciding(part):
+                wholes.append(overall(_deciding(part)))
+            if _deciding(part) or any(row.n_seeds for row in part):
                 parts.append(part)
     rows = []
-    for whole, part in zip(adjusted(wholes), parts, strict=True):
-        change = {"change": what_would_change(whole)}
-        rows.append(asdict(whole) | change | {"sentence": overall_sentence(whole, part)})
-        rows.extend(asdict(row) | {"change": "", "sentence": sentence(row)} for row in part)
-    return pd.DataFrame(rows)[[*COLUMNS, "kind", "reason", "change"]]
+    told_wholes = iter(adjusted(wholes))
+    for part in parts:
+        if _deciding(part):
+            whole = next(told_wholes)
+            beside = {"change": what_would_change(whole), "worst": _worst(_deciding(part)).source}
+            rows.append(asdict(whole) | beside | {"sentence": overall_sentence(whole, part)})
+        for row in part:
+            rows.append(asdict(row) | {"change": "", "worst": "", "sentence": sentence(row)})
+    return pd.DataFrame(rows)[[*COLUMNS, "kind", "pair", "reason", "change", "worst"]]
+
+
+def _deciding(rows: Sequence[Judgement]) -> list[Judgement]:
+    """Return the endpoints among some judgements."""
+    return [row for row in rows if row.endpoint == "endpoint"]
 
 
 def judgements(tables: Tables, claim: str | None = None) -> list[Judgement]:
@@ -161,6 +176,7 @@ def verdict(check: Check, evidence: Evidence, dataset: str, origin: str) -> Judg
         margin=check.margin,
         unit=check.unit,
         endpoint=check.role,
+        pair=check.pair,
         mde=np.nan if is_exact else found.mde,
         reason=evidence.reason,
         verdict="not tested" if is_simulated else word,
@@ -283,6 +299,9 @@ def what_would_change(row: Judgement) -> str:
             if row.word == "contradicted"
             else (f"an interval not wholly {where(row)}")
         )
+    is_enough = row.n_seeds >= decisions.ENOUGH_SEEDS
+    if is_enough and decisions.decided(row.low, row.high, row.region):
+        return "a smaller p: its interval decides, corrected for the other endpoints and claims not"
     needed = seeds_needed(row)
     seeds = f"about {needed:,} seeds, if the effect is the one seen" if needed else "more seeds"
     return f"an effect of {_text(row.mde)} from the limit; or {seeds}"
@@ -333,7 +352,7 @@ def sentence(row: Judgement, emphasis: str = "*") -> str:
 
 def overall_sentence(whole: Judgement, rows: Sequence[Judgement]) -> str:
     """Return how many endpoints hold, and the sentence of the one that speaks most against."""
-    deciding = [row for row in rows if row.endpoint == "endpoint"]
+    deciding = _deciding(rows)
     n_made = sum(row.n_seeds > 0 for row in deciding)
     count = "No endpoint can be tested"
     if n_made:

@@ -1,9 +1,10 @@
 """A last confirmation on data that nobody here has seen: `python -m tst.study.confirm FOLDER`.
 
-The folder has held-out pages, instances, captures or homes in the form of the data folder. Frozen
-models (`tst.study.frozen`), trained before it was opened, make series; the training half is dealt
-from the data folder as notebook 01 does; and notebooks 05 to 07 judge against the held-out series
-in the place of the test half. Every check of `tst.study.checks` that can be made on them is told.
+The folder has held-out pages, instances, captures, homes or attempts in the form of the data
+folder. Frozen models (`tst.study.frozen`), trained before it was opened, make series; the training
+half is dealt from the data folder as notebook 01 does; and notebooks 05 to 07 judge against the
+held-out series in the place of the test half. Every check of `tst.study.checks` that can be made on
+them is told.
 
 One trained model each is frozen: what differs between seeds are samples and classifiers.
 """
@@ -32,7 +33,7 @@ from tst.study.training import TrainingWorkspace
 
 PROFILE = "laptop"  # whose models are frozen, and whose parameters the notebooks take
 NAME = "confirm"  # folder of the results, beside the profiles'
-DATASETS = ("wwt", "borg2019", "iot", "mba")
+DATASETS = ("wwt", "borg2019", "iot", "mba", "gcut_attempts")
 MODELS = ("tst_paper", "doppelganger", "tst")
 TRAINED = 0  # the random seed whose models are frozen
 JUDGES = ("05-fidelity", "06-classification", "07-regression")
@@ -82,9 +83,10 @@ def deal(dataset: str, folder: Path) -> tuple[SeriesSet, SeriesSet]:
     settings = run_notebook.parameters("01-data", PROFILE, dataset)
     cut = {name: settings.get(name, 0) for name in ("shortest", "longest", "window")}
     cap = {"max_per_owner": settings.get("max_per_owner", 0)}
-    whole, _ = data.load(dataset, "real", settings.get("n_series", 0), **cap)
+    size = settings.get("n_series", 0)  # of more than so many series a sample is drawn
+    whole, _ = data.load(dataset, "real", size, **cap)
     train, _ = halves.deal(halves.prepare(whole, **cut), settings.get("fraction", 0.5), seed=0)
-    held_out, _ = data.load(dataset, "real", folder=folder)
+    held_out, _ = data.load(dataset, "real", size, folder=folder, **cap)
     return train, halves.prepare(held_out, **cut)
 
 
@@ -138,7 +140,10 @@ def _seedless(work: TrainingWorkspace, seeds: Sequence[int], log: bool) -> None:
 
 
 def verdicts(profile: str, datasets: Sequence[str]) -> pd.DataFrame:
-    """Return the rows of `claims.judge` on these data sets, from the tables of a confirmation."""
+    """Return the rows of `claims.judge` on these data sets, from the tables of a confirmation.
+
+    They are written to its table 13-claims, which notebook 13 shows beside its own.
+    """
     found = {}
     for name in tables.names(paths.tables_dir(profile)):
         rows = tables.read(profile, name)
@@ -146,7 +151,9 @@ def verdicts(profile: str, datasets: Sequence[str]) -> pd.DataFrame:
     for name in set(RULES) & set(tables.names(paths.tables_dir(PROFILE))):
         found[name] = tables.read(PROFILE, name)
     judged = claims.judge(found)
-    return judged[judged["dataset"].isin(datasets)].reset_index(drop=True)
+    judged = judged[judged["dataset"].isin(datasets)].reset_index(drop=True)
+    tables.write(judged[claims.COLUMNS], profile, "13-claims")
+    return judged
 
 
 def confirm(folder: Path, frozen: Path, seeds: Sequence[int], profile: str) -> pd.DataFrame:

@@ -138,11 +138,16 @@ def decide(found: Estimate, region: Region) -> Verdict:
         return "not tested"
     if found.n_seeds < ENOUGH_SEEDS:
         return "inconclusive"
-    if region[0] < found.low and found.high < region[1]:
+    return decided(found.low, found.high, region) or "inconclusive"
+
+
+def decided(low: float, high: float, region: Region) -> Verdict | None:
+    """Return the verdict of an interval that lies in the region, or outside it; else None."""
+    if region[0] < low and high < region[1]:
         return "supported"
-    if found.high <= region[0] or found.low >= region[1]:
+    if high <= region[0] or low >= region[1]:
         return "contradicted"
-    return "inconclusive"
+    return None
 
 
 def joined(verdicts: Sequence[Verdict], p: Sequence[float]) -> tuple[Verdict, float]:

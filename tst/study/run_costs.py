@@ -7,6 +7,8 @@ import pandas as pd
 from tst.io import paths
 from tst.study import dependencies
 from tst.study.sampler import KINDS
+from tst.training.loop import COST_FILE
+from tst.vocabulary import DATASETS
 
 BESIDE = ("wall_seconds", "peak_memory_mb")  # measured with the seconds of each kind
 
@@ -45,6 +47,24 @@ def total(costs: pd.DataFrame) -> pd.Series:
 def missing(costs: pd.DataFrame, name: str) -> list[str]:
     """Return the runs that come before one of the study, by pipeline.yml, and left no costs."""
     return [before for before in dependencies.before(name) if before not in costs.index]
+
+
+def trainings(profile: str) -> pd.DataFrame:
+    """Return what each training of a profile took: rows dataset, model, seed, metric, value.
+
+    The metric is training_seconds, wall seconds on the machine that ran it, beside whatever else it
+    did.
+    """
+    rows = []
+    for path in sorted(paths.artifacts_dir(profile).glob(f"*/*-seed*/{COST_FILE}")):
+        if path.parent.parent.name not in DATASETS:
+            continue  # of notebook 11, which trains models of its own
+        model, _, seed = path.parent.name.rpartition("-seed")
+        facts = {"dataset": path.parent.parent.name, "model": model, "seed": int(seed)}
+        seconds = json.loads(path.read_text())["seconds"]
+        rows.append(facts | {"metric": "training_seconds", "value": seconds})
+    columns = ["dataset", "model", "seed", "metric", "value"]
+    return pd.DataFrame(rows, columns=columns)
 
 
 def tidy(costs: pd.DataFrame) -> pd.DataFrame:

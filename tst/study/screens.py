@@ -1,14 +1,23 @@
-"""A claim on one screen, in Markdown: what was claimed, what decides it, what was found."""
+"""A claim on one screen, in Markdown: what was claimed, what decides it, what was found.
+
+Below it the controls: what the endpoint is worth beside a simple model (AR), a copy of real series,
+the true length, or the real series twice. They decide nothing.
+"""
+
+from typing import Any
 
 import pandas as pd
 
 from tst.study import claims
+from tst.study.checks import NO_DATA
 from tst.study.report.markdown import number, table
-from tst.vocabulary import in_words
+from tst.vocabulary import in_words, model_label
+
+N_LINES = 3  # checks of a control that have a line of their own; of more, verdicts are counted
 
 
 def screen(judged: pd.DataFrame, claim: str) -> str:
-    """Return the screen of a claim: its words, then a row a data set.
+    """Return the screen of a claim: its words, a row a data set, and the controls beside them.
 
     Parameters
     ----------
@@ -17,16 +26,27 @@ def screen(judged: pd.DataFrame, claim: str) -> str:
     """
     text, against = claims.CLAIMS[claim]
     rows = judged[judged["claim"] == claim]
-    wholes = rows[rows["source"] == claims.OVERALL]
-    lines = [f"### {claim}. {text}", f"*Against it would speak:* {against}"]
+    parts = [f"### {claim}. {text}", f"*Against it would speak:* {against}", _endpoints(rows)]
+    beside = controls(rows)
+    if beside:
+        parts += ["*Controls, which decide nothing:*", beside]
+    return "\n\n".join(parts)
+
+
+def _endpoints(rows: pd.DataFrame) -> str:
+    """Return the table of a claim's endpoints: a line a data set, by the worst of them."""
     cells = []
-    for whole in wholes.itertuples():
+    for whole in rows[rows["source"] == claims.OVERALL].itertuples():
+        is_deciding = (rows["dataset"] == whole.dataset) & (rows["endpoint"] == "endpoint")
+        deciding = rows[is_deciding & (rows["source"] != claims.OVERALL) & (rows["n_seeds"] > 0)]
+        words = deciding["simulation"].where(deciding["simulation"] != "", deciding["verdict"])
         cells.append(
             [
                 f"{in_words(str(whole.dataset))} ({whole.origin})",
+                f"{whole.worst}; {(words == 'supported').sum()} of {len(deciding)} hold",
                 f"{whole.unit}, {claims.where(whole)}",
                 number(whole.paper),
-                f"{number(whole.ours)} [{number(whole.low)}, {number(whole.high)}]",
+                value_of(whole),
                 f"{whole.n_seeds}",
                 number(whole.mde),
                 number(whole.p),
@@ -34,9 +54,94 @@ def screen(judged: pd.DataFrame, claim: str) -> str:
                 whole.change,
             ]
         )
-    columns = ["data", "unit, where it must lie", "paper", "ours, 95 %", "seeds"]
-    columns += ["smallest detectable", "p (Holm)", "verdict", "what would change it"]
-    lines.append(table(columns, cells))
-    for whole in wholes.itertuples():
-        lines.append(f"- {in_words(str(whole.dataset))}: {whole.sentence}")
-    return "\n\n".join(lines[:3]) + "\n\n" + "\n".join(lines[3:])
+    columns = ["data", "endpoint that speaks most against it", "unit, where it must lie", "paper"]
+    columns += ["ours, 95 %", "seeds", "smallest detectable", "p (Holm)", "verdict"]
+    return table([*columns, "what would change it"], cells)
+
+
+def controls(rows: pd.DataFrame) -> str:
+    """Return the table of a claim's controls, a column a data set; empty where it has none.
+
+    Parameters
+    ----------
+    rows
+        Of one claim, as `tst.study.claims.judge` gives them.
+    """
+    made = rows[(rows["endpoint"] == "control") & (rows["n_seeds"] > 0)]
+    data = list(dict.fromkeys(zip(made["dataset"], made["origin"], strict=True)))
+    cells = []
+    for pair, part in made.groupby("pair", sort=False):
+        sides = " - ".join(map(model_label, str(pair).split(" - ")))
+        lines = dict(list(part.groupby("source", sort=False)))
+        if len(lines) > N_LINES:
+            lines = {f"{sides}, each of {len(lines)}": part}
+        for source, checks in lines.items():
+            first = checks.iloc[0]
+            found = []
+            for name, _ in data:
+                found.append(_found(checks[checks["dataset"] == name]))
+            place = str(source).partition(", ")[2]  # behind the sides
+            where = f"{first['unit']}, {claims.where(first)}"
+            cells.append([f"{sides}, {place}", where, *found])
+    if not cells:
+        return ""
+    names = []
+    for name, origin in data:
+        names.append(f"{in_words(str(name))} ({origin})")
+    return table(["control", "unit, where it would have to lie", *names], cells)
+
+
+def _found(checks: pd.DataFrame) -> str:
+    """Return what a control's checks on a data set say: the value of one, of more the verdicts."""
+    words = checks["simulation"].where(checks["simulation"] != "", checks["verdict"])
+    if len(checks) == 1:
+        return f"{value_of(checks.iloc[0])}: *{words.iloc[0]}*"
+    counts = words.value_counts()
+    return ", ".join(f"{n} *{word}*" for word, n in counts.items())
+
+
+def value_of(row: Any) -> str:
+    """Return our value with its interval, where there is one."""
+    if pd.isna(row.low):
+        return number(row.ours)
+    return f"{number(row.ours)} [{number(row.low)}, {number(row.high)}]"
+
+
+def numbers(frame: pd.DataFrame) -> str:
+    """Return how many claims, and open questions, have which verdict, over data sets.
+
+    Simulated series count in neither.
+    """
+    rows = frame[(frame["source"] == claims.OVERALL) & (frame["origin"] != "simulated")]
+    parts = []
+    for begin, name in (("C", "claims"), ("Q", "open questions")):
+        of_kind = rows[rows["claim"].str.startswith(begin)]
+        counts = of_kind["verdict"].value_counts()
+        words = [f"{counts[v]} {v}" for v in reversed(claims.VERDICTS) if v in counts]
+        n = of_kind["claim"].nunique()
+        parts.append(f"Of {n} {name}, by data set: {', '.join(words) or 'none was judged'}.")
+    return " ".join(parts) + " Simulated series are reported apart and never counted."
+
+
+def letter(overall: pd.DataFrame) -> str:
+    """Return a line a claim, with its verdict on each data set, as a Markdown list.
+
+    Parameters
+    ----------
+    overall
+        The rows over all endpoints as `tst.study.claims.judge` gives them.
+    """
+    lines = []
+    for claim, rows in overall.groupby("claim", sort=False):
+        words = []
+        for row in rows.itertuples():
+            data = "" if row.dataset == NO_DATA else f"{in_words(str(row.dataset))}: "
+            words.append(f"{data}{claims.told(row)}")
+        lines.append(f"- **{claim}** ({claims.CLAIMS[str(claim)][0]}) {'; '.join(words)}.")
+    return "\n".join(lines)
+
+
+def signed(value: float, low: float, high: float, digits: int = 3) -> str:
+    """Return a difference with its sign and its interval, where more than one seed gives one."""
+    text = f"{value:+.{digits}f}"
+    return text if pd.isna(low) else f"{text} [{low:+.{digits}f}, {high:+.{digits}f}]"

@@ -72,6 +72,7 @@ def gcut(n_series: int, seed: int) -> SeriesSet:
         origin="simulated",
         interval="5min",
         label="end_event",
+        group="job",
     )
 
 

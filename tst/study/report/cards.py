@@ -86,7 +86,7 @@ def data_card(halves: Mapping[str, SeriesSet], counts: pd.DataFrame) -> str:
         ("origin", f"{train.origin}: {ORIGINS[train.origin]}"),
         ("time between steps", train.interval),
         ("label", train.label or "none"),
-        ("never divided by the split", train.group or "nothing"),
+        ("owner of a series", train.group or "itself"),
     ]
     for half, series in halves.items():
         facts.append((f"SHA-256 of {half}", f"`{series.sha256()}`"))

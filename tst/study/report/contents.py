@@ -9,6 +9,7 @@ from pathlib import Path
 
 import nbformat
 
+from tst.study.report import committed
 from tst.study.report.markdown import cell, table
 
 TITLE = re.compile(r"# (\d+)\. (.*)")
@@ -41,13 +42,18 @@ def title(notebook: nbformat.NotebookNode) -> tuple[str, str] | None:
 
 
 def answer(notebook: nbformat.NotebookNode) -> list[str]:
-    """Return the lines that the cells marked for the replay show: the notebook's verdict.
+    """Return the lines that a notebook's verdict shows, printed or displayed as Markdown.
 
-    They are printed, or displayed as Markdown.
+    Those are of the cells under the heading Verdict and of those marked for the replay: what the
+    machine decides, as a peak of memory, may stand in the answer but not in the replay.
     """
     shown = ""
+    is_verdict = False
     for code in notebook.cells:
-        if not code.source.startswith("# NBVAL_CHECK_OUTPUT"):
+        if code.cell_type != "code":
+            is_verdict = code.source.startswith("## Verdict")
+            continue
+        if not is_verdict and not code.source.startswith("# NBVAL_CHECK_OUTPUT"):
             continue
         for output in code.outputs:
             if output.output_type == "stream" and output.name == "stdout":
@@ -56,44 +62,41 @@ def answer(notebook: nbformat.NotebookNode) -> list[str]:
     return [line for line in shown.splitlines() if line.strip() and not line.startswith("```")]
 
 
-def listed(results: Path, notebooks: Path) -> str:
+def listed(folder: Path) -> str:
     """Return a Markdown table: a row an executed copy, its question, answer and picture.
 
     Parameters
     ----------
-    results
-        The folder of the executed copies, with `figures/`.
-    notebooks
-        The folder of the sources, where the table will stand: links are relative to it.
+    folder
+        The repository; the table will stand in its `notebooks/`, to which links are relative.
     """
     rows = []
-    away = Path("..") / results.relative_to(notebooks.parent)
-    for source in sorted(notebooks.glob("[0-9][0-9]-*.ipynb")):
+    for source in sorted((folder / "notebooks").glob("[0-9][0-9]-*.ipynb")):
         named = title(nbformat.read(source, 4))
-        copies = sorted(results.glob(f"{source.stem}*.ipynb"))
-        copies = [path for path in copies if not path.stem.endswith(".failed")]
+        copies = committed.copies(folder, source.stem)
         if named is None or not copies:
             continue
         copies.sort(key=lambda path: not path.stem.endswith(FIRST))
         links = []
         for path in copies:
             about = path.stem.removeprefix(source.stem).lstrip("-") or "read"
-            links.append(f"[{about}]({(away / path.name).as_posix()})")
+            links.append(f"[{about}](../{path.relative_to(folder).as_posix()})")
         lines = answer(nbformat.read(copies[0], 4)) or [""]
         told = cell(lines[0])
         question = f"**{named[0]}. {named[1]}** {' · '.join(links)}"
-        rows.append((question, told, _picture(results, away, source.stem, copies[0].stem)))
+        rows.append((question, told, _picture(folder, source.stem, copies[0])))
     # The cells are Markdown already; `table` would escape what stands in them.
     text = table(["question", "answer", "picture"], [])
     return "\n".join([text, *(f"| {' | '.join(row)} |" for row in rows)])
 
 
-def _picture(results: Path, away: Path, stem: str, copy: str) -> str:
+def _picture(folder: Path, stem: str, copy: Path) -> str:
     """Return an <img> of the notebook's figure, of the data set of the copy where it has one."""
     name = PICTURES.get(stem, "")
-    about = copy.removeprefix(stem).lstrip("-")
+    about = copy.stem.removeprefix(stem).lstrip("-")
     for file in (f"{name}-{about}.png", f"{name}.png"):
-        if name and (results / "figures" / file).is_file():
-            path = (away / "figures" / file).as_posix()
-            return f'<img src="{path}" width="{WIDTH}" alt="{name}">'
+        path = copy.parent / "figures" / file
+        if name and path.is_file():
+            address = f"../{path.relative_to(folder).as_posix()}"
+            return f'<img src="{address}" width="{WIDTH}" alt="{name}">'
     return ""

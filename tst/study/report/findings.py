@@ -1,6 +1,7 @@
 """What README.md says first: the scale of the study and three findings, with their numbers."""
 
 import re
+from collections.abc import Iterable
 from pathlib import Path
 
 import nbformat
@@ -13,17 +14,22 @@ SCALE = re.compile(r"in ([\d.]+) epochs of a model of ([\d,]+) parameters")
 BLURS = 3  # times the halves' quantile from which on the second finding may be told
 
 
-def scale(results: Path) -> str:
-    """Return the sizes and epochs of TST, as the executed copies of notebook 02 print them."""
+def scale(copies: Iterable[Path], judged: pd.DataFrame) -> str:
+    """Return the sizes and epochs of TST, as the executed copies of notebook 02 print them.
+
+    Parameters
+    ----------
+    judged
+        Table 13-claims.
+    """
     epochs, sizes = [], []
-    for path in sorted(results.glob("02-train-tst-*.ipynb")):
+    for path in copies:
         found = SCALE.search(_printed(nbformat.read(path, 4)))
         if found:
             epochs.append(float(found[1]))
             sizes.append(int(found[2].replace(",", "")))
     if not sizes:
         raise DataError("no executed notebook 02 says how large TST is: run make reproduce.")
-    judged = pd.read_csv(results / "tables" / "13-claims.csv")
     is_size = (judged["claim"] == "C5") & (judged["source"] == OVERALL)
     (n_paper,) = judged.loc[is_size, "paper"]
     return (
@@ -41,15 +47,19 @@ def _printed(notebook: nbformat.NotebookNode) -> str:
     return "".join(texts)
 
 
-def findings(tables: Path) -> str:
+def findings(judged: pd.DataFrame, cost: pd.DataFrame) -> str:
     """Return three findings as a Markdown list.
+
+    Parameters
+    ----------
+    judged, cost
+        Tables 13-claims and 11-long-sequences.
 
     Raises
     ------
     DataError
         Where the numbers no longer say what the words do.
     """
-    judged = pd.read_csv(tables / "13-claims.csv")
     added = ", r2, mlp_1, trained on synthetic+real"
     tst = _value(judged, "C3", f"TST - real{added}")
     twice = _value(judged, "C3", f"real twice - real{added}")
@@ -57,7 +67,7 @@ def findings(tables: Path) -> str:
     far = " over real halves' 95 % quantile"
     blurred = _value(judged, "C8", f"TST, acf rms{far}")
     ours = _value(judged, "Q2", f"TST (ours), acf rms{far}")
-    memory = _memory(pd.read_csv(tables / "11-long-sequences.csv"))
+    memory = _memory(cost)
     holds = tst < twice + paper and ours < blurred / BLURS and memory["probsparse"] > 0.9
     if not holds:
         raise DataError("the findings of README.md no longer hold: write others (findings.py).")

@@ -2,10 +2,11 @@
 
 In README.md it rewrites what stands between `<!-- claims:begin -->` and `<!-- claims:end -->` (the
 claims, one line each). In each of PAGES it fills, where they stand, the markers `questions` (the
-open ones), `findings`, `scale` (sizes and epochs of the models), `endpoints` (a line a claim and
-data set), `numbers` (how many claims have which verdict), `weak` (W1 to W9), `cost` (notebook 12's
-ratios), `nightly` (what `make nightly` found) and `contents` (the notebooks with their answers).
-With `--check` it only tells whether they still agree. No number is typed by hand.
+open ones), `findings`, `scale` (sizes and epochs of the models), `figure` (of all endpoints),
+`endpoints` (a line a claim and data set), `numbers` (how many claims have which verdict), `weak`
+(W1 to W9), `cost` (notebook 12's ratios), `nightly` (what `make nightly` found) and `contents` (the
+notebooks with their answers). Numbers are those of profile full where it was judged, else of laptop
+(`committed.py`). With `--check` it only tells whether they still agree. No number is typed by hand.
 """
 
 import argparse
@@ -21,11 +22,11 @@ from tst.errors import DataError
 from tst.io import files, paths
 from tst.study import claims, weak_points
 from tst.study.checks import NO_DATA
-from tst.study.report import contents, findings
+from tst.study.report import committed, contents, findings
 from tst.study.report.markdown import number, table
+from tst.study.screens import numbers, value_of
 from tst.vocabulary import in_words
 
-RESULTS = "results/laptop"  # what is committed: a run without data writes elsewhere
 NIGHTLY = "results/nightly"
 MAIN = "README.md"
 PAGES = (MAIN, "notebooks/README.md", "results/README.md")
@@ -81,14 +82,7 @@ def overall(frame: pd.DataFrame) -> pd.DataFrame:
     return rows.sort_values(["claim", "dataset"])
 
 
-def ours(row: Any) -> str:
-    """Return our value of a row of table 13-claims, with its interval where there is one."""
-    if pd.isna(row.low):
-        return number(row.ours)
-    return f"{number(row.ours)} [{number(row.low)}, {number(row.high)}]"
-
-
-def short_table(frame: pd.DataFrame, names: Sequence[str]) -> str:
+def short_table(frame: pd.DataFrame, names: Sequence[str], folder: Path) -> str:
     """Return claims as a Markdown table, one line each, with its verdict on each real set.
 
     Parameters
@@ -97,6 +91,8 @@ def short_table(frame: pd.DataFrame, names: Sequence[str]) -> str:
         Table 13-claims.
     names
         Claims, C1 to C8 or Q1 to Q3.
+    folder
+        The repository, which says where each notebook's executed copy stands.
     """
     rows = []
     told_of = overall(frame)
@@ -119,7 +115,8 @@ def short_table(frame: pd.DataFrame, names: Sequence[str]) -> str:
         stem = NOTEBOOKS[name]
         cells = [f"{name}. {SHORT[name]}", test, of_paper]
         cells += ["<br>".join(values), "<br>".join(verdicts) or "*not tested*"]
-        rows.append([*cells, f"[{stem}]({RESULTS}/{stem}.ipynb)"])
+        results = committed.place(folder, f"{stem}.ipynb")
+        rows.append([*cells, f"[{stem}]({results}/{stem}.ipynb)"])
     columns = ["claim", "test and unit", "paper", "here, 95 % interval", "verdict", "notebook"]
     return table(columns, rows)
 
@@ -148,7 +145,7 @@ def claims_table(frame: pd.DataFrame) -> str:
             f"{row.unit}, {claims.where(row)}",
             number(row.paper),
         ]
-        rows.append((*cells, ours(row), seeds, number(row.mde), claims.told(row)))
+        rows.append((*cells, value_of(row), seeds, number(row.mde), claims.told(row)))
     columns = ["", "claim", "data", "unit, where it must lie", "paper", "ours, 95 % interval"]
     columns += ["seeds", "smallest detectable", "verdict"]
     return table(columns, rows, tight=True)
@@ -158,22 +155,6 @@ def data_of(row: Any) -> str:
     """Return the data set of a row of table 13-claims, with its origin where it has one."""
     name = in_words(row.dataset)
     return name if row.dataset == NO_DATA else f"{name}, {row.origin}"
-
-
-def numbers(frame: pd.DataFrame) -> str:
-    """Return how many claims, and open questions, have which verdict, over data sets.
-
-    Simulated series count in neither.
-    """
-    rows = frame[(frame["source"] == claims.OVERALL) & (frame["origin"] != "simulated")]
-    parts = []
-    for begin, name in (("C", "claims"), ("Q", "open questions")):
-        of_kind = rows[rows["claim"].str.startswith(begin)]
-        counts = of_kind["verdict"].value_counts()
-        words = [f"{counts[v]} {v}" for v in reversed(claims.VERDICTS) if v in counts]
-        n = of_kind["claim"].nunique()
-        parts.append(f"Of {n} {name}, by data set: {', '.join(words) or 'none was judged'}.")
-    return " ".join(parts) + " Simulated series are reported apart and never counted."
 
 
 def weak_table(frame: pd.DataFrame) -> str:
@@ -249,21 +230,21 @@ def markdown_parts(folder: Path, page: str) -> dict[str, str]:
     Parameters
     ----------
     folder
-        The repository, which holds `RESULTS` and `NIGHTLY`.
+        The repository, which holds the results that `committed` names, and `NIGHTLY`.
     page
         The text of a README; a marker that is absent is not filled.
     """
-    tables = folder / RESULTS / "tables"
 
     @cache
     def read(name: str) -> pd.DataFrame:
         """Return a table of the results."""
-        return pd.read_csv(tables / f"{name}.csv")
+        file = f"tables/{name}.csv"
+        return pd.read_csv(folder / committed.place(folder, file) / file)
 
     def of_claims(letter: str) -> str:
         """Return the table of what begins with C, or with Q."""
         names = [name for name in SHORT if name.startswith(letter)]
-        return short_table(read("13-claims"), names)
+        return short_table(read("13-claims"), names, folder)
 
     writers: dict[str, Callable[[], str]] = {
         "claims": lambda: of_claims("C"),
@@ -273,15 +254,29 @@ def markdown_parts(folder: Path, page: str) -> dict[str, str]:
         "weak": lambda: weak_table(read("13-weak-points")),
         "cost": lambda: cost_table(read("12-cost")),
         "nightly": lambda: nightly_list(folder / NIGHTLY),
-        "findings": lambda: findings.findings(tables),
-        "scale": lambda: f"> **Scale.** {findings.scale(folder / RESULTS)}",
-        "contents": lambda: contents.listed(folder / RESULTS, folder / "notebooks"),
+        "findings": lambda: findings.findings(read("13-claims"), read("11-long-sequences")),
+        "scale": lambda: _scale(folder, read("13-claims")),
+        "figure": lambda: _figure(folder),
+        "contents": lambda: contents.listed(folder),
     }
     parts = {}
     for marker, write in writers.items():
         if _asks_for(marker, page):
             parts[marker] = write()
     return parts
+
+
+def _scale(folder: Path, judged: pd.DataFrame) -> str:
+    """Return what README.md says of the sizes of the models that were judged."""
+    copies = committed.copies(folder, "02-train-tst-")
+    return f"> **Scale.** {findings.scale(copies, judged)}"
+
+
+def _figure(folder: Path) -> str:
+    """Return the figure of all endpoints."""
+    results = committed.place(folder)
+    alt = "Each claim's endpoint with its interval and limit"
+    return f"![{alt}]({results}/figures/13-claims.png)"
 
 
 def _asks_for(name: str, page: str) -> bool:
@@ -337,7 +332,7 @@ def _update_page(folder: Path, name: str, check: bool) -> None:
     if new == old:
         return
     if check:
-        raise DataError(f"{name} differs from {RESULTS}: run make readme and look.")
+        raise DataError(f"{name} differs from {committed.place(folder)}: run make readme and look.")
     files.write_text(new, page)
 
 

@@ -23,7 +23,7 @@ from traitlets.config import Config
 
 from tst.errors import DataError
 from tst.io import files
-from tst.study import claims, run_notebook, tables
+from tst.study import claims, run_notebook, screens, tables
 from tst.study.report import contents, readme
 from tst.study.report.markdown import number, table
 
@@ -133,7 +133,7 @@ def _environment() -> jinja2.Environment:
     )
     environment.filters |= {
         "number": number,
-        "ours": readme.ours,
+        "ours": screens.value_of,
         "data_of": readme.data_of,
         "where": claims.where,
         "overall": readme.overall,
@@ -237,7 +237,7 @@ def _prose(markdown: str) -> str:
 def _readme_parts(frames: dict[str, pd.DataFrame]) -> dict[str, str]:
     """Return what README.md says of verdicts, weak points and costs, as HTML, by marker."""
     writers: dict[str, tuple[str, Callable[[pd.DataFrame], str]]] = {
-        "numbers": (JUDGE, readme.numbers),
+        "numbers": (JUDGE, screens.numbers),
         "weak": ("13-weak-points", readme.weak_table),
         "cost": ("12-cost", readme.cost_table),
     }

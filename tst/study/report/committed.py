@@ -1,0 +1,40 @@
+"""Where the committed results stand that the README files quote: `full` where it was judged.
+
+Profile full is laptop with ten seeds in place of three. What it was not run on (gcut, which is
+simulated; the costs) is laptop's.
+"""
+
+from pathlib import Path
+
+LAPTOP = "results/laptop"  # what is committed: a run without data writes elsewhere
+FULL = "results/full"
+JUDGED = "tables/13-claims.csv"  # the file that says that a profile was run to its end
+
+
+def place(folder: Path, name: str = JUDGED) -> str:
+    """Return which results hold a file, relative to the repository.
+
+    Parameters
+    ----------
+    folder
+        The repository.
+    name
+        Of the file, within the results; where none has it, those of laptop are meant.
+    """
+    is_headed_by_full = (folder / FULL / JUDGED).is_file()
+    return FULL if is_headed_by_full and (folder / FULL / name).is_file() else LAPTOP
+
+
+def copies(folder: Path, stem: str) -> list[Path]:
+    """Return the executed copies of a notebook, each from the results that hold it, by name."""
+    names = set()
+    for results in (FULL, LAPTOP):
+        for path in (folder / results).glob(f"{stem}*.ipynb"):
+            if not path.stem.endswith(".failed"):
+                names.add(path.name)
+    found = []
+    for name in sorted(names):
+        path = folder / place(folder, name) / name
+        if path.is_file():
+            found.append(path)
+    return found
