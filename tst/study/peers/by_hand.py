@@ -16,16 +16,13 @@ TABLE = Path(__file__).with_name("by_hand.csv")
 LEVEL = 0.95  # of the intervals
 
 
-def rows(dataset: str, settings: str | None = None) -> pd.DataFrame:
-    """Return the scores of a data set, of one line of settings where that is given.
+def rows(dataset: str) -> pd.DataFrame:
+    """Return the scores of a data set.
 
     Columns model, seed, metric, value, source, licence, commit, settings, core_seconds.
     """
     frame = pd.read_csv(TABLE, dtype={"commit": str})
-    chosen = frame["dataset"] == dataset
-    if settings is not None:
-        chosen &= frame["settings"] == settings
-    return frame[chosen].drop(columns="dataset").reset_index(drop=True)
+    return frame[frame["dataset"] == dataset].drop(columns="dataset").reset_index(drop=True)
 
 
 def beside(scores: pd.DataFrame, ours: str, theirs: str) -> pd.DataFrame:
