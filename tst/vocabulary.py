@@ -153,5 +153,8 @@ def model_label(key: str) -> str:
 
 
 def metric_label(key: str) -> str:
-    """Return the label of a metric, or its key in words."""
+    """Return the label of a metric, or its key in words; `r2 mlp_1` is R2 of that regressor."""
+    metric, _, regressor = key.partition(" ")
+    if regressor in REGRESSORS and metric in METRICS:
+        return f"{METRICS[metric].label}, {REGRESSORS[regressor]}"
     return METRICS[key].label if key in METRICS else in_words(key)

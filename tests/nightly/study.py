@@ -16,8 +16,9 @@ from tst.io import paths
 
 TIMES = "seconds|peak_memory|_per_s|gain$"  # metrics that measure the machine
 # Files that hold them, or draw them.
-TIMED = {"cost.json", "figures/08-head.png", "figures/11-cost.png"}
+TIMED = {"cost.json", "figures/08-head.png"}
 APART = ("artifacts/done", "artifacts/logs", "artifacts/locks")
+APART += ("figures/11-cost", "figures/11-quality")
 
 
 def copy(folder):

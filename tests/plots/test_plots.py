@@ -419,6 +419,25 @@ def test_beyond_window_draws_means_and_the_window():
     assert {t.get_text() for t in ax.texts} == {"rope", "real", "patch:4 whole"}
 
 
+def test_cost_and_quality_draws_a_row_an_attention():
+    """A panel a metric, a point a seed and their mean; real series are lines, not rows."""
+    rows = [
+        ("f1_macro", kind, seed, value + seed / 10)
+        for kind, value in (("full", 0.5), ("sliding:64", 0.3))
+        for seed in (0, 1)
+    ]
+    rows += [("f1_macro", "real", 0, 0.8), ("f1_macro", "permuted_labels", 0, 0.1)]
+    rows += [("peak_memory_mb", "full", 0, 90), ("peak_memory_mb", "sliding:64", 0, 60)]
+    frame = pd.DataFrame(rows, columns=["metric", "attention", "seed", "value"])
+    titles = {"peak_memory_mb": "memory", "f1_macro": "F1"}
+    memory, f1 = cost_plots.cost_and_quality(frame, titles).axes
+    assert [t.get_text() for t in memory.get_yticklabels()] == ["full", "sliding:64"]
+    assert len(memory.lines) == 4 and memory.get_xlim()[0] == 0
+    np.testing.assert_allclose(f1.lines[0].get_xdata(), [0.5, 0.6])
+    np.testing.assert_allclose(f1.lines[1].get_xdata(), [0.55])
+    assert [line.get_xdata()[0] for line in f1.lines[4:]] == [0.8, 0.1]
+
+
 def test_over_floor_divides_by_the_floor():
     """A distance of twice the floor stands at 2; a metric without floor has no panel."""
     rows = [
@@ -458,29 +477,33 @@ def test_autocorrelation_and_embedding_draw_what_is_given():
 def ablated():
     """Return rows of an ablation: two settings, three seeds, R2 twice, an error, a ratio."""
     rows = [
-        {"setting": k, "seed": s, "metric": m, "value": v + 0.01 * s + shift, "regressor": r}
+        {"setting": k, "seed": s, "metric": m, "value": v + 0.01 * s + shift}
         for k, shift in (("point", 0.0), ("mixture", 0.1))
         for s in range(3)
-        for m, v, r in (
-            ("r2", 0.5, "linear"),
-            ("r2", 0.7, "mlp_1"),
-            ("acf_rms", 0.2, None),
-            ("spread_ratio", 0.85, None),
+        for m, v in (
+            ("acf_rms", 0.2),
+            ("r2 kernel_ridge", 0.5),
+            ("r2 mlp_1", 0.7),
+            ("spread_ratio", 0.85),
         )
     ]
     return pd.DataFrame(rows)
 
 
 def test_ablation_draws_each_setting():
-    """A panel a metric, a row a setting, a point a seed; more, less and near 1 are told apart."""
+    """A panel a metric and regressor, a row a setting, a point a seed.
+
+    More, less and near 1 are told apart.
+    """
     fig = ablation_plots.ablation(ablated(), ["point", "mixture"])
     assert [ax.get_title("left") for ax in fig.axes] == [
-        "R² on real test data\n(higher is better)",
+        "R² on real test data, kernel ridge\n(higher is better)",
+        "R² on real test data, MLP, 1 layer\n(higher is better)",
         "autocorrelation, RMS error\n(lower is better)",
         "spread over the real one\n(nearer 1 is better)",
     ]
     points = fig.axes[0].lines[0].get_xdata()
-    np.testing.assert_allclose(points, [0.6, 0.61, 0.62])
+    np.testing.assert_allclose(points, [0.5, 0.51, 0.52])
     assert [t.get_text() for t in fig.axes[0].get_yticklabels()] == ["point", "mixture"]
 
 

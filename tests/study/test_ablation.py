@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from tst.study.ablation import COST, Finding, against_base
+from tst.study.ablation import COST, Finding, against_base, by_regressor
 
 SEEDS = range(4)
 
@@ -60,3 +60,27 @@ def test_cost_and_what_nobody_measured_are_left_out():
     )
     assert found(frame) == Finding("other", (), (), 0)
     assert found(frame).sentence("base") == "other: no difference from base in 0 metrics"
+
+
+def test_a_regressor_that_explodes_hides_no_other():
+    """Known bad: the mean of two regressors says nothing where one of them is off by thousands."""
+    noise = np.array([0.0, 0.01, -0.01, 0.005])
+    wild = np.array([-5000.0, 0.5, -20.0, 300.0])
+    frame = pd.concat(
+        [
+            rows("r2", "base", 0.5 + noise).assign(regressor="mlp_1"),
+            rows("r2", "other", 0.8 + noise[::-1]).assign(regressor="mlp_1"),
+            rows("r2", "base", wild).assign(regressor="linear"),
+            rows("r2", "other", wild[::-1]).assign(regressor="linear"),
+            rows("acf_rms", "base", 0.2 + noise),
+            rows("acf_rms", "other", 0.6 + noise[::-1]),
+        ]
+    )
+    assert found(frame).better == ()
+    told = found(by_regressor(frame))
+    assert told == Finding("other", ("r2 mlp_1",), ("acf_rms",), 3)
+    assert "better in R² on real test data, MLP, 1 layer and worse" in told.sentence("base")
+    plain = frame[["setting", "metric", "seed", "value"]]
+    assert by_regressor(plain) is plain
+    none = by_regressor(plain.assign(regressor=np.nan))
+    assert none["metric"].tolist() == plain["metric"].tolist()

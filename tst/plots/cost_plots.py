@@ -125,8 +125,8 @@ def beyond_window(frame: pd.DataFrame, titles: Mapping[str, str], window: float)
     Parameters
     ----------
     frame
-        Columns metric, name (of VARIANTS; with a number behind it, name:number, dashed), length
-        (steps), value; the mean over seeds is drawn, and all seeds faintly.
+        Columns metric, name (of VARIANTS; with something behind it, as sliding:64 whole, dashed),
+        length (steps), value; the mean over seeds is drawn, and all seeds faintly.
     titles
         {metric: name of its axis}; one below the other.
     window
@@ -138,19 +138,62 @@ def beyond_window(frame: pd.DataFrame, titles: Mapping[str, str], window: float)
         means = rows.groupby(["name", "length"], sort=False)["value"].mean().reset_index()
         ends = []
         for name, line in means.groupby("name", sort=False):
-            colour = VARIANTS[name.partition(":")[0]]
-            dashes = "--" if ":" in name else "-"
+            colour = _colour(name)
+            dashes = "-" if name in VARIANTS else "--"
             ax.plot(
                 line["length"], line["value"], color=colour, ls=dashes, marker="o", ms=4, lw=1.4
             )
             ends.append((line["value"].iloc[-1], model_label(name), colour))
         for name, seeds in rows.groupby("name", sort=False):
-            colour = VARIANTS[name.partition(":")[0]]
-            ax.plot(seeds["length"], seeds["value"], ".", color=colour, ms=4, alpha=0.4)
+            ax.plot(seeds["length"], seeds["value"], ".", color=_colour(name), ms=4, alpha=0.4)
         ax.axvline(window, color=GREY, ls="--", lw=1)
         ax.set(xscale="log", xlabel="length (steps; dashed: the window)", ylabel=title)
         label_ticks(ax, means["length"].unique(), fontsize=8)
         label_line_ends(ax, means["length"].max(), ends)
+    return fig
+
+
+def _colour(name: str) -> str:
+    """Return the colour of a variant, whatever stands behind its key."""
+    return VARIANTS[name.split()[0].partition(":")[0]]
+
+
+def cost_and_quality(frame: pd.DataFrame, titles: Mapping[str, str]) -> Figure:
+    """Draw what each attention costs and what its series are worth, a panel a metric, a row a kind.
+
+    A ring is a seed, a dot their mean; a dashed line is the real training half's, a dotted one that
+    of the real half with its labels permuted.
+
+    Parameters
+    ----------
+    frame
+        Columns metric, attention (a key of ATTENTIONS, or key:number; of real series what they
+        are: real, permuted_labels), seed, value.
+    titles
+        {metric: title of its panel}.
+    """
+    real = {"real": "--", "permuted_labels": ":"}
+    kinds = [kind for kind in dict.fromkeys(frame["attention"]) if kind not in real]
+    fig, axes = panel_grid(len(titles), 3, 2.2, 0.3 * len(kinds) + 0.5)
+    for ax, (metric, title) in zip(fig.axes, titles.items(), strict=True):
+        rows = frame[frame["metric"] == metric]
+        for y, kind in enumerate(kinds):
+            values = rows.loc[rows["attention"] == kind, "value"]
+            colour = ATTENTIONS[kind.partition(":")[0]]
+            ax.plot(values, [y] * len(values), "o", color=colour, ms=5, mfc="white")
+            ax.plot(values.mean(), y, "o", color=colour, ms=6)
+        for name, dashes in real.items():
+            known = rows.loc[rows["attention"] == name, "value"]
+            if len(known):
+                ax.axvline(known.mean(), color=GREY, ls=dashes, lw=1)
+        ax.set_yticks(range(len(kinds)), kinds)
+        ax.set(ylim=(len(kinds) - 0.5, -0.5), title=title)
+        ax.locator_params(axis="x", integer=False, nbins=3)
+        ax.margins(x=0.12)
+        if (rows["value"] >= 0).all():
+            ax.set_xlim(left=0)
+        if ax not in axes[:, 0]:
+            ax.tick_params(labelleft=False)
     return fig
 
 

@@ -3,12 +3,24 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import pandas as pd
 
 from tst.evaluation.bootstrap import t_interval
 from tst.vocabulary import METRICS, metric_label
 
 COST = "seconds_per_step"  # told apart: it is no quality
+
+
+def by_regressor(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return rows whose metric names the regressor, too, where there is one: r2 mlp_1.
+
+    A mean over regressors is that of the least stable one.
+    """
+    if "regressor" not in frame:
+        return frame
+    behind = np.where(frame["regressor"].isna(), "", " " + frame["regressor"].astype(str))
+    return frame.assign(metric=frame["metric"] + behind)
 
 
 @dataclass(frozen=True)
@@ -40,14 +52,14 @@ def against_base(frame: pd.DataFrame, base: str, settings: Sequence[str]) -> lis
     Parameters
     ----------
     frame
-        Columns setting, metric, seed, value; several rows of a seed (regressors) are averaged.
+        Columns setting, metric (of METRICS, or as `by_regressor` names it), seed, value.
     base
         The setting that the others change.
     settings
         All settings, in order.
     """
     values = frame.groupby(["metric", "setting", "seed"])["value"].mean()
-    metrics = [m for m in dict.fromkeys(frame["metric"]) if m in METRICS and m != COST]
+    metrics = [m for m in dict.fromkeys(frame["metric"]) if _name(m) in METRICS and m != COST]
     findings = []
     for setting in settings:
         if setting == base:
@@ -63,9 +75,14 @@ def against_base(frame: pd.DataFrame, base: str, settings: Sequence[str]) -> lis
     return findings
 
 
+def _name(metric: str) -> str:
+    """Return a metric without the regressor that it is of."""
+    return metric.partition(" ")[0]
+
+
 def _goodness(values: pd.Series, metric: str) -> pd.Series:
     """Return the values of a metric such that more is better."""
-    better = METRICS[metric].better
+    better = METRICS[_name(metric)].better
     if better == "near_1":
         return -(values - 1).abs()
     if better == "higher":

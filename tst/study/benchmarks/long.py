@@ -5,18 +5,22 @@ and optimiser, then the least wall time of a few more steps. All have the paper'
 attention weights too. `materialised` is the literal recipe (reference.py), which keeps T x T
 matrices; `patch:S` is full attention over tokens of S steps. The points of a kind go from short to
 long; those that would exceed MAX_MB or MAX_SECONDS, if memory and time grew with the square of the
-length from the point before, are left out and said.
+length from the point before, are left out and said. Other sizes, lengths and kinds than those of
+a size can be asked for: those of the models whose quality notebook 11 shows beside the cost.
 
 The processes are forked from one that has loaded torch and run nothing with it, which is safe and
 saves most of the time.
 """
 
+import argparse
 import contextlib
 import ctypes
+import json
 import multiprocessing
-import sys
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import torch
 import torch._dynamo  # noqa: F401  (else every process loads it with its optimiser)
@@ -32,6 +36,9 @@ from tst.training.timing import wall_seconds
 MAX_MB = 4000
 MAX_SECONDS = 40
 M_MMAP_THRESHOLD = -3  # of glibc's malloc.h
+
+
+LARGE = {"d_model": 256, "n_head": 8, "n_layer": 4, "d_ff": 256}  # the model of size full
 
 
 def kinds(size: Size) -> tuple[str, ...]:
@@ -53,7 +60,13 @@ def build(config: TSTConfig, literal: bool) -> nn.Module:
     return ours
 
 
-def measure(size: Size, kind: str, n_steps: int) -> tuple[float, float]:
+def config_of(size: Size, sizes: Mapping[str, int]) -> TSTConfig:
+    """Return the configuration that is measured: the size's, with the sizes that are asked for."""
+    changes: dict[str, Any] = size.pick(LARGE, {}) | dict(sizes)
+    return replace(size.config, **changes)
+
+
+def measure(base: TSTConfig, kind: str, n_steps: int) -> tuple[float, float]:
     """Return (rise of the peak, MB, and seconds) of a training step of this kind."""
     torch.manual_seed(0)
     name, _, number = kind.partition(":")
@@ -61,7 +74,6 @@ def measure(size: Size, kind: str, n_steps: int) -> tuple[float, float]:
     S = int(number) if name == "patch" else 1
     attention = attention_fields(kind if name in ("sliding", "probsparse") else "full")
     n_tokens = n_steps // S
-    base = size.pick(replace(size.config, d_model=256, n_head=8, n_layer=4, d_ff=256), size.config)
     config = replace(base, n_features=S * 9, context_length=n_tokens, **attention)
     model = build(config, literal)
     optimizer = torch.optim.Adam(model.parameters(), fused=True)
@@ -99,11 +111,11 @@ def map_blocks_from(n_bytes: int) -> None:
     ctypes.CDLL(None).mallopt(M_MMAP_THRESHOLD, n_bytes)
 
 
-def in_a_process(size: Size, kind: str, n_steps: int) -> tuple[float, float]:
+def in_a_process(base: TSTConfig, kind: str, n_steps: int) -> tuple[float, float]:
     """Return what `measure` gives in a fresh process."""
     receiver, sender = multiprocessing.Pipe(duplex=False)
     process = multiprocessing.get_context("fork").Process(
-        target=lambda: sender.send(measure(size, kind, n_steps))
+        target=lambda: sender.send(measure(base, kind, n_steps))
     )
     process.start()
     sender.close()
@@ -112,10 +124,10 @@ def in_a_process(size: Size, kind: str, n_steps: int) -> tuple[float, float]:
     return rise, step_seconds
 
 
-def curve(size: Size, kind: str) -> None:
-    """Print the points of a kind, as far as the caps allow."""
+def curve(base: TSTConfig, kind: str, n_steps: Sequence[int]) -> None:
+    """Print the points of a kind at these lengths, short to long, as far as the caps allow."""
     last: tuple[int, float, float] | None = None  # steps, MB, seconds of the point before
-    for n in lengths(size):
+    for n in n_steps:
         if last is not None:
             growth = (n / last[0]) ** 2
             forecast_mb = last[1] * growth
@@ -130,13 +142,25 @@ def curve(size: Size, kind: str) -> None:
                     forecast_seconds=forecast_seconds,
                 )
                 continue
-        rise, step_seconds = in_a_process(size, kind, n)
+        rise, step_seconds = in_a_process(base, kind, n)
         last = (n, rise, step_seconds)
         emit("peak_memory_mb", rise, x=n, attention=kind)
         emit("seconds_per_step", step_seconds, x=n, attention=kind)
 
 
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Print the curves that a command line asks for."""
+    parser = argparse.ArgumentParser(description="Memory and time of a training step by length.")
+    parser.add_argument("size", nargs="?", default="full")
+    parser.add_argument("kinds", nargs="*", help="of attention; none: those of the size")
+    parser.add_argument("--lengths", nargs="*", type=int, help="steps; none: those of the size")
+    parser.add_argument("--sizes", type=json.loads, default={}, help="other sizes, as JSON")
+    chosen = parser.parse_intermixed_args(arguments)
+    size = read_size([chosen.size])
+    base = config_of(size, chosen.sizes)
+    for kind in chosen.kinds or kinds(size):
+        curve(base, kind, sorted(chosen.lengths or lengths(size)))
+
+
 if __name__ == "__main__":
-    chosen = read_size(sys.argv[1:])
-    for kind in sys.argv[2:] or kinds(chosen):
-        curve(chosen, kind)
+    main()
