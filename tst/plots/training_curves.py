@@ -4,7 +4,7 @@ import matplotlib.pyplot as plt
 import pandas as pd
 from matplotlib.figure import Figure
 
-from tst.plots.base import BLUE, NAVY, SKY, label_line_ends
+from tst.plots.base import BLUE, NAVY, SKY, format_log_axis, label_line_ends
 
 SEED_COLOURS = (BLUE, SKY, NAVY)  # of one model
 
@@ -58,5 +58,6 @@ def loss_curve(
         last = run["loss"].iloc[-1]
         ends.append((last, f"seed {seed:g}: {last:.3g}", colour))
     ax.set(yscale="log", xlabel="optimiser step", ylabel=what)
+    format_log_axis(ax.yaxis)
     label_line_ends(ax, frame["step"].max(), ends)
     return fig
