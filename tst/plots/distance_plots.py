@@ -99,7 +99,7 @@ def distance_over_floor(frame: pd.DataFrame) -> Figure:
         ax.set_yticks(range(len(models)), [model_style(m).label for m in models])
         format_log_axis(ax.xaxis)
     fig.supxlabel(
-        "distance over that between two halves of the real data (dashed: 1; dotted: noise)",
+        "distance over that between two real halves; smaller is better (dashed: 1; dotted: noise)",
         fontsize=10,
     )
     fig.suptitle(evidence_note(frame, None), x=0.01, ha="left")

@@ -118,7 +118,7 @@ def _examples_of_one_feature(
         _draw_example(ax, np.asarray(array)[:, 0])
         ax.set_xlabel("step")
     for ax in axes[:, 0]:
-        ax.set_ylabel(f"{feature_name} ({unit})" if unit else in_words(feature_name))
+        ax.set_ylabel(_axis_label(feature_name, unit, log=False))
     fig.suptitle(title, x=0.01, ha="left")
     return fig
 

@@ -32,7 +32,7 @@ def nll(frame: pd.DataFrame, smooth: int = 20) -> Figure:
             ax.plot(
                 looks["step"], -looks["held_out"], "o", ms=3, color=colour, mec="white", mew=0.4
             )
-    ax.set(xlabel="optimiser step", ylabel="minus log p (nats a step)")
+    ax.set(xlabel="optimiser step", ylabel="negative log-likelihood (nats per step)")
     label_line_ends(ax, frame["step"].max(), ends)
     return fig
 
