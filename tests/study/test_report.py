@@ -22,7 +22,7 @@ from tst.study.report import site as pages_of
 pytestmark = pytest.mark.slow  # the site of all committed copies is made once
 
 LAPTOP = paths.ROOT / "results" / "laptop"
-WIDTHS = (390, 768, 1280)
+WIDTHS = (390, 768, 1024, 1280)
 PAGES = ("index", "claims", "claim-C8", "figures", "01-data-gcut", "05-fidelity-gcut", "13-claims")
 SIDEWAYS = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
 IMAGES = "Array.from(document.images).map(i => [i.complete && i.naturalWidth > 1, i.alt])"
