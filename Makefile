@@ -57,31 +57,31 @@ help: ## this list
 	@echo "  one notebook        $(NAMES)"
 reproduce: $(ENV) ## the whole study: data, training, generation, verdicts (laptop: 2 cores, no GPU)
 	@+$(WARM) $(MAKE) --no-print-directory study
-study: $(DONE)/13-claims ## the same, where each notebook imports all by itself
+study: $(DONE)/13-claims ## the same, each notebook in a fresh process
 	@echo "The $(PROFILE) study is complete: $(RESULTS)/13-claims.ipynb"
 	@$(if $(strip $(ABSENT)),echo "Nothing stands in for $(strip $(ABSENT)): not run; $(if $(PRESENT),their files are not in $(RAW),no real data is used here).",:)
 smoke: ## all notebooks in miniature, on simulated data
 	@$(MAKE) --no-print-directory PROFILE=smoke reproduce
 ablations: $(ABLATIONS) ## one change at a time: all files of notebooks/ablations (laptop: about 25 minutes on 2 cores)
 	@$(MAKE) --no-print-directory $(DONE)/13-claims
-ablation-<name>: ## one of them alone
-peers: $(PEER_RUNS) ## ours beside other projects' models on the field's benchmarks, notebook 15; no part of reproduce
-peers-own: $(ENV) .peers/.made ## `make own` beside other projects' models on five tables (half an hour): tables/20-peers-own.csv
+ablation-<name>: ## a single ablation
+peers: $(PEER_RUNS) ## compare with other projects' models on public benchmarks, notebook 15; not part of reproduce
+peers-own: $(ENV) .peers/.made ## compare `make own` with other projects' models on five tables (half an hour): tables/20-peers-own.csv
 	@OMP_NUM_THREADS=1 $(PYTHON) -m tst.study.peers.compare_tables
-budget: $(addprefix $(DONE)/,$(filter 18-budget-%,$(NAMES))) ## scores against optimiser steps and sizes, notebook 18; no part of reproduce, goes on where it was stopped
-tune: $(addprefix $(DONE)/,$(filter 14-tuning-%,$(NAMES))) ## the same trials of the learning rate for TST and DG; no part of reproduce
+budget: $(addprefix $(DONE)/,$(filter 18-budget-%,$(NAMES))) ## scores against optimiser steps and sizes, notebook 18; not part of reproduce, resumes where it was stopped
+tune: $(addprefix $(DONE)/,$(filter 14-tuning-%,$(NAMES))) ## the same learning-rate trials for TST and DG, notebook 14; not part of reproduce
 
-env: $(ENV) ## only make the environment
+env: $(ENV) ## create the environment only
 .venv/.made-from-lock: requirements.lock.txt
 	@bash .ci/environment && touch $@
 lock: ## freeze environment.yml into requirements.lock.txt, with hashes (after a change of the list)
 	@bash .ci/lock
-bench: .bench/.made ## install what a benchmark compares with (transformers), outside the environment
+bench: .bench/.made ## install what the benchmarks compare with (transformers), outside the environment
 .bench/.made: | $(ENV)
 	@bash .ci/bench
 .peers/.made: tst/study/peers/requirements.txt
 	@bash .ci/peers
-data: $(ENV) ## build a set from what was published: make data PARTS=0-9 | EVENTS=0-13 | SET=iot, mba (README, Data)
+data: $(ENV) ## build a data set from the published files: make data PARTS=0-9 | EVENTS=0-13 | SET=iot, mba (notebooks/README.md, Data)
 	@$(PYTHON) -m tst.data $(if $(SET),--set $(SET),$(if $(EVENTS),--events $(EVENTS),$(if $(PARTS),--parts $(PARTS),--build)))
 own: $(ENV) ## a synthetic copy of your table, with its report: make own DATA=series.csv [ID= TIME= CONFIG= N= MINUTES=] | EPSILON=3 PUBLIC=known.yml
 	@$(PYTHON) -m tst own "$(or $(DATA),notebooks/example.csv)" --config "$(CONFIG)" \
@@ -89,9 +89,9 @@ own: $(ENV) ## a synthetic copy of your table, with its report: make own DATA=se
 	  $(if $(MEASUREMENTS),--measurements "$(MEASUREMENTS)") $(if $(SHAPE),--shape $(SHAPE)) \
 	  $(if $(EPSILON),--epsilon $(EPSILON)) $(if $(DELTA),--delta $(DELTA)) $(if $(PUBLIC),--public "$(PUBLIC)") \
 	  --name "$(or $(NAME),own)" --number $(or $(N),0) --minutes $(or $(MINUTES),5)
-example: $(ENV) ## simulate the example table of `make own` anew: notebooks/example.csv
+example: $(ENV) ## simulate the example table of `make own` again: notebooks/example.csv
 	@$(PYTHON) -m tst.data.simulated.example notebooks/example.csv
-report: $(ENV) ## a site to read, from what PROFILE left: results/PROFILE/site/index.html, and cards of data and models
+report: $(ENV) ## build the website from the results of PROFILE: results/PROFILE/site/index.html, with data and model cards
 	@$(PYTHON) -m tst report $(if $(wildcard $(RESULTS)/*.ipynb),$(RESULTS),results/$(PROFILE))
 lab: $(ENV) ## JupyterLab on the project's kernel
 	@$(PYTHON) -m jupyterlab --notebook-dir=notebooks
@@ -99,7 +99,7 @@ readme: $(ENV) ## copy the committed results' numbers into README.md
 	@$(PYTHON) -m tst.study.report.readme
 
 PYTEST := OMP_NUM_THREADS=1 $(PYTHON) -m pytest -n $(CORES) --dist loadfile
-lint: $(ENV) ## style, types, directions of imports, notebooks without outputs
+lint: $(ENV) ## check style, types, import directions, notebooks without outputs
 	@$(PYTHON) -m ruff check . && $(PYTHON) -m ruff format --check . && $(PYTHON) -m mypy --no-error-summary
 	@$(PYTHON:python=lint-imports) >.lint-imports.log || { cat .lint-imports.log; exit 1; }
 	@$(PYTHON) -m nbstripout --verify --keep-id notebooks/*.ipynb
@@ -109,13 +109,13 @@ test: lint ## all tests: unit tests, a smoke run of every notebook, a replay of 
 	@$(MAKE) --no-print-directory smoke
 	@$(PYTEST) tests
 	@$(PYTEST) --nbval-lax --nbval-current-env results/smoke
-nightly: $(ENV) ## hours: hostile inputs, an install, mutations, 60 kills of a study, the same bits with -j1 and -j4
+nightly: $(ENV) ## long tests (hours): hostile inputs, installation, mutations, runs killed at random moments, identical results with -j1 and -j4
 	@bash .ci/nightly
 audit: ## ask PyPI which locked packages have known vulnerabilities (needs the network)
 	@bash .ci/audit
-coverage: $(ENV) ## which lines of tst the tests reach (the tests alone, one after another)
+coverage: $(ENV) ## line coverage of the tests, run one after another
 	@OMP_NUM_THREADS=1 $(PYTHON) -m coverage run -m pytest tests; $(PYTHON) -m coverage report
 clean: ## remove caches, the smoke run and sites; trained models, series and the environment stay
 	rm -rf results/smoke results/*/site .deps.mk .pytest_cache .ruff_cache .mypy_cache .import_linter_cache .lint-imports.log .coverage
-clean-artifacts: ## delete the trained models and series of PROFILE, which a run makes anew: asks first
+clean-artifacts: ## delete the trained models and series of PROFILE after a confirmation; a run recreates them
 	@du -sh $(RESULTS)/artifacts && read -rp "Delete $(RESULTS)/artifacts? yes or no: " answer && [ "$$answer" = yes ] && rm -rf $(RESULTS)/artifacts

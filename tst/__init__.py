@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from tst.table.table import Table
 
 __all__ = ["DataError", "Roles", "SeriesSet", "Synthesiser", "Table"]
-__version__ = "0.2.0"
+__version__ = "1.0.0"
 # Public name: where it is defined. Loaded when asked for, so that `import tst` stays light.
 LAZY = {
     "DataError": "tst.errors",

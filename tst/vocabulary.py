@@ -4,6 +4,8 @@ Every table uses these keys, every figure and sentence these labels. This module
 of the package.
 """
 
+import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal, get_args
 
@@ -52,8 +54,8 @@ MODELS = {
     "ar": "AR",
     "rnn": "RNN",
     "hmm": "HMM",
-    "seed_only": "seed only",
-    "seed_repeat": "seed repeated",
+    "seed_only": "conditioning only",
+    "seed_repeat": "conditioning repeated",
     "bootstrap_copy": "bootstrap copy",
     "permuted_labels": "labels permuted",
     "real_twice": "2 x real",
@@ -139,12 +141,31 @@ DISTANCES = (
     "context_fid",
 )
 
+FEATURES = {"gap_us": "gap (µs)"}  # whose key holds a unit
+ID = re.compile(r"\d{9,}")  # a name of so many digits tells a reader nothing
+
 VERDICTS: tuple[Verdict, ...] = get_args(Verdict)  # worst first
 
 
 def in_words(key: str) -> str:
     """Return a key as a reader is shown it where it has no label: without underscores."""
-    return str(key).replace("_", " ")
+    return FEATURES.get(key) or str(key).replace("_", " ")
+
+
+def class_labels(names: Iterable[str], kind: str) -> list[str]:
+    """Return the names of classes as a reader is shown them: ids of many digits by their place.
+
+    Parameters
+    ----------
+    names
+        Of all classes of a data set, in their order.
+    kind
+        What a class is, as `collection`: ids become collection 1, collection 2, ...
+    """
+    labels = list(map(str, names))
+    if not all(map(ID.fullmatch, labels)):
+        return labels
+    return [f"{in_words(kind)} {k}" for k in range(1, len(labels) + 1)]
 
 
 def model_label(key: str) -> str:

@@ -112,9 +112,9 @@ AHEAD = pd.DataFrame(
 ).assign(value=14.0, low=13.5, high=14.5)
 FIGURES = {
     "lengths": lambda: series_plots.lengths({"real": [1, 2, 2, 9], "tst_paper": [3, 3]}),
-    "examples": lambda: series_plots.examples(arrays(3), NAMES, "Three series", "share"),
+    "examples": lambda: series_plots.examples(arrays(3), NAMES, "Three series", ["share"] * 2),
     "examples of one feature": lambda: series_plots.examples(
-        arrays(5, 550, 1), ["views"], "Five pages", "views/day"
+        arrays(5, 550, 1), ["views"], "Five pages", ["views/day"]
     ),
     "comparison": lambda: series_plots.comparison(STATISTICS),
     "pearson": lambda: series_plots.pearson(
@@ -232,6 +232,13 @@ def test_costs_are_bars_that_add_up():
         for bars in zip(*ax.containers, strict=True)
     ]
     assert ends == [4, 10]
+    many = pd.DataFrame({"core_seconds": np.arange(1.0, 51)}, index=list(map(str, range(50))))
+    many = many.assign(**dict.fromkeys(KINDS, 1 / len(KINDS)))
+    (grown,) = cost_plots.by_notebook(many).axes
+    names = [label.get_text() for label in grown.get_yticklabels()]
+    assert names == ["the other 14 together", *map(str, range(14, 50))]
+    total = sum(bar.get_width() for bars in grown.containers for bar in bars)
+    assert total == pytest.approx(many["core_seconds"].sum())
     assert set(cost_plots.WORK) == set(KINDS)
 
 
@@ -465,7 +472,9 @@ def test_autocorrelation_and_embedding_draw_what_is_given():
         }
     )
     (ax,) = distance_plots.autocorrelation(curves, "5min").axes
-    assert len(ax.lines) == 3 and "5min" in ax.get_xlabel()
+    assert len(ax.lines) == 3 and ax.get_xlabel() == "lag (steps of 5min)"
+    (ax,) = distance_plots.autocorrelation(curves, "packet").axes
+    assert ax.get_xlabel() == "lag (packets)"
     points = pd.DataFrame({"model": ["real", "ar", "hmm"], "x": [0.0, 1, 2], "y": [0.0, 1, 2]})
     assert [a.get_title("left") for a in distance_plots.embedding(points).axes] == [
         "real",
@@ -519,6 +528,68 @@ def test_lengths_by_class_draws_shares_of_each_class():
     assert [(ax.get_title("left"), len(ax.lines)) for ax in fig.axes] == [("A", 2), ("B", 1)]
     assert list(fig.axes[0].lines[0].get_ydata()) == [100, 100, 100, 50, 50, 50, 50, 50, 50]
     assert {t.get_text() for t in fig.legends[0].get_texts()} == {"TST (ours)", "real"}
+
+
+def test_of_many_classes_the_largest_have_panels(tmp_path):
+    """Twelve panels, those with the most real series, on one screen; how many there are is said."""
+    lengths = {"real": [5] * 2, "tst": [7] * 9}
+    rows = [
+        {"model": model, "label": f"type {k:02d}", "length": n + k}
+        for k in range(29)
+        for model, many in lengths.items()
+        for n in many[: 1 if k % 2 else None]
+    ]
+    fig = distance_plots.lengths_by_class(pd.DataFrame(rows))
+    titles = [ax.get_title("left") for ax in fig.axes]
+    assert len(titles) == 12 and all(int(title.removeprefix("type ")) % 2 == 0 for title in titles)
+    assert [text.get_text() for text in fig.texts] == ["the 12 largest of 29 classes"]
+    base.save(fig, tmp_path / "a", "Lengths")
+    assert Image.open(tmp_path / "a.png").height <= 1110
+
+
+@pytest.mark.parametrize("n_classes", [4, 27])
+def test_f1_names_every_class(n_classes, tmp_path):
+    """Few classes are columns, many are rows; each has its name, and each cell its number."""
+    names = [f"LongDeviceName{k}" for k in range(n_classes)]
+    rows = [scored(panels=["mlp"], metric=f"f1_{k}") for k in range(n_classes)]
+    fig = task_scores.f1(pd.concat(rows), names)
+    (ax,) = fig.axes
+    axis = ax.get_yticklabels() if n_classes > 10 else ax.get_xticklabels()
+    assert [label.get_text() for label in axis] == names
+    assert len(ax.texts) == n_classes * scored()["model"].nunique()
+    base.save(fig, tmp_path / "a", "F1")
+    image = Image.open(tmp_path / "a.png")
+    assert image.width <= 910 and image.height <= 1110
+
+
+def test_units_stand_once_or_with_their_feature():
+    """One unit of all stands in the title, several each at its feature."""
+    same = series_plots.examples(arrays(2), NAMES, "Two", ["share"] * 2)
+    assert same.get_suptitle() == "Two; all values in share"
+    each = series_plots.examples(arrays(2), NAMES, "Two", ["bytes", "share"])
+    assert each.get_suptitle() == "Two"
+    labels = [ax.get_ylabel() for ax in each.axes if ax.get_ylabel()]
+    assert [label.split("\n")[-1] for label in labels] == ["(bytes)", "(share)"]
+
+
+def test_large_and_tiny_values_have_no_factor_above_the_panel():
+    """Ticks are 20M, or written in full; powers of ten on a log axis from 10,000 on."""
+    for largest, tick, text in ((4e7, 2e7, "20M"), (8e-5, 5e-5, "5e-05"), (0.5, None, "")):
+        fig, ax = matplotlib.pyplot.subplots()
+        ax.plot([0, largest])
+        base.format_values(ax.yaxis, np.array([0, largest]))
+        if tick is not None:
+            assert ax.yaxis.get_major_formatter()(tick, 0) == text
+        fig.draw_without_rendering()
+        assert not ax.yaxis.get_offset_text().get_text()
+        matplotlib.pyplot.close(fig)
+    fig, ax = matplotlib.pyplot.subplots()
+    ax.plot([1, 1e6])
+    ax.set_yscale("log")
+    base.format_log_axis(ax.yaxis)
+    formatted = [ax.yaxis.get_major_formatter()(x, 0) for x in (1, 1000, 1e4, 1e6)]
+    assert formatted == ["1", "1000", "$10^{4}$", "$10^{6}$"]
+    matplotlib.pyplot.close(fig)
 
 
 def test_samples_stand_below_real_series():

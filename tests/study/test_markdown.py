@@ -13,13 +13,15 @@ from tst.study.report import markdown
         (0, "0"),
         (0.0123, "0.012"),
         (-0.5, "-0.500"),
-        (999.9, "999.900"),
+        (1.234, "1.23"),
+        (-34.019, "-34.0"),
+        (999.9, "1,000"),
         (12_635_659, "12,635,659"),
         (1234.5, "1,234"),
     ],
 )
-def test_a_result_has_three_decimals_below_a_thousand(value, text):
-    """From there on it is whole, and a missing one is nothing."""
+def test_a_result_has_three_digits(value, text):
+    """All of a whole part, three decimals below 1; a missing one is nothing."""
     assert markdown.number(value) == text
 
 

@@ -1,5 +1,6 @@
 """Laws of the site: it says what the tables say, needs no network, and reads on a phone."""
 
+import html
 import json
 import re
 import shutil
@@ -21,8 +22,8 @@ from tst.study.report import site as pages_of
 pytestmark = pytest.mark.slow  # the site of all committed copies is made once
 
 LAPTOP = paths.ROOT / "results" / "laptop"
-WIDTHS = (390, 768, 1280)
-PAGES = ("index", "claims", "01-data-gcut", "05-fidelity-gcut", "13-claims")
+WIDTHS = (390, 768, 1024, 1280)
+PAGES = ("index", "claims", "claim-C8", "figures", "01-data-gcut", "05-fidelity-gcut", "13-claims")
 SIDEWAYS = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
 IMAGES = "Array.from(document.images).map(i => [i.complete && i.naturalWidth > 1, i.alt])"
 
@@ -65,6 +66,7 @@ def test_one_page_a_notebook(site, pages):
     """Front page, claims, and each executed copy."""
     stems = {p.stem for p in LAPTOP.glob("[0-9]*.ipynb") if not p.stem.endswith(".failed")}
     assert {f"{s}.html" for s in stems} | {"index.html", "claims.html"} <= set(pages)
+    assert {f"claim-{claim}.html" for claim in readme.SHORT} <= set(pages)
 
 
 def test_an_ablation_goes_by_its_name(site):
@@ -109,14 +111,13 @@ def test_every_picture_has_its_alt_text(pages):
             ]
 
 
-def test_the_front_page_says_what_the_table_says(site, pages):
-    """Each claim with its number, interval and verdict; all checks are on their page."""
-    frame, front = (
-        pd.read_csv(LAPTOP / "tables" / "13-claims.csv"),
-        (site / "index.html").read_text(),
-    )
+def test_the_claims_page_says_what_the_table_says(site):
+    """Each claim and data set with its number, interval and verdict; a claim's page has checks."""
+    frame = pd.read_csv(LAPTOP / "tables" / "13-claims.csv")
     rows = re.findall(
-        r"<tr>\s*<th scope=\"row\"><a href=\"claims.html#(\w+)\">(.*?)</tr>", front, re.DOTALL
+        r"<tr>\s*<th scope=\"row\"><a href=\"claim-(\w+).html\">(.*?)</tr>",
+        (site / "claims.html").read_text(),
+        re.DOTALL,
     )
     judged = readme.overall(frame)
     assert [claim for claim, _ in rows] == list(judged["claim"])
@@ -124,8 +125,45 @@ def test_the_front_page_says_what_the_table_says(site, pages):
         assert f">{screens.value_of(row)}<" in text
         assert f">{row.verdict}<" in text
         assert row.origin in text or row.dataset == checks.NO_DATA
-    n_checks = (site / "claims.html").read_text().count('<th scope="row"')
-    assert n_checks == (frame["source"] != claims.OVERALL).sum()
+    counted = {}
+    for claim in set(frame["claim"]):
+        text = (site / f"claim-{claim}.html").read_text()
+        counted[claim] = text.count('<th scope="row"')
+    is_check = frame["source"] != claims.OVERALL
+    assert counted == frame[is_check]["claim"].value_counts().to_dict()
+
+
+def test_the_front_page_is_the_first_screen_of_the_readme(site):
+    """The same sentences, findings, values and verdicts, as text."""
+
+    def words(text):
+        """Return text without marks, tags and addresses."""
+        text = re.sub(r"<[^>]*>|\]\([^)]*\)|[*\[>]", "", text.replace("&#39;", "'"))
+        return " ".join(html.unescape(text).split())
+
+    page = words((site / "index.html").read_text())
+    text = (paths.ROOT / "README.md").read_text()
+    first, *_ = text.partition("<!-- scale:begin -->")
+    assert words(first.replace("# ", "", 1)) in page
+    lines = re.findall(r"^\d\. .*$", text, re.MULTILINE)
+    assert len(lines) == 3
+    for line in lines:
+        assert words(line[3:]) in page
+    frame = pd.read_csv(LAPTOP / "tables" / "13-claims.csv")
+    for row in readme.short_rows(frame, list(readme.SHORT)):
+        assert words(row.text) in page
+        for value, verdict in row.judged:
+            assert words(f"{value} {verdict}") in page
+
+
+def test_every_figure_is_in_the_gallery(site, pages):
+    """Once, with its alt text, and leads to its notebook."""
+    shown = [image["src"] for image in pages["figures.html"].images]
+    of_notebooks = []
+    for name, page in pages.items():
+        if (LAPTOP / f"{name.removesuffix('.html')}.ipynb").is_file():
+            of_notebooks += [image["src"] for image in page.images]
+    assert len(shown) > 50 and sorted(shown) == sorted(of_notebooks)
 
 
 def test_tables_are_there_as_csv_and_markdown(site):

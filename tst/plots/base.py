@@ -21,7 +21,7 @@ from IPython.display import display
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+from matplotlib.ticker import EngFormatter, FuncFormatter, LogLocator, NullFormatter
 from scipy import special
 
 from tst.io import files
@@ -45,6 +45,9 @@ DPI = 110
 WIDTH = 8.1  # inches; 900 pixels: as wide as GitHub shows a notebook without shrinking it
 HEIGHT = 9.9  # inches; 1,100 pixels: what a screen shows at once
 LABEL_HEIGHT = 15  # pixels between two labels at the ends of lines
+FROM_POWERS = 10_000  # ticks of a log axis are powers of ten
+FROM_MILLIONS = 1e6  # largest value from which on ticks are written as 20M
+BELOW_THOUSANDTHS = 1e-3  # largest value below which matplotlib would set a factor aside
 WIDE_SPAN = 30  # ratio from which on a log axis shows powers of ten alone
 
 
@@ -175,8 +178,24 @@ def format_log_axis(axis: Axis) -> None:
     low, high = sorted(axis.get_view_interval())
     subs = (1.0,) if high / low > WIDE_SPAN else (1.0, 2.0, 5.0)
     axis.set_major_locator(LogLocator(subs=subs, numticks=5))
-    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: _plain(value)))
     axis.set_minor_formatter(NullFormatter())
+
+
+def _plain(value: float) -> str:
+    """Return a tick of a log axis: a plain number, or a power of ten where that is shorter."""
+    if value >= FROM_POWERS and np.log10(value) % 1 == 0:
+        return f"$10^{{{np.log10(value):.0f}}}$"
+    return f"{value:g}"
+
+
+def format_values(axis: Axis, values: np.ndarray) -> None:
+    """Write large numbers of a linear axis as 20M, tiny ones in full: no factor above the panel."""
+    largest = np.nanmax(np.abs(values))
+    if largest >= FROM_MILLIONS:
+        axis.set_major_formatter(EngFormatter(sep=""))
+    elif 0 < largest < BELOW_THOUSANDTHS:
+        axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
 
 
 def label_ticks(ax: Axes, values: np.ndarray, **style: Any) -> None:

@@ -40,6 +40,7 @@ WORK = {  # kind of work of tst.study.sampler: colour
     "start_up": PURPLE,
     "other": GREY,
 }
+MOST_BARS = 36  # of notebooks; what is cheaper is drawn as one
 VARIANTS = ATTENTIONS | {
     "real": GREY,
     "tst_paper": BLUE,
@@ -205,7 +206,7 @@ def by_notebook(costs: pd.DataFrame) -> Figure:
     costs
         Index notebook; columns core_seconds and, for each kind of WORK, its share in them.
     """
-    costs = costs.sort_values("core_seconds")
+    costs = _dearest(costs.sort_values("core_seconds"))
     fig, ax = plt.subplots(figsize=(7, 0.21 * len(costs) + 1.2), layout="constrained")
     left = np.zeros(len(costs))
     for kind, colour in WORK.items():
@@ -220,3 +221,16 @@ def by_notebook(costs: pd.DataFrame) -> Figure:
         ncols=len(WORK), fontsize=8, frameon=False, loc="lower left", bbox_to_anchor=(-0.2, 1)
     )
     return fig
+
+
+def _dearest(costs: pd.DataFrame) -> pd.DataFrame:
+    """Return the dearest runs, above them all others as one row; costs are sorted upwards."""
+    n_others = len(costs) - MOST_BARS
+    if n_others <= 0:
+        return costs
+    others = costs.iloc[:n_others]
+    seconds = others["core_seconds"].sum()
+    row = others[list(WORK)].mul(others["core_seconds"], axis=0).sum() / seconds
+    row["core_seconds"] = seconds
+    name = f"the other {n_others} together"
+    return pd.concat([row.to_frame(name).T, costs.iloc[n_others:]])

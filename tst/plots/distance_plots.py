@@ -21,6 +21,8 @@ from tst.plots.base import (
 from tst.vocabulary import in_words, metric_label
 
 LEAST_SHOWN = 1e-3  # a distance of 0 has no place on a log axis
+MOST_CLASSES = 12  # panels of lengths; of more classes the largest
+FEW_CLASSES = 6  # have two panels a row
 MOST_NAMES = 6  # in a row of a legend
 
 
@@ -32,10 +34,11 @@ def autocorrelation(frame: pd.DataFrame, interval: str) -> Figure:
     frame
         Columns model, feature, lag, value; model real is dark and drawn last.
     interval
-        Time between two steps, for the axis.
+        Time between two steps (5min), or what a step is (packet), for the axis.
     """
     features = list(dict.fromkeys(frame["feature"]))
     models = _real_last(frame)
+    steps = f"steps of {interval}" if interval[0].isdigit() else f"{interval}s"
     n_columns = min(len(features), 3)
     fig, _ = panel_grid(len(features), 3, (WIDTH - 0.9) / n_columns, 2.1, sharey=True)
     for ax, feature in zip(fig.axes, features, strict=True):
@@ -54,9 +57,7 @@ def autocorrelation(frame: pd.DataFrame, interval: str) -> Figure:
                 ms=4,
             )
         ax.axhline(0, color=GREY, lw=0.6)
-        ax.set(
-            title=in_words(feature), xlabel=f"lag (steps of {interval})", ylabel="autocorrelation"
-        )
+        ax.set(title=in_words(feature), xlabel=f"lag ({steps})", ylabel="autocorrelation")
         ax.label_outer()
     handles, labels = fig.axes[0].get_legend_handles_labels()
     fig.legend(
@@ -98,7 +99,7 @@ def distance_over_floor(frame: pd.DataFrame) -> Figure:
         ax.set_yticks(range(len(models)), [model_style(m).label for m in models])
         format_log_axis(ax.xaxis)
     fig.supxlabel(
-        "distance over that between two halves of the real data (dashed: 1; dotted: noise)",
+        "distance over that between two real halves; smaller is better (dashed: 1; dotted: noise)",
         fontsize=10,
     )
     fig.suptitle(evidence_note(frame, None), x=0.01, ha="left")
@@ -149,14 +150,19 @@ def embedding(frame: pd.DataFrame) -> Figure:
 def lengths_by_class(frame: pd.DataFrame) -> Figure:
     """Draw the share of series at least as long as each length, a panel a class, a line a model.
 
+    Of many classes those with the most real series are shown.
+
     Parameters
     ----------
     frame
         Columns model, label, length (steps); model real is dark and drawn last.
     """
-    labels = sorted(frame["label"].unique())
+    n_classes = frame["label"].nunique()
+    labels = sorted(_counted(frame).value_counts().index[:MOST_CLASSES])
     models = _real_last(frame)
-    fig, _ = panel_grid(len(labels), 2, 3.5, 1.9, sharey=True)
+    is_many = len(labels) > FEW_CLASSES
+    columns, height = (3, 1.5) if is_many else (2, 1.9)
+    fig, _ = panel_grid(len(labels), columns, 7.0 / columns, height, sharey=True)
     longest = frame["length"].max()
     for ax, label in zip(fig.axes, labels, strict=True):
         for i, model in enumerate(models):
@@ -183,7 +189,16 @@ def lengths_by_class(frame: pd.DataFrame) -> Figure:
             lines[str(line.get_label())] = line
     handles = list(lines.values())
     fig.legend(handles, list(lines), loc="outside upper left", ncols=len(lines), frameon=False)
+    if n_classes > len(labels):
+        note = f"the {len(labels)} largest of {n_classes} classes"
+        fig.text(0.995, 0.995, note, ha="right", va="top", color=GREY)
     return fig
+
+
+def _counted(frame: pd.DataFrame) -> pd.Series:
+    """Return the labels by which classes are counted: of real series, or of all without them."""
+    is_real = frame["model"] == "real"
+    return frame.loc[is_real if is_real.any() else ~is_real, "label"]
 
 
 def share_at_least(lengths: np.ndarray | pd.Series) -> tuple[np.ndarray, np.ndarray]:

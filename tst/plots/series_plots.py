@@ -3,6 +3,7 @@
 Arrays are single series of shape (length,) or (length, n_features), in the units of the data set.
 """
 
+import textwrap
 from collections.abc import Mapping, Sequence
 
 import matplotlib.pyplot as plt
@@ -10,13 +11,24 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator
 
-from tst.plots.base import GREY, PURPLE, WIDTH, format_log_axis, model_style, panel_grid
+from tst.plots.base import (
+    GREY,
+    PURPLE,
+    WIDTH,
+    format_log_axis,
+    format_values,
+    model_style,
+    panel_grid,
+)
 from tst.plots.distance_plots import share_at_least
 from tst.vocabulary import in_words
 
 FEW_STEPS = 30  # shorter examples get a marker a step
 FEW_SAMPLED_STEPS = 40  # the same, of samples
+FEATURE_WIDTH = 16  # characters of a feature's name in a line
+LABEL_WIDTH = 36  # characters of a statistic's name in a line
 MOST_PAIRS = 8
 MOST_SAMPLES = 4
 ROW_HEIGHT = 0.62  # inches of a row of examples, of which a set has up to nine
@@ -62,7 +74,10 @@ def lengths(lengths_by_name: Mapping[str, Sequence[int] | np.ndarray]) -> Figure
 
 
 def examples(
-    arrays: Sequence[np.ndarray], feature_names: Sequence[str], title: str, unit: str = ""
+    arrays: Sequence[np.ndarray],
+    feature_names: Sequence[str],
+    title: str,
+    units: Sequence[str] = (),
 ) -> Figure:
     """Draw example series as small multiples: a row a feature and a column a series.
 
@@ -72,22 +87,25 @@ def examples(
     ----------
     arrays
         Series of shape (length, n_features).
-    unit
-        Unit of all features; empty: none.
+    units
+        Of the features; one that all share stands in the title. Empty: none.
     """
+    shared = units[0] if len(set(units)) == 1 else ""
     if len(feature_names) == 1:
-        return _examples_of_one_feature(arrays, feature_names[0], title, unit)
+        return _examples_of_one_feature(arrays, feature_names[0], title, shared)
     n = len(arrays)
     fig, axes = panel_grid(n * len(feature_names), n, 1.75, ROW_HEIGHT)
     for j, name in enumerate(feature_names):
         for i, array in enumerate(arrays):
             _draw_example(axes[j, i], np.asarray(array)[:, j])
-        axes[j, 0].set_ylabel(in_words(name), rotation=0, ha="right", va="center")
+        unit = f"\n({units[j]})" if units and units[j] and not shared else ""
+        label = f"{textwrap.fill(in_words(name), FEATURE_WIDTH)}{unit}"
+        axes[j, 0].set_ylabel(label, rotation=0, ha="right", va="center")
     for ax in axes[:-1].flat:
         ax.tick_params(labelbottom=False)
     for ax in axes[-1]:
         ax.set_xlabel("step")
-    fig.suptitle(f"{title}; all values in {unit}" if unit else title, x=0.01, ha="left")
+    fig.suptitle(f"{title}; all values in {shared}" if shared else title, x=0.01, ha="left")
     return fig
 
 
@@ -100,7 +118,7 @@ def _examples_of_one_feature(
         _draw_example(ax, np.asarray(array)[:, 0])
         ax.set_xlabel("step")
     for ax in axes[:, 0]:
-        ax.set_ylabel(f"{feature_name} ({unit})" if unit else in_words(feature_name))
+        ax.set_ylabel(_axis_label(feature_name, unit, log=False))
     fig.suptitle(title, x=0.01, ha="left")
     return fig
 
@@ -109,6 +127,7 @@ def _draw_example(ax: Axes, values: np.ndarray) -> None:
     marker = "." if len(values) < FEW_STEPS else None
     ax.plot(values, color=GREY, lw=1, marker=marker)
     ax.tick_params(labelsize=8)
+    format_values(ax.yaxis, values)
 
 
 def comparison(frame: pd.DataFrame) -> Figure:
@@ -128,19 +147,26 @@ def comparison(frame: pd.DataFrame) -> Figure:
     kinds = wide.index.str.contains("|".join(SHARES))
     parts = [rows for rows in (wide.index[~kinds], wide.index[kinds]) if len(rows)]
     heights = [len(rows) + 1 for rows in parts]
-    fig = plt.figure(figsize=(WIDTH, 0.27 * sum(heights) + 0.8), layout="constrained")
+    is_long = wide.index.str.len().max() > LABEL_WIDTH
+    row_height = 0.36 if is_long else 0.27
+    fig = plt.figure(figsize=(WIDTH, row_height * sum(heights) + 0.8), layout="constrained")
     axes = fig.subplots(len(parts), 1, squeeze=False, gridspec_kw={"height_ratios": heights})
     for ax, names in zip(axes[:, 0], parts, strict=True):
         if kinds[wide.index.get_loc(names[0])]:
             _draw_shares(ax, known[names], simulated[names])
         else:
             _draw_ratios(ax, known[names], simulated[names])
-        ax.set_yticks(range(len(names)), [in_words(name) for name in names], fontsize=8.5)
+        ax.set_yticks(range(len(names)), [_wrapped(name) for name in names], fontsize=8.5)
         ax.set_ylim(len(names) - 0.4, -0.6)
         for y, name in enumerate(names):
             text = f"{_short(known[name])} known, {_short(simulated[name])} simulated"
             ax.text(1.01, y, text, transform=ax.get_yaxis_transform(), va="center", fontsize=8)
     return fig
+
+
+def _wrapped(name: str) -> str:
+    """Return the name of a statistic in lines of LABEL_WIDTH."""
+    return textwrap.fill(in_words(name), LABEL_WIDTH)
 
 
 def _short(value: float) -> str:
@@ -155,6 +181,7 @@ def _draw_ratios(ax: Axes, known: pd.Series, simulated: pd.Series) -> None:
     ax.plot(simulated / known, range(len(known)), "s", color=PURPLE, ms=6)
     ax.set(xscale="log", xlabel="simulated over known (dashed: 1; band: within a quarter)")
     format_log_axis(ax.xaxis)
+    ax.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
 
 
 def _draw_shares(ax: Axes, known: pd.Series, simulated: pd.Series) -> None:
@@ -278,6 +305,8 @@ def _draw_line(
     if log:
         ax.set_yscale("log")
         format_log_axis(ax.yaxis)
+    else:
+        format_values(ax.yaxis, values)
 
 
 def _draw_row(row: np.ndarray, arrays: Sequence[np.ndarray], model: str, log: bool) -> None:

@@ -26,6 +26,9 @@ FAR_BELOW = 20
 DODGE = 0.09  # of a step of x between two models, so that their intervals do not hide each other
 MOST_PANELS = 3  # in a row
 RANGES = {"accuracy": (0.0, 1.0), "f1": (0.0, 1.0)}  # of scores that know one; intervals end there
+F1_LABEL = "class: mean F1 on real test data"
+MOST_COLUMNS = 10  # classes; more are rows, whose names have room
+LONG_NAME = 12  # characters; longer names of columns are turned
 DARK = 0.6  # F1 above which a cell is so dark that its number is white
 LEAST_SPREAD = 0.05  # the least distance that counts, in accuracy or R2
 
@@ -74,7 +77,7 @@ def shares(frame: pd.DataFrame, paper: pd.DataFrame | None = None) -> Figure:
         title=evidence_note(frame, paper),
         ylim=(max(0.0, ax.get_ylim()[0]), min(1.0, ax.get_ylim()[1])),
     )
-    label_line_ends(ax, len(grid) - 1, ends)
+    label_line_ends(ax, len(grid) - 1 + DODGE * n_models / 2, ends)
     return fig
 
 
@@ -98,25 +101,37 @@ def f1(frame: pd.DataFrame, names: Sequence[str] = ()) -> Figure:
         metric for metric in metrics if not is_real.any() or (means[is_real][metric] > 0).any()
     ]
     means = pd.concat([means[is_real], means[~is_real]])[shown]
-    size = (min(0.78 * len(shown) + 2.6, WIDTH), 0.3 * len(means) + 1.3)
+    means = means.set_axis(_row_labels(list(means.index)), axis="index")
+    means = means.set_axis([_class_label(metric, frame, names) for metric in shown], axis="columns")
+    if len(shown) > MOST_COLUMNS:
+        return _table_of_colours(means.T, evidence_note(frame, None), is_turned=True)
+    return _table_of_colours(means, evidence_note(frame, None), is_turned=False)
+
+
+def _table_of_colours(means: pd.DataFrame, title: str, is_turned: bool) -> Figure:
+    """Draw F1 (0 to 1) as a cell a row and column; `is_turned`: classes are the rows."""
+    rows, columns = means.shape
+    size = (min(0.78 * columns + 2.6, WIDTH), min(0.3 * rows + 1.3 + is_turned, HEIGHT))
     fig, ax = plt.subplots(figsize=size, layout="constrained")
     ax.imshow(means, vmin=0, vmax=1, cmap="Blues", aspect="auto")
     for (row, column), value in np.ndenumerate(means.to_numpy()):
         colour = "white" if value > DARK else "black"
-        ax.text(column, row, f"{value:.2f}", ha="center", va="center", color=colour, fontsize=9)
-    ax.set_xticks(range(len(shown)), [_class_label(metric, frame, names) for metric in shown])
-    ax.set_yticks(range(len(means)), _row_labels(list(means.index)))
+        ax.text(column, row, f"{value:.2f}", ha="center", va="center", color=colour, fontsize=8.5)
+    ax.set_xticks(range(columns), means.columns)
+    if max(map(len, means.columns)) > LONG_NAME or is_turned:
+        plt.setp(ax.get_xticklabels(), rotation=40, ha="right", rotation_mode="anchor")
+    ax.set_yticks(range(rows), means.index)
     ax.grid(False)
     ax.tick_params(length=0)
-    ax.set_xlabel("class: mean F1 on real test data")
-    ax.set_title(evidence_note(frame, None))
+    ax.set_xlabel("mean F1 on real test data, a row a class" if is_turned else F1_LABEL)
+    ax.set_title(title)
     return fig
 
 
 def _class_label(metric: str, frame: pd.DataFrame, names: Sequence[str]) -> str:
     """Return the name of a class, or its number."""
     k = int(metric.removeprefix("f1_"))
-    names = names or CLASSES.get(frame["dataset"].iloc[0], ())
+    names = list(names) or CLASSES.get(frame["dataset"].iloc[0], ())
     return str(names[k]) if k < len(names) else f"class {k}"
 
 

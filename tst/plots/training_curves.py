@@ -4,7 +4,7 @@ import matplotlib.pyplot as plt
 import pandas as pd
 from matplotlib.figure import Figure
 
-from tst.plots.base import BLUE, NAVY, SKY, label_line_ends
+from tst.plots.base import BLUE, NAVY, SKY, format_log_axis, label_line_ends
 
 SEED_COLOURS = (BLUE, SKY, NAVY)  # of one model
 
@@ -32,7 +32,7 @@ def nll(frame: pd.DataFrame, smooth: int = 20) -> Figure:
             ax.plot(
                 looks["step"], -looks["held_out"], "o", ms=3, color=colour, mec="white", mew=0.4
             )
-    ax.set(xlabel="optimiser step", ylabel="minus log p (nats a step)")
+    ax.set(xlabel="optimiser step", ylabel="negative log-likelihood (nats per step)")
     label_line_ends(ax, frame["step"].max(), ends)
     return fig
 
@@ -58,5 +58,6 @@ def loss_curve(
         last = run["loss"].iloc[-1]
         ends.append((last, f"seed {seed:g}: {last:.3g}", colour))
     ax.set(yscale="log", xlabel="optimiser step", ylabel=what)
+    format_log_axis(ax.yaxis)
     label_line_ends(ax, frame["step"].max(), ends)
     return fig

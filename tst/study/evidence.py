@@ -23,7 +23,7 @@ PAPER = Path(__file__).with_name("paper.csv")
 FLOOR_95 = "real_floor_95"  # KS of lengths between random real halves, its 95 % quantile
 
 # Generators that the sources of table 13-claims name by their label, all others by their key.
-LABELLED = ("tst_paper", "tst", "doppelganger")
+LABELLED = ("tst_paper", "tst", "doppelganger", "seed_only", "seed_repeat")
 
 
 @dataclass(frozen=True, kw_only=True)

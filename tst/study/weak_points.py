@@ -160,7 +160,8 @@ def _w1(tables: Tables) -> Finding:
     if reason:
         return _untestable("W1", tables, dataset, reason)
     by_flags, _ = by_seed(tables, "04-generate", _at(dataset, "copied_share"))
-    text = "{value} of the steps of TST's set are real seed steps at the donor's true lengths"
+    text = "{value} of the steps of TST's set are real conditioning steps"
+    text += " at the donor's true lengths"
     text += f", {by_flags.mean():.3g} where its flags stop it (limit {COPIED_LIMIT:g}"
     text += f"; {in_words(dataset)})"
     return _finding("W1", tables, dataset, values, text, _low_end(values) > COPIED_LIMIT)
@@ -289,7 +290,7 @@ def _w9(tables: Tables) -> Finding:
     values, reason = by_seed(tables, "04-generate", _at("wwt", "repeat_difference"))
     if reason:
         return _untestable("W9", tables, "wwt", reason)
-    text = "two samples from the same seed steps differ by {value} at most:"
+    text = "two samples from the same conditioning steps differ by at most {value}:"
     text += " the output has no randomness of its own"
     return _finding("W9", tables, "wwt", values, text, values.mean() == 0)
 

@@ -1,10 +1,11 @@
 """What README.md says first: the scale of the study and three findings, with their numbers."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import nbformat
+import numpy as np
 import pandas as pd
 
 from tst.errors import DataError
@@ -33,10 +34,16 @@ def scale(copies: Iterable[Path], judged: pd.DataFrame) -> str:
     is_size = (judged["claim"] == "C5") & (judged["source"] == OVERALL)
     (n_paper,) = judged.loc[is_size, "paper"]
     return (
-        f"TST has {min(sizes) / 1000:,.0f} to {max(sizes) / 1000:,.0f} thousand parameters here "
-        f"and saw its data {min(epochs):.0f} to {max(epochs):.0f} times (the paper: "
+        f"TST has {_span(np.divide(sizes, 1000))} thousand parameters here "
+        f"and saw its data {_span(epochs)} times (the paper: "
         f"{n_paper / 1e6:.1f} million, 300 to 400 times)."
     )
+
+
+def _span(values: Sequence[float] | np.ndarray) -> str:
+    """Return the least and the largest of some values as whole numbers, one where they agree."""
+    least, largest = f"{min(values):,.0f}", f"{max(values):,.0f}"
+    return least if least == largest else f"{least} to {largest}"
 
 
 def _printed(notebook: nbformat.NotebookNode) -> str:
@@ -76,8 +83,9 @@ def findings(judged: pd.DataFrame, cost: pd.DataFrame) -> str:
         f"web traffic, TST's series change R² by {tst:+.4f}; a second copy of the real pages by "
         f"{twice:+.4f} (the paper: {paper:+.4f}).",
         f"**TST blurs.** On web traffic its autocorrelation is {blurred:.0f} times as far from the "
-        "real one as real halves are from each other (95 % quantile). Our model, a transformer "
-        f"that draws from distributions and starts from nothing, comes to {ours:.1f}.",
+        "real one as real halves are from each other (95 % quantile). TST (ours), our own "
+        "transformer, which draws from distributions and needs no real step, comes to "
+        f"{ours:.1f}.",
         "**ProbSparse attention, the paper's way to long series, saves no memory** once attention "
         f"is fused: it takes {memory['probsparse']:.0%} of it at 2,500 steps, patches of four "
         f"steps {memory['patch']:.0%}.",

@@ -7,12 +7,17 @@ import pandas as pd
 
 
 def number(value: float) -> str:
-    """Return a result as text: whole from 1,000 on, else three decimals; nothing if missing."""
+    """Return a result with three digits, all of a whole part; below 1 with three decimals.
+
+    Nothing where it is missing.
+    """
     if pd.isna(value):
         return ""
-    if abs(value) >= 1000 or value == 0:
+    if abs(value) >= 100 or value == 0:
         return f"{value:,.0f}"
-    return f"{value:.3f}"
+    if abs(value) >= 10:
+        return f"{value:.1f}"
+    return f"{value:.2f}" if abs(value) >= 1 else f"{value:.3f}"
 
 
 def cell(value: object) -> str:

@@ -2,16 +2,18 @@
 
 In README.md it rewrites what stands between `<!-- claims:begin -->` and `<!-- claims:end -->` (the
 claims, one line each). In each of PAGES it fills, where they stand, the markers `questions` (the
-open ones), `findings`, `scale` (sizes and epochs of the models), `figure` (of all endpoints),
-`endpoints` (a line a claim and data set), `numbers` (how many claims have which verdict), `weak`
-(W1 to W9), `cost` (notebook 12's ratios), `nightly` (what `make nightly` found) and `contents` (the
-notebooks with their answers). Numbers are those of profile full where it was judged, else of laptop
-(`committed.py`). With `--check` it only tells whether they still agree. No number is typed by hand.
+open ones), `findings`, `held` (what holds and what does not, in a line), `scale` (sizes and epochs
+of the models), `figure` (of all endpoints), `endpoints` (a line a claim and data set), `numbers`
+(how many claims have which verdict), `weak` (W1 to W9), `cost` (notebook 12's ratios), `nightly`
+(what `make nightly` found) and `contents` (the notebooks with their answers). Numbers are those of
+profile full where it was judged, else of laptop (`committed.py`). With `--check` it only tells
+whether they still agree. No number is typed by hand.
 """
 
 import argparse
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -38,11 +40,11 @@ SHORT = {
     "C3": "Forecasters of web traffic learn more from TST's than from DG's",
     "C4": "Correlations between measurements are kept",
     "C5": "Architecture: parameters as stated, causal, padding without influence",
-    "C6": "What is generated helps, not the two real starting steps",
+    "C6": "What is generated helps, not the two real conditioning steps",
     "C7": "A plain sigmoid or tanh output is enough",
     "C8": "It works across data sets and lengths (autocorrelation)",
     "Q1": "Lengths learned without stop flags",
-    "Q2": "Series generated without real starting steps",
+    "Q2": "Series generated without real conditioning steps",
     "Q3": "2,500 steps in less memory",
 }
 NOTEBOOKS = {
@@ -58,6 +60,7 @@ NOTEBOOKS = {
     "Q2": "10-seedless-wwt",
     "Q3": "11-long-sequences-borg2019",
 }
+SHORT_COLUMNS = ("claim", "test and unit", "paper", "here, 95 % interval", "verdict", "notebook")
 COSTS = {
     "train_speedup": "training the paper's model on GCUT's lengths, useful steps a second, "
     "over the literal recipe",
@@ -82,8 +85,32 @@ def overall(frame: pd.DataFrame) -> pd.DataFrame:
     return rows.sort_values(["claim", "dataset"])
 
 
-def short_table(frame: pd.DataFrame, names: Sequence[str], folder: Path) -> str:
-    """Return claims as a Markdown table, one line each, with its verdict on each real set.
+@dataclass(frozen=True, kw_only=True)
+class ShortRow:
+    """A claim on one line.
+
+    Parameters
+    ----------
+    claim, text
+        Its id and what it says in a few words.
+    test, paper
+        Unit and where the number must lie; the paper's number.
+    judged
+        (value with its interval, verdict) of each real data set.
+    notebook
+        Name of the executed copy that shows most of it.
+    """
+
+    claim: str
+    text: str
+    test: str
+    paper: str
+    judged: tuple[tuple[str, str], ...]
+    notebook: str
+
+
+def short_rows(frame: pd.DataFrame, names: Sequence[str]) -> list[ShortRow]:
+    """Return claims in a few words, each with its verdict on each real set.
 
     Parameters
     ----------
@@ -91,34 +118,49 @@ def short_table(frame: pd.DataFrame, names: Sequence[str], folder: Path) -> str:
         Table 13-claims.
     names
         Claims, C1 to C8 or Q1 to Q3.
+    """
+    told_of = overall(frame)
+    return [_short_row(name, told_of[told_of["claim"] == name]) for name in names]
+
+
+def _short_row(name: str, all_rows: pd.DataFrame) -> ShortRow:
+    real = all_rows[(all_rows["origin"] != "simulated") & (all_rows["verdict"] != "not tested")]
+    judged = []
+    for row in real.itertuples():
+        seeds = "" if row.n_seeds <= 1 else f", n = {row.n_seeds:g}"
+        data = "" if row.dataset == NO_DATA else f"{row.dataset}: "
+        judged.append((f"{data}{short(row)}{seeds}", row.verdict))
+    test = f"{all_rows.iloc[0]['unit']}, {claims.where(all_rows.iloc[0])}" if len(all_rows) else ""
+    paper = all_rows["paper"].dropna()
+    of_paper = "no number"
+    if len(paper):
+        of_paper = f"{paper.iloc[0]:,.0f}" if paper.iloc[0] >= 1000 else f"{paper.iloc[0]:,.3g}"
+    return ShortRow(
+        claim=name,
+        text=SHORT[name],
+        test=test,
+        paper=of_paper,
+        judged=tuple(judged),
+        notebook=NOTEBOOKS[name],
+    )
+
+
+def short_table(frame: pd.DataFrame, names: Sequence[str], folder: Path) -> str:
+    """Return `short_rows` as a Markdown table.
+
+    Parameters
+    ----------
     folder
         The repository, which says where each notebook's executed copy stands.
     """
     rows = []
-    told_of = overall(frame)
-    for name in names:
-        all_rows = told_of[told_of["claim"] == name]
-        real = all_rows[all_rows["origin"] != "simulated"]
-        judged = real[real["verdict"] != "not tested"]
-        values, verdicts = [], []
-        for row in judged.itertuples():
-            seeds = "" if row.n_seeds <= 1 else f", n = {row.n_seeds:g}"
-            data = "" if row.dataset == NO_DATA else f"{row.dataset}: "
-            values.append(f"{data}{short(row)}{seeds}")
-            verdicts.append(f"*{row.verdict}*")
-        first = all_rows.iloc[0] if len(all_rows) else None
-        test = "" if first is None else f"{first['unit']}, {claims.where(first)}"
-        paper = all_rows["paper"].dropna()
-        of_paper = f"{paper.iloc[0]:,.3g}" if len(paper) else "no number"
-        if len(paper) and paper.iloc[0] >= 1000:
-            of_paper = f"{paper.iloc[0]:,.0f}"
-        stem = NOTEBOOKS[name]
-        cells = [f"{name}. {SHORT[name]}", test, of_paper]
-        cells += ["<br>".join(values), "<br>".join(verdicts) or "*not tested*"]
-        results = committed.place(folder, f"{stem}.ipynb")
-        rows.append([*cells, f"[{stem}]({results}/{stem}.ipynb)"])
-    columns = ["claim", "test and unit", "paper", "here, 95 % interval", "verdict", "notebook"]
-    return table(columns, rows)
+    for row in short_rows(frame, names):
+        values = "<br>".join(value for value, _ in row.judged)
+        verdicts = "<br>".join(f"*{verdict}*" for _, verdict in row.judged) or "*not tested*"
+        results = committed.place(folder, f"{row.notebook}.ipynb")
+        link = f"[{row.notebook}]({results}/{row.notebook}.ipynb)"
+        rows.append([f"{row.claim}. {row.text}", row.test, row.paper, values, verdicts, link])
+    return table(SHORT_COLUMNS, rows)
 
 
 def short(row: Any) -> str:
@@ -146,7 +188,7 @@ def claims_table(frame: pd.DataFrame) -> str:
             number(row.paper),
         ]
         rows.append((*cells, value_of(row), seeds, number(row.mde), claims.told(row)))
-    columns = ["", "claim", "data", "unit, where it must lie", "paper", "ours, 95 % interval"]
+    columns = ["", "claim", "data", "unit, where it must lie", "paper", "here, 95 % interval"]
     columns += ["seeds", "smallest detectable", "verdict"]
     return table(columns, rows, tight=True)
 
@@ -155,6 +197,22 @@ def data_of(row: Any) -> str:
     """Return the data set of a row of table 13-claims, with its origin where it has one."""
     name = in_words(row.dataset)
     return name if row.dataset == NO_DATA else f"{name}, {row.origin}"
+
+
+def held(frame: pd.DataFrame) -> str:
+    """Return one line: which claims and questions hold on which real sets, and which do not."""
+    rows = overall(frame)
+    rows = rows[rows["origin"] != "simulated"]
+    parts = []
+    for verdict in ("supported", "contradicted"):
+        of_verdict = rows[rows["verdict"] == verdict]
+        names = []
+        for claim, sets in of_verdict.groupby("claim", observed=True)["dataset"]:
+            where = ", ".join(data for data in sets if data != NO_DATA)
+            names.append(f"{claim} ({where})" if where else str(claim))
+        parts.append(f"{verdict.capitalize()}: {', '.join(names) or 'none'}.")
+    n_open = (rows["verdict"] == "inconclusive").sum()
+    return f"{' '.join(parts)} Inconclusive: the other {n_open} pairs of claim and data set."
 
 
 def weak_table(frame: pd.DataFrame) -> str:
@@ -170,7 +228,7 @@ def cost_table(frame: pd.DataFrame) -> str:
     """Return notebook 12's ratios as a Markdown table."""
     values = frame.set_index("metric")["value"]
     rows = [(f"{values[metric]:.3g}", COSTS[metric]) for metric in COSTS if metric in values.index]
-    return table(["times, or part", "of what"], rows, tight=True)
+    return table(["ratio", "of what"], rows, tight=True)
 
 
 def nightly_list(folder: Path) -> str:
@@ -194,7 +252,7 @@ def _fuzz_line(folder: Path) -> str:
     n_refused = fuzz["refused"].sum()
     return (
         f"{n_cases:,} malformed or hostile inputs at {len(fuzz)} entry points: {n_accepted:,} were "
-        f"read correctly, {n_refused:,} refused with a message of one sentence, "
+        f"read correctly, {n_refused:,} refused with a one-line message, "
         f"{n_cases - n_accepted - n_refused:,} ended otherwise."
     )
 
@@ -250,6 +308,7 @@ def markdown_parts(folder: Path, page: str) -> dict[str, str]:
         "claims": lambda: of_claims("C"),
         "questions": lambda: of_claims("Q"),
         "endpoints": lambda: claims_table(read("13-claims")),
+        "held": lambda: held(read("13-claims")),
         "numbers": lambda: numbers(read("13-claims")),
         "weak": lambda: weak_table(read("13-weak-points")),
         "cost": lambda: cost_table(read("12-cost")),

@@ -1,11 +1,12 @@
 """The study as a static site: `tst report results/laptop` writes results/laptop/site.
 
-Pages: the answers (index), every check (claims), one a notebook, one a card; the tables as CSV and
-Markdown. Plain HTML and one style sheet, no script, nothing loaded from elsewhere. Notebooks are
-rendered by nbconvert with a small template of our own, for its own templates load scripts from a
-server. The folder is built beside its place and renamed.
+Pages: the answers (index), all claims and one a claim with all its checks, one a notebook, all
+figures, one a card; the tables as CSV and Markdown. Plain HTML and one style sheet, no script,
+nothing loaded from elsewhere. Notebooks are rendered by nbconvert with a small template of our own,
+for its own templates load scripts from a server. The folder is built beside its place and renamed.
 """
 
+import contextlib
 import html
 import re
 import shutil
@@ -24,11 +25,12 @@ from traitlets.config import Config
 from tst.errors import DataError
 from tst.io import files
 from tst.study import claims, run_notebook, screens, tables
-from tst.study.report import contents, readme
+from tst.study.report import contents, findings, readme
 from tst.study.report.markdown import number, table
 
 TEMPLATES = Path(__file__).parent / "templates"
-JUDGE = "13-claims"  # notebook and table of the verdicts
+JUDGE = "13-claims"
+COSTS = "11-long-sequences"  # notebook and table of the verdicts
 N_ANSWER_LINES = 3  # lines of a notebook's verdict that are repeated at its top
 TIDY_COLUMNS = ("dataset", "origin", "profile", "model", "metric", "seed", "value", "code_version")
 
@@ -49,6 +51,8 @@ class Page:
         The lines of its verdict.
     body
         Its cells, HTML.
+    pictures
+        Its figures, each an <img> with its alt text.
     """
 
     stem: str
@@ -57,6 +61,7 @@ class Page:
     about: str
     answer: list[str]
     body: str
+    pictures: list[str]
 
 
 def build(folder: Path) -> Path:
@@ -106,6 +111,7 @@ def _fill(folder: Path, site: Path, stems: Sequence[str]) -> None:
         "judged": frames.get(JUDGE),
         "cards": titles,
         "navigation": _navigation(titles),
+        "stems": stems,
     }
 
     def render(template: str, stem: str, **values: Any) -> None:
@@ -113,9 +119,15 @@ def _fill(folder: Path, site: Path, stems: Sequence[str]) -> None:
         text = environment.get_template(f"{template}.html.j2").render(here=stem, **values)
         (site / f"{stem}.html").write_text(text, encoding="utf-8")
 
-    parts = _readme_parts(frames)
-    render("index", "index", picture=_picture(pages), parts=parts, tables=_table_list(frames))
-    render("claims", "claims", weak=parts.get("weak"))
+    parts = _readme_parts(folder, frames)
+    in_short = _claims_in_short(frames.get(JUDGE))
+    picture = _picture(pages)
+    render("index", "index", picture=picture, parts=parts, tables=_table_list(frames), **in_short)
+    render("claims", "claims", weak=parts.get("weak"), numbers=parts.get("numbers", ""))
+    for row in (*in_short["claims"], *in_short["questions"]):
+        notebook = row.notebook if row.notebook in stems else ""
+        render("claim", f"claim-{row.claim}", claim=row.claim, notebook=notebook)
+    render("figures", "figures", shown=_with_pictures(pages))
     for before, page, after in zip([None, *pages], pages, [*pages[1:], None], strict=False):
         render("notebook", page.stem, page=page, before=before, after=after)
     for name, text in card_texts.items():
@@ -153,6 +165,7 @@ def _navigation(cards: dict[str, str]) -> list[tuple[str, str]]:
         ("index.html", "TST, reproduced"),
         ("claims.html", "Claims"),
         ("index.html#notebooks", "Notebooks"),
+        ("figures.html", "Figures"),
         ("index.html#tables", "Tables"),
     ]
     if cards:
@@ -197,6 +210,7 @@ def _page(path: Path, stems: Sequence[str], site: Path | None = None) -> Page:
         about=settings.get("ablation") or settings.get("dataset", ""),
         answer=contents.answer(notebook),
         body=_scrolling(body),
+        pictures=re.findall(r"<img [^>]*>", body),
     )
 
 
@@ -234,18 +248,43 @@ def _prose(markdown: str) -> str:
     return _scrolling(markdown2html(markdown))
 
 
-def _readme_parts(frames: dict[str, pd.DataFrame]) -> dict[str, str]:
-    """Return what README.md says of verdicts, weak points and costs, as HTML, by marker."""
+def _readme_parts(folder: Path, frames: dict[str, pd.DataFrame]) -> dict[str, str]:
+    """Return what the README files say of a run, as HTML, by marker; what is not known is absent.
+
+    The scale and the findings are told only where the run has what they are told of.
+    """
     writers: dict[str, tuple[str, Callable[[pd.DataFrame], str]]] = {
         "numbers": (JUDGE, screens.numbers),
+        "held": (JUDGE, readme.held),
         "weak": ("13-weak-points", readme.weak_table),
         "cost": ("12-cost", readme.cost_table),
+        "scale": (JUDGE, lambda judged: findings.scale(copies, judged)),
+        "findings": (JUDGE, lambda judged: findings.findings(judged, frames[COSTS])),
     }
+    copies = sorted(folder.glob("02-train-tst-*.ipynb"))
     parts = {}
     for marker, (name, writer) in writers.items():
         if name in frames:
-            parts[marker] = _prose(writer(frames[name]))
+            with contextlib.suppress(DataError, KeyError):
+                parts[marker] = _prose(writer(frames[name]))
     return parts
+
+
+def _claims_in_short(judged: pd.DataFrame | None) -> dict[str, list[readme.ShortRow]]:
+    """Return the rows of README.md's two tables of claims that a run has judged."""
+    short: dict[str, list[readme.ShortRow]] = {"claims": [], "questions": []}
+    if judged is None:
+        return short
+    there = set(judged["claim"])
+    for row in readme.short_rows(judged, list(readme.SHORT)):
+        if row.claim in there:
+            short["claims" if row.claim.startswith("C") else "questions"].append(row)
+    return short
+
+
+def _with_pictures(pages: Sequence[Page]) -> list[Page]:
+    """Return the pages that have figures."""
+    return list(filter(lambda page: page.pictures, pages))
 
 
 def _picture(pages: Sequence[Page]) -> tuple[str, str] | None:
