@@ -94,7 +94,7 @@ def start(
         conditions = encode(model.spec.attributes, attributes, torch.zeros_like(attributes))
     if encoder.per_series:
         n_codes = len(encoder.categories)
-        own = attributes[:, n_codes : n_codes + 2 * encoder.n_features].cpu().numpy()
+        own = attributes[:, n_codes : n_codes + len(encoder.own)].cpu().numpy()
         loc, scale = encoder.from_standardised(own)
     else:
         loc = np.tile(encoder.loc, (B, 1))

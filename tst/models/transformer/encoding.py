@@ -30,6 +30,9 @@ from tst.series import SeriesSet
 MIN_OWN_STEPS = 16
 MAX_FITTED = 2**21  # values of a set, above which transforms and scales are an excerpt's
 MARGIN = 0.02  # of a measurement's range, by which samples may leave it
+# Share of the values at one bound above which a measurement has no level of its own in a series: it
+# is that bound, now and then something else.
+MOSTLY = 0.5
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,6 +52,9 @@ class SeriesEncoder:
         One a measurement.
     per_series
         Whether each series is scaled by its own loc and scale.
+    shared
+        Measurements that, even so, are scaled alike in all series: most of their values are one
+        bound.
     loc, scale
         Mean and standard deviation of each transformed measurement over all series.
     y_low, y_high
@@ -89,6 +95,7 @@ class SeriesEncoder:
     fixed_length: int
     longest: int
     log_length: tuple[float, float] | None = None
+    shared: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
         n_features = len(self.facts.features) - sum(twin.exact for twin in self.twins)
@@ -106,6 +113,7 @@ class SeriesEncoder:
             and all(len(part) == 2 * n_features for part in twice)
             and all(math.isfinite(number) for part in numbers for number in part)
             and (self.log_length is None or self.log_length[1] > 0)
+            and set(self.shared) <= set(range(n_features))
         )
         if not fits:
             raise ValueError("its parts do not fit each other")
@@ -142,13 +150,13 @@ class SeriesEncoder:
         typical = np.array([_positive_median(column) for column in series_scale.T])
         min_scale = np.maximum(0.01 * typical, 1e-3 * scale)
         own = np.concatenate([series_loc, np.log(np.maximum(series_scale, min_scale))], axis=1)
-        per_series = bool(attributes and np.quantile(whole.lengths, 0.05) >= MIN_OWN_STEPS)
+        is_long = bool(attributes and np.quantile(whole.lengths, 0.05) >= MIN_OWN_STEPS)
+        shared = _mostly_at_a_bound(series, feature_encoders) if is_long else ()
+        per_series = is_long and len(shared) < series.n_features
+        moments = _for_each(series, loc, scale)
         if per_series:
-            z = _scaled(
-                feature_encoders, y, series, series_loc, np.maximum(series_scale, min_scale)
-            )
-        else:
-            z = _scaled(feature_encoders, y, series, *_for_each(series, loc, scale))
+            moments = _shared((series_loc, np.maximum(series_scale, min_scale)), shared, loc, scale)
+        z = _scaled(feature_encoders, y, series, *moments)
         longest = int(whole.lengths.max())
         has_one_length = bool((whole.lengths == longest).all())
         log_length = None
@@ -174,6 +182,7 @@ class SeriesEncoder:
             fixed_length=longest if has_one_length else 0,
             longest=longest,
             log_length=log_length,
+            shared=shared if per_series else (),
         )
 
     @classmethod
@@ -195,6 +204,14 @@ class SeriesEncoder:
                 counts.insert(twin.column, counts[twin.of])
         return counts
 
+    @property
+    def own(self) -> list[int]:
+        """Numbers of an attribute row's loc and scale: of measurements with their own, both."""
+        if not self.per_series:
+            return []
+        own = [f for f in range(self.n_features) if f not in self.shared]
+        return own + [self.n_features + f for f in own]
+
     def learned(self, series: SeriesSet) -> SeriesSet:
         """Return a set with the measurements as they are learned; one that has them is returned.
 
@@ -210,7 +227,8 @@ class SeriesEncoder:
             return _for_each(series, np.array(self.loc), np.array(self.scale))
         y = _transformed(self.feature_encoders, self.learned(series))
         loc, scale = _series_moments(y, series)
-        return loc, np.maximum(scale, self.min_scale)
+        moments = loc, np.maximum(scale, self.min_scale)
+        return _shared(moments, self.shared, np.array(self.loc), np.array(self.scale))
 
     def scaled(self, series: SeriesSet, loc: np.ndarray, scale: np.ndarray) -> np.ndarray:
         """Return the scaled values, float64 (rows, n_features); categories stay codes.
@@ -275,16 +293,21 @@ class SeriesEncoder:
 
         Returns
         -------
-        float64, (n_series, 2 * n_features).
+        float64, (n_series, len(own)).
         """
-        own = np.concatenate([loc, np.log(scale)], axis=1)
-        return (own - np.array(self.own_loc)) / np.array(self.own_scale)
+        both = np.concatenate([loc, np.log(scale)], axis=1)
+        standard = (both - np.array(self.own_loc)) / np.array(self.own_scale)
+        own: np.ndarray = standard[:, self.own]
+        return own
 
     def from_standardised(self, attributes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return (loc, scale) of attributes, float (n_series, 2 * n_features)."""
-        own = attributes * np.array(self.own_scale) + np.array(self.own_loc)
-        loc, log_scale = np.split(own, 2, axis=1)
-        return loc, np.maximum(np.exp(log_scale), self.min_scale)
+        """Return (loc, scale) of attributes, float (n_series, len(own)); both (., n_features)."""
+        standard = np.zeros((len(attributes), 2 * self.n_features))
+        standard[:, self.own] = attributes
+        both = standard * np.array(self.own_scale) + np.array(self.own_loc)
+        loc, log_scale = np.split(both, 2, axis=1)
+        moments = loc, np.maximum(np.exp(log_scale), self.min_scale)
+        return _shared(moments, self.shared, np.array(self.loc), np.array(self.scale))
 
     def length_target(self, lengths: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Return lengths, int (n_series,), as an attribute, and the interval that rounds to each.
@@ -372,6 +395,37 @@ def _for_each(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return loc and scale (n_features,) repeated for each series, (n_series, n_features)."""
     return np.tile(loc, (len(series), 1)), np.tile(scale, (len(series), 1))
+
+
+def _shared(
+    moments: tuple[np.ndarray, np.ndarray],
+    shared: Sequence[int],
+    loc: np.ndarray,
+    scale: np.ndarray,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return each series' moments, (n_series, n_features) each, of some measurements all series'.
+
+    `loc` and `scale`, (n_features,) each, are those of all series.
+    """
+    columns = list(shared)
+    own_loc, own_scale = (part.copy() for part in moments)
+    own_loc[:, columns] = loc[columns]
+    own_scale[:, columns] = scale[columns]
+    return own_loc, own_scale
+
+
+def _mostly_at_a_bound(series: SeriesSet, encoders: Sequence[FeatureEncoder]) -> tuple[int, ...]:
+    """Return the measurements of which one bound has most of the values, as pings that are lost.
+
+    A level that is drawn is never quite the bound, and moves all of a series' values off it.
+    """
+    mostly = []
+    for f, encoder in enumerate(encoders):
+        for bound in (encoder.low, encoder.high):
+            if bound is not None and np.mean(series.values[:, f] == np.float32(bound)) > MOSTLY:
+                mostly.append(f)
+                break
+    return tuple(mostly)
 
 
 def _series_moments(y: np.ndarray, series: SeriesSet) -> tuple[np.ndarray, np.ndarray]:

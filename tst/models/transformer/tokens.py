@@ -116,7 +116,8 @@ def attribute_target(
         loc, scale = moments or encoder.series_loc_scale(series)
         numbers = np.concatenate([numbers, encoder.standardised(loc, scale)], axis=1)
         never = np.zeros(loc.shape, dtype=bool)
-        is_least = np.concatenate([is_least, never, scale <= np.array(encoder.min_scale)], axis=1)
+        least = np.concatenate([never, scale <= np.array(encoder.min_scale)], axis=1)
+        is_least = np.concatenate([is_least, least[:, encoder.own]], axis=1)
     lower = np.where(is_least, -BIG, numbers)
     upper = numbers
     if encoder.log_length is not None:
