@@ -2,11 +2,11 @@
 
 import numpy as np
 import pytest
-from helpers import encoded_batches, mixed_series
+from helpers import encoded_batches, mixed_series, toy_series
 
 from tst.errors import DataError
 from tst.models.transformer.encoding import SeriesEncoder
-from tst.models.transformer.tokens import attribute_target, token_spec
+from tst.models.transformer.tokens import attribute_target, season_of, token_spec
 from tst.models.transformer.variables import BIG
 from tst.series import ceil_div
 
@@ -47,6 +47,21 @@ def test_masses_stand_where_values_pile_up():
     np.testing.assert_allclose(width[count > 0], 1 / scale, rtol=1e-4)
     np.testing.assert_allclose(target.value[:, 1] * scale + encoder.loc[1], count, atol=1e-4)
     assert (target.lower[:, 1].numpy()[count == 0] == -BIG).all()
+
+
+@pytest.mark.parametrize("period", [4, 7])
+def test_a_season_is_found_where_series_repeat_themselves(period):
+    """With a phase of each series' own; not in noise, nor in a walk, nor by tokens of steps."""
+    rng = np.random.default_rng(0)
+    phase = rng.uniform(0, 6, (20, 1))
+    noise = rng.normal(size=(20, 60))
+    wave = np.sin(2 * np.pi * np.arange(60) / period + phase) + 0.5 * noise
+    walk = noise.cumsum(1)
+    found = []
+    for arrays, patch in ((wave, 1), (wave, 3), (noise, 1), (walk, 1), (wave[:, :5], 1)):
+        series = toy_series(list(arrays[..., None]))
+        found.append(season_of(SeriesEncoder.fit(series), series, patch))
+    assert found == [period, 0, 0, 0, 0]
 
 
 def test_an_unknown_category_is_refused():
