@@ -686,7 +686,7 @@ class Synthesiser:
         step = [feature.n_categories for feature in encoder.feature_encoders]
         attributes = [len(known) for known in encoder.categories.values()]
         if encoder.per_series:
-            attributes += [0] * (2 * len(step))  # loc and scale of each measurement
+            attributes += [0] * len(encoder.own)  # locs and scales
         if encoder.log_length is not None:
             attributes.append(0)
         if has_end(encoder):

@@ -6,7 +6,7 @@ from dataclasses import asdict, replace
 import numpy as np
 import pytest
 import torch
-from helpers import mixed_series
+from helpers import mixed_series, toy_series
 
 from tst.models.transformer.encoding import SeriesEncoder
 from tst.models.transformer.feature_encoding import FeatureEncoder
@@ -81,7 +81,35 @@ def test_own_loc_and_scale_come_back_from_attributes():
     np.testing.assert_allclose(again_loc, loc, rtol=1e-9, atol=1e-9)
     np.testing.assert_allclose(again_scale, scale, rtol=1e-9)
     _, least = encoder.from_standardised(np.full(attributes.shape, -1e3))
-    np.testing.assert_array_equal(least, np.tile(encoder.min_scale, (len(series), 1)))
+    assert encoder.shared == (3,)  # a constant has no scale
+    own = [0, 1, 2, 4]
+    expected = np.tile(encoder.min_scale, (len(series), 1))
+    np.testing.assert_array_equal(least[:, own], expected[:, own])
+
+
+def test_a_measurement_that_mostly_stands_at_a_bound_has_no_level_of_its_own():
+    """Its loc and scale are all series', whatever is drawn for the others: zeros stay zeros."""
+    rng = np.random.default_rng(0)
+    level = rng.normal(10, 5, 20)[:, None]
+    rare = np.where(rng.random((20, 50)) < 0.05, 1 / 30, 0.0)
+    plain = level + rng.normal(size=(20, 50))
+    values = np.stack([plain, rare], axis=2)
+    encoder = SeriesEncoder.fit(toy_series(list(values)))
+    assert encoder.shared == (1,)
+    assert encoder.own == [0, 2]
+    loc, scale = encoder.from_standardised(np.full((7, 2), 0.3))
+    assert np.ptp(loc[:, 0]) == 0
+    np.testing.assert_array_equal(loc[:, 1], encoder.loc[1])
+    np.testing.assert_array_equal(scale[:, 1], encoder.scale[1])
+    own_loc, _ = encoder.series_loc_scale(toy_series(list(values)))
+    np.testing.assert_allclose(own_loc[:, 0], plain.mean(1), rtol=1e-5)
+    below = torch.full((7,), encoder.z_low[1] - 0.1)
+    moments = [torch.from_numpy(part[:, 1]) for part in (loc, scale)]
+    assert (encoder.rounded_to_support(1, below, *moments) == 0).all()
+    # With a bound less often, as half of the time, a level is its own.
+    half = np.where(rng.random((20, 50)) < 0.4, 0.0, 1 + rng.random((20, 50)))
+    values = np.stack([plain, half], axis=2)
+    assert SeriesEncoder.fit(toy_series(list(values))).shared == ()
 
 
 @pytest.mark.parametrize("longest", [2, 13, 5000])

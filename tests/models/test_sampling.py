@@ -90,6 +90,24 @@ def test_cached_steps_equal_the_whole(attention, positions, patch, compiled):
     assert (cache.stack is not None) == has_stack
 
 
+@pytest.mark.parametrize("lag", [0, 3])
+@torch.no_grad()
+def test_tokens_see_in_sampling_what_they_see_in_training(lag):
+    """The last one, and that of a season ago: of the series that was drawn, encoded anew."""
+    series = mixed_series()
+    encoder, spec, _ = encoded_batches(series, lag=lag)
+    model = tiny_generative(spec, encoder).eval()
+    drawn = []
+    seen = model.seen
+    model.seen = lambda recent, is_start: drawn.append(recent.clone()) or seen(recent, is_start)
+    made = model.sample(4, 0, lengths=np.full(4, 9))
+    windows = sampling.whole_series(model.config, spec, encoder, made)
+    batch = windows.collate(np.arange(4), 1.0)
+    whole = torch.stack(drawn, dim=1).flatten(0, 1)  # (4 series of 9 tokens, n_recent)
+    torch.testing.assert_close(whole, batch.recent, rtol=1e-3, atol=1e-3)
+    assert batch.recent.any()
+
+
 def trained(series, n_steps=150, patch=1, **settings):
     """Return a model whose attributes are fitted, after a few steps."""
     config = GenerativeConfig(

@@ -23,6 +23,29 @@ def test_a_window_inside_a_series_follows_a_real_token():
     assert batch.series.tolist() == [0] * 5 + [1] * 5
 
 
+@pytest.mark.parametrize(("lag", "patch"), [(2, 1), (7, 1), (3, 2)])
+def test_each_token_sees_the_last_and_that_of_a_season_ago(lag, patch):
+    """Token by token, in windows too; where the series has none, zeros."""
+    series = mixed_series(lengths=(13, 22, 2))
+    _, spec, batches = encoded_batches(series, patch, context_length=5 * patch, lag=lag)
+    width = batches.whole.encoded.shape[1]
+    windows = np.argsort(-batches.lengths, kind="stable")
+    recent = batches.collate(windows, 1.0).recent
+    starts = np.cumsum([0, *batches.n_tokens[:-1]])
+    row = 0
+    for window in windows:
+        first = int(batches.first_tokens[window])
+        for token in range(first, first + int(batches.lengths[window])):
+            own = int(starts[batches.series_of_window[window]])
+            for back, seen in zip((lag, 1), recent[row].split(width), strict=True):
+                expected = torch.zeros(width)
+                if token >= back:
+                    expected = batches.whole.encoded[own + token - back]
+                assert torch.equal(seen, expected)
+            row += 1
+    assert row == len(recent)
+
+
 @pytest.mark.parametrize("patch", [1, 3])
 def test_the_clock_tells_what_is_left_of_the_whole_series(patch):
     """Of the series, not of the window; token by token as the formula says."""
@@ -106,13 +129,13 @@ def test_noise_is_the_same_in_every_version_of_python():
     assert torch.equal(noisy_batches(3, 1, 2).recent, clean.recent + noise * is_seen)
 
 
-@pytest.mark.parametrize("patch", [1, 3])
+@pytest.mark.parametrize(("patch", "lag"), [(1, 0), (3, 0), (1, 4)])
 @pytest.mark.parametrize("fixed", [False, True])
-def test_a_large_set_gives_the_batches_of_a_small_one(monkeypatch, patch, fixed):
+def test_a_large_set_gives_the_batches_of_a_small_one(monkeypatch, patch, lag, fixed):
     """Series that are read and encoded with their batch: the same bits in every tensor."""
     lengths = (17, 23, 8, 5, 29, 13) if not fixed else (20,) * 6
     series = mixed_series(lengths, fixed=fixed)
-    settings = {"patch": patch, "context_length": 6, "noise": 0.1, "attributes": True}
+    settings = {"patch": patch, "context_length": 6, "noise": 0.1, "lag": lag}
     _, _, small = encoded_batches(series, **settings)
     monkeypatch.setattr("tst.models.transformer.batches.MAX_ENCODED", 0)
     _, _, large = encoded_batches(series, **settings)

@@ -2,11 +2,11 @@
 
 import numpy as np
 import pytest
-from helpers import encoded_batches, mixed_series
+from helpers import encoded_batches, mixed_series, toy_series
 
 from tst.errors import DataError
 from tst.models.transformer.encoding import SeriesEncoder
-from tst.models.transformer.tokens import attribute_target, token_spec
+from tst.models.transformer.tokens import attribute_target, season_of, token_spec
 from tst.models.transformer.variables import BIG
 from tst.series import ceil_div
 
@@ -49,6 +49,21 @@ def test_masses_stand_where_values_pile_up():
     assert (target.lower[:, 1].numpy()[count == 0] == -BIG).all()
 
 
+@pytest.mark.parametrize("period", [4, 7])
+def test_a_season_is_found_where_series_repeat_themselves(period):
+    """With a phase of each series' own; not in noise, nor in a walk, nor by tokens of steps."""
+    rng = np.random.default_rng(0)
+    phase = rng.uniform(0, 6, (20, 1))
+    noise = rng.normal(size=(20, 60))
+    wave = np.sin(2 * np.pi * np.arange(60) / period + phase) + 0.5 * noise
+    walk = noise.cumsum(1)
+    found = []
+    for arrays, patch in ((wave, 1), (wave, 3), (noise, 1), (walk, 1), (wave[:, :5], 1)):
+        series = toy_series(list(arrays[..., None]))
+        found.append(season_of(SeriesEncoder.fit(series), series, patch))
+    assert found == [period, 0, 0, 0, 0]
+
+
 def test_an_unknown_category_is_refused():
     """A category that the training set lacks has no code."""
     encoder = SeriesEncoder.fit(mixed_series(lengths=(3, 4)).take([0, 1]))
@@ -66,7 +81,7 @@ def test_the_spec_says_what_a_step_and_the_attributes_are(fixed, lengths):
     kinds = ["continuous", "continuous", "categorical", "continuous", "continuous"]
     attribute_kinds = ["categorical"]
     if fixed:
-        attribute_kinds += ["continuous"] * 10
+        attribute_kinds += ["continuous"] * 8  # of all but the constant
     elif lengths:
         attribute_kinds.append("continuous")
     else:

@@ -32,7 +32,8 @@ class TokenBatch:
     Parameters
     ----------
     recent
-        float, (rows, n_recent): encoding of the token before; zero for the first of a series.
+        float, (rows, n_recent): encoding of the token a season ago, where there is a season, then
+        of the token before; zero where the series has none.
     is_start
         bool, (rows,): the first token of a series, which follows the start token.
     target
@@ -90,7 +91,7 @@ class EncodedSet:
     target, observed
         As `tst.models.transformer.tokens.tokens` returns them, (n_tokens, S * D).
     encoded
-        float, (n_tokens, n_recent): encoding of each token.
+        float, (n_tokens, n): encoding of each token.
     attributes
         `Target` (n_series, n_attributes).
     """
@@ -179,13 +180,14 @@ class TokenBatches:
         is_end = torch.tensor([variable.kind == "stop" for variable in variables])
         self.emphasis = torch.where(is_end, config.stop_weight, 1.0)  # (S * D,)
         # Which channels of the encoding are values of measurements (noise is added to these).
-        is_value: list[bool] = []
+        is_value: list[bool] = []  # of one token
         for variable in variables:
             channels = [False] * variable.width
             if variable.kind == "continuous":
                 channels[0] = True
             is_value += channels
-        self.is_value = torch.tensor(is_value, dtype=torch.bool)  # (n_recent,)
+        n_seen = 2 if spec.season else 1
+        self.is_value = torch.tensor(is_value * n_seen, dtype=torch.bool)  # (n_recent,)
         self.n_tokens = ceil_div(series.lengths, config.patch)  # of each series
         self.lengths = window_lengths(self.n_tokens, self.n_window)
         n_windows = ceil_div(self.n_tokens, self.n_window)
@@ -199,6 +201,11 @@ class TokenBatches:
         self.whole = whole
         self._first_tokens_of_series = offsets(self.n_tokens)[:-1]
         self._moments: dict[int, Moments] = {}  # of series that do not fit into a window
+
+    @property
+    def longest_first(self) -> np.ndarray:
+        """All windows, int64 (n_windows,), as `collate` takes them."""
+        return np.argsort(-self.lengths, kind="stable")
 
     @property
     def steps_per_epoch(self) -> int:
@@ -250,7 +257,7 @@ class TokenBatches:
             return self.whole, self._first_tokens_of_series[series] + first_tokens, series
         patch = self.config.patch
         # The token before is seen, and what that one repeats stands in the one before it.
-        n_before = np.minimum(first_tokens, 2)
+        n_before = np.minimum(first_tokens, 1 + max(1, self.spec.season))
         starts = (first_tokens - n_before) * patch
         ends = np.minimum((first_tokens + self.n_window) * patch, self.series.lengths[series])
         pieces = self.encoder.learned(self.series.pieces(series, starts, ends - starts))
@@ -296,14 +303,14 @@ class TokenBatches:
         window_of_row = np.repeat(np.arange(len(windows)), n)
         token = np.arange(n.sum()) - offsets(n)[:-1][window_of_row]  # of its window
         rows = torch.from_numpy(first_rows[window_of_row] + token)
-        is_start = torch.from_numpy(self.first_tokens[windows][window_of_row] + token == 0)
-        before = encoded.encoded[(rows - 1).clamp(min=0)]
+        token_of_series = torch.from_numpy(self.first_tokens[windows][window_of_row] + token)
+        before = self._before(encoded.encoded, rows, token_of_series)
         series = torch.from_numpy(of_series)
         first_steps = (self.first_tokens[windows][window_of_row] + token) * self.config.patch
         n_steps = self.series.lengths[self.series_of_window[windows]][window_of_row]
         return TokenBatch(
-            recent=torch.where(is_start[:, None], torch.zeros(()), before),
-            is_start=is_start,
+            recent=before,
+            is_start=token_of_series == 0,
             target=encoded.target.map(lambda tensor: tensor[rows]),
             weight=encoded.observed[rows] * step_weight,
             attributes=encoded.attributes.map(lambda tensor: tensor[series]),
@@ -312,6 +319,25 @@ class TokenBatches:
             places=self._places(windows, window_of_row, first_steps),
             lengths=tuple(n.tolist()),
         )
+
+    def _before(
+        self, encoded: torch.Tensor, rows: torch.Tensor, token: torch.Tensor
+    ) -> torch.Tensor:
+        """Return the tokens that each sees as they are, (rows, n_recent); none is zeros.
+
+        Parameters
+        ----------
+        encoded
+            float, (n_tokens, n): encoding of each token.
+        rows, token
+            int64, (rows,): which of them each is, and counted within its series.
+        """
+        seen = []
+        for lag in (self.spec.season, 1):
+            if lag:
+                earlier = encoded[(rows - lag).clamp(min=0)]
+                seen.append(torch.where((token >= lag)[:, None], earlier, torch.zeros(())))
+        return torch.cat(seen, dim=1)
 
     def _places(
         self, windows: np.ndarray, window_of_row: np.ndarray, first_steps: np.ndarray

@@ -112,6 +112,10 @@ class GenerativeConfig(BackboneConfig):
     modulated: bool = True
     # Of the end's log p in the loss: one number in ten a step, yet all of the lengths hangs on it.
     stop_weight: float = 8.0
+    # Let each token see that of a season ago as it is, where series repeat themselves.
+    season: bool = True
+    # Begin training of the head (a mixture) where frequencies and a linear regression put it.
+    informed: bool = True
     # Generate attributes, and each series' location and scale, and condition on them.
     attributes: bool = True
     # Standard deviation, in scaled units, added to what the model sees of the past in training.

@@ -279,7 +279,7 @@ class _Attributes:
         starts = None if clocks is None else clocks.starts
         score = _log_likelihood(model, rows, best)
         n_codes = len(encoder.categories)
-        codes = slice(n_codes, n_codes + 2 * encoder.n_features)
+        codes = slice(n_codes, n_codes + len(encoder.own))
         for _ in range(MOMENT_DRAWS):
             drawn = draw_attributes(
                 model, len(rows), generator, given=rows.attributes, starts=starts

@@ -39,7 +39,10 @@ class Unfinished:
     loc, scale
         float32, (B, n_features): how each is scaled.
     recent
-        float, (B, n_recent): encoding of the token before.
+        float, (B, n_recent): as in `TokenBatch`.
+    season
+        float, (B, n) each: encodings of the last tokens, as many as a season has, the last at the
+        end.
     previous
         float, (B, n_features): values of the step before in data units, NaN before the first.
     prefix
@@ -54,6 +57,7 @@ class Unfinished:
     loc: torch.Tensor
     scale: torch.Tensor
     recent: torch.Tensor
+    season: list[torch.Tensor]
     previous: torch.Tensor
     prefix: torch.Tensor | None
     n_behind: np.ndarray
@@ -67,6 +71,7 @@ class Unfinished:
             loc=self.loc[rows],
             scale=self.scale[rows],
             recent=self.recent[rows],
+            season=[encoded[rows] for encoded in self.season],
             previous=self.previous[rows],
             prefix=None if self.prefix is None else self.prefix[rows],
             n_behind=self.n_behind[rows.cpu().numpy()],
@@ -94,7 +99,7 @@ def start(
         conditions = encode(model.spec.attributes, attributes, torch.zeros_like(attributes))
     n_codes = len(encoder.categories)
     if encoder.per_series:
-        own = attributes[:, n_codes : n_codes + 2 * encoder.n_features].cpu().numpy()
+        own = attributes[:, n_codes : n_codes + len(encoder.own)].cpu().numpy()
         loc, scale = encoder.from_standardised(own)
     else:
         loc, scale = encoder.told_loc_scale(attributes[:, :n_codes].long().cpu().numpy())
@@ -105,6 +110,7 @@ def start(
         loc=torch.from_numpy(loc.astype(np.float32)).to(device),
         scale=torch.from_numpy(scale.astype(np.float32)).to(device),
         recent=torch.zeros(B, model.n_recent, device=device),
+        season=[],
         previous=torch.full((B, encoder.n_features), torch.nan, device=device),
         prefix=prefix,
         n_behind=np.zeros(B),
@@ -243,7 +249,8 @@ class Decoder:
         codes = self.model.codes(places)
         embedded = self.model.embed(unfinished.recent, is_start, left, conditions, codes)
         h = self.model.backbone.decode(embedded, cache, conditions.of_blocks())
-        past = chain.begin(self.model.context(h, conditions, codes), unfinished.recent)
+        recent = self.model.seen(unfinished.recent, is_start)
+        past = chain.begin(self.model.context(h, conditions, codes), recent)
         uniform = chain.uniform(B, self.generator)
         encoded = chain.new_encoding(B)
         ends = torch.full((B,), -1, dtype=torch.int64, device=h.device)
@@ -259,8 +266,20 @@ class Decoder:
                 end, _ = chain.draw(s * D + D - 1, past, encoded, uniform)
                 ends[(ends < 0) & (end > 0)] = s
             unfinished.previous = token[:, s]
-        unfinished.recent = encoded
+        self._remember(unfinished, encoded)
         return token, ends
+
+    def _remember(self, unfinished: Unfinished, encoded: torch.Tensor) -> None:
+        """Take down a token's encoding, (B, n), for those that see it."""
+        season = self.model.spec.season
+        if not season:
+            unfinished.recent = encoded
+            return
+        unfinished.season = [*unfinished.season, encoded][-season:]
+        earlier = torch.zeros_like(encoded)
+        if len(unfinished.season) == season:
+            earlier = unfinished.season[0]
+        unfinished.recent = torch.cat([earlier, encoded], dim=1)
 
     def _settle(
         self,

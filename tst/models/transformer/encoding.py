@@ -34,6 +34,9 @@ from tst.series import SeriesSet
 MIN_OWN_STEPS = 16
 MAX_FITTED = 2**21  # values of a set, above which transforms and scales are an excerpt's
 MARGIN = 0.02  # of a measurement's range, by which samples may leave it
+# Share of the values at one bound above which a measurement has no level of its own in a series: it
+# is that bound, now and then something else.
+MOSTLY = 0.5
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,6 +56,9 @@ class SeriesEncoder:
         One a measurement.
     per_series
         Whether each series is scaled by its own loc and scale.
+    shared
+        Measurements that, even so, are scaled alike in all series: most of their values are one
+        bound.
     loc, scale
         Mean and standard deviation of each transformed measurement over all series.
     y_low, y_high
@@ -97,6 +103,7 @@ class SeriesEncoder:
     longest: int
     log_length: tuple[float, float] | None = None
     levels: tuple[tuple[tuple[float, ...], ...], ...] = ()
+    shared: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
         n_features = len(self.facts.features) - sum(twin.exact for twin in self.twins)
@@ -115,6 +122,7 @@ class SeriesEncoder:
             and all(math.isfinite(number) for part in numbers for number in part)
             and (self.log_length is None or self.log_length[1] > 0)
             and self._has_fitting_levels()
+            and set(self.shared) <= set(range(n_features))
         )
         if not fits:
             raise ValueError("its parts do not fit each other")
@@ -162,10 +170,14 @@ class SeriesEncoder:
         min_scale = np.maximum(0.01 * typical, 1e-3 * scale)
         own = np.concatenate([series_loc, np.log(np.maximum(series_scale, min_scale))], axis=1)
         categories = known_categories(whole) if attributes else {}
-        per_series = bool(attributes and np.quantile(whole.lengths, 0.05) >= MIN_OWN_STEPS)
+        is_long = bool(attributes and np.quantile(whole.lengths, 0.05) >= MIN_OWN_STEPS)
+        shared = _mostly_at_a_bound(series, feature_encoders) if is_long else ()
+        per_series = is_long and len(shared) < series.n_features
         found: list[np.ndarray] = []
-        moments = series_loc, np.maximum(series_scale, min_scale)
-        if not per_series:
+        if per_series:
+            moments = series_loc, np.maximum(series_scale, min_scale)
+            moments = _shared(moments, shared, loc, scale)
+        else:
             found = _levels(y, series, categories)
             of_series = _added(loc, found, _codes_of(series, categories))
             scale = _one_where_zero((y - of_series[series.series_index]).std(0))
@@ -197,6 +209,7 @@ class SeriesEncoder:
             longest=longest,
             log_length=log_length,
             levels=tuple(tuple(map(_floats, part)) for part in found),
+            shared=shared if per_series else (),
         )
 
     @classmethod
@@ -218,6 +231,14 @@ class SeriesEncoder:
                 counts.insert(twin.column, counts[twin.of])
         return counts
 
+    @property
+    def own(self) -> list[int]:
+        """Numbers of an attribute row's loc and scale: of measurements with their own, both."""
+        if not self.per_series:
+            return []
+        own = [f for f in range(self.n_features) if f not in self.shared]
+        return own + [self.n_features + f for f in own]
+
     def learned(self, series: SeriesSet) -> SeriesSet:
         """Return a set with the measurements as they are learned; one that has them is returned.
 
@@ -233,7 +254,8 @@ class SeriesEncoder:
             return self.told_loc_scale(self.codes_of(series))
         y = _transformed(self.feature_encoders, self.learned(series))
         loc, scale = _series_moments(y, series)
-        return loc, np.maximum(scale, self.min_scale)
+        moments = loc, np.maximum(scale, self.min_scale)
+        return _shared(moments, self.shared, np.array(self.loc), np.array(self.scale))
 
     def told_loc_scale(self, codes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return what `series_loc_scale` does where series have none of their own.
@@ -319,16 +341,21 @@ class SeriesEncoder:
 
         Returns
         -------
-        float64, (n_series, 2 * n_features).
+        float64, (n_series, len(own)).
         """
-        own = np.concatenate([loc, np.log(scale)], axis=1)
-        return (own - np.array(self.own_loc)) / np.array(self.own_scale)
+        both = np.concatenate([loc, np.log(scale)], axis=1)
+        standard = (both - np.array(self.own_loc)) / np.array(self.own_scale)
+        own: np.ndarray = standard[:, self.own]
+        return own
 
     def from_standardised(self, attributes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return (loc, scale) of attributes, float (n_series, 2 * n_features)."""
-        own = attributes * np.array(self.own_scale) + np.array(self.own_loc)
-        loc, log_scale = np.split(own, 2, axis=1)
-        return loc, np.maximum(np.exp(log_scale), self.min_scale)
+        """Return (loc, scale) of attributes, float (n_series, len(own)); both (., n_features)."""
+        standard = np.zeros((len(attributes), 2 * self.n_features))
+        standard[:, self.own] = attributes
+        both = standard * np.array(self.own_scale) + np.array(self.own_loc)
+        loc, log_scale = np.split(both, 2, axis=1)
+        moments = loc, np.maximum(np.exp(log_scale), self.min_scale)
+        return _shared(moments, self.shared, np.array(self.loc), np.array(self.scale))
 
     def length_target(self, lengths: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Return lengths, int (n_series,), as an attribute, and the interval that rounds to each.
@@ -444,6 +471,37 @@ def _added(loc: np.ndarray, parts: Sequence[np.ndarray], codes: np.ndarray) -> n
     """Return loc (n_features,) with the levels of series of these codes, (n_series, n_features)."""
     of_series = np.tile(loc, (len(codes), 1))
     return of_series + levels.total(parts, codes) if parts else of_series
+
+
+def _shared(
+    moments: tuple[np.ndarray, np.ndarray],
+    shared: Sequence[int],
+    loc: np.ndarray,
+    scale: np.ndarray,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return each series' moments, (n_series, n_features) each, of some measurements all series'.
+
+    `loc` and `scale`, (n_features,) each, are those of all series.
+    """
+    columns = list(shared)
+    own_loc, own_scale = (part.copy() for part in moments)
+    own_loc[:, columns] = loc[columns]
+    own_scale[:, columns] = scale[columns]
+    return own_loc, own_scale
+
+
+def _mostly_at_a_bound(series: SeriesSet, encoders: Sequence[FeatureEncoder]) -> tuple[int, ...]:
+    """Return the measurements of which one bound has most of the values, as pings that are lost.
+
+    A level that is drawn is never quite the bound, and moves all of a series' values off it.
+    """
+    mostly = []
+    for f, encoder in enumerate(encoders):
+        for bound in (encoder.low, encoder.high):
+            if bound is not None and np.mean(series.values[:, f] == np.float32(bound)) > MOSTLY:
+                mostly.append(f)
+                break
+    return tuple(mostly)
 
 
 def _series_moments(y: np.ndarray, series: SeriesSet) -> tuple[np.ndarray, np.ndarray]:

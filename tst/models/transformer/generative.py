@@ -19,7 +19,7 @@ from tst.errors import translate_errors
 from tst.io import weights
 from tst.io.untrusted import from_mapping
 from tst.models.base import ModelSpec, Training
-from tst.models.transformer import attribute_fit, sampling
+from tst.models.transformer import attribute_fit, beginning, sampling
 from tst.models.transformer.backbone import Backbone, Modulation
 from tst.models.transformer.batches import N_CLOCK, TokenBatch, TokenBatches
 from tst.models.transformer.config import POINT_HEADS, GenerativeConfig, Head
@@ -27,7 +27,7 @@ from tst.models.transformer.encoding import SeriesEncoder
 from tst.models.transformer.heads import ChainHead
 from tst.models.transformer.packing import Packing
 from tst.models.transformer.timeline import Timeline
-from tst.models.transformer.tokens import attribute_target, token_spec
+from tst.models.transformer.tokens import attribute_target, season_of, token_spec
 from tst.models.transformer.variables import TokenSpec, encode
 from tst.series import SeriesSet
 from tst.training.config import TrainConfig
@@ -98,6 +98,7 @@ class GenerativeTST(nn.Module):
     """
 
     key: ClassVar[str] = "tst"
+    first: torch.Tensor
 
     def __init__(
         self, config: GenerativeConfig, spec: TokenSpec, encoder: SeriesEncoder | None = None
@@ -116,6 +117,8 @@ class GenerativeTST(nn.Module):
         self.input = nn.Linear(self.n_recent, config.d_model)
         self.backbone = Backbone(config)
         self.start = nn.Parameter(torch.randn(config.d_model) * START_SCALE)
+        # Encoding of the mean first token (`beginning`); zeros, where nothing is known.
+        self.register_buffer("first", torch.zeros(self.n_recent))
         n_conditions = sum(variable.width for variable in spec.attributes)
         self.is_modulated = config.modulated and n_conditions > 0
         n_calendar = 0 if spec.cycles is None else spec.cycles.width
@@ -154,8 +157,19 @@ class GenerativeTST(nn.Module):
 
     @property
     def n_recent(self) -> int:
-        """Width of the encoding of a token, which the model reads before it draws the next."""
-        return self.config.patch * sum(variable.width for variable in self.spec.step)
+        """Width of what the model reads of tokens as they are: of a season ago, and the last."""
+        n_seen = 2 if self.spec.season else 1
+        return n_seen * self.config.patch * sum(variable.width for variable in self.spec.step)
+
+    def seen(self, recent: torch.Tensor, is_start: torch.Tensor) -> torch.Tensor:
+        """Return what the head reads of tokens before, (rows, n_recent): of none, the mean first.
+
+        Parameters
+        ----------
+        recent, is_start
+            As in `TokenBatch`.
+        """
+        return torch.where(is_start[:, None], self.first.to(recent.dtype), recent)
 
     def begin(self, conditions: torch.Tensor) -> Conditions:
         """Return what the attributes of series say to each of their steps.
@@ -245,7 +259,8 @@ class GenerativeTST(nn.Module):
         # Back to float32, where autocast left bfloat16: likelihoods are not rounded.
         h = self.backbone(embedded, packing, modulation).to(batch.recent.dtype)  # (rows, d_model)
         context = self.context(h, of_rows, codes)
-        return self.head.log_prob(context, batch.recent, batch.target)
+        recent = self.seen(batch.recent, batch.is_start)
+        return self.head.log_prob(context, recent, batch.target)
 
     def sample(
         self,
@@ -314,9 +329,15 @@ def prepare(config: GenerativeConfig, real: SeriesSet, settings: TrainConfig) ->
     """
     encoder = SeriesEncoder.fit(real, config.attributes, config.stop == "length")
     spec = token_spec(encoder, real, config.stop)
+    if config.season:
+        spec = replace(spec, season=season_of(encoder, real, config.patch))
     kept, held_out = _split(real, settings)
     batches = TokenBatches(kept, encoder, spec, config, settings.batch_size, settings.seed)
     model = GenerativeTST(config, spec, encoder)
+    if config.head == "mixture" and config.informed:
+        excerpt = kept.excerpt(beginning.MAX_VALUES)
+        known = sampling.whole_series(config, spec, encoder, excerpt)
+        beginning.begin(model.head, model.first, known.collate(known.longest_first, 1.0))
 
     def fit_attributes() -> None:
         if spec.attributes:

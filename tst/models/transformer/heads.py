@@ -77,6 +77,7 @@ class ChainHead(nn.Module):
         self.head = head
         self.is_point = head in POINT_HEADS
         self.n_recent = n_recent
+        self.n_context = n_context
         self.period = period
         D = len(self.variables)
         # Where the encoding of each variable begins and ends in that of all.

@@ -10,10 +10,18 @@ from tst.models.transformer import levels
 from tst.models.transformer.config import Stop
 from tst.models.transformer.encoding import MARGIN, MAX_FITTED, SeriesEncoder, exact_repeats
 from tst.models.transformer.feature_encoding import FeatureEncoder
-from tst.models.transformer.variables import BIG, Limits, Target, TokenSpec, Variable
+from tst.models.transformer.variables import (
+    BIG,
+    MAX_SEASON,
+    Limits,
+    Target,
+    TokenSpec,
+    Variable,
+)
 from tst.series import SeriesSet, ceil_div, offsets
 
 N_BINS = 64  # of a quantised head
+LEAST_SEASON = 0.1  # autocorrelation, from which on a token sees that of a season ago
 Moments = tuple[np.ndarray, np.ndarray]  # of each series: as `SeriesEncoder.series_loc_scale`
 
 
@@ -61,6 +69,36 @@ def _limits(values: np.ndarray, sizes: Sequence[int]) -> tuple[Limits, ...]:
         of_categories = levels.limits(numbers, values[:, i].astype(np.int64), size)
         found.append(tuple(tuple(map(tuple, pairs)) for pairs in of_categories.tolist()))
     return tuple(found)
+
+
+def season_of(encoder: SeriesEncoder, series: SeriesSet, patch: int) -> int:
+    """Return after how many tokens series are most like themselves, 0 where they are not.
+
+    Of the lags whose autocorrelation, the mean over measurements and series, is above those of both
+    neighbours, it is the one with the greatest, if that is `LEAST_SEASON` or more.
+    """
+    series = encoder.learned(series.excerpt(MAX_FITTED))
+    longest = min(int(np.quantile(series.lengths, 0.05)) // 2, MAX_SEASON)
+    if patch > 1 or longest < 3:  # a token of several steps sees those steps
+        return 0
+    numbers = [f for f, feature in enumerate(encoder.feature_encoders) if not feature.n_categories]
+    z = encoder.scaled(series, *encoder.series_loc_scale(series))[:, numbers]
+    sums = np.zeros(longest + 1)
+    n_curves = 0
+    for start, length in zip(series.offsets[:-1], series.lengths, strict=True):
+        x = z[start : start + length] - z[start : start + length].mean(0)
+        x = x[:, x.any(0)]
+        if length <= longest or not x.size:
+            continue
+        n_curves += x.shape[1]
+        power = np.abs(np.fft.rfft(x, 2 * length, axis=0)) ** 2
+        product = np.fft.irfft(power, axis=0)[: longest + 1]
+        sums += (product / product[0]).sum(1)
+    curve = sums / max(n_curves, 1)
+    is_peak = np.zeros(longest + 1, dtype=bool)
+    is_peak[2:-1] = (curve[2:-1] > curve[1:-2]) & (curve[2:-1] > curve[3:])
+    best = int(np.where(is_peak, curve, -np.inf).argmax())
+    return best if is_peak[best] and curve[best] >= LEAST_SEASON else 0
 
 
 def has_end(encoder: SeriesEncoder) -> bool:
@@ -122,7 +160,8 @@ def attribute_target(
         loc, scale = moments or encoder.series_loc_scale(series)
         numbers = np.concatenate([numbers, encoder.standardised(loc, scale)], axis=1)
         never = np.zeros(loc.shape, dtype=bool)
-        is_least = np.concatenate([is_least, never, scale <= np.array(encoder.min_scale)], axis=1)
+        least = np.concatenate([never, scale <= np.array(encoder.min_scale)], axis=1)
+        is_least = np.concatenate([is_least, least[:, encoder.own]], axis=1)
     lower = np.where(is_least, -BIG, numbers)
     upper = numbers
     if encoder.log_length is not None:

@@ -21,6 +21,7 @@ VariableKind = Literal["continuous", "categorical", "stop", "flags"]
 
 Limits = tuple[tuple[tuple[float, float], ...], ...]  # of each category and number
 
+MAX_SEASON = 512  # tokens
 BIG = 1e6  # stands for infinity in scaled units: sums with it stay finite in float32
 
 
@@ -73,6 +74,8 @@ class TokenSpec:
         Whether the last of the attributes is how long the series is.
     cycles
         Of the calendar, that are known of each step before its numbers; None: no calendar.
+    season
+        Tokens back to the one, beside the last, that each token sees as it is; 0: to none.
     """
 
     step: tuple[Variable, ...]
@@ -82,8 +85,11 @@ class TokenSpec:
     attribute_limits: tuple[Limits, ...] = ()
     draws_length: bool = False
     cycles: Cycles | None = None
+    season: int = 0
 
     def __post_init__(self) -> None:
+        if self.season < 0 or self.season == 1 or self.season > MAX_SEASON:
+            raise ValueError(f"season is {self.season}; give 0, or 2 to {MAX_SEASON}.")
         _check_edges(self.step, self.bin_edges)
         _check_edges(self.attributes, self.attribute_bin_edges)
         if self.attribute_limits:

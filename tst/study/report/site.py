@@ -29,8 +29,8 @@ from tst.study.report import contents, findings, readme
 from tst.study.report.markdown import number, table
 
 TEMPLATES = Path(__file__).parent / "templates"
-JUDGE = "13-claims"
-COSTS = "11-long-sequences"  # notebook and table of the verdicts
+JUDGE = "13-claims"  # notebook and table of the verdicts
+COSTS = "11-long-sequences"  # and of what attention costs
 N_ANSWER_LINES = 3  # lines of a notebook's verdict that are repeated at its top
 TIDY_COLUMNS = ("dataset", "origin", "profile", "model", "metric", "seed", "value", "code_version")
 

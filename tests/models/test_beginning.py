@@ -1,0 +1,127 @@
+"""Laws of where training begins: frequencies and regressions that a slow count gives, too."""
+
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from helpers import TINY_SIZES, toy_series
+
+from tst.models.transformer import sampling
+from tst.models.transformer.beginning import PRIOR_COUNT
+from tst.models.transformer.config import GenerativeConfig
+from tst.models.transformer.generative import prepare
+from tst.models.transformer.variables import encode
+from tst.series import Feature
+from tst.training.config import TrainConfig
+
+N_SERIES, N_STEPS = 40, 30
+
+
+def persistent(seed=0):
+    """Return series of a category that mostly stays, and of a number near the one before.
+
+    The number begins at 5 and falls towards 0.
+    """
+    rng = np.random.default_rng(seed)
+    arrays = []
+    for _ in range(N_SERIES):
+        state, x = rng.integers(3), 5.0
+        rows = []
+        for _ in range(N_STEPS):
+            rows.append((state, x))
+            state = rng.integers(3) if rng.random() < 0.1 else state
+            x = 0.9 * x + 0.1 * rng.normal()
+        arrays.append(np.array(rows))
+    features = [Feature("state", kind="categorical"), Feature("x")]
+    return replace(toy_series(arrays), features=features)
+
+
+def begun(series, patch=1, **settings):
+    """Return an untrained model as training finds it."""
+    sizes = TINY_SIZES | {"n_features": 2, "attributes": False, "patch": patch} | settings
+    torch.manual_seed(0)
+    return prepare(GenerativeConfig(**sizes), series, TrainConfig(max_steps=1)).model.eval()
+
+
+def outputs(model, series, patch=1):
+    """Return (head outputs, bases, batch) of all tokens of a set."""
+    windows = sampling.whole_series(model.config, model.spec, model.encoder, series)
+    batch = windows.collate(windows.longest_first, 1.0)
+    encoded = encode(model.head.variables, batch.target.value, batch.target.repeat)
+    context = torch.zeros(len(encoded), model.head.n_context)
+    recent = model.seen(batch.recent, batch.is_start)
+    return *model.head.outputs(context, recent, encoded), batch
+
+
+@pytest.mark.parametrize("patch", [1, 3])
+@torch.no_grad()
+def test_a_category_is_as_likely_as_behind_the_one_before(patch):
+    """By a count of pairs; within a token of several steps, too."""
+    series = persistent()
+    model = begun(series, patch)
+    out, _, batch = outputs(model, series, patch)
+    states = series.values[:, 0].astype(int)
+    margin = np.bincount(states, minlength=3) + PRIOR_COUNT * 1.0
+    d = 2 * (patch - 1)  # the last step of a token
+    # Its pairs: of all tokens, for one step; inside of tokens, for several.
+    counts = np.zeros((3, 3))
+    for i in range(N_SERIES):
+        of_series = states[i * N_STEPS : (i + 1) * N_STEPS]
+        for t in range(patch - 1, N_STEPS, patch):
+            if t:
+                counts[of_series[t - 1], of_series[t]] += 1
+            else:
+                first = np.bincount(states[::N_STEPS], minlength=3) / N_SERIES
+                counts[:, of_series[0]] += first
+    if patch > 1:
+        of_step = states.reshape(-1, patch)[:, -1]
+        margin = np.bincount(of_step, minlength=3) + PRIOR_COUNT
+    counts += PRIOR_COUNT * 3 * margin / margin.sum()
+    expected = counts / counts.sum(1, keepdims=True)
+    given = torch.softmax(out[:, d, 1:4], 1)
+    if patch == 1:
+        rows = ~batch.is_start
+        before = batch.recent[rows, :3].argmax(1)
+    else:
+        rows = torch.ones(len(out), dtype=torch.bool)
+        before = batch.target.value[:, d - 2].long()
+    torch.testing.assert_close(
+        given[rows], torch.from_numpy(expected)[before].float(), rtol=1e-3, atol=1e-4
+    )
+
+
+@torch.no_grad()
+def test_a_number_is_near_where_regression_puts_it():
+    """What is left is its noise, at the first step of a series, too; the components span it."""
+    series = persistent()
+    model = begun(series)
+    out, base, batch = outputs(model, series)
+    locations = out[:, 1, 6:11] * 0 + model.head.bias[1, 6:11]  # without the random hidden units
+    at = base[:, 1] + locations.mean(1)
+    left = (batch.target.value[:, 1] - at) * model.encoder.scale[1]
+    assert float(left.std()) < 0.15
+    assert abs(float(left[batch.is_start].mean())) < 0.6  # 5 is followed by 4.5
+    log_scales = model.head.bias[1, 11:16]
+    spread = math.exp(float(log_scales[0])) * model.encoder.scale[1]
+    assert 0.02 < spread < 0.1
+
+
+@torch.no_grad()
+def test_it_begins_likelier_than_without():
+    """Of other series, by far; with the setting off nothing is known."""
+    series = persistent(1)
+    known, unknown = begun(persistent()), begun(persistent(), informed=False)
+    gain = [sampling.log_likelihood(model, series).mean() for model in (known, unknown)]
+    assert gain[0] > gain[1] + 1
+    assert (unknown.first == 0).all()
+
+
+def test_a_constant_and_a_rare_category_are_no_exception():
+    """Weights stay finite."""
+    values = np.zeros((5, 4, 2))
+    values[0, 0, 0] = 2
+    features = [Feature("state", kind="categorical"), Feature("x")]
+    model = begun(replace(toy_series(list(values)), features=features))
+    assert all(torch.isfinite(weight).all() for weight in model.head.parameters())

@@ -1,0 +1,107 @@
+"""Where training begins: at frequencies and linear regressions, which need no steps of it.
+
+The first steps of a training would else learn what counting tells: how often a category follows
+another, what a number is by those before it, and how a series starts.
+"""
+
+import math
+
+import torch
+
+from tst.models.transformer.batches import TokenBatch
+from tst.models.transformer.heads import FIRST_LOG_SCALE, N_COMPONENTS, N_HIDDEN, ChainHead
+from tst.models.transformer.variables import encode
+
+MAX_VALUES = 2**18  # of a set, of which a larger one's excerpt is counted
+PRIOR_COUNT = 0.5  # added to how often each category occurs, as Jeffreys' prior does
+RIDGE = 1e-2  # of the number of rows
+LEAST_SPREAD, MOST_SPREAD = 3e-3, 1.0  # of what a regression leaves, in scaled units
+NORMAL_SPREAD = 1.4826  # standard deviations of a normal distribution in its median deviation
+
+
+@torch.no_grad()
+def begin(head: ChainHead, first: torch.Tensor, batch: TokenBatch) -> None:
+    """Set the weights of a mixture's head, in place, by the tokens of a training set.
+
+    Parameters
+    ----------
+    first
+        float, (n_recent,): becomes the encoding of the mean first token.
+    batch
+        Tokens of whole series, or of pieces of long ones.
+    """
+    encoded = encode(head.variables, batch.target.value, batch.target.repeat)
+    width = encoded.shape[1]
+    first[-width:] = encoded[batch.is_start].mean(0)
+    recent = torch.where(batch.is_start[:, None], first, batch.recent)
+    for d, variable in enumerate(head.variables):
+        is_known = batch.weight[:, d] > 0
+        if variable.kind == "categorical":
+            _at_transitions(head, d, recent[is_known], encoded[is_known])
+        elif variable.kind == "continuous":
+            is_known &= ~batch.target.repeat[:, d]
+            if is_known.any():
+                _at_regression(head, d, recent[is_known], encoded[is_known])
+
+
+def _at_transitions(head: ChainHead, d: int, recent: torch.Tensor, encoded: torch.Tensor) -> None:
+    """Let a category be as likely as it is behind that of the step before.
+
+    A hidden unit a category tells which that was; where there are too many, only how frequent each
+    category is counts.
+
+    Parameters
+    ----------
+    recent, encoded
+        float, (rows, n_recent) and (rows, E).
+    """
+    n = head.variables[d].n_categories
+    mine = slice(head.starts[d], head.ends[d])
+    outputs = slice(1, 1 + n)
+    margin = encoded[:, mine].sum(0) + PRIOR_COUNT
+    log_margin = torch.log(margin / margin.sum())
+    head.bias[d, outputs] = log_margin
+    head.out[d, :, outputs] = 0.0
+    if n > N_HIDDEN // 2:
+        return
+    hidden = slice(d * N_HIDDEN, d * N_HIDDEN + n)
+    head.context.weight[hidden] = 0.0
+    head.context.bias[hidden] = 0.0
+    head.chain[:, d, :n] = 0.0
+    if d < head.period:
+        last_step = head.n_recent - head.ends[head.period - 1]
+        before = slice(last_step + head.starts[d], last_step + head.ends[d])
+        earlier = recent[:, before]
+        columns = torch.arange(before.start, before.stop) + head.n_context
+        head.context.weight[torch.arange(hidden.start, hidden.stop), columns] = 1.0
+    else:
+        twin = d - head.period
+        earlier = encoded[:, head.starts[twin] : head.ends[twin]]
+        rows = torch.arange(head.starts[twin], head.ends[twin])
+        head.chain[rows, d, torch.arange(n)] = 1.0
+    counts = earlier.T @ encoded[:, mine] + PRIOR_COUNT * n * margin / margin.sum()
+    head.out[d, :n, outputs] = torch.log(counts / counts.sum(1, keepdim=True)) - log_margin
+
+
+def _at_regression(head: ChainHead, d: int, recent: torch.Tensor, encoded: torch.Tensor) -> None:
+    """Let a number be about where ridge regression puts it, as near as that comes.
+
+    Parameters
+    ----------
+    recent, encoded
+        As in `_at_transitions`.
+    """
+    seen = torch.cat([recent, encoded * head.before[:, d]], dim=1).double()
+    y = encoded[:, head.starts[d]].double()
+    centre = seen.mean(0)
+    x = seen - centre
+    gram = x.T @ x + RIDGE * len(x) * torch.eye(x.shape[1], dtype=x.dtype)
+    slope = torch.linalg.solve(gram, x.T @ (y - y.mean()))
+    constant = y.mean() - centre @ slope
+    left = y - constant - seen @ slope
+    spread = float((left - left.median()).abs().median()) * NORMAL_SPREAD
+    spread = min(max(spread, LEAST_SPREAD), MOST_SPREAD)
+    head.skip[:, d] = slope.to(head.skip)
+    _, locations, log_scales = head.bias[d, 1 : 1 + 3 * N_COMPONENTS].chunk(3)
+    locations[:] = torch.linspace(-spread, spread, N_COMPONENTS) + constant.to(locations)
+    log_scales[:] = FIRST_LOG_SCALE + math.log(spread)
