@@ -231,8 +231,8 @@ def held(frame: pd.DataFrame) -> str:
     against |= (rows["direction"] == "below") & (rows["low"] > rows["limit"] + rows["margin"])
     return (
         f"{' '.join(parts)} Inconclusive: the other {is_open.sum()} pairs of claim and data set, "
-        f"of which {(is_open & against).sum()} have their whole interval on the wrong side, without "
-        "reaching significance after Holm's correction."
+        f"of which {(is_open & against).sum()} have their whole interval on the wrong side, "
+        "without reaching significance after Holm's correction."
     )
 
 
