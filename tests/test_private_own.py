@@ -156,7 +156,7 @@ def test_the_command_writes_a_copy_and_its_account(table, tmp_path, capsys):
     ("options", "sentence"),
     [
         (["--epsilon", "0", "--public", "said.yml"], "epsilon is 0"),
-        (["--epsilon", "much", "--public", "said.yml"], "'much' is no number"),
+        (["--epsilon", "much", "--public", "said.yml"], "'much' is not a number"),
         (["--epsilon", "2"], "epsilon needs `public`"),
         (["--epsilon", "2", "--public", "gone.yml"], "no file at gone.yml"),
         (["--delta", "0.1"], "give --epsilon, too"),

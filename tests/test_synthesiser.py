@@ -117,9 +117,9 @@ def test_mistakes_are_sentences(fitted, tmp_path):
     for given, words in (
         (
             {"colour": "red"},
-            "'colour' is no attribute that can be given; these can: status, size, site",
+            "'colour' is not an attribute that can be given; these can: status, size, site",
         ),
-        ({"cpu": 0.5}, "'cpu' is no attribute"),
+        ({"cpu": 0.5}, "'cpu' is not an attribute"),
         ({"status": "PASS"}, "attribute 'status' is 'PASS'; the table has FAIL, OK"),
         ({"size": 7.0}, "attribute 'size' is '7.0'; the table has numbers from 0"),
     ):

@@ -456,27 +456,27 @@ def _shown(folder: Path) -> Path:
 
 def _whole(text: str) -> int:
     if not re.fullmatch(r"\d{1,9}", text):
-        raise argparse.ArgumentTypeError(f"'{text}' is no whole number of at least 0")
+        raise argparse.ArgumentTypeError(f"'{text}' is not a whole number of at least 0")
     return int(text)
 
 
 def _names(text: str) -> list[str]:
     names = [name.strip() for name in text.split(",")]
     if not all(names):
-        raise argparse.ArgumentTypeError(f"'{text}' is no list of columns as store,item")
+        raise argparse.ArgumentTypeError(f"'{text}' is not a list of columns as store,item")
     return names
 
 
 def _given(text: str) -> tuple[str, str]:
     name, is_there, value = text.partition("=")
     if not (name and is_there):
-        raise argparse.ArgumentTypeError(f"'{text}' is no COLUMN=VALUE, as status=OK")
+        raise argparse.ArgumentTypeError(f"'{text}' is not COLUMN=VALUE, as status=OK")
     return name, value
 
 
 def _at_least_one(text: str) -> int:
     if not re.fullmatch(r"0*[1-9]\d{0,8}", text):
-        raise argparse.ArgumentTypeError(f"'{text}' is no whole number of at least 1")
+        raise argparse.ArgumentTypeError(f"'{text}' is not a whole number of at least 1")
     return int(text)
 
 
@@ -484,7 +484,7 @@ def _number(text: str) -> float:
     try:
         return float(text)
     except ValueError:
-        raise argparse.ArgumentTypeError(f"'{text}' is no number") from None
+        raise argparse.ArgumentTypeError(f"'{text}' is not a number") from None
 
 
 def _minutes(text: str) -> float:
@@ -493,7 +493,7 @@ def _minutes(text: str) -> float:
     except ValueError:
         minutes = math.nan
     if not 0 < minutes < math.inf:
-        raise argparse.ArgumentTypeError(f"'{text}' is no number of minutes above 0")
+        raise argparse.ArgumentTypeError(f"'{text}' is not a number of minutes above 0")
     return minutes
 
 

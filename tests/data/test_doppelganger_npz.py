@@ -150,10 +150,10 @@ def test_flipped_bytes(tmp_path, seed):
     ],
 )
 def test_a_bad_description(tmp_path, text):
-    """A description that is no YAML, lacks a list or a name, or says one twice is refused."""
+    """Invalid YAML, a missing list or name, or a name said twice is refused."""
     doppelganger_npz.save(make(), tmp_path)
     (tmp_path / "columns.yml").write_text(text)
-    with pytest.raises(DataError, match="is no description of columns|is no YAML"):
+    with pytest.raises(DataError, match="is not a description of columns|is not valid YAML"):
         doppelganger_npz.load(tmp_path)
 
 

@@ -144,7 +144,7 @@ def test_mistakes_of_the_parts(tmp_path):
     with pytest.raises(DataError, match="no part of task_events is given"):
         gcut_attempts.build([])
     (path,) = write(tmp_path, ["1,2,3"])
-    with pytest.raises(DataError, match="is no part of task_events"):
+    with pytest.raises(DataError, match="is not a part of task_events"):
         gcut_attempts.build([path])
     path.write_bytes(gzip.compress(b"x")[:-3])
     with pytest.raises(DataError, match="part-00000-of-00500.csv.gz"):

@@ -238,7 +238,7 @@ def test_a_capture_cut_short_is_refused(tmp_path, n_lost):
     assert len(udp(1, 2)) == 42
     path = tmp_path / "Cam" / "Setup-A-1-STA.pcap"
     path.write_bytes(path.read_bytes()[:-n_lost])
-    with pytest.raises(DataError, match="damaged one .it ends within a packet"):
+    with pytest.raises(DataError, match="is damaged .it ends within a packet"):
         iot_captures.build(tmp_path)
 
 
@@ -264,7 +264,7 @@ def test_mistakes(tmp_path):
     path = tmp_path / "Cam" / "Setup-A-1-STA.pcap"
     content = path.read_bytes()
     path.write_bytes(content + b"\x00\x00")
-    with pytest.raises(DataError, match="Setup-A-1-STA.pcap is no capture, or a damaged one"):
+    with pytest.raises(DataError, match="Setup-A-1-STA.pcap is not a capture, or is damaged"):
         iot_captures.build(tmp_path)
     path.write_bytes(content[:20] + struct.pack("<I", 105) + content[24:])
     with pytest.raises(DataError, match="holds no Ethernet frames"):

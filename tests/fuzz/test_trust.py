@@ -226,9 +226,9 @@ def test_a_hostile_yaml(canary, tmp_path, tag):
     """In roles, in the description of columns, in a profile."""
     path = tmp_path / "columns.yml"
     path.write_text(f"id: {tag.replace('CANARY', str(canary))}\n")
-    with pytest.raises(DataError, match="is no YAML"):
+    with pytest.raises(DataError, match="is not valid YAML"):
         Roles.read(path)
-    with pytest.raises(DataError, match="is no YAML"):
+    with pytest.raises(DataError, match="is not valid YAML"):
         doppelganger_npz.load(tmp_path)
     with pytest.raises(yaml.YAMLError):
         yaml.safe_load(path.read_text())

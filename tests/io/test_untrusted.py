@@ -163,16 +163,16 @@ def test_a_part_of_the_trace_that_inflates(tmp_path, small):
     [
         ("a: &a [x, x]\nb: &b [*a, *a]\nfeatures: [*b, *b]", "has an alias"),
         ("[" * 200_000, "has lists within lists, more than 50"),
-        ("time: 2024-13-45", "is no YAML .month must be in 1..12."),
-        ("time: !!bool 3", "is no YAML"),
-        ("time: !!python/object/apply:os.system [ls]", "is no YAML"),
+        ("time: 2024-13-45", "is not valid YAML .month must be in 1..12."),
+        ("time: !!bool 3", "is not valid YAML"),
+        ("time: !!python/object/apply:os.system [ls]", "is not valid YAML"),
         ("features: cpu", "features is 'cpu'; give a list of columns"),
         ("features: [1.5]", "give a list of columns, in quotes if need be"),
         ("window: yes", "window is True; give a number of rows"),
         ("window: 9223372036854775808", "give a number of rows"),
         ("label: [a]", "give one name"),
         ("#" * 2**18 + "#", "more than 256 KiB"),
-        ("a: \udc80", "is no YAML"),
+        ("a: \udc80", "is not valid YAML"),
     ],
 )
 def test_a_roles_file_of_the_wrong_kind(tmp_path, text, words):

@@ -235,6 +235,16 @@ def test_what_the_long_tests_found_is_told(tmp_path):
     assert lines[3].endswith("maximum 0.5.")
 
 
+def test_what_holds_is_told_in_a_line():
+    """By claim and real set; intervals wholly on the wrong side are counted among the open."""
+    text = readme.held(CLAIMS)
+    assert text.startswith("Supported: C5, Q2 (wwt).")
+    assert "Contradicted: none." in text
+    assert "the other 1 pairs of claim and data set, of which 0 have" in text
+    wrong = CLAIMS.assign(high=CLAIMS["high"].where(CLAIMS["claim"] != "C3", -0.005))
+    assert "of which 1 have" in readme.held(wrong)
+
+
 def test_simulated_series_are_not_counted():
     """Claims and open questions apart; what was simulated stands in neither number."""
     text = screens.numbers(CLAIMS)

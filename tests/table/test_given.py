@@ -88,13 +88,15 @@ def test_what_cannot_be_given_is_said(table):
     """Another number of values, no time, a day that is none of the calendar, no own starts."""
     wrong = {
         "given for 2 series, but 3 are asked for": {"site": ["north", "south"]},
-        "'colour' is no attribute that can be given; these can: site, new, size": {"colour": "red"},
+        "'colour' is not an attribute that can be given; these can: site, new, size": {
+            "colour": "red"
+        },
         "attribute 'site' is 'west'; the table has north, south": {"site": "west"},
         "attribute 'size' is 'big'; the table has numbers from": {"size": "big"},
-        "'2024-05-04' is no time of the calendar of 'day': give one, as 2024-05-06": {
+        "'2024-05-04' is not a time of the calendar of 'day': give one, as 2024-05-06": {
             "day": "2024-05-04"
         },
-        "'soon' is no time of 'day'": {"day": "soon"},
+        "'soon' is not a time of 'day'": {"day": "soon"},
     }
     for sentence, given in wrong.items():
         with pytest.raises(DataError) as caught:

@@ -28,7 +28,7 @@ def test_nothing_but_constants():
 
 def test_a_label_that_changes():
     """Only an attribute tells classes."""
-    assert "label 'cpu' is no attribute" in table_error(user_table(), {"label": "cpu"})
+    assert "label 'cpu' is not an attribute" in table_error(user_table(), {"label": "cpu"})
 
 
 def test_a_feature_named_like_a_reserved_column():

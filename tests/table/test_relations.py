@@ -280,7 +280,7 @@ def test_a_relation_is_left_out():
         ("low = high", "the roles say 'low = ...', which does not hold"),
         ("low = open + close", "the roles say 'low = ...', which does not hold"),
         ("low never falls", "the roles say 'low never falls', which does not hold"),
-        ("low <= hihg", "names 'hihg', which is no column to be learned"),
+        ("low <= hihg", "names 'hihg', which is not a column to be learned"),
         ("low below high", "the relation 'low below high' is not understood; give a <= b"),
     ],
 )

@@ -113,7 +113,7 @@ def test_values_that_can_be_given():
     table, series = Table.fit(user_table())
     assert table.given("status", "OK") == "OK"
     assert table.given("size", 0.5) in series.attributes["size"].cat.categories
-    with pytest.raises(DataError, match=r"'owner' is no attribute .*; these can: status, size"):
+    with pytest.raises(DataError, match=r"'owner' is not an attribute .*; these can: status, size"):
         table.given("owner", "name1")
     with pytest.raises(DataError, match="'status' is 'ok'; the table has FAIL, OK"):
         table.given("status", "ok")

@@ -177,7 +177,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"python -m tst.data: {error}", file=sys.stderr)
         return EXIT_MISTAKE
     except KeyboardInterrupt:
-        print("Interrupted; the same command goes on where it stopped.", file=sys.stderr)
+        print("Interrupted; the same command continues where it stopped.", file=sys.stderr)
         return EXIT_INTERRUPTED
     return 0
 

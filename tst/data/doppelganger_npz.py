@@ -107,7 +107,7 @@ def read_description(folder: Path) -> Description:
         )
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError):
         raise DataError(
-            f"{path} is no description of columns: give lists 'features' and 'attributes' of "
+            f"{path} is not a description of columns: give lists 'features' and 'attributes' of "
             "entries with a 'name', none twice, and 'values', none twice, where an attribute is a "
             "category."
         ) from None

@@ -146,7 +146,7 @@ def _read(path: Path) -> pl.DataFrame:
     """Return the events of a part that start or end attempts, in the order of the file."""
     types: dict[str, type[pl.DataType]] = dict.fromkeys(COLUMNS["task_events"], pl.String)
     types |= dict.fromkeys(WHOLE, pl.Int64) | dict.fromkeys(REQUESTS, pl.Float32)
-    with translate_errors(f"{path} is no part of task_events, or damaged", DOWNLOAD_AGAIN):
+    with translate_errors(f"{path} is not a part of task_events, or is damaged", DOWNLOAD_AGAIN):
         check_gzip(path)
         frame = pl.read_csv(path, has_header=False, schema=types, quote_char=None, glob=False)
         trace_parts.check_rows(frame.lazy(), path, "task_events")

@@ -170,7 +170,7 @@ def read_capture(path: Path, address: bytes) -> tuple[list[Packet], int]:
     packets = []
     n_frames = 0
     with (
-        translate_errors(f"{path} is no capture, or a damaged one", "download it again"),
+        translate_errors(f"{path} is not a capture, or is damaged", "download it again"),
         open(path, "rb") as file,
     ):
         reader = dpkt.pcap.UniversalReader(_Unbroken(file))

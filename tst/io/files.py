@@ -110,7 +110,7 @@ def translate_write_errors(path: Path | str) -> Iterator[None]:
             raise
         raise WriteError(
             f"cannot write {path}: {reason}, then run the same command again; "
-            "it goes on where it was."
+            "it continues where it was."
         ) from None
 
 

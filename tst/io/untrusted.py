@@ -111,7 +111,7 @@ def read_yaml(path: Path | str, remedy: str = "correct it") -> Any:
     Raises
     ------
     DataError
-        Where it is no YAML, nests too deep, or has aliases, by which a small file holds much.
+        Where it is invalid YAML, nests too deep, or has aliases, by which a small file holds much.
     """
     try:
         content = read_text(path, MAX_YAML)
@@ -122,7 +122,7 @@ def read_yaml(path: Path | str, remedy: str = "correct it") -> Any:
     # Beside YAMLError: ValueError of a date, KeyError of a truth value, RecursionError.
     except Exception as error:
         lines = str(error).splitlines() or [type(error).__name__]
-        raise DataError(f"{path} is no YAML ({lines[0][:100]}): {remedy}.") from None
+        raise DataError(f"{path} is not valid YAML ({lines[0][:100]}): {remedy}.") from None
 
 
 def _check_events(events: Iterable[yaml.Event], path: Path | str) -> None:

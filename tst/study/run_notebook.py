@@ -56,7 +56,7 @@ def parameters(name: str, profile: str, dataset: str, ablation: str = "") -> dic
     dataset = changes.get("dataset", dataset)
     if not re.fullmatch(r"[\w-]*", str(dataset)):
         raise DataError(
-            f"the data set '{str(dataset)[:40]}' is no name: use letters, digits, - and _ only."
+            f"the data set '{str(dataset)[:40]}' is not a name: use letters, digits, - and _ only."
         )
     chosen = {"profile": profile}
     chosen |= _part(settings, "all", profile)
@@ -217,7 +217,7 @@ def _execute(source: Path, settings: Mapping[str, Any], out: Path) -> None:
             os.replace(part, failed)
             raise DataError(
                 f"{source.stem}: its kernel was killed, as the system does where memory runs out; "
-                "free some, then run the same command again: training goes on from its last "
+                "free some, then run the same command again: training continues from its last "
                 f"checkpoint {up_to}."
             ) from None
         files.write_text(costs.read(), _beside(out, "logs", f"{out.stem}.json"))

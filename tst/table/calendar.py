@@ -232,20 +232,20 @@ class Clock:
         """
         column = pd.Series(list(values), name=self.name)
         with translate_errors(
-            f"'{values[0]}' is no time of '{self.name}'", f"write it as there ({self.dtype})"
+            f"'{values[0]}' is not a time of '{self.name}'", f"write it as there ({self.dtype})"
         ):
             times = self._read_given(column)
         if times.dtype == np.int64 and (times == NOTHING).any():
             wrong = values[int(np.argmax(times == NOTHING))]
-            raise DataError(f"'{wrong}' is no time of '{self.name}': write it as there.")
+            raise DataError(f"'{wrong}' is not a time of '{self.name}': write it as there.")
         times = self.wall(times)
         nearest = self.calendar.after(times, np.zeros(len(times)))
         is_off = np.flatnonzero(nearest != times)
         if len(is_off):
             first = is_off[:1]
             raise DataError(
-                f"'{values[first[0]]}' is no time of the calendar of '{self.name}': give one, as "
-                f"{self.write(nearest[first]).iloc[0]}."
+                f"'{values[first[0]]}' is not a time of the calendar of '{self.name}': give one, "
+                f"as {self.write(nearest[first]).iloc[0]}."
             )
         return times
 

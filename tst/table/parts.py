@@ -104,7 +104,8 @@ def divide_columns(table: SortedTable, roles: Roles) -> Parts:
     attribute_codecs = [_fit_attribute(first[name], problems) for name in attributes]
     if roles.label and roles.label not in attributes:
         raise DataError(
-            f"label '{roles.label}' is no attribute: it must be the same in all rows of a series."
+            f"label '{roles.label}' is not an attribute: it must be the same in all rows of a "
+            "series."
         )
     names = [NewNames.of(first[name], "synthetic") for name in named]
     names += [NewNames.of(first[c.name], c.name) for c in attribute_codecs if c.kind == "name"]

@@ -225,7 +225,8 @@ class Public:
         except (ValueError, TypeError) as error:
             raise DataError(
                 f"public says the start '{self.start}' and the interval '{self.interval}', which "
-                f"are no time and step ({str(error)[:60]}); write them as 2026-01-31 and 15min."
+                f"are not a time and a step ({str(error)[:60]}); write them as 2026-01-31 and "
+                "15min."
             ) from None
 
     def series(self, source: pd.DataFrame | Path | str, table: Table, like: SeriesSet) -> SeriesSet:

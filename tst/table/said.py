@@ -149,7 +149,8 @@ def _check_columns(text: str, columns: Sequence[str], *names: str) -> None:
     for name in names:
         if name not in columns:
             raise DataError(
-                f"the relation '{text[:60]}' names '{name[:40]}', which is no column to be learned."
+                f"the relation '{text[:60]}' names '{name[:40]}', which is not a column to be "
+                "learned."
             )
 
 

@@ -83,7 +83,7 @@ def check_there(path: Path) -> None:
     if path.suffix.lower() in (".json", ".jsonl", ".ndjson"):
         raise DataError(f"{path.name} is JSON, no CSV: save its table as CSV or Parquet.")
     if b"\x00" in beginning:
-        raise DataError(f"{path.name} is no text: give CSV, CSV.gz or Parquet.")
+        raise DataError(f"{path.name} is not text: give CSV, CSV.gz or Parquet.")
 
 
 def _cleaned(frame: pd.DataFrame, name: str, first_row: int = 0) -> pd.DataFrame:

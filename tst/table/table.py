@@ -460,7 +460,7 @@ class Table:
         learned = {column.name: column for column in self.learned}
         if name not in learned:
             raise DataError(
-                f"'{name}' is no attribute that can be given; these can: "
+                f"'{name}' is not an attribute that can be given; these can: "
                 f"{', '.join(learned) or 'none'}."
             )
         column = learned[name]

@@ -211,8 +211,14 @@ def held(frame: pd.DataFrame) -> str:
             where = ", ".join(data for data in sets if data != NO_DATA)
             names.append(f"{claim} ({where})" if where else str(claim))
         parts.append(f"{verdict.capitalize()}: {', '.join(names) or 'none'}.")
-    n_open = (rows["verdict"] == "inconclusive").sum()
-    return f"{' '.join(parts)} Inconclusive: the other {n_open} pairs of claim and data set."
+    is_open = rows["verdict"] == "inconclusive"
+    against = (rows["direction"] == "above") & (rows["high"] < rows["limit"] - rows["margin"])
+    against |= (rows["direction"] == "below") & (rows["low"] > rows["limit"] + rows["margin"])
+    return (
+        f"{' '.join(parts)} Inconclusive: the other {is_open.sum()} pairs of claim and data set, "
+        f"of which {(is_open & against).sum()} have their whole interval on the wrong side, "
+        "without reaching significance after Holm's correction."
+    )
 
 
 def weak_table(frame: pd.DataFrame) -> str:
