@@ -45,7 +45,8 @@ def test_masses_stand_where_values_pile_up():
     scale = encoder.scale[1]
     width = (target.upper - target.lower)[:, 1].numpy()
     np.testing.assert_allclose(width[count > 0], 1 / scale, rtol=1e-4)
-    np.testing.assert_allclose(target.value[:, 1] * scale + encoder.loc[1], count, atol=1e-4)
+    loc = encoder.series_loc_scale(series)[0][series.series_index, 1]
+    np.testing.assert_allclose(target.value[:, 1] * scale + loc, count, atol=1e-4)
     assert (target.lower[:, 1].numpy()[count == 0] == -BIG).all()
 
 
