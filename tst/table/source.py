@@ -164,6 +164,11 @@ class ChunkedFile:
         """Yield the rows, some at a time, numbered through, as `read` returns them.
 
         A column may have another dtype in another chunk: see `Dtypes`.
+
+        Raises
+        ------
+        DataError
+            Where there is no table, or it has no rows.
         """
         first_row = 0
         with _translated_errors(self.path):

@@ -13,12 +13,12 @@ import numpy as np
 import pandas as pd
 from pandas.api import types
 
+from tst.cycles import MINUTE
 from tst.errors import DataError
 from tst.table.dates import DateFormat
 from tst.table.values import row_name, with_zone_of, without_zone
 
 ZONE = re.compile(r"(?<=\d)\s*(Z|[+-]\d\d:?\d\d)$")
-MINUTE = 60_000_000_000  # nanoseconds
 NOTHING = np.iinfo(np.int64).min  # nanoseconds of a missing time
 Order = Literal["", "day first", "month first", "year first"]
 ORDERS: dict[str, str] = {"day first": "d", "month first": "m", "year first": "y"}
