@@ -3,7 +3,9 @@
 Ids of every kind, names in several languages or none, calendars shared or not, even and uneven
 steps, attributes or none, one or two columns as id, one series, rows and columns in any order. Each
 must be read as it was built, or asked about in one sentence; exit code 1 where one is misread, or
-more than a tenth are asked about. results/nightly/roles.csv counts them by kind.
+more than a tenth are asked about. Every second one is changed before: its times are written in
+another way, columns have other dtypes, repeat others or are empty; then the times must be read as
+they were, too. results/nightly/roles.csv counts them by kind.
 """
 
 import sys
@@ -15,6 +17,9 @@ import pandas as pd
 
 from tst.errors import DataError
 from tst.table.evidence import choose
+from tst.table.roles import Roles
+from tst.table.table import Table
+from tst.table.validity import Laid
 
 OUTPUT = Path(__file__).resolve().parents[2] / "results" / "nightly" / "roles.csv"
 MOST_ASKED = 0.1
@@ -122,34 +127,123 @@ def one_series(rng: np.random.Generator) -> tuple[pd.DataFrame, tuple[str, ...],
     return frame, (), time, "one series"
 
 
+# How dates are written: with a time of the day, and without.
+HOURLY = [
+    "%d/%m/%Y %H:%M",
+    "%m/%d/%Y %I:%M %p",
+    "%Y-%m-%dT%H:%M:%S",
+    "%d.%m.%y %H:%M",
+    "%d %B %Y %H:%M",
+    "%Y%m%d%H%M",
+    "%Y-%m-%d %H:%M+02:00",
+]
+DAILY = ["%d/%m/%Y", "%Y/%m/%d", "%d-%b-%y", "%b %d, %Y", "%Y%m%d", "%A, %d %B %Y", "%Y-%j"]
+
+
+def rewritten(rng: np.random.Generator, frame: pd.DataFrame, time: str) -> str:
+    """Write the times of a table in another way, in place; return how."""
+    times = frame[time]
+    if not pd.api.types.is_datetime64_any_dtype(times):
+        kind = str(rng.choice(["float64", "Int64", "string", "int16"]))
+        frame[time] = times.astype(kind)
+        return f"time as {kind}"
+    kind = int(rng.integers(4))
+    if kind == 0:
+        frame[time] = times.to_numpy("datetime64[s]").astype("int64")
+        return "seconds since 1970"
+    if kind == 1:
+        frame[time] = times.dt.tz_localize("Asia/Tokyo")
+        return "a time zone"
+    has_hours = bool((times.dt.hour != 0).any())
+    writing = str(rng.choice(HOURLY if has_hours else DAILY))
+    text = times.dt.strftime(writing)
+    frame[time] = text.astype("int64") if writing.startswith("%Y%m%d") else text
+    return writing
+
+
+def changed(rng: np.random.Generator, frame: pd.DataFrame, key: tuple[str, ...]) -> str:
+    """Change what is beside the times, in place; return how."""
+    kind = int(rng.integers(6))
+    measures = [name for name in frame if name in MEASURES]
+    if kind == 0 and len(key) == 1:
+        frame[key[0]] = frame[key[0]].astype("category")
+        return "an id of categories"
+    if kind == 1:
+        frame["nothing"] = np.nan
+        return "an empty column"
+    if kind == 2:
+        frame["again"] = frame[measures[0]]
+        return "a column twice"
+    if kind == 3:
+        for name in measures:
+            frame[name] = frame[name].astype("float32")
+        return "numbers of four bytes"
+    if kind == 4:
+        name = str(rng.choice(measures))
+        frame[name] = frame[name].where(rng.random(len(frame)) < 0.8)
+        return "missing values"
+    frame["version"] = 3
+    return "a constant column"
+
+
+def same_times(frame: pd.DataFrame, known: pd.Series, key: tuple[str, ...]) -> bool:
+    """Tell whether the times of a table are read as they are known, in the order of its series."""
+    table, _ = Table.fit(frame, Roles())
+    if table.stretches is not None or not pd.api.types.is_datetime64_any_dtype(known):
+        return True
+    places = Laid.of(table, frame, Roles(), True).places
+    names = [frame[name].astype(str) for name in key]
+    times = pd.Series(known.to_numpy("datetime64[s]").astype("int64"))
+    first = times.groupby(names).transform("min") if names else times.min()
+    wanted = np.sort((times - first).to_numpy())
+    found = np.sort(places.times - places.start)
+    units = (1, 10**9)  # numbers of seconds, which stay such, and nanoseconds
+    return any(np.array_equal(found, wanted * unit) for unit in units)
+
+
+def judged(seed: int) -> dict[str, str | int]:
+    """Make a table, and return of what kind it is and how it is read."""
+    rng = np.random.default_rng([seed, 7])
+    make = one_series if rng.random() < 0.15 else series_table
+    frame, key, time, kind = make(rng)
+    order = "rows in order"
+    if rng.random() < 0.5:
+        frame = frame.iloc[rng.permutation(len(frame))].reset_index(drop=True)
+        order = "rows in any order"
+    if rng.random() < 0.5:
+        frame = frame[rng.permutation(frame.columns)]
+    change = "as it is"
+    known = frame[time]
+    if seed % 2:
+        frame = frame.copy()
+        change = rewritten(rng, frame, time)
+        other = changed(rng, frame, key)
+        kind += f", {other}"
+    try:
+        choice = choose(frame, None, None, ())
+        is_right = set(choice.id) == set(key) and choice.time == time
+        is_right = is_right and (not seed % 2 or same_times(frame, known, key))
+    except DataError as error:
+        result = "asked" if len(str(error)) <= MOST_CHARACTERS else "a long sentence"
+        if seed % 2:
+            print(f"seed {seed}: {change}: {error}")
+    else:
+        result = "right" if is_right else "misread"
+        if not is_right:
+            read = f"{choice.id}, {choice.time} instead of {key}, {time}"
+            print(f"seed {seed}: {kind}, {change}, {list(frame)}: {read}")
+    return {"kind": kind, "times": change, "order": order, "result": result, "tables": 1}
+
+
 def main() -> int:
     """Make the tables, judge how each is read, and write the counts."""
     n_tables = int(sys.argv[1]) if len(sys.argv) > 1 else 1000
-    rows = []
-    for seed in range(n_tables):
-        rng = np.random.default_rng([seed, 7])
-        make = one_series if rng.random() < 0.15 else series_table
-        frame, key, time, kind = make(rng)
-        is_mixed = rng.random() < 0.5
-        if is_mixed:
-            frame = frame.iloc[rng.permutation(len(frame))].reset_index(drop=True)
-        if rng.random() < 0.5:
-            frame = frame[rng.permutation(frame.columns)]
-        try:
-            choice = choose(frame, None, None, ())
-        except DataError as error:
-            result = "asked" if len(str(error)) <= MOST_CHARACTERS else "a long sentence"
-        else:
-            is_right = set(choice.id) == set(key) and choice.time == time
-            result = "right" if is_right else "misread"
-            if not is_right:
-                print(f"seed {seed}: {kind}, {list(frame)}: {choice} instead of {key}, {time}")
-        order = "rows in any order" if is_mixed else "rows in order"
-        rows.append({"kind": kind, "order": order, "result": result, "tables": 1})
-    counts = pd.DataFrame(rows).groupby(["kind", "order", "result"]).sum().reset_index()
+    found = pd.DataFrame(map(judged, range(n_tables)))
     OUTPUT.parent.mkdir(parents=True, exist_ok=True)
-    counts.to_csv(OUTPUT, index=False)
-    shares = pd.DataFrame(rows)["result"].value_counts(normalize=True)
+    found.groupby(["kind", "times", "order", "result"]).sum().reset_index().to_csv(
+        OUTPUT, index=False
+    )
+    shares = found["result"].value_counts(normalize=True)
     print(shares.round(3).to_string())
     is_good = shares.get("misread", 0) == 0 and "a long sentence" not in shares
     return int(not (is_good and shares.get("asked", 0) <= MOST_ASKED))

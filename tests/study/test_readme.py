@@ -197,7 +197,7 @@ def test_readme_without_results_is_said(page, tmp_path, capsys):
 
 
 def test_what_the_long_tests_found_is_told(tmp_path):
-    """Sums over doors and victims; a run that differs is told by how much."""
+    """Sums over doors, copies and victims; a run that differs is told by how much."""
     fuzz = pd.DataFrame(
         {"door": ["a", "b"], "cases": [900, 200], "accepted": [300, 50], "refused": [600, 149]}
     )
@@ -220,19 +220,24 @@ def test_what_the_long_tests_found_is_told(tmp_path):
     }
     first |= {"relative_difference_p99": 0.0, "relative_difference_max": 0.0}
     other = first | {"run": "x", "identical": 5, "same_values": 9, "relative_difference_max": 0.5}
-    for name, frame in (("fuzz", fuzz), ("kills", kills), ("reruns", pd.DataFrame([first, other]))):
+    copies = pd.DataFrame({"table": ["s", "s", "t"], "copies": 4, "red_copies": [0, 1, 0]})
+    copies = copies.assign(lines=500, red_lines=[0, 2, 0])
+    tables = {"fuzz": fuzz, "kills": kills, "reruns": pd.DataFrame([first, other])}
+    for name, frame in (tables | {"own_error": copies}).items():
         frame.to_csv(tmp_path / f"{name}.csv", index=False)
     lines = readme.nightly_list(tmp_path).splitlines()
     assert lines[0].startswith(
         "- 1,100 malformed or hostile inputs at 2 entry points: 350 were read correctly"
     )
     assert lines[0].endswith("1 ended otherwise.")
-    assert lines[1].startswith("- 52 of 52 kills survived (a kernel 20, make 32)")
-    assert "4 miniature studies" in lines[1]
-    assert lines[2].endswith("7 of 7 files are the same, byte for byte.")
-    assert "5 of 7 files" in lines[3]
-    assert "90.0% agree" in lines[3]
-    assert lines[3].endswith("maximum 0.5.")
+    assert lines[1].startswith("- 1 of 12 known-good copies of 2 kinds of tables get a red verdict")
+    assert lines[1].endswith("2 of 1,500 lines.")
+    assert lines[2].startswith("- 52 of 52 kills survived (a kernel 20, make 32)")
+    assert "4 miniature studies" in lines[2]
+    assert lines[3].endswith("7 of 7 files are the same, byte for byte.")
+    assert "5 of 7 files" in lines[4]
+    assert "90.0% agree" in lines[4]
+    assert lines[4].endswith("maximum 0.5.")
 
 
 def test_what_holds_is_told_in_a_line():

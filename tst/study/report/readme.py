@@ -243,9 +243,9 @@ def nightly_list(folder: Path) -> str:
     Parameters
     ----------
     folder
-        Of the tables fuzz.csv, kills.csv and reruns.csv.
+        Of the tables fuzz.csv, kills.csv, reruns.csv and own_error.csv.
     """
-    lines = [_fuzz_line(folder), _kills_line(folder)]
+    lines = [_fuzz_line(folder), _own_error_line(folder), _kills_line(folder)]
     for row in pd.read_csv(folder / "reruns.csv").itertuples():
         lines.append(_rerun_line(row))
     return "\n".join(f"- {line}" for line in lines)
@@ -260,6 +260,15 @@ def _fuzz_line(folder: Path) -> str:
         f"{n_cases:,} malformed or hostile inputs at {len(fuzz)} entry points: {n_accepted:,} were "
         f"read correctly, {n_refused:,} refused with a one-line message, "
         f"{n_cases - n_accepted - n_refused:,} ended otherwise."
+    )
+
+
+def _own_error_line(folder: Path) -> str:
+    copies = pd.read_csv(folder / "own_error.csv")
+    return (
+        f"{copies['red_copies'].sum()} of {copies['copies'].sum()} known-good copies of "
+        f"{copies['table'].nunique()} kinds of tables get a red verdict, "
+        f"{copies['red_lines'].sum()} of {copies['lines'].sum():,} lines."
     )
 
 
