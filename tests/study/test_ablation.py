@@ -3,7 +3,8 @@
 import numpy as np
 import pandas as pd
 
-from tst.study.ablation import COST, Finding, against_base, by_regressor
+from tst.plots.ablation_plots import by_regressor
+from tst.study.ablation import COST, Finding, against_base
 
 SEEDS = range(4)
 
@@ -77,7 +78,7 @@ def test_a_regressor_that_explodes_hides_no_other():
         ]
     )
     assert found(frame).better == ()
-    told = found(by_regressor(frame))
+    told = found(frame)
     assert told == Finding("other", ("r2 mlp_1",), ("acf_rms",), 3)
     assert "better in R² on real test data, MLP, 1 layer and worse" in told.sentence("base")
     plain = frame[["setting", "metric", "seed", "value"]]

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -28,6 +29,17 @@ BETTER_IN_WORDS = {
 }
 
 
+def by_regressor(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return rows whose metric names the regressor, too, where there is one: r2 mlp_1.
+
+    A mean over regressors is that of the least stable one.
+    """
+    if "regressor" not in frame:
+        return frame
+    behind = np.where(frame["regressor"].isna(), "", " " + frame["regressor"].astype(str))
+    return frame.assign(metric=frame["metric"] + behind)
+
+
 def ablation(frame: pd.DataFrame, settings: Sequence[str]) -> Figure:
     """Draw every metric of an ablation, a panel a metric, a row a setting.
 
@@ -37,11 +49,11 @@ def ablation(frame: pd.DataFrame, settings: Sequence[str]) -> Figure:
     Parameters
     ----------
     frame
-        Columns setting, metric (of METRICS, or with a regressor behind it: r2 mlp_1), seed, value.
+        Columns setting, metric (of METRICS), seed, value; regressor, where a metric has one.
     settings
         Order of the settings, from above.
     """
-    values = _by_seed(frame)
+    values = _by_seed(by_regressor(frame))
     known = [m for m in values.index.levels[0] if _name(m) in SHOWN and values[m].nunique() > 1]
     metrics = sorted(known, key=lambda metric: SHOWN.index(_name(metric)))
     fig, axes = panel_grid(len(metrics), 3, 2.3, 0.32 * len(settings) + 0.6)

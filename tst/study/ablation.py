@@ -3,24 +3,13 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
 import pandas as pd
 
 from tst.evaluation.bootstrap import t_interval
+from tst.plots.ablation_plots import by_regressor
 from tst.vocabulary import METRICS, metric_label
 
 COST = "seconds_per_step"  # told apart: it is no quality
-
-
-def by_regressor(frame: pd.DataFrame) -> pd.DataFrame:
-    """Return rows whose metric names the regressor, too, where there is one: r2 mlp_1.
-
-    A mean over regressors is that of the least stable one.
-    """
-    if "regressor" not in frame:
-        return frame
-    behind = np.where(frame["regressor"].isna(), "", " " + frame["regressor"].astype(str))
-    return frame.assign(metric=frame["metric"] + behind)
 
 
 @dataclass(frozen=True)
@@ -52,12 +41,13 @@ def against_base(frame: pd.DataFrame, base: str, settings: Sequence[str]) -> lis
     Parameters
     ----------
     frame
-        Columns setting, metric (of METRICS, or as `by_regressor` names it), seed, value.
+        Columns setting, metric (of METRICS), seed, value; regressor, where a metric has one.
     base
         The setting that the others change.
     settings
         All settings, in order.
     """
+    frame = by_regressor(frame)
     values = frame.groupby(["metric", "setting", "seed"])["value"].mean()
     metrics = [m for m in dict.fromkeys(frame["metric"]) if _name(m) in METRICS and m != COST]
     findings = []
