@@ -109,7 +109,9 @@ class ShortRow:
     notebook: str
 
 
-def short_rows(frame: pd.DataFrame, names: Sequence[str]) -> list[ShortRow]:
+def short_rows(
+    frame: pd.DataFrame, names: Sequence[str], fallback: pd.DataFrame | None = None
+) -> list[ShortRow]:
     """Return claims in a few words, each with its verdict on each real set.
 
     Parameters
@@ -118,12 +120,20 @@ def short_rows(frame: pd.DataFrame, names: Sequence[str]) -> list[ShortRow]:
         Table 13-claims.
     names
         Claims, C1 to C8 or Q1 to Q3.
+    fallback
+        Another such table, for the paper's numbers that `frame` lacks: those of gcut, on which
+        profile full is not run.
     """
     told_of = overall(frame)
-    return [_short_row(name, told_of[told_of["claim"] == name]) for name in names]
+    papers = pd.concat([told_of, told_of if fallback is None else overall(fallback)])
+    rows = []
+    for name in names:
+        known = papers.loc[papers["claim"] == name, "paper"].dropna()
+        rows.append(_short_row(name, told_of[told_of["claim"] == name], known))
+    return rows
 
 
-def _short_row(name: str, all_rows: pd.DataFrame) -> ShortRow:
+def _short_row(name: str, all_rows: pd.DataFrame, papers: pd.Series) -> ShortRow:
     real = all_rows[(all_rows["origin"] != "simulated") & (all_rows["verdict"] != "not tested")]
     judged = []
     for row in real.itertuples():
@@ -131,10 +141,10 @@ def _short_row(name: str, all_rows: pd.DataFrame) -> ShortRow:
         data = "" if row.dataset == NO_DATA else f"{row.dataset}: "
         judged.append((f"{data}{short(row)}{seeds}", row.verdict))
     test = f"{all_rows.iloc[0]['unit']}, {claims.where(all_rows.iloc[0])}" if len(all_rows) else ""
-    paper = all_rows["paper"].dropna()
     of_paper = "no number"
-    if len(paper):
-        of_paper = f"{paper.iloc[0]:,.0f}" if paper.iloc[0] >= 1000 else f"{paper.iloc[0]:,.3g}"
+    if len(papers):
+        paper = papers.iloc[0]
+        of_paper = f"{paper:,.0f}" if paper >= 1000 else f"{paper:,.3g}"
     return ShortRow(
         claim=name,
         text=SHORT[name],
@@ -153,8 +163,9 @@ def short_table(frame: pd.DataFrame, names: Sequence[str], folder: Path) -> str:
     folder
         The repository, which says where each notebook's executed copy stands.
     """
+    laptop = folder / committed.LAPTOP / committed.JUDGED
     rows = []
-    for row in short_rows(frame, names):
+    for row in short_rows(frame, names, pd.read_csv(laptop) if laptop.is_file() else frame):
         values = "<br>".join(value for value, _ in row.judged)
         verdicts = "<br>".join(f"*{verdict}*" for _, verdict in row.judged) or "*not tested*"
         results = committed.place(folder, f"{row.notebook}.ipynb")
