@@ -91,4 +91,4 @@ def test_q3_is_judged_on_one_model(profile):
     others = [part for part in settings.values() if part.get("cost_sizes")]
     assert len(others) == 2
     for part in others:
-        assert part["cost_lengths"] and int(rule.length) not in part["cost_lengths"]
+        assert int(rule.length) not in [*part["lengths"], part["longest"]]
