@@ -20,6 +20,7 @@ from tst.io.untrusted import from_mapping
 VariableKind = Literal["continuous", "categorical", "stop", "flags"]
 
 MAX_SEASON = 512  # tokens
+SHORT_SEASON = 8
 BIG = 1e6  # stands for infinity in scaled units: sums with it stay finite in float32
 
 
@@ -70,7 +71,7 @@ class TokenSpec:
     cycles
         Of the calendar, that are known of each step before its numbers; None: no calendar.
     season
-        Tokens back to the one, beside the last, that each token sees as it is; 0: to none.
+        Tokens after which series are like themselves again; 0: they are not.
     """
 
     step: tuple[Variable, ...]
@@ -86,6 +87,16 @@ class TokenSpec:
             raise ValueError(f"season is {self.season}; give 0, or 2 to {MAX_SEASON}.")
         _check_edges(self.step, self.bin_edges)
         _check_edges(self.attributes, self.attribute_bin_edges)
+
+    @property
+    def lags(self) -> tuple[int, ...]:
+        """How far back the tokens are that each sees as they are; the last of them is 1.
+
+        All of a short season, of a longer one that a season ago.
+        """
+        if self.season <= SHORT_SEASON:
+            return tuple(range(max(self.season, 1), 0, -1))
+        return self.season, 1
 
     @classmethod
     def from_dict(cls, mapping: Mapping[str, Any]) -> Self:
