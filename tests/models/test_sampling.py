@@ -90,7 +90,7 @@ def test_cached_steps_equal_the_whole(attention, positions, patch, compiled):
     assert (cache.stack is not None) == has_stack
 
 
-@pytest.mark.parametrize("lag", [0, 3])
+@pytest.mark.parametrize("lag", [0, 3, 9])
 @torch.no_grad()
 def test_tokens_see_in_sampling_what_they_see_in_training(lag):
     """The last one, and that of a season ago: of the series that was drawn, encoded anew."""
@@ -100,10 +100,10 @@ def test_tokens_see_in_sampling_what_they_see_in_training(lag):
     drawn = []
     seen = model.seen
     model.seen = lambda recent, is_start: drawn.append(recent.clone()) or seen(recent, is_start)
-    made = model.sample(4, 0, lengths=np.full(4, 9))
+    made = model.sample(4, 0, lengths=np.full(4, 12))
     windows = sampling.whole_series(model.config, spec, encoder, made)
     batch = windows.collate(np.arange(4), 1.0)
-    whole = torch.stack(drawn, dim=1).flatten(0, 1)  # (4 series of 9 tokens, n_recent)
+    whole = torch.stack(drawn, dim=1).flatten(0, 1)  # (4 series of 12 tokens, n_recent)
     torch.testing.assert_close(whole, batch.recent, rtol=1e-3, atol=1e-3)
     assert batch.recent.any()
 

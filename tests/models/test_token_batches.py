@@ -23,8 +23,8 @@ def test_a_window_inside_a_series_follows_a_real_token():
     assert batch.series.tolist() == [0] * 5 + [1] * 5
 
 
-@pytest.mark.parametrize(("lag", "patch"), [(2, 1), (7, 1), (3, 2)])
-def test_each_token_sees_the_last_and_that_of_a_season_ago(lag, patch):
+@pytest.mark.parametrize(("lag", "patch"), [(0, 1), (2, 1), (7, 1), (9, 1), (3, 2)])
+def test_each_token_sees_those_of_a_short_season_or_one_of_a_long_one(lag, patch):
     """Token by token, in windows too; where the series has none, zeros."""
     series = mixed_series(lengths=(13, 22, 2))
     _, spec, batches = encoded_batches(series, patch, context_length=5 * patch, lag=lag)
@@ -37,7 +37,8 @@ def test_each_token_sees_the_last_and_that_of_a_season_ago(lag, patch):
         first = int(batches.first_tokens[window])
         for token in range(first, first + int(batches.lengths[window])):
             own = int(starts[batches.series_of_window[window]])
-            for back, seen in zip((lag, 1), recent[row].split(width), strict=True):
+            lags = [9, 1] if lag == 9 else range(max(lag, 1), 0, -1)
+            for back, seen in zip(lags, recent[row].split(width), strict=True):
                 expected = torch.zeros(width)
                 if token >= back:
                     expected = batches.whole.encoded[own + token - back]
@@ -129,7 +130,7 @@ def test_noise_is_the_same_in_every_version_of_python():
     assert torch.equal(noisy_batches(3, 1, 2).recent, clean.recent + noise * is_seen)
 
 
-@pytest.mark.parametrize(("patch", "lag"), [(1, 0), (3, 0), (1, 4)])
+@pytest.mark.parametrize(("patch", "lag"), [(1, 0), (3, 0), (1, 4), (1, 9)])
 @pytest.mark.parametrize("fixed", [False, True])
 def test_a_large_set_gives_the_batches_of_a_small_one(monkeypatch, patch, lag, fixed):
     """Series that are read and encoded with their batch: the same bits in every tensor."""

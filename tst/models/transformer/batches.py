@@ -32,8 +32,8 @@ class TokenBatch:
     Parameters
     ----------
     recent
-        float, (rows, n_recent): encoding of the token a season ago, where there is a season, then
-        of the token before; zero where the series has none.
+        float, (rows, n_recent): encoding of the tokens before, at the spec's lags, the last at the
+        end; zero where the series has none.
     is_start
         bool, (rows,): the first token of a series, which follows the start token.
     target
@@ -186,8 +186,7 @@ class TokenBatches:
             if variable.kind == "continuous":
                 channels[0] = True
             is_value += channels
-        n_seen = 2 if spec.season else 1
-        self.is_value = torch.tensor(is_value * n_seen, dtype=torch.bool)  # (n_recent,)
+        self.is_value = torch.tensor(is_value * len(spec.lags), dtype=torch.bool)  # (n_recent,)
         self.n_tokens = ceil_div(series.lengths, config.patch)  # of each series
         self.lengths = window_lengths(self.n_tokens, self.n_window)
         n_windows = ceil_div(self.n_tokens, self.n_window)
@@ -257,7 +256,7 @@ class TokenBatches:
             return self.whole, self._first_tokens_of_series[series] + first_tokens, series
         patch = self.config.patch
         # The token before is seen, and what that one repeats stands in the one before it.
-        n_before = np.minimum(first_tokens, 1 + max(1, self.spec.season))
+        n_before = np.minimum(first_tokens, 1 + max(self.spec.lags))
         starts = (first_tokens - n_before) * patch
         ends = np.minimum((first_tokens + self.n_window) * patch, self.series.lengths[series])
         pieces = self.encoder.learned(self.series.pieces(series, starts, ends - starts))
@@ -333,10 +332,9 @@ class TokenBatches:
             int64, (rows,): which of them each is, and counted within its series.
         """
         seen = []
-        for lag in (self.spec.season, 1):
-            if lag:
-                earlier = encoded[(rows - lag).clamp(min=0)]
-                seen.append(torch.where((token >= lag)[:, None], earlier, torch.zeros(())))
+        for lag in self.spec.lags:
+            earlier = encoded[(rows - lag).clamp(min=0)]
+            seen.append(torch.where((token >= lag)[:, None], earlier, torch.zeros(())))
         return torch.cat(seen, dim=1)
 
     def _places(

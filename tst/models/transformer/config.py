@@ -112,7 +112,7 @@ class GenerativeConfig(BackboneConfig):
     modulated: bool = True
     # Of the end's log p in the loss: one number in ten a step, yet all of the lengths hangs on it.
     stop_weight: float = 8.0
-    # Let each token see that of a season ago as it is, where series repeat themselves.
+    # Let each token see those of the season before it as they are, where series repeat themselves.
     season: bool = True
     # Begin training of the head (a mixture) where frequencies and a linear regression put it.
     informed: bool = True

@@ -40,9 +40,8 @@ class Unfinished:
         float32, (B, n_features): how each is scaled.
     recent
         float, (B, n_recent): as in `TokenBatch`.
-    season
-        float, (B, n) each: encodings of the last tokens, as many as a season has, the last at the
-        end.
+    tokens
+        float, (B, n) each: encodings of the last tokens, as many as are seen, the last at the end.
     previous
         float, (B, n_features): values of the step before in data units, NaN before the first.
     prefix
@@ -57,7 +56,7 @@ class Unfinished:
     loc: torch.Tensor
     scale: torch.Tensor
     recent: torch.Tensor
-    season: list[torch.Tensor]
+    tokens: list[torch.Tensor]
     previous: torch.Tensor
     prefix: torch.Tensor | None
     n_behind: np.ndarray
@@ -71,7 +70,7 @@ class Unfinished:
             loc=self.loc[rows],
             scale=self.scale[rows],
             recent=self.recent[rows],
-            season=[encoded[rows] for encoded in self.season],
+            tokens=[encoded[rows] for encoded in self.tokens],
             previous=self.previous[rows],
             prefix=None if self.prefix is None else self.prefix[rows],
             n_behind=self.n_behind[rows.cpu().numpy()],
@@ -110,7 +109,7 @@ def start(
         loc=torch.from_numpy(loc.astype(np.float32)).to(device),
         scale=torch.from_numpy(scale.astype(np.float32)).to(device),
         recent=torch.zeros(B, model.n_recent, device=device),
-        season=[],
+        tokens=[],
         previous=torch.full((B, encoder.n_features), torch.nan, device=device),
         prefix=prefix,
         n_behind=np.zeros(B),
@@ -271,15 +270,13 @@ class Decoder:
 
     def _remember(self, unfinished: Unfinished, encoded: torch.Tensor) -> None:
         """Take down a token's encoding, (B, n), for those that see it."""
-        season = self.model.spec.season
-        if not season:
-            unfinished.recent = encoded
-            return
-        unfinished.season = [*unfinished.season, encoded][-season:]
-        earlier = torch.zeros_like(encoded)
-        if len(unfinished.season) == season:
-            earlier = unfinished.season[0]
-        unfinished.recent = torch.cat([earlier, encoded], dim=1)
+        lags = self.model.spec.lags
+        unfinished.tokens = [*unfinished.tokens, encoded][-max(lags) :]
+        seen = []
+        for lag in lags:
+            is_there = lag <= len(unfinished.tokens)
+            seen.append(unfinished.tokens[-lag] if is_there else torch.zeros_like(encoded))
+        unfinished.recent = torch.cat(seen, dim=1) if len(seen) > 1 else encoded
 
     def _settle(
         self,

@@ -157,9 +157,12 @@ class GenerativeTST(nn.Module):
 
     @property
     def n_recent(self) -> int:
-        """Width of what the model reads of tokens as they are: of a season ago, and the last."""
-        n_seen = 2 if self.spec.season else 1
-        return n_seen * self.config.patch * sum(variable.width for variable in self.spec.step)
+        """Width of what the model reads of earlier tokens as they are."""
+        return (
+            len(self.spec.lags)
+            * self.config.patch
+            * sum(variable.width for variable in self.spec.step)
+        )
 
     def seen(self, recent: torch.Tensor, is_start: torch.Tensor) -> torch.Tensor:
         """Return what the head reads of tokens before, (rows, n_recent): of none, the mean first.

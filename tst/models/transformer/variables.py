@@ -22,6 +22,7 @@ VariableKind = Literal["continuous", "categorical", "stop", "flags"]
 Limits = tuple[tuple[tuple[float, float], ...], ...]  # of each category and number
 
 MAX_SEASON = 512  # tokens
+SHORT_SEASON = 8
 BIG = 1e6  # stands for infinity in scaled units: sums with it stay finite in float32
 
 
@@ -75,7 +76,7 @@ class TokenSpec:
     cycles
         Of the calendar, that are known of each step before its numbers; None: no calendar.
     season
-        Tokens back to the one, beside the last, that each token sees as it is; 0: to none.
+        Tokens after which series are like themselves again; 0: they are not.
     """
 
     step: tuple[Variable, ...]
@@ -94,6 +95,16 @@ class TokenSpec:
         _check_edges(self.attributes, self.attribute_bin_edges)
         if self.attribute_limits:
             _check_limits(self.attributes, self.attribute_limits)
+
+    @property
+    def lags(self) -> tuple[int, ...]:
+        """How far back the tokens are that each sees as they are; the last of them is 1.
+
+        All of a short season, of a longer one that a season ago.
+        """
+        if self.season <= SHORT_SEASON:
+            return tuple(range(max(self.season, 1), 0, -1))
+        return self.season, 1
 
     @classmethod
     def from_dict(cls, mapping: Mapping[str, Any]) -> Self:
