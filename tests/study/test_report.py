@@ -225,7 +225,12 @@ def test_a_claim_without_an_endpoint_on_a_set_has_its_checks_all_the_same(tmp_pa
     folder = path.parent / "tables"
     folder.mkdir()
     pd.DataFrame(rows).to_csv(folder / "13-claims.csv", index=False)
-    page = (pages_of.build(path.parent) / "claim-C4.html").read_text()
+    laptop = tmp_path / "laptop" / "tables"
+    laptop.mkdir(parents=True)
+    pd.DataFrame([rows[0] | {"paper": 0.0475}]).to_csv(laptop / "13-claims.csv", index=False)
+    built = pages_of.build(path.parent)
+    assert "0.0475" in (built / "index.html").read_text(), "the paper's, of a set not run here"
+    page = (built / "claim-C4.html").read_text()
     iot, mba = page.split("<h2>")[1:]
     assert iot.startswith("iot") and "contradicted" in iot.partition("</h2>")[0]
     heading, _, checks_of = mba.partition("</h2>")
