@@ -150,7 +150,8 @@ def test_an_answer_is_what_the_verdict_shows():
         return nbformat.v4.new_code_cell(source, outputs=[said], execution_count=1)
 
     cells = [printed("print(0)", "on the way"), printed("# NBVAL_CHECK_OUTPUT", "checked")]
-    cells += [nbformat.v4.new_markdown_cell("## Verdict"), printed("print(1)", "measured")]
+    verdict = "A text that ends the part before.\n\n## Verdict"
+    cells += [nbformat.v4.new_markdown_cell(verdict), printed("print(1)", "measured")]
     cells += [nbformat.v4.new_markdown_cell("## After"), printed("print(2)", "beside")]
     assert contents.answer(nbformat.v4.new_notebook(cells=cells)) == ["checked", "measured"]
 
