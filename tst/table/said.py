@@ -101,6 +101,20 @@ class Said:
         """Return the limits as relations."""
         return [Within(column=name, low=low, high=high) for name, low, high in self.limits]
 
+    def check_learned(self, columns: Sequence[str], found: Sequence[Relation]) -> None:
+        """Raise DataError where an order is said of a column that follows from others."""
+        named = [(name, f"{a} <= {b}") for a, b in sorted(self.pairs) for name in (a, b)]
+        named += [(one.column, one.text) for one in self.ends()]
+        for name, falls in self.directions:
+            named.append((name, f"{name} never {'rises' if falls else 'falls'}"))
+        for name, text in named:
+            if name not in columns:
+                other = next(one.text for one in found if one.column == name)
+                raise DataError(
+                    f"the roles say '{text}', but '{name}' is not learned by itself, for "
+                    f"'{other}' holds: leave the first out, or add 'not {other}'."
+                )
+
     def check(self, found: Sequence[Relation]) -> None:
         """Raise DataError where a relation that is said does not hold."""
         orders = _pairs(found)
