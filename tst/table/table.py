@@ -177,7 +177,7 @@ class Table:
         measured: dict[int, ColumnCodec] = {}
         if not self.clock.intervals:  # of uneven steps the dates are those of the rows before
             positions = self._positions().items()
-            measured = {i: column for i, column in positions if column.is_numeric}
+            measured = {i: one for i, one in positions if one.is_numeric and not one.epoch}
         found = holidays.find(series, measured, listed, self.is_one_series)
         if not found or series.dates is None:
             return self, series
