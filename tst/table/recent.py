@@ -136,6 +136,7 @@ class Recent:
             n_behind = np.cumsum(np.maximum(np.round(intervals.astype(np.float64)), 1), axis=1)
         from_row = np.repeat(self.places.last, n_steps)  # of each new row, the last real one
         times = table.clock.calendar.after(self.times[from_row], n_behind.ravel())
+        made |= table.on_holidays(values.reshape(-1, n_features), times)
         new = self.learned.iloc[from_row].reset_index(drop=True)
         new = new.assign(**{name: column.array for name, column in made.items()})
         restored = self._restored(new, times, rng)
