@@ -73,6 +73,11 @@ def _parser() -> Parser:
     roles.add_argument("--gaps", choices=("keep", "cut"), help="whether a gap begins a new series")
     roles.add_argument("--window", type=_whole, help="rows that longer series are cut into")
     roles.add_argument(
+        "--holidays",
+        type=_names,
+        help="days unlike others, as 2024-12-25 or each year's 12-25; none: none are looked for",
+    )
+    roles.add_argument(
         "--shape",
         choices=("long", "wide", "long_measure"),
         help="wide: a row a series; long_measure: a row a measurement (long)",

@@ -111,6 +111,8 @@ METRICS = {
     "length_ks": Metric("length, KS distance", "", "lower"),
     "length_w1": Metric("length, W1 distance", "steps", "lower"),
     "marginal_jsd": Metric("marginals, Jensen-Shannon divergence", "", "lower"),
+    "marginal_w1": Metric("marginals, W1 distance", "real quartile ranges", "lower"),
+    "attribute_jsd": Metric("attributes, Jensen-Shannon divergence", "", "lower"),
     "midrange_ks": Metric("mid range, KS distance", "", "lower"),
     "pearson_distance": Metric("Pearson distance", "", "lower"),
     "correlation_within": Metric("correlations within series, RMS error", "", "lower"),

@@ -8,7 +8,7 @@ import pytest
 import torch
 from helpers import TINY_SIZES, toy_series
 
-from tst.models.transformer import sampling
+from tst.models.transformer import beginning, sampling
 from tst.models.transformer.beginning import PRIOR_COUNT
 from tst.models.transformer.config import GenerativeConfig
 from tst.models.transformer.generative import prepare
@@ -106,6 +106,23 @@ def test_a_number_is_near_where_regression_puts_it():
     log_scales = model.head.bias[1, 11:16]
     spread = math.exp(float(log_scales[0])) * model.encoder.scale[1]
     assert 0.02 < spread < 0.1
+
+
+@pytest.mark.parametrize("patch", [1, 3])
+@torch.no_grad()
+def test_of_a_wide_set_a_number_is_regressed_on_the_one_before(patch, monkeypatch):
+    """By the slope of that one regression; nothing else is read, and no large system solved."""
+    monkeypatch.setattr(beginning, "MAX_SEEN", 3)
+    series = persistent()
+    model = begun(series, patch)
+    d = 1 + 2 * (patch - 1)  # the number of a token's last step
+    slope = model.head.skip[:, d]
+    assert int((slope != 0).sum()) == 1
+    _, base, batch = outputs(model, series, patch)
+    seen = base[:, d] / slope[slope != 0]
+    value = batch.target.value[:, d]
+    expected = np.cov(seen, value)[0, 1] / (np.var(seen.numpy(), ddof=1) + beginning.RIDGE)
+    assert float(slope[slope != 0]) == pytest.approx(expected, rel=1e-2)
 
 
 @torch.no_grad()

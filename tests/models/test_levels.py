@@ -111,6 +111,17 @@ def test_series_that_begin_at_one_place_keep_it():
     assert len(np.unique(loc)) == 1
 
 
+@pytest.mark.parametrize("transform", [np.asarray, np.exp])
+def test_what_attributes_decide_wholly_keeps_a_scale(transform):
+    """What is left of it is rounding, and is not blown up: scaled numbers are near 0."""
+    site = np.arange(33) % 5
+    arrays = [np.full((7, 1), transform(2.3 * s)) for s in site]  # means of 7 are rounded
+    series = toy_series(arrays, attributes=pd.DataFrame({"site": pd.Categorical(site)}))
+    encoder = SeriesEncoder.fit(series)
+    loc, scale = encoder.series_loc_scale(series)
+    assert np.abs(encoder.scaled(series, loc, scale)).max() < 0.01
+
+
 @pytest.mark.parametrize("levels_of", [(), ((1.0,),), ((np.nan,),) * 5, ((1.0, 1.0),) * 5])
 def test_levels_that_do_not_fit_are_refused(levels_of):
     """One number each category and measurement, all finite."""

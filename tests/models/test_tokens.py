@@ -1,10 +1,12 @@
 """Laws of tokens: every number once, masses where values pile up, categories that are known."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from helpers import encoded_batches, mixed_series, toy_series
 
 from tst.errors import DataError
+from tst.models.transformer import encoding, tokens
 from tst.models.transformer.encoding import SeriesEncoder
 from tst.models.transformer.tokens import attribute_target, season_of, token_spec
 from tst.models.transformer.variables import BIG
@@ -48,6 +50,25 @@ def test_masses_stand_where_values_pile_up():
     loc = encoder.series_loc_scale(series)[0][series.series_index, 1]
     np.testing.assert_allclose(target.value[:, 1] * scale + loc, count, atol=1e-4)
     assert (target.lower[:, 1].numpy()[count == 0] == -BIG).all()
+
+
+def test_lengths_that_may_be_drawn_are_whole_series(monkeypatch):
+    """Also where the excerpt of a large set holds pieces; of each category those that it has."""
+    for module in (encoding, tokens):
+        monkeypatch.setattr(module, "MAX_FITTED", 100)
+    rng = np.random.default_rng(0)
+    lengths = np.concatenate([rng.integers(80, 100, 12), rng.integers(150, 300, 12)])
+    frame = pd.DataFrame({"site": pd.Categorical(np.repeat(["a", "b"], 12))})
+    series = toy_series([rng.normal(size=(n, 1)) for n in lengths], attributes=frame)
+    assert series.excerpt(100).lengths.max() < 80, "pieces"
+    encoder = SeriesEncoder.fit(series, lengths=True)
+    spec = token_spec(encoder, series)
+    ends = np.array(spec.attribute_bin_edges[-1])[[0, -1]]
+    assert encoder.lengths_of(ends)[0] <= lengths.min()
+    assert encoder.lengths_of(ends)[1] == lengths.max()
+    (a, b) = (encoder.lengths_of(np.array(pairs[-1])) for pairs in spec.attribute_limits[0])
+    assert 80 <= a[0] <= a[1] <= 110
+    assert 110 < b[0] <= lengths[12:].min() < b[1] == lengths.max()
 
 
 @pytest.mark.parametrize("period", [4, 7])

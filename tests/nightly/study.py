@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from tst.io import paths
+from tst.study import tables
 
 TIMES = "seconds|peak_memory|_per_s|gain$"  # metrics that measure the machine
 # Files that hold them, or draw them.
@@ -107,8 +108,10 @@ def relative(one, other):
     Rows are paired by their order.
     """
     found = []
-    for path in sorted((one / "results/smoke/tables").glob("*.csv")):
-        a, b = (pd.read_csv(run / "results/smoke/tables" / path.name) for run in (one, other))
+    for name in tables.names(one / "results/smoke/tables"):
+        a, b = (
+            pd.read_csv(tables.find(run / "results/smoke/tables", name)) for run in (one, other)
+        )
         if {"metric", "value"} <= set(a) and len(a) == len(b):
             rows = ~a["metric"].str.contains(TIMES)
             a, b = a.loc[rows, "value"].to_numpy(float), b.loc[rows, "value"].to_numpy(float)

@@ -312,8 +312,17 @@ def test_privacy_has_a_panel_a_metric():
                 rows.append(row)
     fig = privacy_plots.quality(pd.DataFrame(rows))
     shown = [ax for ax in fig.axes if ax.get_visible() and ax.get_title("left")]
-    assert len(shown) == 2
+    assert [ax.get_title("left").replace("\n", " ") for ax in shown] == [
+        "marginals, Jensen-Shannon divergence",
+        "autocorrelation, RMS error",
+    ]
     assert [tick.get_text() for tick in shown[0].get_xticklabels()] == ["1", "10", "none"]
+    square, _, (bars,) = shown[1].containers[0]
+    ((_, low), (_, high)) = bars.get_segments()[0]
+    middle = square.get_ydata()[0]
+    np.testing.assert_allclose(middle, 24 ** (1 / 3))  # of 2, 3 and 4
+    np.testing.assert_allclose(low * high, middle**2)  # the interval is even on the log axis
+    assert 0 < low and all(ax.get_yscale() == "log" for ax in shown)
 
 
 def test_a_budget_is_a_line_a_model_and_size():

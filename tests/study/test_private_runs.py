@@ -1,5 +1,7 @@
 """Laws of notebook 16's runs: what is public needs no data, what is there is not repeated."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -30,7 +32,7 @@ def test_an_unknown_data_set_is_told():
 
 def test_runs_resume(tmp_path, monkeypatch):
     """A set that is there is not made again; of another promise, size or data it is."""
-    real = simulated.gcut(40, 0).head(8)
+    real = replace(simulated.gcut(40, 0).head(8), group=None)  # each task a unit
     domain = domain_of("gcut")
     settings = PrivateConfig(steps=2)
     runs = Runs(folder=tmp_path, real=real, domain=domain, delta=1e-3, settings=settings)
@@ -48,7 +50,7 @@ def test_runs_resume(tmp_path, monkeypatch):
 
 def test_a_pool_begins_with_a_canary(tmp_path):
     """Beside it real series, without attributes; shadow models are kept."""
-    real = simulated.gcut(40, 0).head(8)
+    real = replace(simulated.gcut(40, 0).head(8), group=None)  # each task a unit
     settings = PrivateConfig(steps=1, rate=0.5)
     runs = Runs(folder=tmp_path, real=real, domain=domain_of("gcut"), delta=1e-3, settings=settings)
     domain, pool = runs._pool(30, 0)

@@ -127,6 +127,20 @@ def test_a_full_run_heads_the_page_where_it_was_judged(page, tmp_path):
     assert [path.stem for path in found] == ["02-train-tst-wwt", "07-regression-wwt"]
 
 
+def test_a_compressed_table_is_read_as_a_plain_one(page, tmp_path):
+    """Of full where it was judged and has the table, else of laptop; none at all is said."""
+    laptop, full = (tmp_path / name / "tables" for name in (committed.LAPTOP, committed.FULL))
+    full.mkdir(parents=True)
+    CLAIMS.to_csv(full / "13-claims.csv", index=False)
+    pd.DataFrame({"value": [1]}).to_csv(laptop / "12-cost.csv.gz", index=False)
+    pd.DataFrame({"value": [2]}).to_csv(laptop / "05-fidelity.csv", index=False)
+    pd.DataFrame({"value": [3]}).to_csv(full / "05-fidelity.csv.gz", index=False)
+    assert committed.read(tmp_path, "12-cost")["value"].tolist() == [1]
+    assert committed.read(tmp_path, "05-fidelity")["value"].tolist() == [3]
+    with pytest.raises(FileNotFoundError, match="08-ablation"):
+        committed.read(tmp_path, "08-ablation")
+
+
 def test_an_answer_is_what_the_verdict_shows():
     """Cells under the heading Verdict and those marked for the replay, in order; no others."""
 
@@ -136,7 +150,8 @@ def test_an_answer_is_what_the_verdict_shows():
         return nbformat.v4.new_code_cell(source, outputs=[said], execution_count=1)
 
     cells = [printed("print(0)", "on the way"), printed("# NBVAL_CHECK_OUTPUT", "checked")]
-    cells += [nbformat.v4.new_markdown_cell("## Verdict"), printed("print(1)", "measured")]
+    verdict = "A text that ends the part before.\n\n## Verdict"
+    cells += [nbformat.v4.new_markdown_cell(verdict), printed("print(1)", "measured")]
     cells += [nbformat.v4.new_markdown_cell("## After"), printed("print(2)", "beside")]
     assert contents.answer(nbformat.v4.new_notebook(cells=cells)) == ["checked", "measured"]
 
@@ -247,7 +262,7 @@ def test_what_holds_is_told_in_a_line():
     text = readme.held(CLAIMS)
     assert text.startswith("Supported: C5, Q2 (wwt).")
     assert "Contradicted: none." in text
-    assert "the other 1 pairs of claim and data set, of which 0 have" in text
+    assert "Inconclusive: 1 pairs of claim and data set, of which 0 have" in text
     wrong = CLAIMS.assign(high=CLAIMS["high"].where(CLAIMS["claim"] != "C3", -0.005))
     assert "of which 1 have" in readme.held(wrong)
 

@@ -207,6 +207,37 @@ def test_a_folder_with_one_notebook_and_no_tables(tmp_path):
     assert "No claim has been judged" in (built / "index.html").read_text()
 
 
+def test_a_claim_without_an_endpoint_on_a_set_has_its_checks_all_the_same(tmp_path):
+    """Its rule decides nothing there: no verdict of the claim, each check with its own."""
+    path = notebook(tmp_path, "x\n")
+    check = {"claim": "C4", "dataset": "iot", "origin": "subset", "profile": "p", "verdict": "x"}
+    check |= {"ours": 2.0, "low": 1.0, "high": 3.0, "n_seeds": 3, "limit": 1, "margin": 0.5}
+    check |= {"direction": "below", "unit": "distance", "code_version": "0"}
+    check |= dict.fromkeys(("paper", "mde"), float("nan"))
+    check |= dict.fromkeys(("simulation", "sentence"), "")
+    rows = [
+        check | {"source": claims.OVERALL, "endpoint": "endpoint", "verdict": "contradicted"},
+        check | {"source": "first", "endpoint": "endpoint", "verdict": "contradicted"},
+        check
+        | {"source": "second", "endpoint": "supporting", "verdict": "supported"}
+        | {"dataset": "mba"},
+    ]
+    folder = path.parent / "tables"
+    folder.mkdir()
+    pd.DataFrame(rows).to_csv(folder / "13-claims.csv", index=False)
+    laptop = tmp_path / "laptop" / "tables"
+    laptop.mkdir(parents=True)
+    pd.DataFrame([rows[0] | {"paper": 0.0475}]).to_csv(laptop / "13-claims.csv", index=False)
+    built = pages_of.build(path.parent)
+    assert "0.0475" in (built / "index.html").read_text(), "the paper's, of a set not run here"
+    page = (built / "claim-C4.html").read_text()
+    iot, mba = page.split("<h2>")[1:]
+    assert iot.startswith("iot") and "contradicted" in iot.partition("</h2>")[0]
+    heading, _, checks_of = mba.partition("</h2>")
+    assert heading.startswith("mba") and "no endpoint here" in heading
+    assert "verdict" not in heading and "second" in checks_of and "supported" in checks_of
+
+
 def test_a_standalone_page_needs_no_other_file(tmp_path):
     """Figures and style stand in it; there is no link to pages that are not there."""
     path = notebook(tmp_path, "x\n")

@@ -65,11 +65,13 @@ def prices(distance, seed=0):
     return frame
 
 
-def counted(frame, copy, rule):
-    """Return the rows of a copy that break a rule."""
-    table, _ = Table.fit(frame, Roles())
+def counted(frame, copy, rule, *relations):
+    """Return the rows of a copy that break a rule, where the user gives relations."""
+    roles = Roles(relations=relations)
+    table, _ = Table.fit(frame, roles)
     copy = read_back(copy)
-    found = validity(table, Laid.of(table, frame, Roles(), True), Laid.of(table, copy, Roles()))
+    found = validity(table, Laid.of(table, frame, roles, True), Laid.of(table, copy, roles))
+    assert found["rule"].is_unique
     return found.set_index("rule")["broken"][rule]
 
 
@@ -93,6 +95,24 @@ def test_an_order_that_no_real_row_comes_near_may_be_an_accident():
     allowed = by_chance(N, N)
     assert counted(far, crossed(far, allowed), "low <= high") == 0
     assert counted(far, crossed(far, allowed + 1), "low <= high") == allowed + 1
+
+
+def test_an_order_that_the_user_gives_is_no_accident():
+    """One row counts: of two columns, over one between them, and of a limit."""
+    far = prices(lambda rng, n: rng.normal(30, 4, n).clip(12))
+    copy = crossed(far, 1)
+    assert counted(far, copy, "low <= high") == 0
+    for sentence in ("low <= high", "high >= low"):
+        assert counted(far, copy, "low <= high", sentence) == 1
+        assert counted(far, far, "low <= high", sentence) == 0
+    middle = far["low"] + 11 * np.random.default_rng(1).random(len(far))
+    three = far.assign(middle=middle.round(2))
+    copy = three.assign(high=copy["high"])
+    assert counted(three, copy, "low <= high", "low <= middle <= high", "low <= high") == 1
+    copy = far.copy()
+    copy.loc[4, "high"] = 500.0
+    assert counted(far, copy, "high <= 400", "high <= 400") == 1
+    assert counted(far, far, "high <= 400", "high <= 400") == 0
 
 
 def test_a_rare_state_is_that_of_a_series_or_two():

@@ -1,5 +1,7 @@
 """Laws of dates as people write them: written, read and written again, they are the same."""
 
+import json
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -100,6 +102,38 @@ def test_years_with_decimals(periods, middle, digits):
     read = read_times(column)
     np.testing.assert_array_equal(np.diff(read.times), 12 / periods if middle == 0 else 1)
     pd.testing.assert_series_equal(read.clock.write(read.times), column)
+
+
+@pytest.mark.parametrize("width", [1, 4])
+@pytest.mark.parametrize("dtype", ["str", "object", "string", "category"])
+def test_whole_numbers_kept_as_text(width, dtype):
+    """With zeros in front or without: numbers that sort as such, and the same text again."""
+    numbers = np.arange(8, 1500, 7)
+    text = pd.Series([str(i).zfill(width) for i in numbers], name="t")
+    column = text.astype(dtype)
+    read = read_times(column)
+    assert not read.clock.has_dates
+    np.testing.assert_array_equal(read.times, numbers)
+    written = read.clock.write(read.times)
+    assert written.tolist() == column.tolist()
+    assert written.dtype.kind == column.dtype.kind
+    with pytest.raises(DataError, match="'soon' is not a time of 't'"):
+        read.clock.given_starts(["8", "soon"])
+    assert read.clock.given_starts(["8"]).tolist() == [8.0]
+
+
+def test_a_table_whose_times_are_numbers_kept_as_text():
+    """Read in the order of the numbers, not of the text, and written as text again."""
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame({"id": np.repeat([f"p{i}" for i in range(30)], 12)})
+    frame["visit"] = np.tile(np.arange(1, 13), 30).astype(str)
+    frame["x"] = np.tile(np.arange(12.0), 30) + rng.normal(0, 0.1, 360).round(3)
+    table, series = Table.fit(frame.sample(frac=1, random_state=0))
+    table = Table.from_dict(json.loads(json.dumps(table.to_dict())))
+    assert table.keys.time == "visit"
+    written = table.to_frame(series)
+    assert written["visit"].tolist() == frame["visit"].tolist()
+    assert (written["x"] + 1 - written["visit"].astype(int)).abs().max() < 0.5
 
 
 SPANS = pd.Series(pd.to_timedelta(np.arange(0, 3000, 45), "min"))

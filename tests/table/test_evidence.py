@@ -167,6 +167,28 @@ def test_a_measurement_called_like_a_time_is_none():
     assert choose(mixed, None, "", ()).time == ""
 
 
+@pytest.mark.parametrize("name", ["visit", "k2"])
+@pytest.mark.parametrize("rows", [False, True])
+@pytest.mark.parametrize("is_even", [False, True])
+def test_whole_numbers_kept_as_text_are_what_numbers_are(name, rows, is_even):
+    """The time, or asked about: never is the order of rows taken in their place."""
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame({"id": np.repeat([f"p{i}" for i in range(30)], 12)})
+    steps = np.ones((30, 12), int) if is_even else rng.integers(1, 9, (30, 12))
+    frame[name] = steps.cumsum(axis=1).ravel()
+    frame["x"] = rng.normal(size=360).round(3)
+    frame = reordered(frame, 5, rows, False)
+    for dtype in ("int64", "str", "category"):
+        text = frame.astype({name: "str"} if dtype == "category" else {name: dtype})
+        text = text.astype({name: dtype})
+        if name == "visit" or is_even:
+            choice = choose(text, None, None, ())
+            assert (choice.id, choice.time) == (("id",), name)
+        else:
+            with pytest.raises(DataError, match="say which|name it"):
+                choose(text, None, None, ())
+
+
 def test_a_known_id_leaves_the_time_to_be_guessed_and_the_other_way_round():
     """One role that is given settles the other."""
     frame = reordered(vital_signs(NAMES["unknown"], "number", irregular=True), 4, True, True)

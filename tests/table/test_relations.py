@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 from helpers import problem_text, table_error
 
-from tst.table.relations import Above, Monotone, Number, Places
+from tst.table.relations import Above, Monotone, Number, Places, apply_all, restore_all
 from tst.table.table import Table
 
 N_SERIES, N_ROWS = 23, 13
@@ -373,3 +373,33 @@ def test_dates_keep_their_distance_to_the_times(as_text):
     assert (made["discharged"] == days.transform("max")).all()
     assert (made.groupby("stay")["born"].nunique() == 1).all()
     assert made["born"].between(real["born"].min(), real["born"].max()).all()
+
+
+def test_what_falls_stays_within_its_limits():
+    """However far the steps that a model draws: levels end at 0 and 100, in a copy as in rows."""
+    rng = np.random.default_rng(0)
+    frame = base()
+    steps = np.where(STEP > 0, rng.exponential(7, len(frame)), 0)
+    left = 100 - pd.Series(steps).groupby(frame["unit"]).cumsum()
+    frame["left"] = left.clip(lower=0).round(1)
+    table, _ = Table.fit(frame)
+    texts = [one.text for one in table.relations]
+    assert {"left never rises", "0 <= left <= 100"} <= set(texts)
+    is_first = ~frame["unit"].duplicated().to_numpy()
+    places = Places(times=np.arange(len(frame), dtype=float), is_first=is_first)
+    learned = apply_all(table.relations, frame[["left"]], places)
+    assert restore_all(table.relations, learned, places)["left"].equals(frame["left"])
+    drawn = restore_all(table.relations, learned * 3, places)["left"]
+    assert drawn.between(0, 100).all()
+
+
+@pytest.mark.parametrize("sentence", ["net <= total", "total >= 0", "total never falls"])
+def test_an_order_of_what_follows_from_others_is_asked_about(sentence):
+    """One sentence, that says what to do."""
+    frame = bill(np.random.default_rng(0))
+    frame["net"] = frame["net"].abs()
+    frame["total"] = (frame["net"] + frame["tax"]).round(2)
+    error = table_error(frame, {"relations": [sentence]})
+    assert error.endswith("leave the first out, or add 'not total = net + tax'.")
+    table, _ = Table.fit(frame, {"relations": ["not total = net + tax", "total >= 0"]})
+    assert "net <= total" in {one.text for one in table.relations}

@@ -40,6 +40,11 @@ def by_regressor(frame: pd.DataFrame) -> pd.DataFrame:
     return frame.assign(metric=frame["metric"] + behind)
 
 
+def without_regressor(metric: str) -> str:
+    """Return a metric without the regressor that it is of."""
+    return metric.partition(" ")[0]
+
+
 def ablation(frame: pd.DataFrame, settings: Sequence[str]) -> Figure:
     """Draw every metric of an ablation, a panel a metric, a row a setting.
 
@@ -54,11 +59,15 @@ def ablation(frame: pd.DataFrame, settings: Sequence[str]) -> Figure:
         Order of the settings, from above.
     """
     values = _by_seed(by_regressor(frame))
-    known = [m for m in values.index.levels[0] if _name(m) in SHOWN and values[m].nunique() > 1]
-    metrics = sorted(known, key=lambda metric: SHOWN.index(_name(metric)))
+    known = [
+        m
+        for m in values.index.levels[0]
+        if without_regressor(m) in SHOWN and values[m].nunique() > 1
+    ]
+    metrics = sorted(known, key=lambda metric: SHOWN.index(without_regressor(metric)))
     fig, axes = panel_grid(len(metrics), 3, 2.3, 0.32 * len(settings) + 0.6)
     for ax, metric in zip(fig.axes, metrics, strict=True):
-        better = METRICS[_name(metric)].better
+        better = METRICS[without_regressor(metric)].better
         for y, setting in enumerate(settings):
             _draw_setting(ax, y, values[metric].get(setting, values[metric][:0]))
         if settings[0] in values[metric]:
@@ -80,11 +89,6 @@ def _draw_setting(ax: Axes, y: int, seeds: pd.Series) -> None:
         mean, half_width = mean_and_half_width(seeds)
         ax.plot(seeds, [y + 0.22] * len(seeds), "o", color=STEEL, ms=3, mfc="white")
         ax.errorbar(mean, y, xerr=half_width, color=BLUE, marker="o", ms=5, capsize=3)
-
-
-def _name(metric: str) -> str:
-    """Return a metric without the regressor that it is of."""
-    return metric.partition(" ")[0]
 
 
 def _by_seed(frame: pd.DataFrame) -> pd.Series:

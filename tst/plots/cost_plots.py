@@ -224,7 +224,7 @@ def by_notebook(costs: pd.DataFrame) -> Figure:
 
 
 def _dearest(costs: pd.DataFrame) -> pd.DataFrame:
-    """Return the dearest runs, above them all others as one row; costs are sorted upwards."""
+    """Return the dearest runs, before them all others as one row; costs are sorted upwards."""
     n_others = len(costs) - MOST_BARS
     if n_others <= 0:
         return costs

@@ -1,15 +1,23 @@
 """Figure of notebook 16: quality against epsilon."""
 
+import textwrap
+
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from tst.plots.base import BLUE, GREY, mean_and_half_width, panel_grid
-from tst.vocabulary import in_words
+from tst.plots.base import BLUE, GREY, format_log_axis, mean_and_half_width, panel_grid
+from tst.plots.distance_plots import LEAST_SHOWN
+from tst.vocabulary import metric_label
+
+TITLE_WIDTH = 26  # characters of a metric's name in a line
 
 
 def quality(frame: pd.DataFrame) -> Figure:
     """Draw each distance over its floor against epsilon, a panel a metric, with 95 % intervals.
+
+    A square is the geometric mean over seeds, as the axis is of logarithms; grey: the floor, 1,
+    and twice the floor (dotted).
 
     Parameters
     ----------
@@ -23,13 +31,16 @@ def quality(frame: pd.DataFrame) -> Figure:
     for ax, metric in zip(fig.axes, metrics, strict=True):
         rows = frame[frame["metric"] == metric]
         for x, epsilon in enumerate(epsilons):
-            values = rows.loc[rows["epsilon"] == epsilon, "value"]
-            mean, half_width = mean_and_half_width(values)
+            values = rows.loc[rows["epsilon"] == epsilon, "value"].clip(lower=LEAST_SHOWN)
+            mean, half_width = mean_and_half_width(np.log(values))
+            middle, factor = np.exp(mean), np.exp(np.nan_to_num(half_width))
+            ends = [[middle - middle / factor], [middle * factor - middle]]
             ax.plot([x] * len(values), values, "o", ms=3, color=BLUE, alpha=0.4, mec="none")
-            ax.errorbar(x, mean, np.nan_to_num(half_width), fmt="s", color=BLUE)
+            ax.errorbar(x, middle, ends, fmt="s", color=BLUE)
         ax.axhline(1, color=GREY, lw=1)
         ax.axhline(2, color=GREY, lw=0.8, ls=":")
         ax.set_xticks(range(len(epsilons)), labels)
-        ax.set(title=in_words(metric), xlabel="epsilon promised", ylabel="over the floor")
-        ax.set_ylim(bottom=0)
+        ax.set(yscale="log", xlabel="epsilon promised", ylabel="over the floor")
+        ax.set_title(textwrap.fill(metric_label(metric), TITLE_WIDTH))
+        format_log_axis(ax.yaxis)
     return fig

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from tst.evaluation.bootstrap import t_interval
-from tst.plots.ablation_plots import by_regressor
+from tst.plots.ablation_plots import by_regressor, without_regressor
 from tst.vocabulary import METRICS, metric_label
 
 COST = "seconds_per_step"  # told apart: it is no quality
@@ -49,7 +49,9 @@ def against_base(frame: pd.DataFrame, base: str, settings: Sequence[str]) -> lis
     """
     frame = by_regressor(frame)
     values = frame.groupby(["metric", "setting", "seed"])["value"].mean()
-    metrics = [m for m in dict.fromkeys(frame["metric"]) if _name(m) in METRICS and m != COST]
+    metrics = [
+        m for m in dict.fromkeys(frame["metric"]) if without_regressor(m) in METRICS and m != COST
+    ]
     findings = []
     for setting in settings:
         if setting == base:
@@ -65,14 +67,9 @@ def against_base(frame: pd.DataFrame, base: str, settings: Sequence[str]) -> lis
     return findings
 
 
-def _name(metric: str) -> str:
-    """Return a metric without the regressor that it is of."""
-    return metric.partition(" ")[0]
-
-
 def _goodness(values: pd.Series, metric: str) -> pd.Series:
     """Return the values of a metric such that more is better."""
-    better = METRICS[_name(metric)].better
+    better = METRICS[without_regressor(metric)].better
     if better == "near_1":
         return -(values - 1).abs()
     if better == "higher":

@@ -99,10 +99,10 @@ def judge(tables: Tables) -> pd.DataFrame:
     Returns
     -------
     pd.DataFrame
-        For each claim and data set a row "all endpoints", where it has one there, then one row a
-        check: `COLUMNS`, kind,
-        pair, reason (why a check cannot be made), change (what would change the verdict on a claim)
-        and worst (the source of the endpoint that speaks most against it).
+        For each claim and data set a row "all endpoints", where it has endpoints there, then a row
+        a check: `COLUMNS`, kind, pair, reason (why a check cannot be made), change (what would
+        change the verdict on a claim) and worst (the source of the endpoint that speaks most
+        against it).
     """
     judged = judgements(tables)
     wholes: list[Judgement] = []

@@ -55,7 +55,7 @@ def _endpoints(rows: pd.DataFrame) -> str:
             ]
         )
     columns = ["data", "endpoint that speaks most against it", "unit, where it must lie", "paper"]
-    columns += ["ours, 95 %", "seeds", "smallest detectable", "p (Holm)", "verdict"]
+    columns += ["here, 95 % interval", "seeds", "smallest detectable", "p (Holm)", "verdict"]
     return table([*columns, "what would change it"], cells)
 
 

@@ -2,7 +2,8 @@
 
 A bound that several series have, or come near, is the kind's: all series begin on one day, one
 price is often next to another. One that a series or two have is an accident: other series of the
-kind would be beyond it. How many of them by chance, ranks tell, whatever the numbers are.
+kind would be beyond it. How many of them by chance, ranks tell, whatever the numbers are. An order
+that the user gives is no accident.
 """
 
 from collections.abc import Sequence
@@ -12,7 +13,16 @@ from typing import Self
 import numpy as np
 import pandas as pd
 
-from tst.table.relations import Above, Below, Monotone, Places, Relation, Within, numbers
+from tst.table.relations import (
+    Above,
+    Below,
+    Monotone,
+    Places,
+    Relation,
+    StateOrder,
+    Within,
+    numbers,
+)
 
 MIN_SEEN = 3  # series that have what is no accident
 NEAR = 0.01  # of the median distance from a bound: within, a series comes near it
@@ -32,19 +42,36 @@ class Followed:
     margins
         {what holds: least distance of each series from the bound of an order, in medians of that
         distance, float64 (n_series,); below 0 beyond it}.
+    given
+        What holds because the user says so.
     """
 
     counts: dict[str, int]
     ends: dict[str, np.ndarray]
     margins: dict[str, np.ndarray]
+    given: frozenset[str] = frozenset()
 
     @classmethod
-    def of(cls, relations: Sequence[Relation], frame: pd.DataFrame, places: Places) -> Self:
-        """Follow the rows of a table through its relations."""
+    def of(
+        cls,
+        relations: Sequence[Relation],
+        frame: pd.DataFrame,
+        places: Places,
+        given: Sequence[Above | Within] = (),
+    ) -> Self:
+        """Follow the rows of a table through its relations, and count orders that the user gives.
+
+        These before the first order that was found, which puts distances in place of numbers.
+        """
         counts: dict[str, int] = {}
         ends: dict[str, np.ndarray] = {}
         margins: dict[str, np.ndarray] = {}
+        left = given
         for relation in relations:
+            if isinstance(relation, Above | Below | Monotone | StateOrder | Within):
+                for one in left:
+                    counts[one.text] = _n_broken(one, frame, places)
+                left = ()
             try:
                 if isinstance(relation, Monotone) and relation.ends:
                     text = f"{relation.column} ends between {relation.ends[0]:g} and "
@@ -57,16 +84,26 @@ class Followed:
                 frame = relation.apply(frame, places)
             except (ArithmeticError, KeyError, TypeError, ValueError):  # text instead of numbers
                 counts[relation.text] = len(frame)
-        return cls(counts=counts, ends=ends, margins=margins)
+        texts = frozenset(one.text for one in given)
+        return cls(counts=counts, ends=ends, margins=margins, given=texts)
 
     def is_by_chance(self, text: str, copy: "Followed") -> bool:
         """Tell whether series of a copy may break an order that no series of this table breaks."""
-        if text not in self.margins or text not in copy.margins:
+        is_known = text in self.margins and text in copy.margins
+        if text in self.given or not is_known:
             return False
         real = self.margins[text]
         n_out = int((copy.margins[text] < 0).sum())
         is_accident = int((real < NEAR).sum()) < MIN_SEEN
         return is_accident and n_out <= by_chance(len(real), len(copy.margins[text]))
+
+
+def _n_broken(relation: Relation, frame: pd.DataFrame, places: Places) -> int:
+    """Return how many rows break a relation: all where it cannot be told, as of text."""
+    try:
+        return int(relation.broken(frame, places).sum())
+    except (ArithmeticError, KeyError, TypeError, ValueError):
+        return len(frame)
 
 
 def _margins(

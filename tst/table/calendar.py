@@ -42,6 +42,7 @@ from tst.table.writing import (
     as_text,
     check_zones,
     from_wall,
+    is_unread,
     to_wall,
 )
 
@@ -94,7 +95,7 @@ class Clock:
     @property
     def is_whole(self) -> bool:
         """Whether times are nanoseconds."""
-        return self.writing.kind not in ("numbers", "decimal years")
+        return self.writing.kind not in ("numbers", "text numbers", "decimal years")
 
     @property
     def interval(self) -> str:
@@ -235,8 +236,8 @@ class Clock:
             f"'{values[0]}' is not a time of '{self.name}'", f"write it as there ({self.dtype})"
         ):
             times = self._read_given(column)
-        if times.dtype == np.int64 and (times == NOTHING).any():
-            wrong = values[int(np.argmax(times == NOTHING))]
+        if is_unread(times).any():
+            wrong = values[int(np.argmax(is_unread(times)))]
             raise DataError(f"'{wrong}' is not a time of '{self.name}': write it as there.")
         times = self.wall(times)
         nearest = self.calendar.after(times, np.zeros(len(times)))

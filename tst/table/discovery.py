@@ -76,7 +76,7 @@ def find_relations(parts: Rows, has_dates: bool, roles: Roles) -> list[Relation]
         lambda sample: _from_times(sample) if has_dates else [],
         lambda sample: derived(sample, labels, said.formulas(sample)),
         _fixed_where,
-        lambda sample: _changed_last(sample, said),
+        lambda sample: _changed_last(sample, said, found),
         lambda sample: _combinations(sample, parts, found),
     )
     for stage in stages:
@@ -88,16 +88,17 @@ def find_relations(parts: Rows, has_dates: bool, roles: Roles) -> list[Relation]
     return found
 
 
-def _changed_last(sample: Sample, said: Said) -> list[Relation]:
+def _changed_last(sample: Sample, said: Said, found: list[Relation]) -> list[Relation]:
     """Return orders and what happens within series, at most one that changes each column."""
+    said.check_learned(list(sample.frame), found)
     pairs = {pair for pair in order_pairs(sample) if not said.removes_pair(*pair)}
-    candidates = [
+    candidates = [  # ends first, so that they are restored last: of levels, not of steps
         *orders(sample, pairs | said.pairs),
+        *said.ends(),
+        *ends(sample),
         *said.monotone(sample),
         *monotone(sample),
         *state_orders(sample),
-        *said.ends(),
-        *ends(sample),
     ]
     kept: list[Relation] = []
     for one in candidates:

@@ -222,14 +222,22 @@ def _time_candidates(
     """Return columns that may be the time, the likeliest first, and "" for the order of rows."""
     free = [name for name in frame if name not in (*taken, *(id_columns or ()))]
     dates = [name for name in free if _is_date(frame[name])]
-    numbers = [name for name in free if name not in dates and is_numeric(frame[name])]
+    numbers = [name for name in free if name not in dates and _is_number(frame[name])]
     named = [name for name in numbers if is_called_time(name)]
-    plain = [name for name in numbers if name not in named and _is_whole(frame[name])]
-    plain = [name for name in plain if frame[name].nunique() > 1]
+    plain = [name for name in numbers if name not in named and frame[name].nunique() > 1]
+    plain = [name for name in plain if is_named(frame[name]) or _is_whole(frame[name])]
     dates.sort(key=lambda name: (not is_called_time(name), -frame[name].nunique()))
     named.sort(key=lambda name: -frame[name].nunique())
     # where there is a date, it would be odd if it were none
     return [*[*dates, *named, *plain][:MAX_TIMES], *([] if dates else [""])]
+
+
+def _is_number(column: pd.Series) -> bool:
+    """Tell whether a column holds numbers, or text that is a whole number in each row."""
+    if is_numeric(column) or not is_named(column):
+        return is_numeric(column)
+    text = column.dropna().astype(str)
+    return bool(len(text)) and bool(text.str.fullmatch("[0-9]+").all())
 
 
 def _is_date(column: pd.Series) -> bool:

@@ -24,7 +24,7 @@ from tst.table.source import read
 from tst.table.stretches import steps_within
 from tst.table.table import Table
 from tst.table.values import row_name
-from tst.table.writing import NOTHING
+from tst.table.writing import is_unread
 
 N_NAMED = 5  # columns or values that a sentence lists
 
@@ -136,6 +136,7 @@ class Recent:
             n_behind = np.cumsum(np.maximum(np.round(intervals.astype(np.float64)), 1), axis=1)
         from_row = np.repeat(self.places.last, n_steps)  # of each new row, the last real one
         times = table.clock.calendar.after(self.times[from_row], n_behind.ravel())
+        made |= table.on_holidays(values.reshape(-1, n_features), times)
         new = self.learned.iloc[from_row].reset_index(drop=True)
         new = new.assign(**{name: column.array for name, column in made.items()})
         restored = self._restored(new, times, rng)
@@ -272,8 +273,8 @@ def _times(table: Table, column: pd.Series) -> np.ndarray:
         if clock.writing.kind == "text" and types.is_datetime64_any_dtype(column.dtype):
             raise ValueError("it holds dates, not text")
         times = clock.writing.read(column)
-    if times.dtype == np.int64 and (times == NOTHING).any():
-        row = int(np.argmax(times == NOTHING))
+    if is_unread(times).any():
+        row = int(np.argmax(is_unread(times)))
         raise DataError(
             f"time column '{clock.name}' of the recent rows holds '{column.iloc[row]}' in "
             f"{row_name(column, row)}, which is not written as those that were learned."

@@ -4,8 +4,10 @@ What is not said is guessed: id and time by `tst.table.evidence`; an attribute i
 every series, the rest are features.
 """
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
+from datetime import date
 from pathlib import Path
 from typing import Any, Literal, Self, get_args
 
@@ -50,6 +52,9 @@ class Roles:
     relations
         What holds in every row beside what is found, such as `low <= high`, `total = a + b`,
         `wear never falls`; behind `not`, what is found and is an accident; `none` for nothing.
+    holidays
+        Days that are unlike others, past and future ones, beside those that are found: 2024-12-25,
+        or 12-25 for each year; `none`: none are looked for.
     window
         Rows; longer series are cut into parts of so many. 0 keeps them whole, but one series
         alone is cut into stretches whose length the data decide.
@@ -72,6 +77,7 @@ class Roles:
     window: int = 0
     dates: Order = ""
     relations: Sequence[str] = ()
+    holidays: Sequence[str] = ()
     shape: ShapeKind | None = None
     measure: str | None = None
     value: str | None = None
@@ -194,6 +200,8 @@ def _as_text(key: str, value: object) -> object:
     """Return a role's value with names of columns as text: a table may have whole numbers."""
     if isinstance(value, list | tuple):
         return list(map(str, value))
+    if key == "holidays":
+        return [str(value)]
     return str(value) if type(value) is int and key != "window" else value
 
 
@@ -237,6 +245,23 @@ def _is_window(value: object) -> bool:
     return type(value) is int and 0 <= value < MAX_WINDOW  # a truth value is no number of rows
 
 
+def _are_days(value: object) -> bool:
+    return all(map(_is_day, value)) if isinstance(value, list | tuple) else _is_day(value)
+
+
+def _is_day(value: object) -> bool:
+    """Tell whether a value is a day, of one year or of each, as text or as YAML reads it."""
+    if type(value) is date or value == NONE:
+        return True
+    if not isinstance(value, str) or not re.fullmatch(r"(\d{4}-)?\d{2}-\d{2}", value):
+        return False
+    try:
+        date.fromisoformat(value if len(value) == 10 else f"2000-{value}")
+    except ValueError:
+        return False
+    return True
+
+
 ONE_NAME = "one name, in quotes if need be"
 SEVERAL_NAMES = "a list of columns, in quotes if need be"
 
@@ -253,6 +278,7 @@ VALUES: dict[str, tuple[Callable[[object], bool], str]] = {
     "window": (_is_window, "a number of rows"),
     "dates": (_is_name, ONE_NAME),
     "relations": (_are_names, "a list of sentences such as 'low <= high'"),
+    "holidays": (_are_days, "days such as 2024-12-25, or 12-25 for each year, or none"),
     "shape": (_is_text_or_none, "long, wide or long_measure"),
     "measure": (_is_name_or_none, ONE_NAME),
     "value": (_is_name_or_none, ONE_NAME),

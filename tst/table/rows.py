@@ -22,7 +22,7 @@ from tst.table.roles import Roles
 from tst.table.steps import GAP
 from tst.table.stretches import Stretches
 from tst.table.values import is_number, row_name
-from tst.table.writing import NOTHING
+from tst.table.writing import is_unread
 
 FEW_SERIES = 10  # below which a split into halves may divide the parts of one series
 
@@ -249,7 +249,7 @@ def sort_like(
     times = frame[keys.time_column].to_numpy()
     if keys.time:
         times = clock.writing.read(frame[keys.time_column])
-        is_read = times != NOTHING if times.dtype == np.int64 else np.isfinite(times)
+        is_read = ~is_unread(times)
         frame = frame[is_read]
         times = times[is_read]
     frame, times = _in_order(frame, times, keys.id_column)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Self
 
 from tst.errors import DataError
-from tst.table.relations import Above, Below, Copy, Formula, Monotone, Relation, Within
+from tst.table.relations import Above, Below, Copy, Formula, Monotone, Number, Relation, Within
 from tst.table.sample import Sample
 
 GRAMMAR = "a <= b, a >= 0, a = b + c, a = b * c, a never falls, a never rises, not ..."
@@ -97,9 +97,30 @@ class Said:
             for name, falls in self.directions
         ]
 
-    def ends(self) -> list[Relation]:
+    def ends(self) -> list[Within]:
         """Return the limits as relations."""
         return [Within(column=name, low=low, high=high) for name, low, high in self.limits]
+
+    def check_learned(self, columns: Sequence[str], found: Sequence[Relation]) -> None:
+        """Raise DataError where an order is said of a column that follows from others."""
+        named = [(name, f"{a} <= {b}") for a, b in sorted(self.pairs) for name in (a, b)]
+        named += [(one.column, one.text) for one in self.ends()]
+        for name, falls in self.directions:
+            named.append((name, f"{name} never {'rises' if falls else 'falls'}"))
+        for name, text in named:
+            if name not in columns:
+                other = next(one.text for one in found if one.column == name)
+                raise DataError(
+                    f"the roles say '{text}', but '{name}' is not learned by itself, for "
+                    f"'{other}' holds: leave the first out, or add 'not {other}'."
+                )
+
+    def orders(self) -> list[Above | Within]:
+        """Return the orders of columns, each by itself, and the limits."""
+        found: list[Above | Within] = []
+        for low, high in sorted(self.pairs):
+            found.append(Above(column=high, below=(low,), number=Number(dtype="float64")))
+        return [*found, *self.ends()]
 
     def check(self, found: Sequence[Relation]) -> None:
         """Raise DataError where a relation that is said does not hold."""

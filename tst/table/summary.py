@@ -6,6 +6,7 @@ import numpy as np
 
 from tst.cycles import Cycles
 from tst.series import SeriesSet
+from tst.table.holidays import N_NAMED
 from tst.table.keys import Keys
 from tst.table.table import Table
 
@@ -25,6 +26,7 @@ def describe(table: Table, series: SeriesSet) -> str:
         describe_keys(table.keys),
         f"{len(series):,} series of {span} steps, {lengths.sum():,} rows, every {series.interval}",
         *_cycles(series),
+        *_holidays(table),
         "",
         _roles(table),
         "",
@@ -39,6 +41,17 @@ def _cycles(series: SeriesSet) -> list[str]:
     if cycles is None:
         return []
     return [f"the model sees of each step: {cycles.text}"]
+
+
+def _holidays(table: Table) -> list[str]:
+    """Return the days on which measurements are lower or higher, if any."""
+    days: dict[str, None] = {}
+    for holiday in table.holidays:
+        days |= dict.fromkeys(holiday.days)
+    if not days:
+        return []
+    shown = ", ".join(list(days)[:N_NAMED])
+    return [f"holidays: {shown}" + (" ..." if len(days) > N_NAMED else "")]
 
 
 def describe_keys(keys: Keys) -> str:

@@ -19,8 +19,10 @@ from tst.errors import DataError
 from tst.io import mapped
 from tst.io.untrusted import from_mapping
 from tst.series import Feature, SeriesSet
+from tst.table import holidays
 from tst.table.calendar import Clock
 from tst.table.columns import ColumnCodec, Problem
+from tst.table.holidays import Holiday
 from tst.table.keys import Keys
 from tst.table.large import guess_keys, sort_file
 from tst.table.names import NewNames
@@ -75,6 +77,9 @@ class Table:
         `Problem`s: the list that the report shows.
     relations
         What holds in every row: applied before columns are coded, restored when they are written.
+    holidays
+        Days on which measurements are lower or higher: taken out of what is learned, put back when
+        it is written.
     """
 
     order: tuple[str, ...]
@@ -93,6 +98,7 @@ class Table:
     label: str | None
     problems: tuple[Problem, ...]
     relations: tuple[Relation, ...] = ()
+    holidays: tuple[Holiday, ...] = ()
 
     @classmethod
     def fit(
@@ -162,7 +168,22 @@ class Table:
         table.new_ids(
             np.arange(rows.n_series), rows.n_series
         )  # fails early where new ids do not fit the id's dtype
-        return table, table.to_series(rows, name)
+        return table._with_holidays(rows, table.to_series(rows, name), roles.holidays)
+
+    def _with_holidays(
+        self, rows: SortedTable, series: SeriesSet, listed: Sequence[str]
+    ) -> tuple["Table", SeriesSet]:
+        """Return the table and its series with the holidays that are found or listed."""
+        measured: dict[int, ColumnCodec] = {}
+        if not self.clock.intervals:  # of uneven steps the dates are those of the rows before
+            positions = self._positions().items()
+            measured = {i: one for i, one in positions if one.is_numeric and not one.epoch}
+        found = holidays.find(series, measured, listed, self.is_one_series)
+        if not found or series.dates is None:
+            return self, series
+        problems = (*self.problems, *holidays.problems_of(found, series.dates))
+        table = replace(self, holidays=found, problems=problems)
+        return table, table.to_series(rows, series.name)
 
     @classmethod
     def check(
@@ -282,6 +303,7 @@ class Table:
             x = column.encode(rows.frame[column.name])  # (n_rows,)
             if column.missing:
                 values.append(~np.isfinite(x))
+            x = holidays.without(self.holidays, column, x, rows.times)
             values.append(fill_gaps(x, rows.starts, median_of_all))
         return np.stack(values, axis=1).astype(np.float32)
 
@@ -315,6 +337,7 @@ class Table:
         if self.clock.intervals:
             intervals = written.pop(self.clock.intervals).to_numpy()
         times = self._times(series, rng, first, intervals, starts)
+        written |= self.on_holidays(series.values, times)
         for column in self.attributes:
             values = self._attribute_values(column, series, rng, first)
             if column.name in self.bound:  # as in the first series of its id
@@ -359,6 +382,28 @@ class Table:
             written[column.name] = column.decode(values[:, position], missing, rng)
             position += 1
         return written
+
+    def on_holidays(self, values: np.ndarray, times: np.ndarray) -> dict[str, pd.Series]:
+        """Return the columns that holidays change, of values (n_rows, n_features) at some times."""
+        changed = {holiday.column for holiday in self.holidays}
+        written = {}
+        for position, column in self._positions().items():
+            if column.name not in changed:
+                continue
+            missing = values[:, position - 1] > 0 if column.missing else None
+            x = holidays.with_them(self.holidays, column, values[:, position], times)
+            written[column.name] = column.decode(x, missing)
+        return written
+
+    def _positions(self) -> dict[int, ColumnCodec]:
+        """Return the column of each feature of a SeriesSet that is no companion."""
+        positions = {}
+        n_before = 0
+        for column in self.features:
+            n_before += column.missing
+            positions[n_before] = column
+            n_before += 1
+        return positions
 
     def as_read(self, frame: pd.DataFrame) -> pd.DataFrame:
         """Return a long table in the shape that the user's has, its names and times as written."""
@@ -490,7 +535,10 @@ class Table:
 
     def to_dict(self) -> dict[str, Any]:
         """Return a mapping that JSON can hold; `from_dict` is the inverse."""
-        return asdict(self)
+        mapping = asdict(self)
+        if not self.holidays:  # as it was written before there were any
+            del mapping["holidays"]
+        return mapping
 
     @classmethod
     def from_dict(cls, mapping: dict[str, Any]) -> "Table":
@@ -502,6 +550,9 @@ class Table:
         table = from_mapping(cls, facts)
         columns = [*table._in_table(table.features), *table.attributes, *table.constants]
         names = [column.name for column in columns]
+        measured = {column.name for column in table.features if column.is_numeric}
+        if not {one.column for one in table.holidays} <= measured:
+            raise ValueError("the holidays of the table and its columns do not fit each other")
         names += [one.column for one in table.relations if isinstance(one, DERIVED)]
         names += [one.column for one in table.row_names]
         named = [one.column for one in table.names]

@@ -36,6 +36,7 @@ from tst.table.writing import (
     PlainNumbers,
     Spans,
     TextDates,
+    TextNumbers,
     TextSpans,
     Writing,
     zone_offset,
@@ -43,6 +44,7 @@ from tst.table.writing import (
 
 CLOCK_ZONE = r":\d\d(?:[.,]\d+)?\s*(?:Z|[+-]\d\d:?\d\d)$"  # behind the minutes or seconds
 SPAN = re.compile(r"-?9+ days?( [+-]?9+:99:99(\.9+)?)?|-?9{1,3}:99(:99(\.9+)?)?")
+WHOLE = re.compile(r"9+")  # shape of a whole number
 MIN_DISTINCT = 3  # dates in digits alone, below which they could be any numbers
 NEAR = 0.05  # of regularity: by so little more, an order of day and month is no better
 N_SHOWN = 30  # texts that are kept
@@ -245,6 +247,9 @@ class TimeEvidence:
             return self._number_writing(dtype, date_format)
         if not self.has_text:
             return TextDates(dtype=dtype, format=DateFormat(pattern="%Y-%m-%d"))
+        is_whole = all(WHOLE.fullmatch(shape) for shape in self.shapes)
+        if is_whole and (date_format is None or not self._are_most(date_format)):
+            return TextNumbers(dtype=dtype, width=min(map(len, self.shapes)))
         if date_format is not None:
             return TextDates(
                 dtype=dtype, format=date_format, zone=self._zone(date_format), gap=self.gap
@@ -289,8 +294,12 @@ class TimeEvidence:
         is_digits = date_format.pattern in ALL_DIGITS
         if date_format.pattern == "%Y" or (is_digits and self.n_distinct < MIN_DISTINCT):
             return False
+        return is_digits or self._are_most(date_format)
+
+    def _are_most(self, date_format: DateFormat) -> bool:
+        """Tell whether most texts are dates of a format."""
         some = pd.Series([ZONE.sub("", text) if self.zones else text for text in self.some])
-        return is_digits or bool(date_format.read(some).notna().mean() > MOST)
+        return bool(date_format.read(some).notna().mean() > MOST)
 
     def _span_writing(self, dtype: str) -> TextSpans:
         """Return how durations that are text are written."""

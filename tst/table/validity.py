@@ -17,9 +17,10 @@ from tst.cycles import DAY, MONDAY
 from tst.errors import DataError
 from tst.series import Feature, SeriesSet
 from tst.table.bounds import MIN_SEEN, Followed, n_beyond
-from tst.table.relations import Places
+from tst.table.relations import Above, Places, Within
 from tst.table.roles import Roles
 from tst.table.rows import SortedTable, sort_like
+from tst.table.said import Said
 from tst.table.steps import EXACT, month_number
 from tst.table.table import Table
 from tst.table.values import free_name, is_numeric
@@ -342,15 +343,18 @@ PHASES: dict[str, tuple[Callable[[np.ndarray], np.ndarray], int]] = {
 def _relation_rules(table: Table, real: Laid, copy: Laid) -> list[tuple[Part, str, int]]:
     """Return (part, what holds, rows that break it in a copy) of all that holds in real rows.
 
-    Rows that break an order by chance (`tst.table.bounds`) do not count.
+    Rows that break an order by chance (`tst.table.bounds`) do not count, but of one that the user
+    gives.
     """
     keys = (*table.keys.made, *table.keys.id)
-    of_real, of_copy = (
-        Followed.of(
-            table.relations, laid.frame.drop(columns=list(keys), errors="ignore"), laid.places
-        )
-        for laid in (real, copy)
-    )
+    given = _given_orders(real)
+
+    def followed(laid: Laid) -> Followed:
+        frame = laid.frame.drop(columns=list(keys), errors="ignore")
+        return Followed.of(table.relations, frame, laid.places, given)
+
+    of_real = followed(real)
+    of_copy = followed(copy)
     rows: list[tuple[Part, str, int]] = []
     for text, ends in of_real.ends.items():
         n_broken = len(copy.frame)
@@ -365,6 +369,14 @@ def _relation_rules(table: Table, real: Laid, copy: Laid) -> list[tuple[Part, st
             n_broken = 0
         rows.append(("relations", text, n_broken))
     return rows
+
+
+def _given_orders(real: Laid) -> list[Above | Within]:
+    """Return the orders and limits that the user gives."""
+    sentences = real.rows.roles.relations
+    if list(sentences) == ["none"]:
+        return []
+    return Said.of(sentences, list(real.frame)).orders()
 
 
 def judged_series(table: Table, laid: Laid, name: str) -> SeriesSet:

@@ -33,12 +33,36 @@ class PlainNumbers:
 
     def read(self, column: pd.Series) -> np.ndarray:
         """Return float64 numbers, -inf where missing."""
-        return column.to_numpy(np.float64, na_value=-np.inf)
+        return to_float(column)
 
     def write(self, times: np.ndarray) -> pd.Series:
         """Return the column of float64 numbers."""
         # nine decimals: without the rounding error of a multiple of the step
         return pd.Series(times).round(9).astype(self.dtype)
+
+
+@dataclass(frozen=True, kw_only=True)
+class TextNumbers:
+    """Times that are whole numbers of their own, kept as text: `7`, `007`.
+
+    Parameters
+    ----------
+    width
+        Digits that each has at least, with zeros in front.
+    """
+
+    kind: Literal["text numbers"] = "text numbers"
+    dtype: str
+    width: int = 1
+
+    def read(self, column: pd.Series) -> np.ndarray:
+        """Return float64 numbers, -inf where missing or where a text is none."""
+        return to_float(pd.to_numeric(as_text(column), errors="coerce"))
+
+    def write(self, times: np.ndarray) -> pd.Series:
+        """Return the text of float64 numbers."""
+        whole = pd.Series(np.round(times).astype(np.int64), dtype=object).astype(str)
+        return whole.str.zfill(self.width).astype(self.dtype)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -269,8 +293,7 @@ class DecimalYears:
 
     def read(self, column: pd.Series) -> np.ndarray:
         """Return float64 numbers of periods, -inf where missing."""
-        years = column.to_numpy(np.float64, na_value=-np.inf)
-        return np.round(years * self.periods - self.middle)
+        return np.round(to_float(column) * self.periods - self.middle)
 
     def write(self, times: np.ndarray) -> pd.Series:
         """Return the column of numbers of periods."""
@@ -278,7 +301,17 @@ class DecimalYears:
         return pd.Series(np.round(years, self.decimals)).astype(self.dtype)
 
 
-Writing = PlainNumbers | Dates | Spans | TextSpans | TextDates | Epoch | DecimalYears
+Writing = PlainNumbers | TextNumbers | Dates | Spans | TextSpans | TextDates | Epoch | DecimalYears
+
+
+def to_float(column: pd.Series) -> np.ndarray:
+    """Return a column's numbers, float64 (n_rows,), -inf where missing."""
+    return column.to_numpy(np.float64, na_value=-np.inf)
+
+
+def is_unread(times: np.ndarray) -> np.ndarray:
+    """Tell which times are missing, or could not be read, bool (n_rows,)."""
+    return times == NOTHING if times.dtype == np.int64 else ~np.isfinite(times)
 
 
 def as_text(column: pd.Series) -> pd.Series:

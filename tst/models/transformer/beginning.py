@@ -14,6 +14,9 @@ from tst.models.transformer.variables import encode
 
 MAX_VALUES = 2**18  # of a set, of which a larger one's excerpt is counted
 PRIOR_COUNT = 0.5  # added to how often each category occurs, as Jeffreys' prior does
+# Numbers that a regression reads: it takes a time that grows with their cube, one a measurement. Of
+# more, as of a hundred measurements with a season, it reads the same one of the step before.
+MAX_SEEN = 1024
 RIDGE = 1e-2  # of the number of rows
 LEAST_SPREAD, MOST_SPREAD = 3e-3, 1.0  # of what a regression leaves, in scaled units
 NORMAL_SPREAD = 1.4826  # standard deviations of a normal distribution in its median deviation
@@ -91,7 +94,11 @@ def _at_regression(head: ChainHead, d: int, recent: torch.Tensor, encoded: torch
     recent, encoded
         As in `_at_transitions`.
     """
-    seen = torch.cat([recent, encoded * head.before[:, d]], dim=1).double()
+    seen = torch.cat([recent, encoded * head.before[:, d]], dim=1)
+    columns = torch.arange(seen.shape[1])
+    if len(columns) > MAX_SEEN:
+        columns = head.skip[:, d].nonzero().flatten()  # before training: `ChainHead`
+    seen = seen[:, columns].double()
     y = encoded[:, head.starts[d]].double()
     centre = seen.mean(0)
     x = seen - centre
@@ -101,7 +108,7 @@ def _at_regression(head: ChainHead, d: int, recent: torch.Tensor, encoded: torch
     left = y - constant - seen @ slope
     spread = float((left - left.median()).abs().median()) * NORMAL_SPREAD
     spread = min(max(spread, LEAST_SPREAD), MOST_SPREAD)
-    head.skip[:, d] = slope.to(head.skip)
+    head.skip[columns, d] = slope.to(head.skip)
     _, locations, log_scales = head.bias[d, 1 : 1 + 3 * N_COMPONENTS].chunk(3)
     locations[:] = torch.linspace(-spread, spread, N_COMPONENTS) + constant.to(locations)
     log_scales[:] = FIRST_LOG_SCALE + math.log(spread)

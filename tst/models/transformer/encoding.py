@@ -34,6 +34,9 @@ from tst.series import SeriesSet
 MIN_OWN_STEPS = 16
 MAX_FITTED = 2**21  # values of a set, above which transforms and scales are an excerpt's
 MARGIN = 0.02  # of a measurement's range, by which samples may leave it
+# Share of a measurement's spread that its scale is at least: of one that attributes decide wholly,
+# what they leave is rounding.
+LEAST_REST = 1e-3
 # Share of the values at one bound above which a measurement has no level of its own in a series: it
 # is that bound, now and then something else.
 MOSTLY = 0.5
@@ -60,7 +63,8 @@ class SeriesEncoder:
         Measurements that, even so, are scaled alike in all series: most of their values are one
         bound.
     loc, scale
-        Mean and standard deviation of each transformed measurement over all series.
+        Mean and standard deviation of each transformed measurement over all series; with levels,
+        the deviation around these.
     y_low, y_high
         Range of the transformed measurements.
     z_low, z_high
@@ -167,7 +171,7 @@ class SeriesEncoder:
         scale = _one_where_zero(y.std(0))
         series_loc, series_scale = _series_moments(y, series)
         typical = np.array([_positive_median(column) for column in series_scale.T])
-        min_scale = np.maximum(0.01 * typical, 1e-3 * scale)
+        min_scale = np.maximum(0.01 * typical, LEAST_REST * scale)
         own = np.concatenate([series_loc, np.log(np.maximum(series_scale, min_scale))], axis=1)
         categories = known_categories(whole) if attributes else {}
         is_long = bool(attributes and np.quantile(whole.lengths, 0.05) >= MIN_OWN_STEPS)
@@ -180,7 +184,8 @@ class SeriesEncoder:
         else:
             found = _levels(y, series, categories)
             of_series = _added(loc, found, _codes_of(series, categories))
-            scale = _one_where_zero((y - of_series[series.series_index]).std(0))
+            rest = (y - of_series[series.series_index]).std(0)
+            scale = _one_where_zero(np.maximum(rest, LEAST_REST * y.std(0)))
             moments = of_series, np.tile(scale, (len(series), 1))
         z = _scaled(feature_encoders, y, series, *moments)
         longest = int(whole.lengths.max())

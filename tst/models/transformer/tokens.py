@@ -37,7 +37,10 @@ def token_spec(encoder: SeriesEncoder, series: SeriesSet, stop: Stop = "length")
         variable that stands last in a step.
     """
     cycles = Cycles.of(series.dates, series.lengths)
-    series = encoder.learned(series.excerpt(MAX_FITTED))
+    excerpt = series.excerpt(MAX_FITTED)
+    is_part = excerpt is not series
+    whole = series
+    series = encoder.learned(excerpt)
     z = encoder.scaled(series, *encoder.series_loc_scale(series))
     step = [step_variable(feature) for feature in encoder.feature_encoders]
     bin_edges = [_bins(column) for column in z.T]
@@ -47,13 +50,17 @@ def token_spec(encoder: SeriesEncoder, series: SeriesSet, stop: Stop = "length")
     attributes = [Variable("categorical", len(known)) for known in encoder.categories.values()]
     values = attribute_target(encoder, series).value.numpy()
     n_own = values.shape[1] - len(attributes)
+    attribute_bin_edges = [_bins(column) for column in values.T]
+    limits = _limits(values, [variable.n_categories for variable in attributes])
+    if encoder.log_length is not None and is_part:
+        attribute_bin_edges[-1], limits = _of_all_lengths(encoder, whole, limits)
     attributes += [Variable()] * n_own
     return TokenSpec(
         step=tuple(step),
         attributes=tuple(attributes),
         bin_edges=tuple(bin_edges),
-        attribute_bin_edges=tuple(_bins(column) for column in values.T),
-        attribute_limits=_limits(values, [v.n_categories for v in attributes[: -n_own or None]]),
+        attribute_bin_edges=tuple(attribute_bin_edges),
+        attribute_limits=limits,
         draws_length=encoder.log_length is not None,
         cycles=cycles,
     )
@@ -69,6 +76,23 @@ def _limits(values: np.ndarray, sizes: Sequence[int]) -> tuple[Limits, ...]:
         of_categories = levels.limits(numbers, values[:, i].astype(np.int64), size)
         found.append(tuple(tuple(map(tuple, pairs)) for pairs in of_categories.tolist()))
     return tuple(found)
+
+
+def _of_all_lengths(
+    encoder: SeriesEncoder, whole: SeriesSet, limits: Sequence[Limits]
+) -> tuple[tuple[float, ...], tuple[Limits, ...]]:
+    """Return the bin edges of the length, and limits whose last number is the whole set's length.
+
+    An excerpt may hold pieces of series, whose lengths are none.
+    """
+    length = encoder.length_target(whole.lengths)[0]
+    values = np.column_stack([encoder.codes_of(whole), length]).astype(np.float32)
+    sizes = [len(known) for known in encoder.categories.values()]
+    found = []
+    for own, last in zip(limits, _limits(values, sizes), strict=True):
+        pairs = zip(own, last, strict=True)
+        found.append(tuple((*of_excerpt[:-1], *of_all) for of_excerpt, of_all in pairs))
+    return _bins(values[:, -1]), tuple(found)
 
 
 def season_of(encoder: SeriesEncoder, series: SeriesSet, patch: int) -> int:

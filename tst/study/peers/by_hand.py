@@ -11,9 +11,9 @@ import pandas as pd
 from scipy import stats
 
 from tst.errors import DataError
+from tst.evaluation.bootstrap import LEVEL
 
 TABLE = Path(__file__).with_name("by_hand.csv")
-LEVEL = 0.95  # of the intervals
 
 
 def rows(dataset: str) -> pd.DataFrame:

@@ -4,7 +4,12 @@ Profile full is laptop with ten seeds in place of three. What it was not run on 
 simulated; the costs) is laptop's.
 """
 
+import errno
 from pathlib import Path
+
+import pandas as pd
+
+from tst.study import tables
 
 LAPTOP = "results/laptop"  # what is committed: a run without data writes elsewhere
 FULL = "results/full"
@@ -23,6 +28,21 @@ def place(folder: Path, name: str = JUDGED) -> str:
     """
     is_headed_by_full = (folder / FULL / JUDGED).is_file()
     return FULL if is_headed_by_full and (folder / FULL / name).is_file() else LAPTOP
+
+
+def read(folder: Path, name: str) -> pd.DataFrame:
+    """Return a table from the results that hold it, plain or compressed.
+
+    Raises
+    ------
+    FileNotFoundError
+        Where no results do.
+    """
+    for results in dict.fromkeys((place(folder), LAPTOP)):
+        path = tables.find(folder / results / "tables", name)
+        if path is not None:
+            return pd.read_csv(path)
+    raise FileNotFoundError(errno.ENOENT, "no such table", f"{LAPTOP}/tables/{name}.csv")
 
 
 def copies(folder: Path, stem: str) -> list[Path]:

@@ -13,6 +13,7 @@ from tst.study.report import committed
 from tst.study.report.markdown import cell, table
 
 TITLE = re.compile(r"# (\d+)\. (.*)")
+VERDICT = re.compile(r"^## Verdict$", re.MULTILINE)  # a text before it may end another part
 # The figure that shows most of a notebook, by its number; NAME.png or NAME-DATASET.png.
 PICTURES = {
     "01-data": "01-examples",
@@ -51,7 +52,7 @@ def answer(notebook: nbformat.NotebookNode) -> list[str]:
     is_verdict = False
     for code in notebook.cells:
         if code.cell_type != "code":
-            is_verdict = code.source.startswith("## Verdict")
+            is_verdict = VERDICT.search(code.source) is not None
             continue
         if not is_verdict and not code.source.startswith("# NBVAL_CHECK_OUTPUT"):
             continue

@@ -23,7 +23,8 @@ import pandas as pd
 from tst.errors import DataError
 from tst.io import files, paths
 from tst.study import claims, weak_points
-from tst.study.checks import NO_DATA
+from tst.study.checks import NO_DATA, region_of
+from tst.study.decisions import decided
 from tst.study.report import committed, contents, findings
 from tst.study.report.markdown import number, table
 from tst.study.screens import numbers, value_of
@@ -223,11 +224,13 @@ def held(frame: pd.DataFrame) -> str:
             names.append(f"{claim} ({where})" if where else str(claim))
         parts.append(f"{verdict.capitalize()}: {', '.join(names) or 'none'}.")
     is_open = rows["verdict"] == "inconclusive"
-    against = (rows["direction"] == "above") & (rows["high"] < rows["limit"] - rows["margin"])
-    against |= (rows["direction"] == "below") & (rows["low"] > rows["limit"] + rows["margin"])
+    n_against = 0
+    for row in rows[is_open].itertuples():
+        region = region_of(row.direction, row.limit, row.margin)
+        n_against += decided(row.low, row.high, region) == "contradicted"
     return (
-        f"{' '.join(parts)} Inconclusive: the other {is_open.sum()} pairs of claim and data set, "
-        f"of which {(is_open & against).sum()} have their whole interval on the wrong side, "
+        f"{' '.join(parts)} Inconclusive: {is_open.sum()} pairs of claim and data set, "
+        f"of which {n_against} have their whole interval on the wrong side, "
         "without reaching significance after Holm's correction."
     )
 
@@ -322,8 +325,7 @@ def markdown_parts(folder: Path, page: str) -> dict[str, str]:
     @cache
     def read(name: str) -> pd.DataFrame:
         """Return a table of the results."""
-        file = f"tables/{name}.csv"
-        return pd.read_csv(folder / committed.place(folder, file) / file)
+        return committed.read(folder, name)
 
     def of_claims(letter: str) -> str:
         """Return the table of what begins with C, or with Q."""

@@ -120,7 +120,7 @@ def _fill(folder: Path, site: Path, stems: Sequence[str]) -> None:
         (site / f"{stem}.html").write_text(text, encoding="utf-8")
 
     parts = _readme_parts(folder, frames)
-    in_short = _claims_in_short(frames.get(JUDGE))
+    in_short = _claims_in_short(frames.get(JUDGE), folder.parent / "laptop" / "tables")
     picture = _picture(pages)
     render("index", "index", picture=picture, parts=parts, tables=_table_list(frames), **in_short)
     render("claims", "claims", weak=parts.get("weak"), numbers=parts.get("numbers", ""))
@@ -270,13 +270,18 @@ def _readme_parts(folder: Path, frames: dict[str, pd.DataFrame]) -> dict[str, st
     return parts
 
 
-def _claims_in_short(judged: pd.DataFrame | None) -> dict[str, list[readme.ShortRow]]:
-    """Return the rows of README.md's two tables of claims that a run has judged."""
+def _claims_in_short(judged: pd.DataFrame | None, laptop: Path) -> dict[str, list[readme.ShortRow]]:
+    """Return the rows of README.md's two tables of claims that a run has judged.
+
+    The paper's numbers on sets that the run lacks are taken from the tables of profile laptop.
+    """
     short: dict[str, list[readme.ShortRow]] = {"claims": [], "questions": []}
     if judged is None:
         return short
     there = set(judged["claim"])
-    for row in readme.short_rows(judged, list(readme.SHORT)):
+    other = tables.find(laptop, JUDGE)
+    fallback = None if other is None else pd.read_csv(other)
+    for row in readme.short_rows(judged, list(readme.SHORT), fallback):
         if row.claim in there:
             short["claims" if row.claim.startswith("C") else "questions"].append(row)
     return short
