@@ -151,8 +151,8 @@ def test_steps_do_not_move_the_attributes(tmp_path, few_steps):
 def test_our_model_trains_on_two_processes_too(tmp_path):
     """The loss curve and the weights of one process, those of its attributes bit for bit.
 
-    Its folder samples without the training set. From where regressions put the weights, at gradients
-    near nought, Adam would step as rounding has it: this training begins elsewhere.
+    Its folder samples without the training set. From where regressions put the weights, at
+    gradients near nought, Adam would step as rounding has it: this training begins elsewhere.
     """
     one = generative_job(tmp_path / "one", informed=False)
     two = generative_job(tmp_path / "two", informed=False)
