@@ -169,6 +169,8 @@ def test_a_logarithm_asks_for_values_that_are_not_negative(real):
     np.testing.assert_allclose(fidelity.logarithmic(positive).values, np.log1p(positive.values))
     with pytest.raises(DataError, match="'toy' has negative values"):
         fidelity.logarithmic(real)
+    drawn = fidelity.logarithmic_from_0(real).values
+    np.testing.assert_allclose(drawn, np.log1p(np.where(real.values < 0, 0, real.values)))
 
 
 def test_order_changes_nothing(real, measured):

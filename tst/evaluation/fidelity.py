@@ -97,6 +97,11 @@ def logarithmic(series: SeriesSet) -> SeriesSet:
     return replace(series, values=np.log1p(series.values))
 
 
+def logarithmic_from_0(series: SeriesSet) -> SeriesSet:
+    """Return `logarithmic` of a set, what a model drew below 0, where the logarithm ends, as 0."""
+    return logarithmic(replace(series, values=series.values.clip(0)))
+
+
 def marginals(real: SeriesSet, synthetic: SeriesSet) -> pd.DataFrame:
     """Return how each feature's distribution differs, and the mean over features.
 

@@ -12,7 +12,6 @@ One trained model each is frozen: what differs between seeds are samples and cla
 import argparse
 import sys
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -131,9 +130,7 @@ def _seedless(work: TrainingWorkspace, seeds: Sequence[int], log: bool) -> None:
     for (model, seed), made in sets.items():
         pair = (test, made)
         if log:
-            # what a model draws below 0, where the logarithm ends, counts as 0
-            drawn = replace(made, values=made.values.clip(0))
-            pair = (fidelity.logarithmic(test), fidelity.logarithmic(drawn))
+            pair = (fidelity.logarithmic(test), fidelity.logarithmic_from_0(made))
         for name, metric in fidelity.STATISTICS.items():
             rows.append({"model": model, "seed": seed, "metric": name, "value": metric(*pair)})
     work.table(rows, "10-seedless", work.real())

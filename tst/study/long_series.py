@@ -30,9 +30,7 @@ def comparable(series: SeriesSet, names: Sequence[str], log: bool) -> SeriesSet:
     columns = [series.feature_names.index(name) for name in names]
     features = tuple(series.features[column] for column in columns)
     chosen = replace(series, values=series.values[:, columns], features=features)
-    if not log:
-        return chosen
-    return fidelity.logarithmic(replace(chosen, values=chosen.values.clip(0)))
+    return fidelity.logarithmic_from_0(chosen) if log else chosen
 
 
 def class_scores(
