@@ -174,6 +174,21 @@ def test_full_is_laptop_with_more_seeds():
         assert settings == expected, name
 
 
+def test_a_sweep_over_budgets_begins_at_the_study_s_steps():
+    """Notebook 18's 1x is what notebooks 2, 3 and 10 train in the same profile."""
+    full = yaml.safe_load((run_notebook.PROFILES / "full.yml").read_text())
+    trained_in = {
+        "tst_paper": ("02-train-tst", "max_steps"),
+        "doppelganger": ("03-train-baselines", "dg_steps"),
+        "tst": ("10-seedless", "max_steps"),
+    }
+    sweeps = {name: one for name, one in full["18-budget"].items() if name != "all"}
+    assert set(sweeps) == {"gcut", "wwt", "borg2019", "iot", "mba", "gcut_attempts"}
+    for dataset, sweep in sweeps.items():
+        for model, (notebook, setting) in trained_in.items():
+            assert sweep["steps"][model] == full[notebook][dataset][setting], (dataset, model)
+
+
 # What an ablation may change of sampling and of training.
 BESIDE_THE_MODEL = {"start", "lengths", "max_steps", "batch_size", "learning_rate"}
 

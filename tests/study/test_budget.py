@@ -20,6 +20,8 @@ from tst.training.loop import TrainConfig
 
 STEPS = {"tst_paper": 3, "doppelganger": 5}
 SIZES = {"tst_paper": {"small": {}, "large": {"d_ff": 11}}, "doppelganger": {"small": {}}}
+MULTIPLES = {"small": [3, 1], "large": [3, 1]}
+TWICE = {"small": [2], "large": [2]}
 
 
 @pytest.fixture
@@ -35,7 +37,7 @@ def work(tmp_path, monkeypatch):
 
 def test_every_point_once_the_cheapest_first():
     """Model, size, multiple and seed; the paper's own size comes last, with its own steps."""
-    points = budget.points(STEPS, SIZES, [3, 1], [0, 1], papers_steps=30)
+    points = budget.points(STEPS, SIZES, MULTIPLES, [0, 1], papers_steps=30)
     named = [(p.model, p.size, p.multiple, p.seed) for p in points]
     assert len(set(named)) == len(named) == 2 * (2 * 3 + 1)
     assert [p.multiple for p in points[:-2]] == sorted(p.multiple for p in points[:-2])
@@ -43,17 +45,29 @@ def test_every_point_once_the_cheapest_first():
         (model, multiple, multiple * steps) for model, steps in STEPS.items() for multiple in (1, 3)
     }
     assert named[-2:] == [("tst_paper", "paper", 10.0, seed) for seed in (0, 1)]
-    assert len(budget.points(STEPS, SIZES, [3, 1], [0, 1])) == len(points) - 2
+    assert len(budget.points(STEPS, SIZES, MULTIPLES, [0, 1])) == len(points) - 2
+
+
+def test_a_size_is_trained_at_its_own_multiples():
+    """A large one, which costs more, at fewer; one without any is asked for."""
+    points = budget.points(STEPS, SIZES, {"small": [1, 3, 10], "large": [1]}, [0])
+    of = {"small": [], "large": []}
+    for point in points:
+        if point.model == "tst_paper":
+            of[point.size].append(point.multiple)
+    assert of == {"small": [1, 3, 10], "large": [1]}
+    with pytest.raises(DataError, match="no multiples of size 'large'"):
+        budget.points(STEPS, SIZES, {"small": [1]}, [0])
 
 
 def test_a_point_is_the_study_s_run_with_other_steps_and_sizes(work):
     """All else stays; a point that is trained is loaded, another seed is another job."""
-    (first, second, *_) = budget.points(STEPS, SIZES, [2], [0, 1])
+    (first, second, *_) = budget.points(STEPS, SIZES, TWICE, [0, 1])
     (base,) = work.finished(SPEC, [0])
     job = budget.job(work, first, SIZES, "fp32")
     assert job.train | {"betas": list(job.train["betas"])} == base.train | {"max_steps": 6}
     assert job.config == base.config
-    large = next(p for p in budget.points(STEPS, SIZES, [2], [0]) if p.size == "large")
+    large = next(p for p in budget.points(STEPS, SIZES, TWICE, [0]) if p.size == "large")
     assert budget.job(work, large, SIZES, "fp32").config == base.config | {"d_ff": 11}
     assert budget.job(work, second, SIZES, "fp32").folder != job.folder
     jobs.train_all([job])
@@ -66,7 +80,7 @@ def test_a_point_is_the_study_s_run_with_other_steps_and_sizes(work):
 
 def test_the_paper_s_size_is_the_paper_s(work):
     """12,635,659 parameters on 9 measurements; here with the data's."""
-    point = budget.points(STEPS, SIZES, [1], [0], papers_steps=7)[-1]
+    point = budget.points(STEPS, SIZES, MULTIPLES, [0], papers_steps=7)[-1]
     job = budget.job(work, point, SIZES, "fp32")
     assert (job.config["d_model"], job.config["n_head"], job.config["n_layer"]) == (512, 8, 8)
     assert job.config["n_features"] == TINY_TST.n_features
@@ -75,7 +89,7 @@ def test_the_paper_s_size_is_the_paper_s(work):
 
 def test_mistakes_are_sentences(work):
     """A size that is none of the model's, a run that is missing."""
-    (point, *_) = budget.points(STEPS, {"tst_paper": {"odd": {"d_wide": 3}}}, [1], [0])
+    (point, *_) = budget.points(STEPS, {"tst_paper": {"odd": {"d_wide": 3}}}, {"odd": [1]}, [0])
     with pytest.raises(DataError, match="d_wide"):
         budget.job(work, point, {"tst_paper": {"odd": {"d_wide": 3}}}, "fp32")
     gan = budget.Point(model="doppelganger", size="small", multiple=1, seed=0, n_steps=5)

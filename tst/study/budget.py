@@ -53,7 +53,7 @@ class Point:
 def points(
     steps: Mapping[str, int],
     sizes: Mapping[str, Mapping[str, Any]],
-    multiples: Sequence[float],
+    multiples: Mapping[str, Sequence[float]],
     seeds: Sequence[int],
     papers_steps: int = 0,
 ) -> list[Point]:
@@ -67,17 +67,28 @@ def points(
         Optimiser steps at 1x, by model.
     sizes
         By model: {name of a size: its settings}.
-    multiples, seeds
-        Times 1x, and random seeds of training and sampling.
+    multiples
+        Times 1x, by the name of a size: large models are costly, so that fewer are trained long.
+    seeds
+        Random seeds of training and sampling.
+
+    Raises
+    ------
+    DataError
+        Where a size has no multiples.
     """
     ranked: list[tuple[int, str, str]] = []
     for model, named in sizes.items():
         ranked += [(rank, model, size) for rank, size in enumerate(named)]
     ranked.sort(key=lambda entry: entry[0])  # each model's first size, then each one's second
+    for _, _, size in ranked:
+        if size not in multiples:
+            raise DataError(f"no multiples of size '{size}': name them in `multiples`.")
     grid: list[tuple[str, str, float, int]] = []
-    for multiple in sorted(multiples):
+    for multiple in sorted({one for named in multiples.values() for one in named}):
         for _, model, size in ranked:
-            grid.append((model, size, multiple, math.ceil(multiple * steps[model])))
+            if multiple in multiples[size]:
+                grid.append((model, size, multiple, math.ceil(multiple * steps[model])))
     if papers_steps:
         grid.append(("tst_paper", "paper", papers_steps / steps["tst_paper"], papers_steps))
     return [
