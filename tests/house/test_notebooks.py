@@ -55,7 +55,10 @@ SETTINGS = {
         "n_states": 2,
     },
     "14-tuning": {"steps_share": 0.5},
-    "18-budget": {"steps": {"tst_paper": 2, "doppelganger": 3, "tst": 2}, "multiples": {"small": [1, 2, 3], "large": [1, 2, 3]}},
+    "18-budget": {
+        "steps": {"tst_paper": 2, "doppelganger": 3, "tst": 2},
+        "multiples": {"small": [1, 2, 3], "large": [1, 2, 3]},
+    },
 }
 
 
