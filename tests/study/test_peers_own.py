@@ -119,3 +119,25 @@ def test_a_peer_says_what_it_took_as_the_tool_does(sales, tmp_path, monkeypatch)
     made = pd.read_parquet(out)
     assert list(made) == list(learned)
     assert made[own.id].nunique() == 3
+
+
+def test_rows_stand_in_a_table_of_the_study(tmp_path, monkeypatch):
+    """With their profile; another seed's are added, the same seed's replaced; a failure is said."""
+    monkeypatch.setattr(paths, "ROOT", tmp_path)
+
+    def _rows(name, models, seconds, seed):
+        if name == "sales":
+            raise DataError("no such file")
+        facts = {"dataset": name, "origin": "simulated", "model": models[0], "seed": seed}
+        return [facts | {"metric": "acf_error", "value": seconds}]
+
+    monkeypatch.setattr(compare_tables, "compare", _rows)
+    for seconds, seed in ((1, 0), (2, 1), (3, 1)):
+        words = ["--tables", "example", "sales", "--seconds", str(seconds), "--seed", str(seed)]
+        assert compare_tables.main(words) == 0
+    found = pd.read_csv(paths.tables_dir("laptop") / "20-peers-own.csv")
+    assert found[["profile", "seed", "value"]].to_numpy().tolist() == [
+        ["laptop", 0, 1.0],
+        ["laptop", 1, 3.0],
+    ]
+    assert compare_tables.main(["--tables", "sales"]) == 1

@@ -23,6 +23,7 @@ from tst.evaluation.privacy import privacy
 from tst.evaluation.reference import Reference
 from tst.io import closure, files, paths
 from tst.series import SeriesSet
+from tst.study import tables
 from tst.study.peers import generators
 from tst.study.peers.own_tables import TABLES, OwnTable
 from tst.synthesiser import Synthesiser
@@ -35,6 +36,7 @@ PEERS = ("tabular_argn", "par")
 HELD_OUT = 0.25  # of the series
 QUALITY = ("discriminative_score", "acf_error", "length_w1", "pearson_distance", "marginal_w1")
 PRIVACY = ("copied_series_share", "nn_distance_ratio", "membership_auc")
+PROFILE = "laptop"
 NAME = "20-peers-own"
 
 Row = dict[str, Any]
@@ -161,7 +163,7 @@ def compare(name: str, models: Sequence[str], seconds: float, seed: int) -> list
     table, series = Table.fit(learned, own.roles, name)
     held_out = Recent.of(table, judges).series
     reference = Reference.of(series)
-    folder = paths.artifacts_dir("laptop") / "peers-own" / name
+    folder = paths.artifacts_dir(PROFILE) / "peers-own" / name
     rows: list[Row] = []
 
     def add(model: str, values: dict[str, Any]) -> None:
@@ -194,20 +196,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--tables", nargs="*", default=list(TABLES), choices=list(TABLES))
     parser.add_argument("--models", nargs="*", default=["tst", *PEERS])
-    parser.add_argument("--out", type=Path, default=paths.tables_dir("laptop") / f"{NAME}.csv")
     options = parser.parse_args(arguments)
-    rows: list[Row] = []
+    failed = 0
     for name in options.tables:
         try:
-            rows += compare(name, options.models, options.seconds, options.seed)
+            rows = compare(name, options.models, options.seconds, options.seed)
         except DataError as error:
             print(f"{name}: {error}", file=sys.stderr)
+            failed += 1
             continue
-        frame = pd.DataFrame(rows)
-        files.write_text(frame.to_csv(index=False), options.out)
-        shown = frame[frame["dataset"] == name]
-        print(shown.pivot_table(index="metric", columns="model", values="value").round(3))
-    return int(not rows)
+        frame = tables.write(pd.DataFrame(rows), PROFILE, NAME, replace=("dataset", "seed"))
+        print(frame.pivot_table(index="metric", columns="model", values="value").round(3))
+    return int(failed == len(options.tables))
 
 
 if __name__ == "__main__":
