@@ -203,6 +203,23 @@ def test_a_set_without_attributes_survives_the_disk(tmp_path):
     assert again.sha256() == bare.sha256()
 
 
+def test_a_set_says_what_it_is_in_one_line():
+    """Where its values go back to, its model, lengths and features; one is not many."""
+    one = from_list(
+        [np.ones((3, 1))] * 2,
+        attributes=pd.DataFrame(index=range(2)),
+        features=[Feature("x")],
+        name="toy",
+        origin="simulated",
+        interval="1h",
+    )
+    said = "SeriesSet(toy, simulated data: 2 series of 3 steps, 1 feature, one step per 1h)"
+    assert repr(one) == said
+    drawn = replace(distinct_series((3, 5)), model="tst")
+    assert " from " in repr(drawn)
+    assert "2 series of 3 to 5 steps" in repr(drawn)
+
+
 def test_step_index_counts_within_each_series():
     """From 0 in each series; series and step together name a row."""
     made = from_list(

@@ -122,10 +122,15 @@ class SeriesSet:
         return self.values[self.offsets[index] : self.offsets[index + 1]]
 
     def __repr__(self) -> str:
+        shortest, longest = self.lengths.min(), self.lengths.max()
+        length = f"{longest}" if shortest == longest else f"{shortest} to {longest}"
+        source = ORIGINS[self.origin]
+        if self.model != "real":
+            source = f"{self.model} from {source}"
+        features = "1 feature" if self.n_features == 1 else f"{self.n_features} features"
         return (
-            f"SeriesSet({self.name}, {self.origin}, {self.model}: {len(self):,} series of "
-            f"{self.lengths.min()}..{self.lengths.max()} steps, {self.n_features} features, "
-            f"every {self.interval})"
+            f"SeriesSet({self.name}, {source}: {len(self):,} series of {length} steps, "
+            f"{features}, one step per {self.interval})"
         )
 
     @cached_property

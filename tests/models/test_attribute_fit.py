@@ -54,7 +54,7 @@ def untrained(real):
 def mean_log_p(head, target):
     """Return the mean log p of attributes of which nothing is known before."""
     one = torch.ones(len(target.value), 1)
-    rows = attribute_fit.Rows(target=target, context=one, spread=torch.ones(len(head.numbers)))
+    rows = attribute_fit.Rows(target=target, context=one)
     return attribute_fit._log_p(head, rows)
 
 
@@ -121,6 +121,45 @@ def test_each_conditional_is_kept_at_its_own_step(monkeypatch):
         ours, twins = taken._weights_of(d), head._weights_of(d)
         assert all(torch.equal(*pair) for pair in zip(ours, twins, strict=True))
         torch.testing.assert_close(mean_log_p(taken, target)[d], mean_log_p(head, target)[d])
+
+
+def test_a_held_out_row_does_not_change_where_its_fit_begins():
+    """Other levels and categories of the rows that judge a fit: it begins as it did."""
+    model, target = untrained(deciding_series(5, n=40))
+    is_held_out = torch.arange(40) < 10
+    context = torch.ones(40, 1)
+    rows = attribute_fit.Rows(target=target, context=context)
+    shown = target.map(torch.clone)
+    shown.value[is_held_out, 0] = 0.0
+    shown.value[is_held_out, 2:] += 9.0
+    changed = attribute_fit.Rows(target=shown, context=context)
+    begun = []
+    for table in (rows, changed):
+        head = copy.deepcopy(model.attribute_head).requires_grad_(True)
+        parts = table.take(~is_held_out), table.take(is_held_out)
+        generator = torch.Generator().manual_seed(0)
+        nothing = attribute_fit.Recipe(learning_rate=0.0, most=0)
+        attribute_fit._held_out_curves(head, *parts, nothing, generator)
+        begun.append(head.state_dict())
+    assert begun[0]["bias"].ne(model.attribute_head.bias).any()
+    for name, weight in begun[0].items():
+        assert torch.equal(weight, begun[1][name]), name
+
+
+def test_a_fit_and_each_of_its_folds_begin_at_their_own_rows(monkeypatch):
+    """Four folds leave out each row once; the whole table's fit leaves out none."""
+    monkeypatch.setattr(attribute_fit, "SMALL", 0)  # plainly alone
+    monkeypatch.setattr(attribute_fit, "MAX_STEPS", 20)
+    begin = attribute_fit._begin_at_levels
+    n_rows = []
+
+    def counted(head, target):
+        n_rows.append(len(target.value))
+        return begin(head, target)
+
+    monkeypatch.setattr(attribute_fit, "_begin_at_levels", counted)
+    fitted(deciding_series(3, n=44, seed=5))
+    assert n_rows == [33, 33, 33, 33, 44]
 
 
 def test_the_first_look_that_no_later_one_betters():

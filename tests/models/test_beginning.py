@@ -135,6 +135,42 @@ def test_it_begins_likelier_than_without():
     assert (unknown.first == 0).all()
 
 
+@pytest.mark.parametrize(
+    ("numbers", "has_point"),
+    [
+        (lambda rng: rng.normal(size=2000), False),
+        (lambda rng: np.maximum(0, rng.normal(size=2000)), True),
+        (lambda rng: np.minimum(1.5, rng.normal(size=2000)), True),
+        (lambda rng: np.minimum(2.2, rng.normal(size=2000)), False),  # about one in seventy
+        (lambda rng: np.where(rng.random(2000) < 0.1, 0.25, rng.normal(size=2000)), True),
+        (lambda rng: rng.poisson(5, 2000), False),
+        (lambda rng: rng.poisson(1.5, 2000), False),
+        (lambda rng: np.where(rng.random(2000) < 0.5, 0, rng.poisson(5, 2000)), True),
+        (lambda rng: rng.normal(size=2000).round(1), False),
+        (lambda rng: 10 * rng.poisson(5, 2000), False),
+        (lambda rng: np.full(2000, 3.0), False),
+        (lambda rng: np.zeros(0), False),
+    ],
+)
+def test_a_point_mass_stands_out_among_the_values_beside_it(numbers, has_point):
+    """At either bound, or inside; not a count's or a rounded number's frequent values."""
+    assert beginning.has_point_mass(numbers(np.random.default_rng(0))) == has_point
+
+
+@pytest.mark.parametrize("patch", [1, 3])
+def test_a_number_with_a_point_mass_begins_without_a_regression(patch):
+    """Where the same one of the step before stood, as without counting; the other one does not."""
+    rng = np.random.default_rng(0)
+    rows = rng.normal(size=(N_SERIES, N_STEPS, 2))
+    rows[:, :, 0] = np.maximum(rows[:, :, 0], 0)
+    series = toy_series(list(rows))
+    known, unknown = (begun(series, patch, informed=informed).head for informed in (True, False))
+    for d in range(2 * patch):
+        is_same = torch.equal(known.skip[:, d], unknown.skip[:, d])
+        assert is_same == (d % 2 == 0)
+        assert torch.equal(known.bias[d], unknown.bias[d]) == is_same
+
+
 def test_a_constant_and_a_rare_category_are_no_exception():
     """Weights stay finite."""
     values = np.zeros((5, 4, 2))

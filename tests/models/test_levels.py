@@ -1,5 +1,6 @@
 """Laws of levels: what categories tell of numbers is found, chance is not, limits hold."""
 
+import tracemalloc
 from dataclasses import replace
 
 import numpy as np
@@ -67,6 +68,46 @@ def test_where_nothing_can_be_told_nothing_is(code, size):
     assert not found.any()
 
 
+@given(seed=st.integers(0, 999), n=st.integers(1, 60), size=st.integers(1, 4))
+def test_limits_are_those_of_sorted_numbers(seed, n, size):
+    """As a literal twin, category by category and number by number."""
+    rng = np.random.default_rng(seed)
+    numbers = rng.integers(-9, 9, (n, 3)).astype(np.float32)
+    code = rng.integers(0, size, n)
+    found = levels.limits(numbers, code, size)
+    for category in range(size):
+        for f, column in enumerate(numbers.T):
+            mine = sorted(column[code == category].tolist())
+            low, high = min(column), max(column)
+            if len(mine) >= levels.MIN_LIMITED:
+                low = max(low, 2 * mine[0] - mine[1])
+                high = min(high, 2 * mine[-1] - mine[-2])
+            assert found[category, f].tolist() == [low, high]
+
+
+def test_many_series_are_not_copied():
+    """Beside the numbers, and what is returned, memory of a few of their columns."""
+    rng = np.random.default_rng(0)
+    n, n_numbers = 20_000, 40
+    numbers = rng.normal(size=(n, n_numbers)).astype(np.float32)
+    codes = rng.integers(0, 7, (n, 3))
+    copy = n * n_numbers * 8
+    parts = levels.effects(numbers, codes, [7, 7, 7])
+    assert peak(levels.effects, numbers, codes, [7, 7, 7]) < 0.25 * copy
+    assert peak(levels.limits, numbers, codes[:, 0], 7) < 0.25 * copy
+    assert peak(levels.total, parts, codes) < 1.25 * copy
+
+
+def peak(function, *given):
+    """Return the most memory that a call takes, bytes."""
+    tracemalloc.start()
+    try:
+        function(*given)
+        return tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+
 def test_limits_by_hand():
     """As far beyond the ends as these lie from their neighbours, but within all; of few, all."""
     x = np.array([0.0, 5, 6, 7, 8, 9, 10, 11, 12, 20, 30, -50, 40])
@@ -102,6 +143,22 @@ def test_short_series_are_centred_by_what_their_attributes_tell():
         rtol=1e-5,
         atol=1e-5,
     )
+
+
+def test_long_series_of_one_class_move_no_other_class():
+    """Each class's level is its mean, though one has nearly all rows; scaled rows have mean 0."""
+    rng = np.random.default_rng(0)
+    kind = np.arange(40) % 4
+    arrays = [10 * k + rng.normal(0, 0.1, (200 if k == 3 else 6, 1)) for k in kind]
+    series = toy_series(arrays, attributes=pd.DataFrame({"kind": pd.Categorical(kind)}))
+    encoder = SeriesEncoder.fit(series)
+    assert not encoder.per_series
+    told, scale = encoder.told_loc_scale(np.arange(4)[:, None])
+    np.testing.assert_allclose(told[:, 0], [0, 10, 20, 30], atol=0.1)
+    assert scale[0, 0] == pytest.approx(0.1, rel=0.1)
+    z = encoder.scaled(series, *encoder.series_loc_scale(series))
+    assert abs(z.mean()) < 1e-4
+    assert z.std() == pytest.approx(1, rel=1e-3)
 
 
 def test_series_that_begin_at_one_place_keep_it():

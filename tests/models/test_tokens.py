@@ -86,6 +86,29 @@ def test_a_season_is_found_where_series_repeat_themselves(period):
     assert found == [period, 0, 0, 0, 0]
 
 
+@pytest.mark.parametrize("block", [1, 90, tokens.BLOCK])
+def test_autocorrelations_are_those_of_each_series_by_itself(block, monkeypatch):
+    """As sums of products; too short series and numbers that do not vary have none."""
+    monkeypatch.setattr(tokens, "BLOCK", block)
+    rng = np.random.default_rng(0)
+    lengths = rng.integers(3, 23, 17)
+    n_lags = 7
+    z = rng.normal(size=(lengths.sum(), 2)).cumsum(0)
+    borders = np.cumsum(lengths)[:-1]
+    curves = []
+    for i, part in enumerate(np.split(z, borders)):
+        if i % 3 == 0:
+            part[:, 1] = 0.1  # in place: this series' second number is constant
+        for x in (part - part.mean(0)).T:
+            if len(x) > n_lags and np.ptp(x) > 1e-9:
+                products = [x[: len(x) - lag] @ x[lag:] for lag in range(n_lags + 1)]
+                curves.append(np.array(products) / products[0])
+    found = tokens._autocorrelation(z, lengths, n_lags)
+    np.testing.assert_allclose(found, np.mean(curves, axis=0), rtol=1e-9, atol=1e-12)
+    assert not tokens._autocorrelation(np.ones((9, 1)), np.array([4, 5]), 3).any()
+    assert not tokens._autocorrelation(z, lengths, 30).any()
+
+
 def test_an_unknown_category_is_refused():
     """A category that the training set lacks has no code."""
     encoder = SeriesEncoder.fit(mixed_series(lengths=(3, 4)).take([0, 1]))

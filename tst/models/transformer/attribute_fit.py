@@ -14,6 +14,7 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 
 from tst.models.transformer import levels
@@ -72,14 +73,10 @@ class Rows:
         `Target` (n_series, n_attributes).
     context
         float, (n_series, n_context): what is known of each series before its attributes.
-    spread
-        float, (n_continuous,): standard deviation of the continuous ones around what the
-        categories tell of them.
     """
 
     target: Target
     context: torch.Tensor
-    spread: torch.Tensor
 
     def __len__(self) -> int:
         return len(self.context)
@@ -87,7 +84,7 @@ class Rows:
     def take(self, chosen: torch.Tensor) -> "Rows":
         """Return some rows, int64 or bool (n,)."""
         target = self.target.map(lambda x: x[chosen])
-        return Rows(target=target, context=self.context[chosen], spread=self.spread)
+        return Rows(target=target, context=self.context[chosen])
 
 
 State = dict[str, torch.Tensor]
@@ -113,11 +110,9 @@ def fit(
     int64, (n_attributes,): steps that each conditional took.
     """
     first = copy.deepcopy(head).cpu().requires_grad_(True)
-    _begin_at_frequencies(first, target)
-    spread = _begin_at_levels(first, target)
     if context is None:
         context = target.value.new_ones(len(target.value), 1)
-    rows = Rows(target=target, context=context, spread=spread)
+    rows = Rows(target=target, context=context)
     key = _digest(first, rows, seed)
     if key not in _fits:
         while len(_fits) >= N_KEPT:
@@ -129,7 +124,7 @@ def fit(
 
 
 def _fit(first: ChainHead, rows: Rows, seed: int) -> tuple[State, torch.Tensor]:
-    """Return the weights of a fit that begins with a head's, and the steps of each conditional."""
+    """Return the weights of a fit of a head, and the steps of each conditional."""
     generator = torch.Generator().manual_seed(seed)
     recipes = [PLAIN, SMOOTH] if len(rows) <= SMALL else [PLAIN]
     n_steps = torch.full((len(recipes), len(first.variables)), 10 * EVERY)
@@ -186,21 +181,36 @@ def _begin_at_levels(head: ChainHead, target: Target) -> torch.Tensor:
 
     Returns the numbers' standard deviations around that, (n_continuous,).
     """
-    numbers = target.value[:, head.numbers].double().numpy()
+    numbers = target.value[:, head.numbers].numpy()
     chosen = [d for d, variable in enumerate(head.variables) if variable.kind == "categorical"]
     codes = target.value[:, chosen].long().numpy()
     parts = levels.effects(numbers, codes, [head.variables[d].n_categories for d in chosen])
-    rest = numbers - levels.total(parts, codes) if parts else numbers
-    spread = torch.from_numpy(rest.std(0)).float().clamp(min=LEAST_SPREAD)
+    centre, spread = _moments_of_rest(numbers, parts, codes)
     if head.head != "mixture":
         return spread
     for d, part in zip(chosen, parts, strict=True):
         channels = slice(head.starts[d], head.ends[d])
         head.skip[channels, head.numbers] = torch.from_numpy(part).to(head.skip)
     _, locations, log_scales = head.bias[:, 1 : 1 + 3 * N_COMPONENTS].chunk(3, dim=1)
-    locations[head.numbers] *= spread[:, None]
+    locations[head.numbers] = locations[head.numbers] * spread[:, None] + centre[:, None]
     log_scales[head.numbers] += spread.log()[:, None]
     return spread
+
+
+def _moments_of_rest(
+    numbers: np.ndarray, parts: Sequence[np.ndarray], codes: np.ndarray
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return mean and standard deviation of what levels leave of numbers (n_series, n), (n,) each.
+
+    `parts` and `codes` are as in `levels.total`; there may be none.
+    """
+    moments = torch.zeros(2, numbers.shape[1])
+    for f in range(numbers.shape[1]):  # one at a time: of many series a copy takes much memory
+        rest = numbers[:, f].astype(np.float64)
+        for part, code in zip(parts, codes.T, strict=True):
+            rest -= part[code, f]
+        moments[:, f] = torch.tensor([rest.mean(), rest.std()])
+    return moments[0], moments[1].clamp(min=LEAST_SPREAD)
 
 
 def _folds(n: int, generator: torch.Generator) -> Sequence[torch.Tensor]:
@@ -253,7 +263,12 @@ def _held_out_curves(
 def _steps(
     head: ChainHead, rows: Rows, n_steps: int, recipe: Recipe, generator: torch.Generator
 ) -> Iterator[int]:
-    """Take steps of AdamW towards the rows of a table; yield how many so far, from 0."""
+    """Begin at what the rows of a table tell, and take steps of AdamW towards them.
+
+    Yields how many so far, from 0.
+    """
+    _begin_at_frequencies(head, rows.target)
+    spread = _begin_at_levels(head, rows.target)
     weights: list[torch.nn.Parameter] = []
     free: list[torch.nn.Parameter] = []
     for name, weight in head.named_parameters():
@@ -263,27 +278,37 @@ def _steps(
         {"params": free, "weight_decay": 0.0},
     ]
     optimizer = torch.optim.AdamW(groups, lr=recipe.learning_rate, fused=True)
-    noise = recipe.noise / math.sqrt(len(rows))
     n = len(rows)
+    noise = recipe.noise / math.sqrt(n)
     yield 0
     for step in range(n_steps):
         batch = rows
         if n > BATCH:
             batch = rows.take(torch.randint(n, (BATCH,), generator=generator))
         if noise:
-            batch = _noisy(batch, head.numbers, noise, generator)
+            batch = _noisy(batch, head.numbers, noise * spread, generator)
         optimizer.zero_grad(set_to_none=True)
         (-_log_p(head, batch).sum()).backward()
         optimizer.step()
         yield step + 1
 
 
-def _noisy(rows: Rows, numbers: torch.Tensor, noise: float, generator: torch.Generator) -> Rows:
-    """Return rows with noise on the continuous attributes, int64 (n_continuous,)."""
+def _noisy(
+    rows: Rows, numbers: torch.Tensor, noise: torch.Tensor, generator: torch.Generator
+) -> Rows:
+    """Return rows with noise on the continuous attributes.
+
+    Parameters
+    ----------
+    numbers
+        int64, (n_continuous,): which those are.
+    noise
+        float, (n_continuous,): its standard deviation.
+    """
     target = rows.target
     moves = torch.zeros_like(target.value)
-    drawn = torch.randn(len(rows), len(numbers), generator=generator) * noise
-    moves[:, numbers] = (drawn * rows.spread).to(moves)
+    drawn = torch.randn(len(rows), len(numbers), generator=generator)
+    moves[:, numbers] = (drawn * noise).to(moves)
     return Rows(
         target=Target(
             value=target.value + moves,
@@ -292,7 +317,6 @@ def _noisy(rows: Rows, numbers: torch.Tensor, noise: float, generator: torch.Gen
             repeat=target.repeat,
         ),
         context=rows.context,
-        spread=rows.spread,
     )
 
 

@@ -140,7 +140,7 @@ class TokenBatches:
     """Random batches of windows of a set, each a function of the step alone.
 
     A window is a whole series where context_length allows, else a part of one: the first part
-    follows the start token, a later one the real token before it. A set of at most `MAX_ENCODED`
+    follows the start token, a later one the real tokens before it. A set of at most `MAX_ENCODED`
     values is encoded once; of a larger one, the windows of each batch are read and encoded when
     they are asked for.
 
@@ -255,7 +255,7 @@ class TokenBatches:
         if self.whole is not None:
             return self.whole, self._first_tokens_of_series[series] + first_tokens, series
         patch = self.config.patch
-        # The token before is seen, and what that one repeats stands in the one before it.
+        # The tokens at all lags are seen, and what the first of them repeats stands before it.
         n_before = np.minimum(first_tokens, 1 + max(self.spec.lags))
         starts = (first_tokens - n_before) * patch
         ends = np.minimum((first_tokens + self.n_window) * patch, self.series.lengths[series])

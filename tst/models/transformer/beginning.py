@@ -5,7 +5,9 @@ another, what a number is by those before it, and how a series starts.
 """
 
 import math
+from collections.abc import Sequence
 
+import numpy as np
 import torch
 
 from tst.models.transformer.batches import TokenBatch
@@ -18,12 +20,28 @@ PRIOR_COUNT = 0.5  # added to how often each category occurs, as Jeffreys' prior
 # more, as of a hundred measurements with a season, it reads the same one of the step before.
 MAX_SEEN = 1024
 RIDGE = 1e-2  # of the number of rows
+# A value is a point mass that holds so much of the rows, and so many times as much as the values
+# beside it: a count, or a rounded number, has many values of some share.
+POINT_SHARE, POINT_RATIO = 0.05, 2.0
 LEAST_SPREAD, MOST_SPREAD = 3e-3, 1.0  # of what a regression leaves, in scaled units
 NORMAL_SPREAD = 1.4826  # standard deviations of a normal distribution in its median deviation
 
 
+def has_point_mass(x: np.ndarray) -> bool:
+    """Tell whether one exact value, a bound or another, stands out among numbers (rows,)."""
+    _, counts = np.unique(x, return_counts=True)
+    if len(counts) < 2:
+        return False  # a constant
+    padded = np.pad(counts, 1)
+    beside = np.maximum(padded[:-2], padded[2:])
+    stands_out = (counts > POINT_SHARE * len(x)) & (counts > POINT_RATIO * beside)
+    return bool(stands_out.any())
+
+
 @torch.no_grad()
-def begin(head: ChainHead, first: torch.Tensor, batch: TokenBatch) -> None:
+def begin(
+    head: ChainHead, first: torch.Tensor, batch: TokenBatch, has_point: Sequence[bool]
+) -> None:
     """Set the weights of a mixture's head, in place, by the tokens of a training set.
 
     Parameters
@@ -32,6 +50,10 @@ def begin(head: ChainHead, first: torch.Tensor, batch: TokenBatch) -> None:
         float, (n_recent,): becomes the encoding of the mean first token.
     batch
         Tokens of whole series, or of pieces of long ones.
+    has_point
+        Which numbers of a step have a point mass. No regression tells these: it is near the mean
+        between the point and the other values, where there are none, and a mixture that begins
+        there keeps too little on the point.
     """
     encoded = encode(head.variables, batch.target.value, batch.target.repeat)
     width = encoded.shape[1]
@@ -41,7 +63,7 @@ def begin(head: ChainHead, first: torch.Tensor, batch: TokenBatch) -> None:
         is_known = batch.weight[:, d] > 0
         if variable.kind == "categorical":
             _at_transitions(head, d, recent[is_known], encoded[is_known])
-        elif variable.kind == "continuous":
+        elif variable.kind == "continuous" and not has_point[d % head.period]:
             is_known &= ~batch.target.repeat[:, d]
             if is_known.any():
                 _at_regression(head, d, recent[is_known], encoded[is_known])

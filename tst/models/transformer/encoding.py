@@ -63,8 +63,8 @@ class SeriesEncoder:
         Measurements that, even so, are scaled alike in all series: most of their values are one
         bound.
     loc, scale
-        Mean and standard deviation of each transformed measurement over all series; with levels,
-        the deviation around these.
+        Mean and standard deviation of each transformed measurement over all rows; with levels, of
+        what these leave of it: a long series counts as often as it has rows.
     y_low, y_high
         Range of the transformed measurements.
     z_low, z_high
@@ -84,8 +84,8 @@ class SeriesEncoder:
         Mean and standard deviation of the logarithm of lengths, where a series' length is drawn
         with its attributes; None where it is not.
     levels
-        What each category of each attribute adds to `loc`, (n_categories, n_features) each; empty
-        where series have their own.
+        What each category of each attribute adds to `loc`, (n_categories, n_features) each, as
+        series tell it, long or short; empty where series have their own.
     """
 
     facts: SeriesFacts
@@ -183,10 +183,11 @@ class SeriesEncoder:
             moments = _shared(moments, shared, loc, scale)
         else:
             found = _levels(y, series, categories)
-            of_series = _added(loc, found, _codes_of(series, categories))
-            rest = (y - of_series[series.series_index]).std(0)
-            scale = _one_where_zero(np.maximum(rest, LEAST_REST * y.std(0)))
-            moments = of_series, np.tile(scale, (len(series), 1))
+            told = _told(found, _codes_of(series, categories), len(loc))
+            rest = y - told[series.series_index]
+            loc = rest.mean(0)
+            scale = _one_where_zero(np.maximum(rest.std(0), LEAST_REST * y.std(0)))
+            moments = told + loc, np.tile(scale, (len(series), 1))
         z = _scaled(feature_encoders, y, series, *moments)
         longest = int(whole.lengths.max())
         has_one_length = bool((whole.lengths == longest).all())
@@ -270,7 +271,8 @@ class SeriesEncoder:
         codes
             int, (n_series, len(categories)).
         """
-        loc = _added(np.array(self.loc), [np.array(part) for part in self.levels], codes)
+        loc = _told([np.array(part) for part in self.levels], codes, self.n_features)
+        loc += np.array(self.loc)
         return loc, np.tile(self.scale, (len(codes), 1))
 
     def codes_of(self, series: SeriesSet) -> np.ndarray:
@@ -472,10 +474,9 @@ def _levels(
     return [part * is_told for part in found]
 
 
-def _added(loc: np.ndarray, parts: Sequence[np.ndarray], codes: np.ndarray) -> np.ndarray:
-    """Return loc (n_features,) with the levels of series of these codes, (n_series, n_features)."""
-    of_series = np.tile(loc, (len(codes), 1))
-    return of_series + levels.total(parts, codes) if parts else of_series
+def _told(parts: Sequence[np.ndarray], codes: np.ndarray, n_features: int) -> np.ndarray:
+    """Return the levels of series of these codes, float64 (n_series, n_features); no parts: 0."""
+    return levels.total(parts, codes) if parts else np.zeros((len(codes), n_features))
 
 
 def _shared(

@@ -23,7 +23,7 @@ from tst.models.transformer import attribute_fit, beginning, sampling
 from tst.models.transformer.backbone import Backbone, Modulation
 from tst.models.transformer.batches import N_CLOCK, TokenBatch, TokenBatches
 from tst.models.transformer.config import POINT_HEADS, GenerativeConfig, Head
-from tst.models.transformer.encoding import SeriesEncoder
+from tst.models.transformer.encoding import SeriesEncoder, exact_repeats
 from tst.models.transformer.heads import ChainHead
 from tst.models.transformer.packing import Packing
 from tst.models.transformer.timeline import Timeline
@@ -218,7 +218,7 @@ class GenerativeTST(nn.Module):
         Parameters
         ----------
         recent
-            float, (rows, n_recent): encoding of the token before.
+            float, (rows, n_recent): encoding of the tokens at the spec's lags, the one before last.
         is_start
             bool, (rows,): where no token stands before, but the start of the series.
         clock
@@ -243,7 +243,7 @@ class GenerativeTST(nn.Module):
         return x + conditions.added
 
     def context(self, h: torch.Tensor, conditions: Conditions, codes: torch.Tensor) -> torch.Tensor:
-        """Return what the head reads beside the token before, float (rows, n_context)."""
+        """Return what the head reads beside earlier tokens, float (rows, n_context)."""
         parts = [h]
         if conditions.code is not None:
             parts.append(conditions.code.to(h.dtype))
@@ -338,9 +338,10 @@ def prepare(config: GenerativeConfig, real: SeriesSet, settings: TrainConfig) ->
     batches = TokenBatches(kept, encoder, spec, config, settings.batch_size, settings.seed)
     model = GenerativeTST(config, spec, encoder)
     if config.head == "mixture" and config.informed:
-        excerpt = kept.excerpt(beginning.MAX_VALUES)
+        excerpt = encoder.learned(kept.excerpt(beginning.MAX_VALUES))
         known = sampling.whole_series(config, spec, encoder, excerpt)
-        beginning.begin(model.head, model.first, known.collate(known.longest_first, 1.0))
+        batch = known.collate(known.longest_first, 1.0)
+        beginning.begin(model.head, model.first, batch, _have_points(spec, excerpt))
 
     def fit_attributes() -> None:
         if spec.attributes:
@@ -358,6 +359,17 @@ def prepare(config: GenerativeConfig, real: SeriesSet, settings: TrainConfig) ->
         return float(np.average(log_p, weights=judged.series.lengths))
 
     return replace(training, score=score)
+
+
+def _have_points(spec: TokenSpec, series: SeriesSet) -> list[bool]:
+    """Tell which numbers of a step have a point mass, beside exact repeats that have a gate."""
+    repeats = exact_repeats(series)
+    have_points = [False] * len(spec.step)
+    for f, column in enumerate(series.values.T):
+        if spec.step[f].kind == "continuous":
+            is_repeat = repeats[:, f] & spec.step[f].repeats
+            have_points[f] = beginning.has_point_mass(column[~is_repeat])
+    return have_points
 
 
 def start_context(spec: TokenSpec, series: SeriesSet) -> torch.Tensor:

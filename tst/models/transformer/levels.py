@@ -31,12 +31,13 @@ def effects(numbers: np.ndarray, codes: np.ndarray, sizes: Sequence[int]) -> lis
     float64, (n_categories, n) of each attribute; 0 where categories differ by chance.
     """
     found = [np.zeros((size, numbers.shape[1])) for size in sizes]
-    rest = numbers - numbers.mean(0)
-    for _ in range(N_SWEEPS):
-        for i, size in enumerate(sizes):
-            rest = rest + found[i][codes[:, i]]
-            found[i] = _shrunk_means(rest, codes[:, i], size)
-            rest = rest - found[i][codes[:, i]]
+    for f in range(numbers.shape[1]):  # one at a time: of many series a copy takes much memory
+        rest = numbers[:, f].astype(np.float64)
+        rest -= rest.mean()
+        for _ in range(N_SWEEPS):
+            for part, code in zip(found, codes.T, strict=True):
+                rest += part[code, f]
+                part[:, f] = _take_shrunk_means(rest, code, len(part))
     return found
 
 
@@ -50,8 +51,11 @@ def total(parts: Sequence[np.ndarray], codes: np.ndarray) -> np.ndarray:
     codes
         int, (n_series, n_attributes).
     """
-    columns = [part[codes[:, i]] for i, part in enumerate(parts)]
-    return np.sum(columns, axis=0)
+    added = parts[0][codes[:, 0]]
+    for part, code in zip(parts[1:], codes.T[1:], strict=True):
+        for f in range(part.shape[1]):
+            added[:, f] += part[code, f]
+    return added
 
 
 def limits(numbers: np.ndarray, code: np.ndarray, size: int) -> np.ndarray:
@@ -68,38 +72,48 @@ def limits(numbers: np.ndarray, code: np.ndarray, size: int) -> np.ndarray:
     code
         int, (n_series,).
     """
-    lowest, highest = numbers.min(0), numbers.max(0)
-    found = np.tile(np.stack([lowest, highest], axis=1).astype(np.float64), (size, 1, 1))
-    order = np.argsort(code, kind="stable")
-    ends = np.cumsum(np.bincount(code, minlength=size))
-    for category, mine in enumerate(np.split(order, ends[:-1])):
-        if len(mine) >= MIN_LIMITED:
-            ranked = np.sort(numbers[mine].astype(np.float64), axis=0)
-            found[category, :, 0] = np.maximum(2 * ranked[0] - ranked[1], lowest)
-            found[category, :, 1] = np.minimum(2 * ranked[-1] - ranked[-2], highest)
+    lowest = numbers.min(0).astype(np.float64)
+    highest = numbers.max(0).astype(np.float64)
+    found = np.tile(np.stack([lowest, highest], axis=1), (size, 1, 1))
+    count = np.bincount(code, minlength=size)
+    has_own = count >= MIN_LIMITED
+    ends = np.cumsum(count)[has_own]
+    starts = ends - count[has_own]
+    for f in range(numbers.shape[1]):
+        x = numbers[np.lexsort((numbers[:, f], code)), f]  # each category's, from low to high
+        first, second, last_but_one, last = (
+            x[rows].astype(np.float64) for rows in (starts, starts + 1, ends - 2, ends - 1)
+        )
+        found[has_own, f, 0] = np.maximum(2 * first - second, lowest[f])
+        found[has_own, f, 1] = np.minimum(2 * last - last_but_one, highest[f])
     return found
 
 
-def _shrunk_means(rest: np.ndarray, code: np.ndarray, size: int) -> np.ndarray:
-    """Return the mean of each category, shrunk, float64 (size, n).
+def _take_shrunk_means(rest: np.ndarray, code: np.ndarray, size: int) -> np.ndarray:
+    """Take the mean of each category, shrunk, from numbers, in place, and return it.
 
     Parameters
     ----------
     rest
-        float64, (n_series, n), with mean 0.
+        float64, (n_series,), with mean 0.
     code
         int, (n_series,).
+
+    Returns
+    -------
+    float64, (size,).
     """
     count = np.bincount(code, minlength=size)
     n, k = len(code), np.count_nonzero(count)
     if k < 2 or n <= k:
-        return np.zeros((size, rest.shape[1]))
-    sums = np.zeros((size, rest.shape[1]))
-    np.add.at(sums, code, rest)
-    means = sums / np.maximum(count, 1)[:, None]
-    within = ((rest - means[code]) ** 2).sum(0) / (n - k)  # (n,)
-    among = (count[:, None] * means**2).sum(0) / (k - 1)
+        return np.zeros(size)
+    means = np.bincount(code, rest, size) / np.maximum(count, 1)
+    rest -= means[code]
+    within = rest @ rest / (n - k)
+    among = count @ means**2 / (k - 1)
     typical = (n - (count**2).sum() / n) / (k - 1)  # series a category
-    between = np.maximum(among - within, 0) / typical
-    known = count[:, None] * between
-    return means * known / np.maximum(known + within, np.finfo(np.float64).tiny)
+    between = max(among - within, 0) / typical
+    known = count * between
+    shrunk: np.ndarray = means * known / np.maximum(known + within, np.finfo(np.float64).tiny)
+    rest += (means - shrunk)[code]
+    return shrunk

@@ -21,6 +21,8 @@ from tst.models.transformer.variables import (
 from tst.series import SeriesSet, ceil_div, offsets
 
 N_BINS = 64  # of a quantised head
+BLOCK = 2**20  # numbers whose autocorrelations are computed at once
+ROUNDING = 1e-12  # variance, in scaled units, that a constant may have
 LEAST_SEASON = 0.1  # autocorrelation, from which on a token sees that of a season ago
 Moments = tuple[np.ndarray, np.ndarray]  # of each series: as `SeriesEncoder.series_loc_scale`
 
@@ -107,22 +109,48 @@ def season_of(encoder: SeriesEncoder, series: SeriesSet, patch: int) -> int:
         return 0
     numbers = [f for f, feature in enumerate(encoder.feature_encoders) if not feature.n_categories]
     z = encoder.scaled(series, *encoder.series_loc_scale(series))[:, numbers]
-    sums = np.zeros(longest + 1)
-    n_curves = 0
-    for start, length in zip(series.offsets[:-1], series.lengths, strict=True):
-        x = z[start : start + length] - z[start : start + length].mean(0)
-        x = x[:, x.any(0)]
-        if length <= longest or not x.size:
-            continue
-        n_curves += x.shape[1]
-        power = np.abs(np.fft.rfft(x, 2 * length, axis=0)) ** 2
-        product = np.fft.irfft(power, axis=0)[: longest + 1]
-        sums += (product / product[0]).sum(1)
-    curve = sums / max(n_curves, 1)
+    curve = _autocorrelation(z, series.lengths, longest)
     is_peak = np.zeros(longest + 1, dtype=bool)
     is_peak[2:-1] = (curve[2:-1] > curve[1:-2]) & (curve[2:-1] > curve[3:])
     best = int(np.where(is_peak, curve, -np.inf).argmax())
     return best if is_peak[best] and curve[best] >= LEAST_SEASON else 0
+
+
+def _autocorrelation(z: np.ndarray, lengths: np.ndarray, n_lags: int) -> np.ndarray:
+    """Return the mean autocorrelation of numbers within series, float64 (n_lags + 1,).
+
+    Of those that vary, in series of more than `n_lags` steps; 0 where there are none. Series of
+    about one length go through one Fourier transform, each filled with zeros.
+
+    Parameters
+    ----------
+    z
+        float64, (sum of lengths, n): scaled numbers, one series after another.
+    lengths
+        int64, (n_series,).
+    """
+    sums = np.zeros(n_lags + 1)
+    n_curves = 0
+    starts = offsets(lengths)[:-1]
+    order = np.argsort(lengths, kind="stable")
+    order = order[lengths[order] > n_lags]
+    while len(order):
+        n = max(1, BLOCK // (int(lengths[order[-1]]) * max(z.shape[1], 1)))
+        chosen, order = order[-n:], order[:-n]
+        length = lengths[chosen]
+        step = np.arange(length[-1])
+        is_step = step < length[:, None]  # (series, steps)
+        rows = np.where(is_step, starts[chosen][:, None] + step, 0)
+        x = np.where(is_step[:, :, None], z[rows], 0.0)  # (series, steps, n)
+        x -= x.sum(1, keepdims=True) / length[:, None, None]
+        x *= is_step[:, :, None]
+        power = np.abs(np.fft.rfft(x, int(length[-1]) + n_lags, axis=1)) ** 2
+        products = np.fft.irfft(power, int(length[-1]) + n_lags, axis=1)[:, : n_lags + 1]
+        varies = products[:, 0] > ROUNDING * length[:, None]  # (series, n)
+        curves = products.transpose(0, 2, 1)[varies]  # (curves, lags)
+        sums += (curves / curves[:, :1]).sum(0)
+        n_curves += len(curves)
+    return sums / max(n_curves, 1)
 
 
 def has_end(encoder: SeriesEncoder) -> bool:
