@@ -169,9 +169,9 @@ def test_every_figure_is_drawn_and_named(name, tmp_path):
         ("examples of one feature", "views (views/day)"),
         ("loss", "training loss (normalised units, log scale)"),
         ("generated", "cpu rate (share)"),
-        ("scores", "accuracy on real test data"),
+        ("scores", "accuracy on real test data; higher is better (dashed: real)"),
         ("shares", "real training data added (%, not to scale)"),
-        ("f1", "class: mean F1 on real test data"),
+        ("f1", "class: mean F1 on real test data; higher is better"),
     ],
 )
 def test_axes_say_what_and_in_which_unit(name, label):
@@ -258,7 +258,7 @@ def test_lengths_are_the_share_at_least_as_long():
     """Of 1, 2, 2, 9 all have one step, three quarters two, a quarter nine."""
     (line,) = series_plots.lengths({"real": [1, 2, 2, 9]}).axes[0].lines
     x, y = line.get_data()
-    assert dict(zip(x, y, strict=True)) == {1: 100, 2: 75} | {k: 25 for k in range(3, 10)}
+    assert dict(zip(x, y, strict=True)) == {1: 100, 2: 75, 10: 0} | {k: 25 for k in range(3, 10)}
 
 
 def test_intervals_are_those_of_the_claims():
@@ -381,11 +381,33 @@ def test_equal_values_have_an_interval_of_no_width():
 
 
 def test_curves_of_many_seeds_are_drawn():
-    """Ten runs fade, none vanishes or asks for a negative opacity."""
+    """A line a run, of the loss a pale one and its running mean; none vanishes."""
     frame = pd.concat([LOSS.query("seed == 0").assign(seed=s) for s in range(10)])
-    for draw in (training_curves.nll, training_curves.loss_curve):
-        opacities = [line.get_alpha() for line in draw(frame).axes[0].lines]
-        assert len(opacities) == 10 and min(opacities) > 0
+    for draw, n_lines in ((training_curves.nll, 10), (training_curves.loss_curve, 20)):
+        opacities = [line.get_alpha() or 1 for line in draw(frame).axes[0].lines]
+        assert len(opacities) == n_lines and min(opacities) > 0
+
+
+def test_the_end_of_a_loss_is_its_running_mean():
+    """Of 40 steps the last two: one spike is not what a run ends with."""
+    frame = pd.DataFrame({"step": range(40), "loss": [1.0] * 39 + [3.0], "seed": 0})
+    fig = training_curves.loss_curve(frame)
+    assert [text.get_text() for text in fig.axes[0].texts] == ["seed 0: 2"]
+
+
+def test_only_what_grew_from_real_steps_has_a_donor():
+    """Without conditioning steps the grey series is a real one, and no donor."""
+    for n_seed_steps, name in ((0, "real"), (2, "real donor")):
+        fig = series_plots.generated([RNG.random(9)], [RNG.random(50)], n_seed_steps, "cpu")
+        assert name in [text.get_text() for text in fig.legends[0].get_texts()]
+
+
+def test_a_second_copy_is_not_added_to_the_real_series():
+    """`2 x real` holds the real series twice, and not three times."""
+    frame = scored("regressor", ("linear",), origin="subset", metric="r2")
+    twice = frame.query("model == 'real'").assign(model="real_twice", train="synthetic+real")
+    fig = task_scores.scores(pd.concat([frame, twice]), "regressor")
+    assert "2 x real" in [label.get_text() for label in fig.axes[0].get_yticklabels()]
 
 
 @pytest.mark.slow
@@ -481,9 +503,11 @@ def test_autocorrelation_and_embedding_draw_what_is_given():
         }
     )
     (ax,) = distance_plots.autocorrelation(curves, "5min").axes
-    assert len(ax.lines) == 3 and ax.get_xlabel() == "lag (steps of 5min)"
-    (ax,) = distance_plots.autocorrelation(curves, "packet").axes
-    assert ax.get_xlabel() == "lag (packets)"
+    assert len(ax.lines) == 3 and ax.get_xlabel() == "lag (steps of 5 minutes)"
+    for interval, steps in (("packet", "packets"), ("1D", "days"), ("2MS", "steps of 2MS")):
+        fig = distance_plots.autocorrelation(curves, interval)
+        assert fig.axes[0].get_xlabel() == f"lag ({steps})"
+        assert [text.get_text() for text in fig.legends[0].get_texts()] == ["real", "TST"]
     points = pd.DataFrame({"model": ["real", "ar", "hmm"], "x": [0.0, 1, 2], "y": [0.0, 1, 2]})
     assert [a.get_title("left") for a in distance_plots.embedding(points).axes] == [
         "real",
@@ -535,7 +559,7 @@ def test_lengths_by_class_draws_shares_of_each_class():
     )
     fig = distance_plots.lengths_by_class(frame)
     assert [(ax.get_title("left"), len(ax.lines)) for ax in fig.axes] == [("A", 2), ("B", 1)]
-    assert list(fig.axes[0].lines[0].get_ydata()) == [100, 100, 100, 50, 50, 50, 50, 50, 50]
+    assert list(fig.axes[0].lines[0].get_ydata()) == [100] * 3 + [50] * 6 + [0]
     assert {t.get_text() for t in fig.legends[0].get_texts()} == {"TST (ours)", "real"}
 
 

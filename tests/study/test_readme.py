@@ -127,6 +127,21 @@ def test_a_full_run_heads_the_page_where_it_was_judged(page, tmp_path):
     assert [path.stem for path in found] == ["02-train-tst-wwt", "07-regression-wwt"]
 
 
+def test_what_laptop_lacks_is_full_s_before_that_was_judged(tmp_path):
+    """A full run appears in parts: its budgets at once, its copies of laptop's at the end."""
+    for results, stem in (
+        (committed.LAPTOP, "07-regression-wwt"),
+        (committed.FULL, "07-regression-wwt"),
+        (committed.FULL, "18-budget-wwt"),
+    ):
+        (tmp_path / results).mkdir(parents=True, exist_ok=True)
+        nbformat.write(nbformat.v4.new_notebook(), tmp_path / results / f"{stem}.ipynb")
+    assert committed.place(tmp_path) == committed.LAPTOP
+    for stem, results in (("07", "laptop"), ("18", "full")):
+        (path,) = committed.copies(tmp_path, stem)
+        assert path.parent.name == results
+
+
 def test_a_compressed_table_is_read_as_a_plain_one(page, tmp_path):
     """Of full where it was judged and has the table, else of laptop; none at all is said."""
     laptop, full = (tmp_path / name / "tables" for name in (committed.LAPTOP, committed.FULL))

@@ -265,6 +265,24 @@ def test_show_is_compact():
     assert {"dataset", "origin"} <= set(shown)
 
 
+def test_a_reader_sees_labels():
+    """Keys of models and methods, also on both sides of a difference; other words stay."""
+    rows = {
+        ("tst_paper - doppelganger", "mlp"): 0.1,
+        ("real_twice", "decision_tree"): 0.2,
+        ("another", 3): 0.3,
+    }
+    frame = pd.DataFrame({"acf_rms": pd.Series(rows)})
+    shown = tables.named(frame)
+    assert list(shown.index) == [
+        ("TST - DG", "MLP"),
+        ("2 x real", "decision tree"),
+        ("another", 3),
+    ]
+    assert list(shown) == ["autocorrelation, RMS error"]
+    assert "acf_rms" in frame, "the table itself keeps its keys"
+
+
 def write_notebook(path, code, text="# 5. Why?"):
     """Write a notebook of one cell of text and one of code."""
     cells = [

@@ -99,5 +99,17 @@ def test_controls_stand_beside_the_endpoints():
     assert "a; 1 of 1 hold" in text
     told = "0.200 [0.100, 0.300]: *contradicted*"
     assert f"| TST - AR, f1_0 | F1, above 0 | {told} | {told} |" in text
+    assert "control" not in screens.compared(controlled(1)), "a control is no comparison"
     counted = screens.screen(controlled(9), "C1")
     assert "| TST - AR, each of 9 | F1, above 0 | 8 *supported*, 1 *contradicted* |" in counted
+
+
+def test_comparisons_are_listed_the_deciding_ones_first():
+    """A row a check that was made, under its labels, with what decides; none: no table."""
+    rows = controlled(0).query("dataset == 'iot'").assign(pair="tst_paper - doppelganger")
+    beside = rows.tail(1).assign(endpoint="supporting", source="T - D, f1_1", n_seeds=[3])
+    missing = beside.assign(source="T - D, f1_2", n_seeds=0)
+    lines = screens.compared(pd.concat([beside, missing, rows])).splitlines()[2:]
+    told = "F1, above 0 |  | 0.200 [0.100, 0.300] | *supported* |"
+    assert lines == [f"| TST - DG, f1_0 | yes | {told}", f"| TST - DG, f1_1 | no | {told}"]
+    assert screens.compared(missing) == ""

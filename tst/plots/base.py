@@ -21,7 +21,13 @@ from IPython.display import display
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.figure import Figure
-from matplotlib.ticker import EngFormatter, FuncFormatter, LogLocator, NullFormatter
+from matplotlib.ticker import (
+    EngFormatter,
+    FuncFormatter,
+    LogLocator,
+    NullFormatter,
+    ScalarFormatter,
+)
 from scipy import special
 
 from tst.io import files
@@ -42,8 +48,8 @@ NAVY = "#08306B"
 FREE_COLOURS = (PURPLE, RED, SKY, OLIVE)  # of models that have no colour of their own
 
 DPI = 110
-WIDTH = 8.1  # inches; 900 pixels: as wide as GitHub shows a notebook without shrinking it
-HEIGHT = 9.9  # inches; 1,100 pixels: what a screen shows at once
+WIDTH = 8.0  # inches; with the margin of `save` 900 pixels, which GitHub shows unshrunk
+HEIGHT = 9.8  # inches; with that margin 1,100 pixels: what a screen shows at once
 LABEL_HEIGHT = 15  # pixels between two labels at the ends of lines
 FROM_POWERS = 10_000  # ticks of a log axis are powers of ten
 FROM_MILLIONS = 1e6  # largest value from which on ticks are written as 20M
@@ -196,6 +202,8 @@ def format_values(axis: Axis, values: np.ndarray) -> None:
         axis.set_major_formatter(EngFormatter(sep=""))
     elif 0 < largest < BELOW_THOUSANDTHS:
         axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    else:
+        axis.set_major_formatter(ScalarFormatter())
 
 
 def label_ticks(ax: Axes, values: np.ndarray, **style: Any) -> None:

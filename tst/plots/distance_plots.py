@@ -1,5 +1,6 @@
 """Figures of fidelity (05, 09, 20): autocorrelation, distances over their floor, a map, lengths."""
 
+import re
 import textwrap
 
 import numpy as np
@@ -23,7 +24,7 @@ from tst.vocabulary import in_words, metric_label
 LEAST_SHOWN = 1e-3  # a distance of 0 has no place on a log axis
 MOST_CLASSES = 12  # panels of lengths; of more classes the largest
 FEW_CLASSES = 6  # have two panels a row
-MOST_NAMES = 6  # in a row of a legend
+UNITS = {"s": "seconds", "min": "minutes", "h": "hours", "D": "days"}
 
 
 def autocorrelation(frame: pd.DataFrame, interval: str) -> Figure:
@@ -38,7 +39,6 @@ def autocorrelation(frame: pd.DataFrame, interval: str) -> Figure:
     """
     features = list(dict.fromkeys(frame["feature"]))
     models = _real_last(frame)
-    steps = f"steps of {interval}" if interval[0].isdigit() else f"{interval}s"
     n_columns = min(len(features), 3)
     fig, _ = panel_grid(len(features), 3, (WIDTH - 0.9) / n_columns, 2.1, sharey=True)
     for ax, feature in zip(fig.axes, features, strict=True):
@@ -57,18 +57,33 @@ def autocorrelation(frame: pd.DataFrame, interval: str) -> Figure:
                 ms=4,
             )
         ax.axhline(0, color=GREY, lw=0.6)
-        ax.set(title=in_words(feature), xlabel=f"lag ({steps})", ylabel="autocorrelation")
+        ax.set(
+            title=in_words(feature), xlabel=f"lag ({_steps(interval)})", ylabel="autocorrelation"
+        )
         ax.label_outer()
     handles, labels = fig.axes[0].get_legend_handles_labels()
     fig.legend(
-        handles[::-1],
-        labels[::-1],
+        [handles[-1], *handles[:-1]],
+        [labels[-1], *labels[:-1]],
         loc="outside upper left",
-        ncols=MOST_NAMES,
+        ncols=len(labels),
+        handlelength=1.5,
+        handletextpad=0.4,
+        columnspacing=1.1,
         frameon=False,
         fontsize=9,
     )
     return fig
+
+
+def _steps(interval: str) -> str:
+    """Return in words what is counted in steps of an interval: days, steps of 5 minutes."""
+    if not interval[0].isdigit():
+        return f"{interval}s"
+    match = re.fullmatch(r"(\d+)([a-zA-Z]+)", interval)
+    if match is None or match[2] not in UNITS:
+        return f"steps of {interval}"
+    return UNITS[match[2]] if match[1] == "1" else f"steps of {match[1]} {UNITS[match[2]]}"
 
 
 def distance_over_floor(frame: pd.DataFrame) -> Figure:
@@ -144,6 +159,7 @@ def embedding(frame: pd.DataFrame) -> Figure:
         ax.set(xticks=[], yticks=[])
         ax.set_title(style.label, color=style.colour)
         ax.grid(False)
+    fig.supxlabel("a dot a series, grey: real ones; only which dots are near tells", fontsize=10)
     return fig
 
 
@@ -172,7 +188,7 @@ def lengths_by_class(frame: pd.DataFrame) -> Figure:
             style = model_style(model, i)
             steps, share = share_at_least(rows["length"])
             width = 2 if model == "real" else 1.3
-            ax.step(steps, share, color=style.colour, label=style.label, lw=width, where="post")
+            ax.step(steps, share, color=style.colour, label=style.label, lw=width, where="pre")
         ax.set(
             xscale="log",
             xlim=(0.95, 1.05 * longest),
@@ -202,9 +218,12 @@ def _counted(frame: pd.DataFrame) -> pd.Series:
 
 
 def share_at_least(lengths: np.ndarray | pd.Series) -> tuple[np.ndarray, np.ndarray]:
-    """Return the steps from 1 to the longest length, and the series at least so long, in %."""
+    """Return the steps from 1 to one beyond the longest length, and the series at least so long.
+
+    In %; the last is 0, so that a line ends where the series do.
+    """
     lengths = np.sort(lengths)
-    steps = np.arange(1, lengths[-1] + 1)
+    steps = np.arange(1, lengths[-1] + 2)
     return steps, 100 - 100 * np.searchsorted(lengths, steps) / len(lengths)
 
 

@@ -31,6 +31,8 @@ FEATURE_WIDTH = 16  # characters of a feature's name in a line
 LABEL_WIDTH = 36  # characters of a statistic's name in a line
 MOST_PAIRS = 8
 MOST_SAMPLES = 4
+COLUMNS = 2  # of labels above a figure of lengths
+ABOVE = 0.08  # of the height of its axes, between two rows of them
 ROW_HEIGHT = 0.62  # inches of a row of examples, of which a set has up to nine
 NEAR = (1 / 1.25, 1.25)  # what a simulated statistic may be of the real one and count as met
 SHARES = ("share", "rank correlation", "autocorrelation")  # statistics between -1 and 1
@@ -45,24 +47,13 @@ def lengths(lengths_by_name: Mapping[str, Sequence[int] | np.ndarray]) -> Figure
         {key of a model, or another name: lengths in steps}.
     """
     fig, ax = plt.subplots(figsize=(7, 3.6), layout="constrained")
-    medians = []
     for i, (name, values) in enumerate(lengths_by_name.items()):
         style = model_style(name, i)
         steps, share = share_at_least(values)
-        ax.step(steps, share, color=style.colour, lw=1.8, where="post")
-        median = np.median(values)
-        text = f"{style.label}: median {median:g} (n = {len(values):,})"
-        medians.append((median, text, style.colour))
-    for row, (_, text, colour) in enumerate(sorted(medians)):
-        ax.text(
-            0.98,
-            0.96 - 0.08 * row,
-            text,
-            color=colour,
-            transform=ax.transAxes,
-            ha="right",
-            va="top",
-        )
+        ax.step(steps, share, color=style.colour, lw=1.8, where="pre")
+        text = f"{style.label}: median {np.median(values):g} (n = {len(values):,})"
+        above = (i % COLUMNS / COLUMNS, 1.04 + ABOVE * (i // COLUMNS))
+        ax.text(*above, text, color=style.colour, transform=ax.transAxes)
     ax.set(
         xscale="log",
         ylim=(0, 102),
@@ -225,7 +216,9 @@ def generated(
     model: str = "tst_paper",
     log: bool = False,
 ) -> Figure:
-    """Draw pairs of one feature: the real donor in grey, what grew from its first steps in colour.
+    """Draw pairs of one feature: a real series in grey, a synthetic one in colour.
+
+    With real first steps the real one is the donor of these; else the two do not belong together.
 
     Parameters
     ----------
@@ -245,8 +238,10 @@ def generated(
         if n_seed_steps:
             label = f"the donor's first {n_seed_steps} steps"
             ax.axvspan(-0.5, n_seed_steps - 0.5, color="#DDDDDD", lw=0, label=label)
-        _draw_line(ax, real, GREY, "real donor", log, 3.5)
-        _draw_line(ax, synthetic, style.colour, style.label, log, 2.5)
+        has_markers = max(len(real), len(synthetic)) < FEW_SAMPLED_STEPS
+        label = "real donor" if n_seed_steps else "real"
+        _draw_line(ax, real, GREY, label, log, 3.5 * has_markers)
+        _draw_line(ax, synthetic, style.colour, style.label, log, 2.5 * has_markers)
     _label_steps(fig, axes, _axis_label(feature_name, unit, log))
     handles, names = fig.axes[0].get_legend_handles_labels()
     fig.legend(handles, names, loc="outside upper left", ncols=3, frameon=False)
@@ -297,21 +292,21 @@ def _label_steps(fig: Figure, axes: np.ndarray, y_label: str) -> None:
 def _draw_line(
     ax: Axes, values: np.ndarray, colour: str, label: str, log: bool, size: float
 ) -> None:
-    """Draw a series, with a marker a step where it is short."""
+    """Draw a series, with markers of that size in points, 0: none."""
     values = np.ravel(values)
-    marker = "o" if len(values) < FEW_SAMPLED_STEPS else None
-    ax.plot(values + 1 if log else values, color=colour, lw=1, marker=marker, ms=size, label=label)
+    ax.plot(values + 1 if log else values, color=colour, lw=1, marker="o", ms=size, label=label)
     ax.tick_params(labelsize=8)
     if log:
         ax.set_yscale("log")
         format_log_axis(ax.yaxis)
     else:
-        format_values(ax.yaxis, values)
+        format_values(ax.yaxis, np.array(ax.get_ylim()))
 
 
 def _draw_row(row: np.ndarray, arrays: Sequence[np.ndarray], model: str, log: bool) -> None:
     """Draw a series in each panel of a row, as far as there are panels."""
     style = model_style(model)
     for ax, array in zip(row, arrays, strict=False):
-        _draw_line(ax, array, style.colour, style.label, log, 2.5)
+        size = 2.5 * (len(array) < FEW_SAMPLED_STEPS)
+        _draw_line(ax, array, style.colour, style.label, log, size)
     row[0].set_title(style.label, color=style.colour, loc="left")

@@ -26,7 +26,8 @@ FAR_BELOW = 20
 DODGE = 0.09  # of a step of x between two models, so that their intervals do not hide each other
 MOST_PANELS = 3  # in a row
 RANGES = {"accuracy": (0.0, 1.0), "f1": (0.0, 1.0)}  # of scores that know one; intervals end there
-F1_LABEL = "class: mean F1 on real test data"
+HIGHER = "higher is better"  # of all scores here
+F1_LABEL = f"class: mean F1 on real test data; {HIGHER}"
 MOST_COLUMNS = 10  # classes; more are rows, whose names have room
 LONG_NAME = 12  # characters; longer names of columns are turned
 DARK = 0.6  # F1 above which a cell is so dark that its number is white
@@ -73,7 +74,7 @@ def shares(frame: pd.DataFrame, paper: pd.DataFrame | None = None) -> Figure:
     ax.set_xticks(range(len(grid)), [f"{100 * share:g}" for share in grid])
     ax.set(
         xlabel="real training data added (%, not to scale)",
-        ylabel=metric_label(frame["metric"].iloc[0]),
+        ylabel=f"{metric_label(frame['metric'].iloc[0])}; {HIGHER}",
         title=evidence_note(frame, paper),
         ylim=(max(0.0, ax.get_ylim()[0]), min(1.0, ax.get_ylim()[1])),
     )
@@ -123,7 +124,7 @@ def _table_of_colours(means: pd.DataFrame, title: str, is_turned: bool) -> Figur
     ax.set_yticks(range(rows), means.index)
     ax.grid(False)
     ax.tick_params(length=0)
-    ax.set_xlabel("mean F1 on real test data, a row a class" if is_turned else F1_LABEL)
+    ax.set_xlabel(F1_LABEL.replace("class:", "a row a class:") if is_turned else F1_LABEL)
     ax.set_title(title)
     return fig
 
@@ -168,7 +169,7 @@ def scores(frame: pd.DataFrame, x: str, paper: pd.DataFrame | None = None) -> Fi
         ax.tick_params(axis="y", labelsize=8.5)
         least, most = RANGES.get(frame["metric"].iloc[0], (-np.inf, np.inf))
         ax.set_xlim(max(ax.get_xlim()[0], least), min(ax.get_xlim()[1], most))
-    fig.supxlabel(metric_label(frame["metric"].iloc[0]), fontsize=10)
+    fig.supxlabel(f"{metric_label(frame['metric'].iloc[0])}; {HIGHER} (dashed: real)", fontsize=10)
     fig.suptitle(evidence_note(frame, paper), x=0.01, ha="left")
     return fig
 
@@ -190,7 +191,8 @@ def _row_labels(names: Sequence[tuple[str, str]]) -> list[str]:
     labels = []
     for model, train in names:
         label = model_style(model).label
-        labels.append(f"{label} + real" if train == "synthetic+real" else label)
+        has_real_added = train == "synthetic+real" and model != "real_twice"  # which is all real
+        labels.append(f"{label} + real" if has_real_added else label)
     return labels
 
 

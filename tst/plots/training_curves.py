@@ -7,6 +7,7 @@ from matplotlib.figure import Figure
 from tst.plots.base import BLUE, NAVY, SKY, format_log_axis, label_line_ends
 
 SEED_COLOURS = (BLUE, SKY, NAVY)  # of one model
+SMOOTHED = 20  # part of all steps that a running mean of the loss takes, 1 / SMOOTHED
 
 
 def nll(frame: pd.DataFrame, smooth: int = 20) -> Figure:
@@ -40,7 +41,9 @@ def nll(frame: pd.DataFrame, smooth: int = 20) -> Figure:
 def loss_curve(
     frame: pd.DataFrame, what: str = "training loss (normalised units, log scale)"
 ) -> Figure:
-    """Draw the training loss on a log axis, a line a seed, labelled at its end.
+    """Draw the training loss on a log axis, pale, and its running mean, a line a seed.
+
+    The mean, over a twentieth of the steps around each, is written at the end of a line.
 
     Parameters
     ----------
@@ -54,10 +57,13 @@ def loss_curve(
     ends = []
     for i, (seed, run) in enumerate(runs):
         colour = SEED_COLOURS[i % len(SEED_COLOURS)]
-        ax.plot(run["step"], run["loss"], color=colour, alpha=1 - 0.4 * i / len(runs), lw=1.1)
-        last = run["loss"].iloc[-1]
+        window = -(-len(run) // SMOOTHED)
+        mean = run["loss"].rolling(window, min_periods=1, center=True).mean()
+        ax.plot(run["step"], run["loss"], color=colour, alpha=0.22, lw=0.8)
+        ax.plot(run["step"], mean, color=colour, lw=1.5)
+        last = mean.iloc[-1]
         ends.append((last, f"seed {seed:g}: {last:.3g}", colour))
-    ax.set(yscale="log", xlabel="optimiser step", ylabel=what)
+    ax.set(yscale="log", xlabel="optimiser step (bold: running mean)", ylabel=what)
     format_log_axis(ax.yaxis)
     label_line_ends(ax, frame["step"].max(), ends)
     return fig

@@ -91,6 +91,28 @@ def controls(rows: pd.DataFrame) -> str:
     return table(["control", "unit, where it would have to lie", *names], cells)
 
 
+def compared(rows: pd.DataFrame) -> str:
+    """Return the table of a claim's comparisons on a data set, the deciding ones first.
+
+    Parameters
+    ----------
+    rows
+        Of one claim and data set, as `tst.study.claims.judge` gives them.
+    """
+    made = rows[(rows["n_seeds"] > 0) & (rows["source"] != claims.OVERALL)]
+    cells = []
+    for kind in ("endpoint", "supporting"):
+        for row in made[made["endpoint"] == kind].itertuples():
+            sides = " - ".join(map(model_label, str(row.pair).split(" - ")))
+            place = str(row.source).partition(", ")[2]
+            where = f"{row.unit}, {claims.where(row)}"
+            decides = "yes" if kind == "endpoint" else "no"
+            found = [number(row.paper), value_of(row), claims.told(row)]
+            cells.append([f"{sides}, {place}", decides, where, *found])
+    columns = ["comparison", "decides", "unit, where it must lie", "paper"]
+    return table([*columns, "here, 95 % interval", "verdict"], cells) if cells else ""
+
+
 def _found(checks: pd.DataFrame) -> str:
     """Return what a control's checks on a data set say: the value of one, of more the verdicts."""
     words = checks["simulation"].where(checks["simulation"] != "", checks["verdict"])

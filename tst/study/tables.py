@@ -22,7 +22,7 @@ import pandas as pd
 
 from tst.errors import DataError
 from tst.io import files, paths
-from tst.vocabulary import ORIGINS, TERMS
+from tst.vocabulary import CLASSIFIERS, METRICS, MODELS, ORIGINS, REGRESSORS, TERMS
 
 if TYPE_CHECKING:
     from tst.series import SeriesSet
@@ -31,6 +31,11 @@ FIRST = ("dataset", "origin", "profile", "model", "metric", "seed", "value")
 LAST = "code_version"
 LARGEST = 2**20  # bytes of a table as plain text: git and GitHub carry no more with ease
 PLAIN, COMPRESSED = SUFFIXES = (".csv", ".csv.gz")
+LABELS: dict[str, str] = {
+    **{key: metric.label for key, metric in METRICS.items()},
+    **{str(key): label for key, label in (CLASSIFIERS | REGRESSORS).items()},
+    **MODELS,
+}
 TEXT = {"label": str}  # names, also where they are digits: a class of borg2019 is 113812204462
 
 
@@ -114,6 +119,18 @@ def show(frame: pd.DataFrame) -> pd.DataFrame:
     for column in compact.select_dtypes("float"):
         compact[column] = compact[column].map(_short)
     return compact
+
+
+def named(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return a copy for a reader: labels of models, methods and metrics in place of their keys."""
+    return frame.rename(index=_label, columns=_label)
+
+
+def _label(key: object) -> object:
+    """Return the label of a key, or of each side of a difference; what has none stays."""
+    if not isinstance(key, str):
+        return key
+    return " - ".join(LABELS.get(side, side) for side in key.split(" - "))
 
 
 def _short(value: float) -> str:

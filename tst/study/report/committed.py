@@ -1,7 +1,8 @@
 """Where the committed results stand that the README files quote: `full` where it was judged.
 
 Profile full is laptop with ten seeds in place of three. What it was not run on (gcut, which is
-simulated; the costs) is laptop's.
+simulated; the costs) is laptop's. Full appears in parts: until it was judged, what laptop has is
+laptop's, and what laptop lacks (scores against training steps) is full's.
 """
 
 import errno
@@ -27,7 +28,8 @@ def place(folder: Path, name: str = JUDGED) -> str:
         Of the file, within the results; where none has it, those of laptop are meant.
     """
     is_headed_by_full = (folder / FULL / JUDGED).is_file()
-    return FULL if is_headed_by_full and (folder / FULL / name).is_file() else LAPTOP
+    is_wanted = is_headed_by_full or not (folder / LAPTOP / name).is_file()
+    return FULL if is_wanted and (folder / FULL / name).is_file() else LAPTOP
 
 
 def read(folder: Path, name: str) -> pd.DataFrame:

@@ -29,6 +29,8 @@ PICTURES = {
     "11-long-sequences": "11-cost",
     "12-cost": "12-profile",
     "13-claims": "13-claims",
+    "16-privacy": "16-privacy",
+    "18-budget": "18-budget",
 }
 FIRST = ("-wwt", "-head")  # the copy whose answer and picture stand for a notebook with several
 WIDTH = 260  # pixels of a picture
