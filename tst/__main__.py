@@ -422,15 +422,17 @@ def _prolong(
     model: "Synthesiser", options: argparse.Namespace, out: Path | None, terminal: TextIO
 ) -> str:
     """Write the rows behind given ones; return what was made."""
+    from tst.table.dialect import Dialect
     from tst.table.writer import csv_writer, table_writer
 
     recent = options.continue_from.expanduser()
     frame = model.sample(seed=options.seed, continue_from=recent, n_steps=options.steps)
+    dialect = model.table.dialect if model.table else Dialect()
     if out is None:
-        csv_writer(terminal)(frame)
+        csv_writer(terminal, dialect)(frame)
     else:
         empty = list(map(str, frame.columns[frame.isna().all()]))
-        with files.replacing(out) as part, table_writer(part, out.suffix, empty) as write:
+        with files.replacing(out) as part, table_writer(part, out.suffix, empty, dialect) as write:
             write(frame)
     return f"{options.steps:,} rows more of each series, {len(frame):,} in all"
 
