@@ -347,6 +347,8 @@ def _plain(column: pd.Series) -> pd.Series:
     if isinstance(dtype, pd.CategoricalDtype):
         values = pd.Series(dtype.categories)
         is_plain = types.is_numeric_dtype(values.dtype) or _are_plain(values)
+    elif isinstance(dtype, pd.StringDtype):
+        return _without_blanks(column)
     elif types.is_object_dtype(dtype):
         value_types = set(values.map(type))
         if value_types == {datetime.date}:
@@ -363,6 +365,14 @@ def _plain(column: pd.Series) -> pd.Series:
             "text or dates."
         )
     return column
+
+
+def _without_blanks(column: pd.Series) -> pd.Series:
+    """Return text without blanks at its ends, which pad it in some files; blanks alone stay."""
+    if not (column.str.endswith(" ") | column.str.startswith(" ")).any():
+        return column
+    stripped = column.str.strip(" ")
+    return stripped.where(stripped != "", column)
 
 
 def _are_plain(values: pd.Series) -> bool:
