@@ -62,7 +62,9 @@ def _parser() -> Parser:
     own.add_argument("--config", default="", help="a YAML with roles of columns")
     roles = own.add_argument_group("roles of columns", "else guessed; they come before the YAML's")
     roles.add_argument("--id", type=_names, help="one, or several as store,item; none: one series")
-    roles.add_argument("--time", help="of a row; none: the order of the rows")
+    roles.add_argument(
+        "--time", type=_names, help="of a row, or several as date,hour; none: the order of the rows"
+    )
     roles.add_argument(
         "--measurements", "--features", dest="features", type=_names, help="that change in time"
     )
@@ -282,8 +284,9 @@ def _roles(config: Path | None, options: argparse.Namespace) -> "Roles":
 
     given = {name: getattr(options, name, None) for name in Roles.names()}
     known = {name: value for name, value in given.items() if value is not None}
-    if isinstance(known.get("id"), list) and len(known["id"]) == 1:
-        known["id"] = known["id"][0]
+    for name in ("id", "time"):
+        if isinstance(known.get(name), list) and len(known[name]) == 1:
+            known[name] = known[name][0]
     return Roles.read(config).but(known)
 
 
@@ -422,15 +425,17 @@ def _prolong(
     model: "Synthesiser", options: argparse.Namespace, out: Path | None, terminal: TextIO
 ) -> str:
     """Write the rows behind given ones; return what was made."""
+    from tst.table.dialect import Dialect
     from tst.table.writer import csv_writer, table_writer
 
     recent = options.continue_from.expanduser()
     frame = model.sample(seed=options.seed, continue_from=recent, n_steps=options.steps)
+    dialect = model.table.dialect if model.table else Dialect()
     if out is None:
-        csv_writer(terminal)(frame)
+        csv_writer(terminal, dialect)(frame)
     else:
         empty = list(map(str, frame.columns[frame.isna().all()]))
-        with files.replacing(out) as part, table_writer(part, out.suffix, empty) as write:
+        with files.replacing(out) as part, table_writer(part, out.suffix, empty, dialect) as write:
             write(frame)
     return f"{options.steps:,} rows more of each series, {len(frame):,} in all"
 

@@ -279,9 +279,10 @@ class Synthesiser:
         The file is there when it is complete. Arguments as in `sample`; returns its rows.
         """
         request = self._request(n_series, seed, given)
-        empty = self._fitted()[1].empty_columns
+        table = self._fitted()[1]
+        written = Path(path).suffix, table.empty_columns, table.dialect
         n_rows = 0
-        with files.replacing(path) as part, table_writer(part, Path(path).suffix, empty) as write:
+        with files.replacing(path) as part, table_writer(part, *written) as write:
             for frame in self._sampled_parts(*request):
                 write(frame)
                 n_rows += len(frame)
@@ -295,7 +296,7 @@ class Synthesiser:
         given: Mapping[str, object] | pd.DataFrame | None = None,
     ) -> None:
         """Write what `sample_file` does as CSV to an open file."""
-        write = csv_writer(file)
+        write = csv_writer(file, self._fitted()[1].dialect)
         for frame in self._sampled_parts(*self._request(n_series, seed, given)):
             write(frame)
 

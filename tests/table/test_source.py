@@ -88,3 +88,26 @@ def test_days_and_decimals_are_taken():
     table, series = Table.fit(frame.assign(when=pd.Series(days), cpu=quarters))
     assert table.to_frame(series)["when"].dtype.kind == "M"
     np.testing.assert_array_equal(series.values[:, 0] * 4 % 1, 0)
+
+
+def test_blanks_at_the_ends_of_text_do_not_count(tmp_path):
+    """An id that is padded in some rows is one; blanks alone and blanks within stay."""
+    frame = user_table(n_series=60).assign(state=" ", place="on the way")
+    padded = frame.copy()
+    padded["host"] = [host + " " * (i % 3) for i, host in enumerate(frame["host"])]
+    padded["when"] = " " + frame["when"]
+    for source in (padded, tmp_path / "t.csv"):
+        padded.to_csv(tmp_path / "t.csv", index=False)
+        table, series = Table.fit(source)
+        assert table.keys.id == ("host",)
+        assert series.sha256() == Table.fit(frame)[1].sha256()
+        assert set(table.to_frame(series)["state"]) == {" "}
+
+
+def test_a_row_a_series_has_new_names(tmp_path):
+    """Names that stand in one row alone never come back."""
+    frame = user_table(n_series=150).drop_duplicates("host").reset_index(drop=True)
+    frame["when"] = pd.date_range("2024-01-01", periods=len(frame), freq="D").astype(str)
+    table, series = Table.fit(frame, {"id": "none"})
+    made = table.to_frame(series)
+    assert not set(made["host"]) & set(frame["host"])

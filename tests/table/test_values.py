@@ -3,9 +3,10 @@
 import numpy as np
 import pandas as pd
 import pytest
-from helpers import table_error, user_table
+from helpers import read_back, table_error, user_table
 
 from tst.table import values
+from tst.table.table import Table
 
 
 @pytest.mark.parametrize("value", [1e308, -np.inf])
@@ -85,3 +86,45 @@ def test_the_smallest_numbers_stay_numbers():
     rounded = values.round_to_digits(x)
     assert np.isfinite(rounded).all()
     np.testing.assert_allclose(rounded, x, rtol=1e-6, atol=1e-300)
+
+
+SIGNED = {
+    "percent": "{:.1f}%",
+    "percent apart": "{:.1f} %",
+    "dollars": "${:,.2f}",
+    "euros behind": "{:.2f} €",
+    "negative": "(${:.2f})",
+    "thousands": "{:,.0f}",
+    "Swiss thousands": "{:,.1f}",
+    "decimal comma": "{:.1f}",
+}
+
+
+@pytest.mark.parametrize("kind", SIGNED)
+def test_numbers_with_signs_are_not_taken_for_names(kind):
+    """One sentence; no such number is a category or a name."""
+    frame = user_table()
+    numbers = np.random.default_rng(0).lognormal(9, 1, len(frame))
+    texts = pd.Series([SIGNED[kind].format(x) for x in numbers])
+    if kind == "Swiss thousands":
+        texts = texts.str.replace(",", "'")
+    if kind == "decimal comma":
+        texts = texts.str.replace(".", ",")
+    sentence = table_error(read_back(frame.assign(price=texts)))
+    assert sentence.startswith("column 'price' holds numbers as text ('")
+    assert "leave_out: price" in sentence
+    table, _ = Table.fit(frame.assign(price=texts), {"leave_out": ["price"]})
+    assert "price" not in table.order
+    for_series = frame.assign(price=frame["host"].map(dict(zip(frame["host"], texts, strict=True))))
+    assert "column 'price' holds numbers as text" in table_error(for_series)
+
+
+@pytest.mark.parametrize("pattern", ["{:05d}", "1.2.{}", "10.0.0.{}", "v{}", "{}%", "2-{}"])
+def test_codes_and_few_percentages_are_no_numbers_with_signs(pattern):
+    """Codes, versions, addresses; percentages of a few kinds, which a category keeps."""
+    frame = user_table()
+    n_kinds = 4 if "%" in pattern else 40
+    texts = [pattern.format(i % n_kinds) for i in range(len(frame))]
+    table, series = Table.fit(frame.assign(code=pd.Series(texts, dtype=str)))
+    made = table.to_frame(series)["code"]
+    assert made.tolist() == texts

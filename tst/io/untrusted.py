@@ -369,7 +369,8 @@ def check_csv(path: Path | str, zipped: bool) -> None:
     with gzip.open(path) if zipped else open(path, "rb") as file:
         for piece in iter(lambda: file.read(CHUNK), b""):
             if n_lines == 0:
-                n_commas += piece.split(b"\n", 1)[0].count(b",")
+                heading = piece.split(b"\n", 1)[0]
+                n_commas += max(heading.count(sign) for sign in b",;\t|")
             n_bytes += len(piece)
             n_lines += piece.count(b"\n") + piece.count(b"\r")
             n_inflated = max(n_bytes, CELL * n_lines * n_commas)

@@ -5,7 +5,6 @@ report.html, report.md, summary.txt, figures, and verdict.csv.
 """
 
 from collections.abc import Sequence
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -116,9 +115,11 @@ def write_copy(
         return target, pd.read_parquet(model.sample_parts(n_series, target, seed)[0])
     target = folder / f"synthetic.{'parquet' if file.is_parquet else 'csv'}"
     frame = model.sample(n_series, seed)
-    write = frame.to_parquet if file.is_parquet else partial(frame.to_csv, index=False)
     with files.replacing(target) as part:
-        write(part)
+        if file.is_parquet:
+            frame.to_parquet(part)
+        else:
+            frame.to_csv(part, index=False, **file.dialect.writing())
     return target, read(ChunkedFile(target))
 
 

@@ -19,6 +19,13 @@ from pandas.api import types
 
 from tst.errors import DataError
 from tst.table.calendar import is_time, read_times
+from tst.table.unread_times import (
+    check_never_falls,
+    check_not_parted,
+    check_read,
+    is_text_span,
+    parts_of_time,
+)
 from tst.table.values import is_named, is_numeric
 
 # Words of names, in lower case and without accents.
@@ -127,21 +134,42 @@ def choose(
             some = [one for one in some if _is_in_order(one, len(ids) + len(times))]
         candidates += some
     if id_columns is not None:
-        return _of_known_id(tuple(id_columns), times, candidates)
+        known = _of_known_id(tuple(id_columns), times, candidates)
+        if time is None and not (candidates and known.time):
+            _check_no_time(frame, taken)
+        return known
     good = _distinct(rows, [one for one in candidates if one.score >= MIN_SCORE])
+    if time is None and (not good or not good[0].time):
+        _check_no_time(frame, taken)
     if not good:
         raise DataError(_nothing_found(frame, time))
     best = good[0]
     near = [one for one in good[1:] if one.score > best.score - MARGIN]
     if near:
         raise DataError(_ask([best, *near]))
+    if time is None:
+        _check_sure(rows, best, candidates)
+    return best
+
+
+def _check_sure(rows: pd.DataFrame, best: Choice, candidates: list[Choice]) -> None:
+    """Raise DataError where another column may be the time, or times begin again."""
     rising = [one.time for one in candidates if one.id == best.id and "rises alone" in one.points]
-    if rising and not best.time and time is None:
+    if rising and not best.time:
         raise DataError(
             f"no column is surely the time of {_spelled(best.id)}, but '{rising[0]}' rises within "
             f"it: say which (time: {rising[0]}; or time: none for the order of the rows)."
         )
-    return best
+    if best.time and is_text_span(rows[best.time]):
+        check_never_falls(_codes(rows, best.id), _numbers(rows[best.time]), best.time)
+
+
+def _check_no_time(frame: pd.DataFrame, taken: Sequence[str]) -> None:
+    """Raise DataError where something looks like a time, though no column is one by itself."""
+    free = frame.drop(columns=[name for name in taken if name in frame])
+    dates = [name for name in free if is_time(free[name])]
+    check_not_parted(parts_of_time(free, dates, words))
+    check_read(free, [name for name in free if is_called_time(name) and name not in dates])
 
 
 def _is_in_order(choice: Choice, n_candidates: int) -> bool:
@@ -241,7 +269,9 @@ def _is_number(column: pd.Series) -> bool:
 
 
 def _is_date(column: pd.Series) -> bool:
-    return is_time(column) or types.is_timedelta64_dtype(column.dtype)
+    if is_time(column) or types.is_timedelta64_dtype(column.dtype):
+        return True
+    return is_called_time(str(column.name)) and is_text_span(column)
 
 
 def _ids(frame: pd.DataFrame, time: str, taken: Sequence[str]) -> list[tuple[str, ...]]:

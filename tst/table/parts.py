@@ -209,12 +209,12 @@ def _fit_feature(
             f"feature '{name}' holds dates as text, not all written alike; leave it out by a roles "
             "file, or give seconds."
         )
-    known.text.check(name)
+    known.text.check(name, is_code=name in roles.categorical)
     is_binary = types.is_integer_dtype(facts.distinct.dtype) and facts.distinct.nunique() <= 2
     codec = ColumnCodec.of(facts, categorical=name in roles.categorical or is_binary)
-    if codec.kind == "category" and len(codec.categories) > MAX_CATEGORIES:
+    if codec.kind == "category" and not is_number(facts.distinct):
         n_known = facts.n_rows - facts.n_missing
-        if len(codec.categories) > min(MAX_DISTINCT, n_known / 2):
+        if len(codec.categories) > max(FEW, min(MAX_DISTINCT, n_known / 2)):
             text = "a value of its own in nearly every row: not learned, new names"
             problems.append(Problem(name, text, n_known))
             return codec.as_name()

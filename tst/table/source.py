@@ -5,6 +5,7 @@ Columns hold numbers, truth values, text, dates or durations when they leave her
 
 import datetime
 import decimal
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
@@ -19,7 +20,8 @@ from pandas.api import types
 from tst.errors import DataError, short_message, translate_errors
 from tst.io import untrusted
 from tst.io.files import PARQUET
-from tst.table.written import Compression, Written
+from tst.table.dialect import Compression, Dialect
+from tst.table.written import Written
 
 MAX_CELLS = 2**22  # values of a table, above which it is read in chunks of so many
 CSV_CELL = 6  # bytes of a value in a CSV, about
@@ -35,6 +37,8 @@ OTHER_KINDS = {  # what files begin with that are no CSV
     b"\xfe\xff": "text in UTF-16",
     b"SQLite format": "a database",
 }
+TOO_LONG = re.compile(r"Expected (\d+) fields in line (\d+), saw (\d+)")  # of pandas
+SHORT_HEADING = "name each column, or delete the lines above the heading."
 PLAIN_TYPES = (str, int, float, bool, np.number, np.bool_)  # of values in a column of objects
 
 
@@ -121,7 +125,12 @@ class ChunkedFile:
         """What pandas would not keep of a CSV."""
         if self.is_parquet:
             return Written()
-        return Written.of(self.path, self.compression)
+        return Written.of(self.path, self.compression, self.dialect)
+
+    @cached_property
+    def dialect(self) -> Dialect:
+        """How its values are set apart, where it is a CSV."""
+        return Dialect() if self.is_parquet else Dialect.of(self.path, self.compression)
 
     @property
     def compression(self) -> Compression:
@@ -140,7 +149,7 @@ class ChunkedFile:
         with _translated_errors(self.path):
             if self.is_parquet:
                 return list(pq.ParquetFile(self.path).schema_arrow.names)
-            return _heading(self.path, self.compression)
+            return _heading(self)
 
     @property
     def n_cells(self) -> int:
@@ -185,12 +194,13 @@ class ChunkedFile:
         return untrusted.parquet_chunks(self.path, n_rows, "give CSV, CSV.gz or Parquet")
 
     def _csv_chunks(self) -> Iterator[pd.DataFrame]:
-        columns = _heading(self.path, self.compression)
+        columns = _heading(self)
         reader = pd.read_csv(
             self.path,
             low_memory=False,
             compression=self.compression,
             chunksize=max(1, MAX_CELLS // len(columns)),
+            **self.dialect.reading(),
             **self.written.options(columns, tuple(self.text_columns)),
         )
         with reader:
@@ -255,9 +265,13 @@ def _read_file(file: ChunkedFile) -> pd.DataFrame:
             return untrusted.read_parquet(path, "give CSV, CSV.gz or Parquet", path.name)
         compression = file.compression
         untrusted.check_csv(path, compression == "gzip")
-        columns = _heading(path, compression)
+        columns = _heading(file)
         frame = pd.read_csv(
-            path, low_memory=False, compression=compression, **file.written.options(columns)
+            path,
+            low_memory=False,
+            compression=compression,
+            **file.dialect.reading(),
+            **file.written.options(columns),
         )
         _check_width(frame, path)
         return frame
@@ -274,19 +288,40 @@ def _translated_errors(path: Path) -> Iterator[None]:
         raise
     except UnicodeDecodeError:
         raise DataError(f"{path.name} is not written in UTF-8: save it as UTF-8.") from None
-    except Exception as error:  # a damaged file decides which
+    except pd.errors.ParserError as error:
+        found = TOO_LONG.search(str(error))
+        if found is None:
+            raise _unreadable(path, error) from None
         raise DataError(
-            f"cannot read {path.name} ({short_message(error)}): give CSV, CSV.gz or Parquet."
+            f"{path.name} has {found[3]} values in line {found[2]}, where {found[1]} are expected: "
+            f"{SHORT_HEADING}"
         ) from None
+    except Exception as error:  # a damaged file decides which
+        raise _unreadable(path, error) from None
 
 
-def _heading(path: Path, compression: Compression) -> list[str]:
+def _unreadable(path: Path, error: Exception) -> DataError:
+    """Return the error of a damaged file."""
+    return DataError(
+        f"cannot read {path.name} ({short_message(error)}): give CSV, CSV.gz or Parquet."
+    )
+
+
+def _heading(file: ChunkedFile) -> list[str]:
     """Return the names of a CSV's columns; raises DataError where one stands twice.
 
     The heading is read by itself first: pandas would rename a name that stands twice, and take the
     first columns for an index where rows are longer than the heading.
     """
-    heading = pd.read_csv(path, header=None, nrows=1, dtype=str, compression=compression)
+    path = file.path
+    heading = pd.read_csv(
+        path,
+        header=None,
+        nrows=1,
+        dtype=str,
+        compression=file.compression,
+        **file.dialect.reading(),
+    )
     names = heading.iloc[0].dropna()
     if names.duplicated().any():
         duplicate = names[names.duplicated()].iloc[0]
@@ -298,7 +333,7 @@ def _check_width(frame: pd.DataFrame, path: Path) -> None:
     """Raise DataError where rows of a CSV are longer than its heading."""
     if not isinstance(frame.index, pd.RangeIndex):
         raise DataError(
-            f"{path.name} has rows with more values than the heading has names: name each column."
+            f"{path.name} has rows with more values than the heading has names: {SHORT_HEADING}"
         )
 
 
@@ -312,6 +347,8 @@ def _plain(column: pd.Series) -> pd.Series:
     if isinstance(dtype, pd.CategoricalDtype):
         values = pd.Series(dtype.categories)
         is_plain = types.is_numeric_dtype(values.dtype) or _are_plain(values)
+    elif isinstance(dtype, pd.StringDtype):
+        return _without_blanks(column)
     elif types.is_object_dtype(dtype):
         value_types = set(values.map(type))
         if value_types == {datetime.date}:
@@ -328,6 +365,14 @@ def _plain(column: pd.Series) -> pd.Series:
             "text or dates."
         )
     return column
+
+
+def _without_blanks(column: pd.Series) -> pd.Series:
+    """Return text without blanks at its ends, which pad it in some files; blanks alone stay."""
+    if not (column.str.endswith(" ") | column.str.startswith(" ")).any():
+        return column
+    stripped = column.str.strip(" ")
+    return stripped.where(stripped != "", column)
 
 
 def _are_plain(values: pd.Series) -> bool:

@@ -22,6 +22,7 @@ from tst.series import Feature, SeriesSet
 from tst.table import holidays
 from tst.table.calendar import Clock
 from tst.table.columns import ColumnCodec, Problem
+from tst.table.dialect import Dialect
 from tst.table.holidays import Holiday
 from tst.table.keys import Keys
 from tst.table.large import guess_keys, sort_file
@@ -80,6 +81,8 @@ class Table:
     holidays
         Days on which measurements are lower or higher: taken out of what is learned, put back when
         it is written.
+    dialect
+        How the values of a CSV are set apart.
     """
 
     order: tuple[str, ...]
@@ -99,6 +102,7 @@ class Table:
     problems: tuple[Problem, ...]
     relations: tuple[Relation, ...] = ()
     holidays: tuple[Holiday, ...] = ()
+    dialect: Dialect = Dialect()
 
     @classmethod
     def fit(
@@ -164,6 +168,7 @@ class Table:
             label=roles.label,
             problems=parts.problems,
             relations=rows.relations,
+            dialect=Dialect() if file is None else file.dialect,
         )
         table.new_ids(
             np.arange(rows.n_series), rows.n_series
@@ -538,6 +543,8 @@ class Table:
         mapping = asdict(self)
         if not self.holidays:  # as it was written before there were any
             del mapping["holidays"]
+        if self.dialect == Dialect():
+            del mapping["dialect"]
         return mapping
 
     @classmethod

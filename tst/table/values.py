@@ -23,6 +23,12 @@ FEW = 20  # distinct numbers, up to which they are told apart one by one
 MIN_CODED = 20
 MIN_CODED_SHARE = 0.0005
 N_TRIED = 1000  # numbers of a part that are looked at first
+# A number as people write it: with a currency, a per cent sign, thousands apart, a decimal comma.
+SPELLED = (
+    r"[-+(]?(?:[$€£¥]\s?)?[-+]?"
+    r"(?:\d{1,3}(?:[,.'’\u00a0\u202f]\d{3})+(?:[.,]\d+)?|\d+(?:[.,]\d+)?)"
+    r"(?:\s?[%‰$€£¥])?\)?"
+)
 SIGN_SHIFT = np.uint64(63)
 SIGN = np.uint64(1) << SIGN_SHIFT  # bit of a float64
 
@@ -134,12 +140,14 @@ def from_seconds(x: np.ndarray, missing: np.ndarray, dtype: object, epoch: Epoch
 
 
 class TextCheck:
-    """Finds, part by part, a column of text that holds mostly numbers."""
+    """Finds, part by part, a column of text that holds mostly numbers, or numbers with signs."""
 
     def __init__(self) -> None:
         self.n_text = 0
         self.n_values = 0
         self.first_text = ""  # and its row
+        self.n_spelled = 0  # such as 56.7%, not 007
+        self.spelled: set[str] = set()  # some of them
 
     def add(self, column: pd.Series) -> None:
         """Count the texts of a part that are numbers, and those that are not."""
@@ -150,16 +158,32 @@ class TextCheck:
         is_text = as_numbers.isna().to_numpy()
         self.n_text += int(counts[is_text].sum())
         self.n_values += int(counts.sum())
+        texts = pd.Series(counts.index.astype(str))
+        is_spelled = (texts.str.fullmatch(SPELLED) & ~texts.str.fullmatch(r"\d+")).to_numpy(bool)
+        self.n_spelled += int(counts[is_spelled].sum())
+        if len(self.spelled) <= FEW:
+            self.spelled.update(texts[is_spelled][: FEW + 1])
         if is_text.any() and not self.first_text:
             first = int(np.argmax(column.isin(counts.index[is_text])))
             self.first_text = f"'{column.iloc[first]}' in {row_name(column, first)}"
 
-    def check(self, name: object) -> None:
-        """Raise DataError where most are numbers, and not all."""
+    def check(self, name: object, is_code: bool = False) -> None:
+        """Raise DataError where most are numbers and not all, or most are written with signs.
+
+        Parameters
+        ----------
+        is_code
+            Whether the roles say that such numbers are codes.
+        """
         if 0 < self.n_text < self.n_values / 2:
             raise DataError(
                 f"column '{name}' holds {self.first_text}, most others are numbers: correct it, "
                 "or leave it empty (missing)."
+            )
+        if self.n_spelled > self.n_values / 2 and len(self.spelled) > FEW and not is_code:
+            raise DataError(
+                f"column '{name}' holds numbers as text ('{min(self.spelled)}'): write them as "
+                f"plain numbers (1234.5), or leave the column out (leave_out: {name})."
             )
 
 

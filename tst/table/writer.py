@@ -10,34 +10,41 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from tst.io.files import PARQUET
+from tst.table.dialect import Dialect
 
 Write = Callable[[pd.DataFrame], None]
+PLAIN = Dialect()
 
 
 @contextlib.contextmanager
-def table_writer(path: Path, suffix: str, empty: Collection[str] = ()) -> Iterator[Write]:
+def table_writer(
+    path: Path, suffix: str, empty: Collection[str] = (), dialect: Dialect = PLAIN
+) -> Iterator[Write]:
     """Give a function that writes the next rows of a table to a file, Parquet by its suffix.
 
     Parameters
     ----------
     empty
         Columns that have no value in any row to come: a Parquet file then gives them no type.
+    dialect
+        How a CSV is written.
     """
     if suffix.lower() in PARQUET:
         with _parquet_writer(path, empty) as write:
             yield write
     else:
         with open(path, "w", encoding="utf-8", newline="") as file:
-            yield csv_writer(file)
+            yield csv_writer(file, dialect)
 
 
-def csv_writer(file: TextIO) -> Write:
+def csv_writer(file: TextIO, dialect: Dialect = PLAIN) -> Write:
     """Return a function that writes the next rows of a table, the heading before the first."""
     is_begun = False
 
     def write(frame: pd.DataFrame) -> None:
         nonlocal is_begun
-        frame.to_csv(file, index=False, header=not is_begun, lineterminator="\n")
+        header = not is_begun
+        frame.to_csv(file, index=False, header=header, lineterminator="\n", **dialect.writing())
         is_begun = True
 
     return write

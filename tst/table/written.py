@@ -11,12 +11,13 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, Self
 
 import numpy as np
 import pandas as pd
 
 from tst.table.calendar import is_time
+from tst.table.dialect import Compression, Dialect
 from tst.table.evidence import is_called_id, is_called_time
 
 # Words that pandas takes for a missing value, as its documentation lists them.
@@ -26,11 +27,11 @@ WORDS = (
 )  # fmt: skip
 FOUND_BY = b"Nn#<"  # first letters of the words that are looked for: others are rare spellings
 VALUE = re.compile(
-    rb"(?:0\d+|" + b"|".join(re.escape(word.encode()) for word in WORDS) + rb')(?=[,"\r\n])'
+    rb"(?:0\d+|" + b"|".join(re.escape(word.encode()) for word in WORDS) + rb')(?=[,;\t|"\r\n])'
 )
 # of bytes: 1 before a value, 2 the first letter of a word, 4 a digit
 KINDS = np.zeros(256, dtype=np.uint8)
-KINDS[list(b',"\n')] = 1
+KINDS[list(b',;\t|"\n')] = 1
 KINDS[list(FOUND_BY)] = 2
 KINDS[list(b"0123456789")] = 4
 BLOCK = 2**22  # bytes
@@ -39,8 +40,7 @@ CELLS = 2**20  # values of a chunk
 MIN_ZEROS = 0.05  # of distinct values, that begin with 0 in a column of codes of several lengths
 MAX_WIDTH = 18  # digits of a time that is a number
 TRUTH_VALUES = frozenset({"true", "false"})
-
-Compression = Literal["gzip"] | None
+PLAIN = Dialect()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,18 +62,20 @@ class Written:
     padded: tuple[tuple[str, int], ...] = ()
 
     @classmethod
-    def of(cls, path: Path, compression: Compression) -> Self:
+    def of(cls, path: Path, compression: Compression, dialect: Dialect = PLAIN) -> Self:
         """Return what a CSV holds; its rows are only read where its bytes have such a value."""
         if not _has_any(path, compression):
             return cls()
         columns: dict[str, _Column] = {}
-        heading = pd.read_csv(path, nrows=0, compression=compression)
+        reading = dialect.reading()
+        heading = pd.read_csv(path, nrows=0, compression=compression, **reading)
         reader = pd.read_csv(
             path,
             dtype=str,
             keep_default_na=False,
             compression=compression,
             chunksize=max(1, CELLS // max(1, len(heading.columns))),
+            **reading,
         )
         with reader:
             for chunk in reader:

@@ -1,0 +1,113 @@
+"""Laws of how a CSV is written: semicolons, tabs, decimal commas; a copy is written alike."""
+
+import gzip
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+from helpers import table_error, user_table
+
+from tst.table import source
+from tst.table.dialect import Dialect
+from tst.table.source import read
+from tst.table.table import Table
+from tst.table.writer import table_writer
+
+PLAIN = Dialect()
+DIALECTS = {
+    "semicolons and decimal commas": Dialect(separator=";", decimal=","),
+    "semicolons": Dialect(separator=";"),
+    "tabs": Dialect(separator="\t"),
+    "tabs and decimal commas": Dialect(separator="\t", decimal=","),
+    "bars": Dialect(separator="|"),
+}
+
+
+def written(frame, path, dialect):
+    """Write a table, and return where."""
+    options = {"compression": "gzip"} if path.suffix == ".gz" else {}
+    frame.to_csv(path, index=False, **dialect.writing(), **options)
+    return path
+
+
+@pytest.mark.parametrize("name", ["t.csv", "t.csv.gz"])
+@pytest.mark.parametrize("max_cells", [10**9, 100])
+@pytest.mark.parametrize("kind", DIALECTS)
+def test_a_table_is_the_same_however_it_is_set_apart(tmp_path, monkeypatch, kind, max_cells, name):
+    """Read as with commas, in memory and in chunks; the copy is written as the table was."""
+    monkeypatch.setattr(source, "MAX_CELLS", max_cells)
+    frame = user_table(n_series=12).assign(note=lambda f: f["status"] + ' "a", b; c')
+    dialect = DIALECTS[kind]
+    roles = {"id": "host", "time": "when"}
+    plain, expected = Table.fit(written(frame, tmp_path / f"plain_{name}", PLAIN), roles)
+    table, series = Table.fit(written(frame, tmp_path / name, dialect), roles)
+    assert (plain.dialect, table.dialect) == (PLAIN, dialect)
+    assert series.sha256() == expected.sha256()
+    assert Table.from_dict(json.loads(json.dumps(table.to_dict()))) == table
+    for one, its, out in ((table, series, "copy.csv"), (plain, expected, "plain_copy.csv")):
+        with table_writer(tmp_path / out, ".csv", dialect=one.dialect) as write:
+            write(one.to_frame(its))
+    assert Dialect.of(tmp_path / "copy.csv", None) == dialect
+    assert Dialect.of(tmp_path / "plain_copy.csv", None) == PLAIN
+    pd.testing.assert_frame_equal(read(tmp_path / "copy.csv"), read(tmp_path / "plain_copy.csv"))
+
+
+def test_zeros_in_front_and_words_are_kept_between_semicolons(tmp_path):
+    """As between commas."""
+    rng = np.random.default_rng(0)
+    frame = user_table()
+    frame["zip"] = [f"{i % 7:05d}" for i in range(len(frame))]
+    frame["defect"] = rng.choice(["None", "crack", ""], len(frame))
+    table, series = Table.fit(written(frame, tmp_path / "t.csv", Dialect(separator=";")))
+    made = table.to_frame(series)
+    assert set(made["zip"]) == set(frame["zip"])
+    assert set(made["defect"].fillna("")) == set(frame["defect"])
+
+
+def test_blanks_behind_commas_belong_to_no_value(tmp_path):
+    """Neither to names nor to times; a blank within a value stays."""
+    lines = user_table().assign(state="on the way").to_csv(index=False).splitlines()
+    (tmp_path / "plain.csv").write_text("\n".join(lines))
+    (tmp_path / "t.csv").write_text("\n".join(line.replace(",", ", ") for line in lines))
+    pd.testing.assert_frame_equal(read(tmp_path / "t.csv"), read(tmp_path / "plain.csv"))
+    assert set(read(tmp_path / "t.csv")["state"]) == {"on the way"}
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("a,b\n1;2,3\n4;5,6\n", PLAIN),
+        ("a,b;c\n1,2;2\n3,4;4\n", PLAIN),  # text with semicolons
+        ("a\n1;2\n3;4\n", PLAIN),
+        ("a,b,c\n1,2,3\n4,5\n", PLAIN),  # a short line
+        ('a,b\n"1', PLAIN),
+        ("", PLAIN),
+        ("a;b\n1,234;2.5\n2,500;1.5\n", Dialect(separator=";")),  # thousands
+        ("a;b\n1,234;x\n2,500;y\n", Dialect(separator=";", decimal=",")),
+        ("a;b\n1.234;2,5\n2.500;1,5\n", Dialect(separator=";", decimal=",")),
+        ('a;b\n"x;y";1\n"z\nw";2\n', Dialect(separator=";")),
+        ("\ufeffa\tb\r\n1\t2\r\n", Dialect(separator="\t")),
+    ],
+)
+def test_files_by_hand(tmp_path, text, expected):
+    """What cuts all lines alike; a comma where it is not clear."""
+    (tmp_path / "t.csv").write_text(text, encoding="utf-8", newline="")
+    assert Dialect.of(tmp_path / "t.csv", None) == expected
+    with gzip.open(tmp_path / "t.csv.gz", "wt", encoding="utf-8", newline="") as file:
+        file.write(text)
+    assert Dialect.of(tmp_path / "t.csv.gz", "gzip") == expected
+
+
+def test_a_beginning_that_is_cut(tmp_path):
+    """The line at which it is cut does not count."""
+    (tmp_path / "t.csv").write_text("a;b;c\n" + "1;2;3\n" * 50000)
+    assert Dialect.of(tmp_path / "t.csv", None).separator == ";"
+
+
+def test_text_above_the_heading(tmp_path):
+    """One sentence that says where the table begins to have columns."""
+    table = user_table().to_csv(index=False)
+    for above in ("# exported\n# by hand\n", "Sensors\n\n"):
+        (tmp_path / "t.csv").write_text(above + table)
+        assert "delete the lines above the heading" in table_error(tmp_path / "t.csv")

@@ -1,0 +1,87 @@
+"""Laws of what looks like a time and is none by itself: a question whose answer works."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from helpers import table_error
+
+from tst.__main__ import _parser, _roles
+from tst.table.table import Table
+
+N_STEPS = 40
+
+
+def hourly(n_series=15, start="2024-01-29 00:00", freq="h"):
+    """Return a table of machines, and the times of its rows."""
+    rng = np.random.default_rng(0)
+    times = pd.Series(np.tile(pd.date_range(start, periods=N_STEPS, freq=freq), n_series))
+    values = rng.normal(20, 1, n_series * N_STEPS).round(1)
+    machine = np.repeat([f"M{i:02d}" for i in range(n_series)], N_STEPS)
+    return pd.DataFrame({"machine": machine, "temp": values}), times
+
+
+def parted(kind):
+    """Return a table whose time stands in several columns, these, and its times."""
+    frame, times = hourly(freq="D" if kind == "year, month, day" else "h")
+    if kind == "year, quarter":
+        frame, times = hourly(start="2001-01-01", freq="QS")
+    date, clock = times.dt.strftime("%d/%m/%Y"), times.dt.strftime("%H:%M")
+    columns = {
+        "year, month, day": {"Jahr": times.dt.year, "Monat": times.dt.month, "Tag": times.dt.day},
+        "year, quarter": {"year": times.dt.year, "quarter": times.dt.quarter},
+        "date, hour": {"date": date, "hour": times.dt.hour},
+        "date, clock": {"Datum": date, "Uhrzeit": clock},
+    }[kind]
+    return frame.assign(**columns), list(columns), times
+
+
+@pytest.mark.parametrize("kind", ["year, month, day", "year, quarter", "date, hour", "date, clock"])
+def test_a_time_in_several_columns_is_asked_about(kind):
+    """The sentence names them, and what it says to do reads each time right."""
+    frame, columns, times = parted(kind)
+    sentence = table_error(frame)
+    option = f"--time {','.join(columns)}"
+    assert option in sentence and f"in roles time: [{', '.join(columns)}]" in sentence
+    options = _parser().parse_args(["own", "t.csv", *option.split()])
+    for roles in (_roles(None, options), {"time": columns}, {"time": columns, "id": "machine"}):
+        table, series = Table.fit(frame, roles)
+        assert series.lengths.tolist() == [N_STEPS] * 15
+        made = table.to_frame(series)
+        pd.testing.assert_frame_equal(made[columns], frame[columns])
+        if kind != "date, clock":
+            assert set(series.feature_names) == {"temp"}
+    table, _ = Table.fit(frame, {"time": "none"})
+    assert table.keys.time == ""
+    assert option in table_error(frame, {"id": "machine"})
+
+
+def test_a_date_that_names_each_row_is_the_time():
+    """A year, a month and an hour beside it are measurements."""
+    frame, times = hourly()
+    table, _ = Table.fit(frame.assign(when=times, year=times.dt.year, hour=times.dt.hour))
+    assert table.keys.time == "when"
+
+
+@pytest.mark.parametrize("text", ["{0.day} mars {0.year}", "{0.day}. {0.month}. in {0.year}"])
+def test_a_time_that_is_not_read_is_asked_about(text):
+    """Before the order of the rows is taken; a column of words is none."""
+    frame, times = hourly(freq="D")
+    written = frame.assign(time=[text.format(time) for time in times])
+    assert "column 'time' is called like a time, but '" in table_error(written)
+    assert Table.fit(written, {"time": "none"})[0].keys.time == ""
+    words = frame.assign(day=times.dt.day_name())
+    assert Table.fit(words)[0].keys.time == ""
+
+
+def test_times_of_the_day():
+    """A time where they rise; where they begin again at midnight, a question."""
+    frame, times = hourly(start="2024-01-29 00:00", freq="30min")
+    table, series = Table.fit(frame.assign(time=times.dt.strftime("%H:%M")))
+    assert (table.keys.id, table.keys.time) == (("machine",), "time")
+    assert (table.to_frame(series)["time"] == times.dt.strftime("%H:%M")).all()
+    frame, times = hourly(start="2024-01-29 12:00", freq="30min")
+    late = frame.assign(time=times.dt.strftime("%H:%M"))
+    sentence = table_error(late)
+    assert "fall within a series, as behind midnight" in sentence
+    assert Table.fit(late, {"time": "none"})[0].keys.time == ""
+    assert Table.fit(late, {"time": "time"})[0].keys.time == "time"
