@@ -3,6 +3,8 @@
 Honest: other series of the same kind. Copies of the learned series are honest but for privacy.
 """
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -164,7 +166,7 @@ def findings_of(state, n=9):
 
 @pytest.mark.parametrize("state", ["ok", "RED"])
 def test_the_summary_is_short(state):
-    """At most 15 lines of 100 characters; its first word is the verdict."""
+    """At most 15 lines of one width; its first word is the verdict."""
     mixed = [*findings_of(state), *findings_of("ok")[:2]]
     for findings in (findings_of(state), mixed):
         lines = summary(findings, "after 9 steps" * 20).splitlines()
@@ -172,6 +174,16 @@ def test_the_summary_is_short(state):
         assert max(map(len, lines)) <= own_verdict.WIDTH
         assert lines[0].startswith("RED" if state == "RED" else "GREEN")
         assert lines[-1].startswith("training")
+
+
+def test_the_summary_says_how_near_the_limit_the_nearest_is():
+    """Of several checks that hold the one that uses most of its limit, with that limit."""
+    one = Finding(
+        section="quality", name="a", state="ok", text="a: 1.9 times", value=1.9, limit=2.0
+    )
+    far = replace(one, name="b", text="b: 0.1 times", value=0.1, note="limit 2.0")
+    lines = summary([far, replace(one, note="limit 2.0")], "").splitlines()
+    assert lines[1].endswith("2 hold; nearest its limit: a: 1.9 times, limit 2.0")
 
 
 def test_colours_are_only_added():

@@ -253,6 +253,20 @@ def test_a_standalone_page_needs_no_other_file(tmp_path):
     assert "<style>" in page.read_text()
 
 
+def test_a_standalone_page_shows_real_beside_synthetic_at_once(tmp_path):
+    """The first such figure stands above all cells, and where its cell is; no other does."""
+    path = notebook(tmp_path, "x\n")
+    book = nbformat.read(path, 4)
+    for alt in ("A loss", "Real beside synthetic", "More beside more"):
+        about = {"image/png": {"alt": alt}}
+        png = {"image/png": "iVBORw0KGgo="}
+        book.cells[-1].outputs.append(nbformat.v4.new_output("display_data", png, metadata=about))
+    nbformat.write(book, path)
+    above, _, cells = pages_of.standalone_page(path).partition("<article>")
+    assert above.count("<img ") == above.count('alt="Real beside synthetic"') == 1
+    assert cells.count("<img ") == 3
+
+
 def test_a_notebook_without_a_title_is_said(tmp_path):
     """The sentence names the file and what its first cell must hold."""
     path = notebook(tmp_path, "x\n")

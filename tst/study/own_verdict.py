@@ -34,7 +34,7 @@ SECTIONS: tuple[Section, ...] = ("validity", "use", "quality", "privacy")
 MIN_HELD_OUT = 10  # series, without which nothing but validity is judged
 TOLD_APART = 0.75  # share that a classifier of real and synthetic may tell
 MOST_RED = 2  # of a section, that the summary shows: so that it never has more than 15 lines
-WIDTH = 100  # of a line
+WIDTH = 120  # of a line
 COLOURS = {"RED": "\033[1;31m", "ok": "\033[32m", "GREEN": "\033[1;32m"}
 PLAIN = "\033[0m"
 
@@ -399,7 +399,8 @@ def _together(section: Section, findings: Sequence[Finding]) -> str:
     nearest = max(findings, key=lambda one: one.value / max(one.limit, 1e-12))
     if len(findings) == 1:
         return nearest.text
-    return f"{len(findings)} hold; nearest: {nearest.text}"
+    limit = f", {nearest.note}" if nearest.note else ""
+    return f"{len(findings)} hold; nearest its limit: {nearest.text}{limit}"
 
 
 def _cut(line: str) -> str:
