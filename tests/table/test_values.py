@@ -93,6 +93,9 @@ SIGNED = {
     "percent apart": "{:.1f} %",
     "dollars": "${:,.2f}",
     "euros behind": "{:.2f} €",
+    "degrees": "{:.1f}°C",
+    "kilograms": "{:.0f} kg",
+    "speed": "{:.1f} km/h",
     "negative": "(${:.2f})",
     "thousands": "{:,.0f}",
     "Swiss thousands": "{:,.1f}",
@@ -119,7 +122,9 @@ def test_numbers_with_signs_are_not_taken_for_names(kind):
     assert "column 'price' holds numbers as text" in table_error(for_series)
 
 
-@pytest.mark.parametrize("pattern", ["{:05d}", "1.2.{}", "10.0.0.{}", "v{}", "{}%", "2-{}"])
+@pytest.mark.parametrize(
+    "pattern", ["{:05d}", "1.2.{}", "10.0.0.{}", "{} to 5", "v{}", "{}%", "2-{}"]
+)
 def test_codes_and_few_percentages_are_no_numbers_with_signs(pattern):
     """Codes, versions, addresses; percentages of a few kinds, which a category keeps."""
     frame = user_table()

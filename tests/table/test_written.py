@@ -27,6 +27,8 @@ def coded(n_series=40):
     frame["state"] = rng.choice(["007", "012", "110"], len(frame))
     frame["defect"] = rng.choice(["None", "NA", "crack", ""], len(frame))
     frame["alarm"] = rng.choice(["True", "False", "NA"], len(frame))
+    frame["valid"] = rng.choice(["TRUE", "FALSE"], len(frame))
+    frame["open"] = rng.choice(["true", "false", ""], len(frame))
     frame["load"] = rng.choice(["1.5", "0.25", "NaN"], len(frame))
     return frame
 
@@ -43,7 +45,7 @@ def test_zeros_in_front_and_words_come_back(tmp_path, monkeypatch, name, max_cel
     made = table.to_frame(series)
     made.to_csv(tmp_path / "made.csv", index=False)
     again = pd.read_csv(tmp_path / "made.csv", dtype=str, keep_default_na=False)
-    for column in ("step", "zip", "state", "defect"):
+    for column in ("step", "zip", "state", "defect", "valid", "open"):
         assert again[column].tolist() == frame[column].tolist()
     assert again["meter"].str.fullmatch(r"\d{5}").all()
     assert not set(again["meter"]) & set(frame["meter"])

@@ -239,7 +239,7 @@ def _may_be_id(column: pd.Series) -> bool:
     """Tell whether a column's values may group rows: names or codes, several, each for some."""
     if not (is_named(column) or _is_whole(column)) or is_time(column):
         return False
-    if set(column.dropna().unique()) <= {True, False, "True", "False"}:
+    if set(column.dropna().astype(str).str.lower().unique()) <= {"true", "false"}:
         return False
     return 2 <= column.nunique() <= max(2, len(column) / 2)
 

@@ -23,11 +23,11 @@ FEW = 20  # distinct numbers, up to which they are told apart one by one
 MIN_CODED = 20
 MIN_CODED_SHARE = 0.0005
 N_TRIED = 1000  # numbers of a part that are looked at first
-# A number as people write it: with a currency, a per cent sign, thousands apart, a decimal comma.
+# A number as people write it: with a currency, a unit, thousands apart, a decimal comma.
 SPELLED = (
     r"[-+(]?(?:[$€£¥]\s?)?[-+]?"
     r"(?:\d{1,3}(?:[,.'’\u00a0\u202f]\d{3})+(?:[.,]\d+)?|\d+(?:[.,]\d+)?)"
-    r"(?:\s?[%‰$€£¥])?\)?"
+    r"(?:\s?(?:[%‰$€£¥]|°\s?[CFK])|\s[A-Za-zµ]{1,4}(?:/[A-Za-z]{1,3})?)?\)?"
 )
 SIGN_SHIFT = np.uint64(63)
 SIGN = np.uint64(1) << SIGN_SHIFT  # bit of a float64

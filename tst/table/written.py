@@ -1,9 +1,10 @@
-"""What pandas would not keep of a CSV: zeros in front of numbers, and texts such as None.
+"""What pandas would not keep of a CSV: zeros in front of numbers, None as text, TRUE and FALSE.
 
 A column of digits of which some begin with 0 holds codes (a postcode): it is read as text, but
 where it is called like a time, which is a number and is written in as many digits. In a column of
-text, a word such as None or NA is text; only nothing at all is missing. The bytes are looked
-through first: a file without such a value is read as ever.
+text, a word such as None or NA is text; only nothing at all is missing. Truth values that are not
+written as True and False are text. The bytes are looked through first: a file without such a value
+is read as ever.
 """
 
 import gzip
@@ -25,15 +26,20 @@ WORDS = (
     "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN", "<NA>",
     "N/A", "NA", "NULL", "NaN", "None", "n/a", "nan", "null",
 )  # fmt: skip
+TRUTHS = ("TRUE", "FALSE", "true", "false")
 FOUND_BY = b"Nn#<"  # first letters of the words that are looked for: others are rare spellings
 VALUE = re.compile(
-    rb"(?:0\d+|" + b"|".join(re.escape(word.encode()) for word in WORDS) + rb')(?=[,;\t|"\r\n])'
+    rb"(?:0\d+|"
+    + b"|".join(re.escape(word.encode()) for word in (*WORDS, *TRUTHS))
+    + rb')(?=[,;\t|"\r\n])'
 )
-# of bytes: 1 before a value, 2 the first letter of a word, 4 a digit
+# of bytes: 1 before a value, 2 the first letter of a word, 4 a digit, 8 the first of a truth value
 KINDS = np.zeros(256, dtype=np.uint8)
 KINDS[list(b',;\t|"\n')] = 1
 KINDS[list(FOUND_BY)] = 2
 KINDS[list(b"0123456789")] = 4
+KINDS[list(b"TFtf")] = 8
+SECOND = np.frombuffer(b"RAra", dtype=np.uint8)  # letters of these truth values
 BLOCK = 2**22  # bytes
 OVERLAP = 64  # bytes of a block that are looked at again: longer than any of these values
 CELLS = 2**20  # values of a chunk
@@ -50,7 +56,7 @@ class Written:
     Parameters
     ----------
     text
-        Codes with zeros in front, read as text.
+        Codes with zeros in front, and truth values as TRUE and FALSE, read as text.
     words
         Text in which words such as None are no missing values.
     padded
@@ -85,6 +91,7 @@ class Written:
         times = [name for name in coded if is_called_time(name) and not is_called_id(name)]
         padded = [(name, columns[name].width) for name in times if columns[name].is_padded]
         text = [name for name in coded if name not in dict(padded)]
+        text += [name for name, column in columns.items() if column.has_other_truths]
         words = [name for name, column in columns.items() if column.is_text_with_words]
         return cls(text=tuple(text), words=tuple(words), padded=tuple(padded))
 
@@ -117,7 +124,10 @@ def _has_any(path: Path, compression: Compression) -> bool:
         kinds = KINDS[letters]
         is_value = kinds[:-2] == 1
         is_zero = (letters[1:-1] == ord("0")) & (kinds[2:] == 4)
-        candidates = np.flatnonzero(is_value & (is_zero | (kinds[1:-1] == 2))) + 1
+        # of one case, as True is not
+        is_truth = (kinds[1:-1] == 8) & ((letters[1:-1] ^ letters[2:]) & 32 == 0)
+        is_truth &= np.isin(letters[2:], SECOND)
+        candidates = np.flatnonzero(is_value & (is_zero | is_truth | (kinds[1:-1] == 2))) + 1
         if any(VALUE.match(block, start) for start in candidates.tolist()):
             return True
     return False
@@ -131,6 +141,8 @@ class _Column:
         self.n_zeros = 0  # of the distinct values of each chunk
         self.n_values = 0
         self.has_words = False
+        self.has_truths = False  # as TRUE or false
+        self.are_truths = True  # all
         self.has_text = False  # that is no number, no truth value and no such word
         self.is_date = False
         self.widths: set[int] = set()
@@ -143,6 +155,8 @@ class _Column:
         known = values[~is_word & (values != "")]
         if not len(known):
             return
+        self.has_truths |= bool(known.isin(TRUTHS).any())
+        self.are_truths &= bool(known.str.lower().isin(TRUTH_VALUES).all())
         is_digits = known.str.fullmatch(r"\d+")
         self.only_digits &= bool(is_digits.all())
         self.n_zeros += int(known.str.fullmatch(r"0\d+").sum())
@@ -161,6 +175,11 @@ class _Column:
         """Whether it holds digits alone, some with a zero in front, and not by a slip."""
         is_usual = len(self.widths) == 1 or self.n_zeros >= MIN_ZEROS * self.n_values
         return self.only_digits and self.n_zeros > 0 and is_usual
+
+    @property
+    def has_other_truths(self) -> bool:
+        """Whether it holds truth values alone, and not as Python writes them."""
+        return self.has_truths and self.are_truths
 
     @property
     def width(self) -> int:
