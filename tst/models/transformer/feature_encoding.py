@@ -1,8 +1,8 @@
 """How one measurement is transformed, and which of its values carry probability mass.
 
 A skewed measurement that is not negative is taken to logarithms, sooner where it is never 0, and so
-are counts from 1 on that are of several sizes, as seconds between events. Whole numbers carry the mass of the interval that
-rounds to them; values that pile up at a bound, the mass beyond it.
+are counts from 1 on that are of several sizes, as seconds between events. Whole numbers carry the
+mass of the interval that rounds to them; values that pile up at a bound, the mass beyond it.
 """
 
 from dataclasses import dataclass
