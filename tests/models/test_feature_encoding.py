@@ -31,6 +31,17 @@ def test_counts_of_several_sizes_are_taken_to_logarithms(x, is_log):
     assert (FeatureEncoder.fit(x, np.zeros(len(x), bool), False).offset is not None) == is_log
 
 
+@pytest.mark.parametrize(
+    ("spread", "n_zeros", "is_log"),
+    [(0.7, 0, False), (0.9, 0, True), (0.9, 1, False), (1.1, 1, True)],
+)
+def test_what_is_never_zero_is_sooner_taken_to_logarithms(spread, n_zeros, is_log):
+    """Of a log-normal the 99 % quantile is exp(2.33 spread) medians: 5, 8, 8 and 13."""
+    x = np.exp(spread * np.random.default_rng(0).normal(size=20_000)) + 1e-3
+    x[:n_zeros] = 0.0
+    assert (FeatureEncoder.fit(x, np.zeros(len(x), bool), False).offset is not None) == is_log
+
+
 @pytest.mark.parametrize(("inner", "is_count"), [([0.25, 0.5, 0.75], False), ([], True)])
 def test_a_rate_that_piles_up_at_its_bounds_is_no_count(inner, is_count):
     """Zeros and ones with a few values between; zeros and ones alone are a count."""

@@ -184,6 +184,26 @@ def test_twins_stay_twins():
     np.testing.assert_allclose(kept, first, atol=1e-5)
 
 
+@pytest.mark.slow
+def test_common_values_come_back_exactly_and_as_often():
+    """A quarter of the sizes is 60, a quarter 342, none lies nearly there; a prefix is kept."""
+    rng = np.random.default_rng(0)
+    kind = rng.integers(0, 4, (120, 12))
+    others = np.round(rng.normal(200, 20, kind.shape))
+    sizes = np.select([kind == 0, kind == 1], [60.0, 342.0], others)
+    real = toy_series(list(sizes[:, :, None]))
+    model = trained(real, 60)
+    made = sampling.sample(model, 200, seed=0)
+    for size in (60.0, 342.0):
+        share = (made.values == size).mean()
+        assert abs(share - 0.25) < 0.05
+        assert (np.abs(made.values - size) < 5).mean() - share < 0.01
+    first = np.stack([real[i][:2] for i in range(80)])
+    going_on = sampling.sample(model, 80, seed=0, prefix=first)
+    kept = np.stack([going_on[i][:2] for i in range(80)])
+    np.testing.assert_allclose(kept, first, atol=1e-3)
+
+
 def test_only_the_seed_decides():
     """The same seed gives the same bytes, another one others; the number of series is as asked."""
     model = barely_trained()

@@ -22,7 +22,6 @@ from tst.models.transformer.sampling import (
 )
 from tst.models.transformer.timeline import Timeline
 from tst.models.transformer.tokens import Moments
-from tst.models.transformer.twins import learned_values, restored_values
 from tst.series import SeriesSet, ceil_div, offsets
 from tst.training.device import best_device
 
@@ -168,7 +167,7 @@ def _drawn(
     if n_given:
         prefix = torch.full((len(before), n_given, encoder.n_features), torch.nan, device=device)
         for i, rows in enumerate(before):
-            prefix[i, : len(rows)] = torch.from_numpy(learned_values(rows, encoder.twins))
+            prefix[i, : len(rows)] = torch.from_numpy(encoder.learned_values(rows))
     lengths = None
     if encoder.log_length is not None:
         lengths = known.lengths(model, stop_at, generator)
@@ -179,7 +178,7 @@ def _drawn(
     unfinished = start(model, encoder, attributes, prefix, whole)
     timeline = None if known.clocks is None else known.clocks.timeline_of(before)
     values, n_rows = decoder.run(unfinished, int(stop_at.max()), ends, timeline)
-    return np.split(restored_values(values, encoder.twins), np.cumsum(n_rows)[:-1])
+    return np.split(encoder.restored_values(values), np.cumsum(n_rows)[:-1])
 
 
 class _Clocks:

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
+from tst.models.transformer.atoms import code_columns
 from tst.models.transformer.backbone import DROPPED_SHARE, KVCache
 from tst.models.transformer.batches import clock
 from tst.models.transformer.chain import ChainSampler
 from tst.models.transformer.encoding import SeriesEncoder
 from tst.models.transformer.timeline import Timeline
 from tst.models.transformer.tokens import has_end
-from tst.models.transformer.twins import restored_values
 from tst.models.transformer.variables import encode
 from tst.series import ceil_div
 
@@ -140,6 +140,10 @@ class Decoder:
         self.patch = model.config.patch
         self.chain = ChainSampler(model.head)
         self.has_end = has_end(encoder)
+        # Of measurements with atoms, by the category before them: none, then each value.
+        self.common: dict[int, torch.Tensor] = {}
+        for code, one in zip(code_columns(encoder.atoms), encoder.atoms, strict=True):
+            self.common[code + 1] = torch.tensor([torch.nan, *one.values])
 
     def run(
         self,
@@ -218,7 +222,7 @@ class Decoder:
         B = len(token)
         if timeline.interval is None:
             return np.full(B, float(self.patch))
-        values = restored_values(token.flatten(0, 1).cpu().numpy(), self.encoder.twins)
+        values = self.encoder.restored_values(token.flatten(0, 1).cpu().numpy())
         passed = timeline.passed(values).reshape(B, self.patch)
         return passed[:, 1 if is_first else 0 :].sum(1)
 
@@ -258,7 +262,8 @@ class Decoder:
             for f in range(self.encoder.n_features):
                 d = s * D + f
                 z, repeat = chain.draw(d, past, encoded, uniform)
-                value, z, repeat = self._settle(unfinished, f, z, repeat, first + s)
+                common = self._common_value(f, token[:, s])
+                value, z, repeat = self._settle(unfinished, f, z, repeat, common, first + s)
                 token[:, s, f] = value
                 chain.write(d, encoded, z, repeat)
             if self.has_end:
@@ -278,12 +283,29 @@ class Decoder:
             seen.append(unfinished.tokens[-lag] if is_there else torch.zeros_like(encoded))
         unfinished.recent = torch.cat(seen, dim=1) if len(seen) > 1 else encoded
 
+    def _common_value(self, f: int, step: torch.Tensor) -> torch.Tensor | None:
+        """Return the value that the category before measurement f tells, (B,), NaN where none.
+
+        Parameters
+        ----------
+        step
+            float, (B, n_features): what is drawn of the step, up to f.
+
+        Returns
+        -------
+        None where measurement f has no common values.
+        """
+        if f not in self.common:
+            return None
+        return self.common[f].to(step)[step[:, f - 1].long()]
+
     def _settle(
         self,
         unfinished: Unfinished,
         f: int,
         z: torch.Tensor,
         repeat: torch.Tensor | None,
+        common: torch.Tensor | None,
         step: int,
     ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor | None]:
         """Repeat, replace, or round and bound a draw of measurement f, as it must be.
@@ -292,6 +314,8 @@ class Decoder:
         ----------
         z, repeat
             float and bool, (B,): what the chain drew; repeat is None where it has no gate.
+        common
+            As `_common_value` returns it.
 
         Returns
         -------
@@ -304,6 +328,8 @@ class Decoder:
         if repeat is not None:
             repeat = repeat & ~torch.isnan(previous)
             value = torch.where(repeat, previous, value)
+        if common is not None:
+            value = torch.where(torch.isnan(common), value, common)
         if unfinished.prefix is not None and step < unfinished.prefix.shape[1]:
             given = unfinished.prefix[:, step, f]
             value = torch.where(torch.isnan(given), value, given)

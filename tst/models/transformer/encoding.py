@@ -19,13 +19,15 @@ import torch
 from tst.errors import DataError
 from tst.io.untrusted import from_mapping
 from tst.models.attributes import SeriesFacts, from_codes, known_categories
-from tst.models.transformer import levels
+from tst.models.transformer import atoms, levels
+from tst.models.transformer.atoms import Atoms
 from tst.models.transformer.feature_encoding import FeatureEncoder
 from tst.models.transformer.twins import (
     Twin,
     find_twins,
     learned_features,
     learned_set,
+    learned_values,
     restored_values,
 )
 from tst.series import SeriesSet
@@ -62,6 +64,9 @@ class SeriesEncoder:
     shared
         Measurements that, even so, are scaled alike in all series: most of their values are one
         bound.
+    atoms
+        The common values of measurements, as they are learned, where series have no loc and scale
+        of their own; before each such measurement stands a category that tells which it is.
     loc, scale
         Mean and standard deviation of each transformed measurement over all rows; with levels, of
         what these leave of it: a long series counts as often as it has rows.
@@ -108,9 +113,11 @@ class SeriesEncoder:
     log_length: tuple[float, float] | None = None
     levels: tuple[tuple[tuple[float, ...], ...], ...] = ()
     shared: tuple[int, ...] = ()
+    atoms: tuple[Atoms, ...] = ()
 
     def __post_init__(self) -> None:
-        n_features = len(self.facts.features) - sum(twin.exact for twin in self.twins)
+        n_plain = len(self.facts.features) - sum(twin.exact for twin in self.twins)
+        n_features = n_plain + len(self.atoms)
         columns = [twin.column for twin in self.twins]
         each = (self.loc, self.scale, self.y_low, self.y_high, self.z_low, self.z_high)
         twice = (self.own_loc, self.own_scale)
@@ -126,10 +133,22 @@ class SeriesEncoder:
             and all(math.isfinite(number) for part in numbers for number in part)
             and (self.log_length is None or self.log_length[1] > 0)
             and self._has_fitting_levels()
+            and self._has_fitting_atoms(n_plain)
             and set(self.shared) <= set(range(n_features))
         )
         if not fits:
             raise ValueError("its parts do not fit each other")
+
+    def _has_fitting_atoms(self, n_plain: int) -> bool:
+        """Tell whether categories of atoms stand where they must, of n_plain measurements."""
+        columns = [one.column for one in self.atoms]
+        if columns != sorted(set(columns)) or columns[-1:] >= [n_plain]:
+            return not columns
+        fits = True
+        for one, code in zip(self.atoms, atoms.code_columns(self.atoms), strict=True):
+            fits &= self.feature_encoders[code].n_categories == len(one.values) + 1
+            fits &= self.feature_encoders[code + 1].n_categories == 0
+        return fits
 
     def _has_fitting_levels(self) -> bool:
         """Tell whether there is a finite level of each category and measurement, or none."""
@@ -165,7 +184,10 @@ class SeriesEncoder:
         facts = SeriesFacts.of(series)
         twins = find_twins(whole, series, exact_repeats(series))
         series = learned_set(series, twins)
-        feature_encoders = _fit_features(series)
+        is_long = bool(attributes and np.quantile(whole.lengths, 0.05) >= MIN_OWN_STEPS)
+        common = () if is_long else _common_values(series, twins)
+        series = atoms.split_set(series, common)
+        feature_encoders = _fit_features(series, common)
         y = _transformed(feature_encoders, series)
         loc = y.mean(0)
         scale = _one_where_zero(y.std(0))
@@ -174,7 +196,6 @@ class SeriesEncoder:
         min_scale = np.maximum(0.01 * typical, LEAST_REST * scale)
         own = np.concatenate([series_loc, np.log(np.maximum(series_scale, min_scale))], axis=1)
         categories = known_categories(whole) if attributes else {}
-        is_long = bool(attributes and np.quantile(whole.lengths, 0.05) >= MIN_OWN_STEPS)
         shared = _mostly_at_a_bound(series, feature_encoders) if is_long else ()
         per_series = is_long and len(shared) < series.n_features
         found: list[np.ndarray] = []
@@ -216,6 +237,7 @@ class SeriesEncoder:
             log_length=log_length,
             levels=tuple(tuple(map(_floats, part)) for part in found),
             shared=shared if per_series else (),
+            atoms=common,
         )
 
     @classmethod
@@ -231,7 +253,9 @@ class SeriesEncoder:
     @property
     def n_categories(self) -> list[int]:
         """Categories of each measurement of the set, 0 of a number."""
-        counts = [encoder.n_categories for encoder in self.feature_encoders]
+        codes = atoms.code_columns(self.atoms)
+        encoders = enumerate(self.feature_encoders)
+        counts = [encoder.n_categories for f, encoder in encoders if f not in codes]
         for twin in self.twins:
             if twin.exact:
                 counts.insert(twin.column, counts[twin.of])
@@ -251,8 +275,26 @@ class SeriesEncoder:
         What else takes a set takes it either way.
         """
         features = learned_features(self.facts.features, self.twins)
+        features = atoms.with_codes(features, self.atoms)
         is_learned = series.feature_names == [feature.name for feature in features]
-        return series if is_learned else learned_set(series, self.twins)
+        if is_learned:
+            return series
+        return atoms.split_set(learned_set(series, self.twins), self.atoms)
+
+    def learned_values(self, values: np.ndarray) -> np.ndarray:
+        """Return what `learned` has of values (..., features of the set), `n_features` wide."""
+        return atoms.split(learned_values(values, self.twins), self.atoms)
+
+    def restored_values(self, learned: np.ndarray) -> np.ndarray:
+        """Return the set's values (rows, .) of learned ones; inverts `learned_values`."""
+        return restored_values(atoms.joined(learned, self.atoms), self.twins)
+
+    def is_atom(self, values: np.ndarray) -> np.ndarray:
+        """Tell where learned values are common ones, which their category tells; of that shape."""
+        found = np.zeros(values.shape, dtype=bool)
+        for code in atoms.code_columns(self.atoms):
+            found[..., code + 1] = values[..., code] > 0
+        return found
 
     def series_loc_scale(self, series: SeriesSet) -> tuple[np.ndarray, np.ndarray]:
         """Return (loc, scale) of each series, transformed: float64 (n_series, n_features) each."""
@@ -403,18 +445,40 @@ class SeriesEncoder:
         model
             Key of the generator.
         """
-        values = restored_values(values, self.twins)
+        values = self.restored_values(values)
         return self.facts.to_series(values, lengths, from_codes(codes, self.categories), model)
 
 
-def _fit_features(series: SeriesSet) -> tuple[FeatureEncoder, ...]:
+def _common_values(series: SeriesSet, twins: Sequence[Twin]) -> tuple[Atoms, ...]:
+    """Return the common values of a set as it is learned, of numbers that move.
+
+    One that is often held would be torn from its value by a category that is drawn at each step. A
+    difference has none.
+    """
+    copies = np.array([twin.column for twin in twins if twin.exact], dtype=np.int64)
+    differences = []
+    for twin in twins:
+        if not twin.exact:
+            differences.append(twin.column - np.count_nonzero(copies < twin.column))
+    columns = []
+    for column, encoder in enumerate(_fit_features(series, ())):
+        if column not in differences and not encoder.repeats:
+            columns.append(column)
+    return atoms.find_atoms(series, columns)
+
+
+def _fit_features(series: SeriesSet, common: Sequence[Atoms]) -> tuple[FeatureEncoder, ...]:
     """Return the encoder of each measurement of a training set."""
+    n_values = dict(zip(atoms.code_columns(common), common, strict=True))
     repeats = exact_repeats(series)
     encoders = []
     for f, feature in enumerate(series.features):
         values = series.values[:, f].astype(np.float64)
         is_categorical = feature.kind == "categorical"
-        encoders.append(FeatureEncoder.fit(values, repeats[:, f], is_categorical))
+        if f in n_values:
+            encoders.append(FeatureEncoder(n_categories=len(n_values[f].values) + 1))
+        else:
+            encoders.append(FeatureEncoder.fit(values, repeats[:, f], is_categorical))
     return tuple(encoders)
 
 

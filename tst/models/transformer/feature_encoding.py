@@ -1,8 +1,8 @@
 """How one measurement is transformed, and which of its values carry probability mass.
 
-A skewed measurement that is not negative is taken to logarithms, and so are counts from 1 on that
-are of several sizes, as seconds between events. Whole numbers carry the mass of the interval that
-rounds to them; values that pile up at a bound, the mass beyond it.
+A skewed measurement that is not negative is taken to logarithms, sooner where it is never 0, and so
+are counts from 1 on that are of several sizes, as seconds between events. Whole numbers carry the
+mass of the interval that rounds to them; values that pile up at a bound, the mass beyond it.
 """
 
 from dataclasses import dataclass
@@ -16,6 +16,9 @@ ATOM_SHARE = 0.01
 # Times the median that the 99 % quantile must exceed for logarithms; or, of counts from 1 on, times
 # the 5 % quantile that the median must be.
 SKEWED = 10
+# The same of what is never 0: on a linear scale its samples would reach below 0 (bytes a day of
+# homes: 9 to 10 times the median).
+SKEWED_POSITIVE = 7
 # Share of the values between the bounds up to which a count may have fractions (half views).
 MAX_FRACTIONS = 0.001
 MAX_EXPONENT = 80.0  # of a transformed value: e^80 is still finite in float32
@@ -133,7 +136,8 @@ def _log_offset(x: np.ndarray, whole: bool) -> float | None:
     if x.min() < 0 or len(positive) == 0:
         return None
     middle = np.median(positive)
-    has_long_tail = np.quantile(x, 0.99) > SKEWED * middle
+    skewed = SKEWED_POSITIVE if x.min() > 0 else SKEWED
+    has_long_tail = np.quantile(x, 0.99) > skewed * middle
     has_small_ones = whole and x.min() >= 1 and middle >= SKEWED * np.quantile(x, 0.05)
     if not has_long_tail and not has_small_ones:
         return None

@@ -22,7 +22,6 @@ from tst.models.transformer.encoding import SeriesEncoder
 from tst.models.transformer.packing import Packing
 from tst.models.transformer.timeline import Timeline
 from tst.models.transformer.tokens import Moments, attribute_target
-from tst.models.transformer.twins import learned_values
 from tst.models.transformer.variables import TokenSpec
 from tst.series import SeriesSet, ceil_div, concat
 from tst.training.device import best_device
@@ -114,7 +113,7 @@ def _draw(
     drawn = draw_attributes(model, n_series, generator, attributes, donors, lengths, starts)
     given_steps = None
     if prefix is not None:
-        prefix = learned_values(np.asarray(prefix), encoder.twins)
+        prefix = encoder.learned_values(np.asarray(prefix))
         given_steps = torch.as_tensor(prefix, dtype=torch.float32, device=generator.device)
     stop_at = None
     if lengths is None and encoder.log_length is not None:

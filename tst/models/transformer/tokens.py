@@ -257,7 +257,8 @@ def tokens(
     target
         `Target` (n_tokens, patch * D).
     observed
-        float32, of that shape: 1 where a number is one of the series, 0 where it fills a token.
+        float32, of that shape: 1 where a number is one of the series, 0 where it fills a token or
+        the category before it tells it.
     """
     series = encoder.learned(series)
     rows = series.series_index
@@ -296,4 +297,6 @@ def tokens(
         upper=_laid_out(upper, np.float32),
         repeat=_laid_out(repeat, bool),
     )
-    return target, _laid_out(np.ones((len(rows), D)), np.float32)
+    observed = np.ones((len(rows), D))
+    observed[:, : series.n_features] = ~encoder.is_atom(series.values)
+    return target, _laid_out(observed, np.float32)

@@ -1,0 +1,142 @@
+"""Numbers of which single values are common: the size of an acknowledgement, a limit that is set.
+
+A density has no place for a value that thousands of rows share, and samples beside it tell a
+synthetic set from a real one at a glance. Which of the common values a number is, or none, is
+therefore a category of its own, drawn before the number (a mixed distribution); the number itself
+is learned from the rows that have none of them.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from tst.series import Feature, SeriesSet
+
+MAX_ATOMS = 64  # of a number; the most common
+MIN_HOLDERS = 3  # series that have a value, and as a share of all: else it is one of theirs
+MIN_HOLDING = 0.01
+MIN_SHARE = 0.005  # of the rows
+MIN_TOGETHER = 0.1  # share of the rows that all atoms of a number have
+MOSTLY = 0.5  # of the series that begin with a value, and of the rows, which have it less often
+# Times the rows of a typical value nearby that an atom has; N_NEAR values count as near.
+STANDS_OUT = 10
+N_NEAR = 8
+
+
+@dataclass(frozen=True, kw_only=True)
+class Atoms:
+    """The common values of a measurement.
+
+    Parameters
+    ----------
+    column
+        Its place among the measurements, without the categories that tell which value it is.
+    values
+        The values, increasing.
+    """
+
+    column: int
+    values: tuple[float, ...]
+
+    def __post_init__(self) -> None:
+        is_increasing = list(self.values) == sorted(set(self.values))
+        is_finite = all(math.isfinite(value) for value in self.values)
+        if not (self.column >= 0 and self.values and is_increasing and is_finite):
+            raise ValueError(f"the common values of measurement {self.column} are none")
+
+    def codes(self, x: np.ndarray) -> np.ndarray:
+        """Return which of the values numbers of any shape are, counted from 1; else 0."""
+        values = np.array(self.values, dtype=x.dtype)
+        place = np.searchsorted(values, x).clip(max=len(values) - 1)
+        return np.where(values[place] == x, place + 1, 0)
+
+
+def find_atoms(series: SeriesSet, columns: Sequence[int]) -> tuple[Atoms, ...]:
+    """Return the common values of those of these columns that have some, in order."""
+    found = []
+    for column in columns:
+        if series.features[column].kind == "categorical":
+            continue
+        values = common_values(series.values[:, column], series)
+        if len(values):
+            found.append(Atoms(column=column, values=tuple(values.astype(float).tolist())))
+    return tuple(found)
+
+
+def common_values(x: np.ndarray, series: SeriesSet) -> np.ndarray:
+    """Return the values of a measurement, (rows,), that stand out in several series, increasing.
+
+    A value with which most series begin, and that few of the other rows have, is one, too.
+    """
+    values, inverse, n_rows = np.unique(x, return_inverse=True, return_counts=True)
+    if len(values) < 2:
+        return values[:0]
+    n_series = len(series)
+    holders = np.unique(inverse.astype(np.int64) * n_series + series.series_index) // n_series
+    n_holders = np.bincount(holders, minlength=len(values))
+    is_held = n_holders >= max(MIN_HOLDERS, MIN_HOLDING * n_series)
+    n_first = np.bincount(inverse[series.offsets[:-1]], minlength=len(values))
+    is_first = is_held & (n_first > MOSTLY * n_series) & (n_rows < MOSTLY * len(x))
+    is_common = is_held & (n_rows >= MIN_SHARE * len(x))
+    if len(values) > MAX_ATOMS:
+        is_common &= n_rows >= STANDS_OUT * _rows_nearby(n_rows)
+    elif _is_filled(values):
+        is_common[:] = False
+    if n_rows[is_common].sum() < MIN_TOGETHER * len(x):
+        is_common[:] = False
+    chosen = np.flatnonzero(is_common | is_first)
+    most = chosen[np.argsort(-n_rows[chosen], kind="stable")[:MAX_ATOMS]]
+    return values[np.sort(most)]
+
+
+def _rows_nearby(n_rows: np.ndarray) -> np.ndarray:
+    """Return the median rows of the values around each, float (n_values,)."""
+    padded = np.pad(n_rows.astype(float), N_NEAR // 2, mode="reflect")
+    around = np.lib.stride_tricks.sliding_window_view(padded, N_NEAR + 1)
+    return np.median(around, axis=1)
+
+
+def _is_filled(values: np.ndarray) -> bool:
+    """Tell whether at least half of the places of an even grid are values: a count, a scale."""
+    gaps = np.diff(values.astype(np.float64))
+    return bool(len(values) > 0.5 * ((values[-1] - values[0]) / gaps.min() + 1))
+
+
+def with_codes(features: Sequence[Feature], atoms: Sequence[Atoms]) -> tuple[Feature, ...]:
+    """Return the measurements with, before each that has atoms, which of them it is."""
+    own = {one.column for one in atoms}
+    found: list[Feature] = []
+    for column, feature in enumerate(features):
+        if column in own:
+            found.append(Feature(f"{feature.name} is", "categorical"))
+        found.append(feature)
+    return tuple(found)
+
+
+def split(values: np.ndarray, atoms: Sequence[Atoms]) -> np.ndarray:
+    """Return values (..., n_features) with the codes of atoms, as `with_codes` has them."""
+    columns = [one.column for one in atoms]
+    codes = [one.codes(values[..., one.column]) for one in atoms]
+    if not atoms:
+        return values
+    return np.insert(values, columns, np.stack(codes, axis=-1).astype(values.dtype), axis=-1)
+
+
+def joined(values: np.ndarray, atoms: Sequence[Atoms]) -> np.ndarray:
+    """Return values without the codes of atoms; inverts `split`."""
+    return np.delete(values, code_columns(atoms), axis=-1) if atoms else values
+
+
+def code_columns(atoms: Sequence[Atoms]) -> list[int]:
+    """Return where, among all that is learned, the codes stand; the number is behind each."""
+    return [one.column + i for i, one in enumerate(atoms)]
+
+
+def split_set(series: SeriesSet, atoms: Sequence[Atoms]) -> SeriesSet:
+    """Return a set with the codes of its atoms."""
+    if not atoms:
+        return series
+    features = with_codes(series.features, atoms)
+    return replace(series, values=split(series.values, atoms), features=features)
