@@ -31,6 +31,7 @@ from tst.models.transformer.config import GenerativeConfig
 from tst.models.transformer.domain import Domain, FeatureDomain
 from tst.models.transformer.encoding import SeriesEncoder
 from tst.models.transformer.generative import SPEC, GenerativeTST
+from tst.models.transformer.moves import Moves
 from tst.models.transformer.private import Account, PrivateConfig
 from tst.models.transformer.tokens import has_end
 from tst.series import SeriesSet, ceil_div
@@ -263,7 +264,15 @@ class Synthesiser:
         if model.spec.cycles is not None:
             timeline = table.timeline_from(recent.times[recent.is_first])
         values = continuation.prolong(
-            model, recent.series, n_steps, seed, first, slide, timeline, recent.times
+            model,
+            recent.series,
+            n_steps,
+            seed,
+            first,
+            slide,
+            timeline,
+            recent.times,
+            self._moves(),
         )
         return recent.prolonged(values, seed)
 
@@ -411,7 +420,7 @@ class Synthesiser:
         model, _ = self._fitted()
         timeline = self._timeline(n_series, seed, first, given.starts)
         if not given.labels.columns.size:
-            return model.sample(n_series, seed, timeline=timeline)
+            return model.sample(n_series, seed, timeline=timeline, moves=self._moves())
         labels = given.labels
         attributes = pd.DataFrame(index=labels.index, columns=list(self._encoder().categories))
         for i, (_, rows) in enumerate(labels.groupby(list(labels), sort=False)):
@@ -425,7 +434,16 @@ class Synthesiser:
             attributes.loc[rows.index] = found.to_numpy()
             if timeline is not None:
                 timeline.starts[rows.index] = starts
-        return model.sample(n_series, seed, attributes=attributes, timeline=timeline)
+        return model.sample(
+            n_series, seed, attributes=attributes, timeline=timeline, moves=self._moves()
+        )
+
+    def _moves(self) -> list[Moves]:
+        """Return which categories may follow each other, where the table says so."""
+        moves = []
+        for name, (starts, follows, ends) in self._fitted()[1].transitions().items():
+            moves.append(Moves(feature=name, starts=starts, follows=follows, ends=ends))
+        return moves
 
     def _timeline(
         self, n_series: int, seed: int, first: int = 0, starts: np.ndarray | None = None

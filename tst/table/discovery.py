@@ -32,6 +32,7 @@ from tst.table.roles import Roles
 from tst.table.said import Said
 from tst.table.sample import MIN_CHANGES, Rows, Sample, constant_within, plain, some_series
 from tst.table.time_evidence import TimeEvidence
+from tst.table.transitions import TransitionCounts
 from tst.table.values import is_number
 from tst.table.writing import TextDates
 
@@ -78,6 +79,7 @@ def find_relations(parts: Rows, has_dates: bool, roles: Roles) -> list[Relation]
         _fixed_where,
         lambda sample: _changed_last(sample, said, found),
         lambda sample: _combinations(sample, parts, found),
+        lambda sample: _transitions(sample, parts, found),
     )
     for stage in stages:
         candidates = [one for one in stage(sample) if not said.removes(one)]
@@ -262,6 +264,27 @@ def _combinations(sample: Sample, parts: Rows, found: list[Relation]) -> list[Re
             )
         )
     return sorted(relations, key=lambda one: names.index(one.column))
+
+
+def _transitions(sample: Sample, parts: Rows, found: list[Relation]) -> list[Relation]:
+    """Return the states of which only some follow each other.
+
+    Not of a column that is empty where another says so: what is learned there is never written.
+    """
+    emptied = {one.column for one in found if isinstance(one, FixedWhere)}
+    counts = []
+    for name in sample.states:
+        is_state = not is_number(sample.frame[name]) or name in sample.codes
+        if is_state and name not in sample.attributes and name not in emptied:
+            counts.append(TransitionCounts(name))
+    if not counts:
+        return []
+    for frame, places in parts():
+        learned = apply_all(found, frame, places)
+        for one in counts:
+            one.add(learned[one.column], places)
+    relations = (one.relation() for one in counts)
+    return [relation for relation in relations if relation is not None]
 
 
 def _misses_pairs(first: pd.DataFrame, one: str, other: str) -> bool:

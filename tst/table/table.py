@@ -28,7 +28,7 @@ from tst.table.keys import Keys
 from tst.table.large import guess_keys, sort_file
 from tst.table.names import NewNames
 from tst.table.parts import RESERVED, divide_columns
-from tst.table.relations import DERIVED, Places, Relation, restore_all
+from tst.table.relations import DERIVED, Places, Relation, Transitions, restore_all
 from tst.table.roles import Roles
 from tst.table.rows import Rows, SortedTable, sort_rows
 from tst.table.shape import Shape, find_shape
@@ -285,6 +285,27 @@ class Table:
             interval=[feature.name for feature in self.series_features()].index(column.name),
             shift=column.shift,
         )
+
+    def transitions(self) -> dict[str, tuple[np.ndarray, np.ndarray, np.ndarray]]:
+        """Return {feature: (starts, follows, ends)} of states that do not all follow each other.
+
+        Each bool, by the codes of the feature: (n_categories,), (n_categories, n_categories) and
+        (n_categories,). Raises ValueError where a category of the feature is no state.
+        """
+        found = {}
+        relations = {one.column: one for one in self.relations if isinstance(one, Transitions)}
+        for column, name in zip(self.features, self._feature_names(), strict=True):
+            if column.name not in relations:
+                continue
+            one = relations[column.name]
+            places = pd.Index(one.states, dtype=object).get_indexer(
+                pd.Index(column.categories, dtype=object)
+            )
+            if (places < 0).any():
+                raise ValueError(f"'{one.text}' and its categories do not fit each other")
+            follows = one.may_follow[np.ix_(places, places)]
+            found[name] = (one.may_start[places], follows, one.may_end[places])
+        return found
 
     @property
     def is_one_series(self) -> bool:
@@ -568,6 +589,7 @@ class Table:
         is_named = nameless <= set(named) and bool(named) >= bool(table.keys.id)
         if sorted(table.order) != sorted(names) or not is_named:
             raise ValueError("the columns of the table and their order do not fit each other")
+        table.transitions()  # fails early where they do not fit the columns
         return table
 
     def fits(self, n_categories: Sequence[int], categories: Mapping[str, Iterable[str]]) -> bool:

@@ -77,7 +77,12 @@ class ChainSampler:
         return torch.addmm(self.head.bias[d], hidden, self.head.out[d]), units[:, -1]
 
     def draw(
-        self, d: int, past: torch.Tensor, encoded: torch.Tensor, uniform: torch.Tensor
+        self,
+        d: int,
+        past: torch.Tensor,
+        encoded: torch.Tensor,
+        uniform: torch.Tensor,
+        allowed: torch.Tensor | None = None,
     ) -> tuple[torch.Tensor, torch.Tensor | None]:
         """Draw variable d of each row.
 
@@ -87,6 +92,8 @@ class ChainSampler:
             As in `outputs`.
         uniform
             What the method of this name returned.
+        allowed
+            bool, (rows, n_categories): categories that are drawn, one at least; None: all.
 
         Returns
         -------
@@ -95,6 +102,9 @@ class ChainSampler:
         """
         variable = self.variables[d]
         out, base = self.outputs(d, past, encoded)
+        if allowed is not None:
+            logits = out[:, 1 : 1 + variable.n_categories]
+            return _allowed_one(logits, allowed, uniform[:, d, 1]).to(out.dtype), None
         if variable.kind != "continuous":
             drawn = self.head.discrete(variable, out).sample(uniform[:, d, 1])
             return drawn.to(out.dtype), None
@@ -126,3 +136,15 @@ class ChainSampler:
                 encoded[:, start + 1] = repeat
         elif variable.kind == "categorical":
             encoded.scatter_(1, value.long()[:, None] + start, 1.0)
+
+
+def _allowed_one(
+    logits: torch.Tensor, allowed: torch.Tensor, uniform: torch.Tensor
+) -> torch.Tensor:
+    """Draw an allowed category of each row, int64 (rows,).
+
+    Whatever is rounded: the number that is looked up is below the sum of all parts, and a part of
+    none is passed over.
+    """
+    parts = torch.softmax(logits.masked_fill(~allowed, -torch.inf), -1).cumsum(-1)
+    return (parts <= uniform[:, None] * parts[:, -1:]).sum(-1)

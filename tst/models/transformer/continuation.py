@@ -4,6 +4,7 @@ The model knows no step behind the longest series that it learned. Of a longer o
 last rows, as if a series began there: a window that slides on while steps are added.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
@@ -13,6 +14,7 @@ import torch
 from tst.models.transformer.backbone import CACHE_BYTES
 from tst.models.transformer.batches import EncodedSet
 from tst.models.transformer.decoder import Decoder, start
+from tst.models.transformer.moves import Moves
 from tst.models.transformer.sampling import (
     draw_attributes,
     encoder_of,
@@ -43,6 +45,7 @@ def prolong(
     slide: int,
     timeline: Timeline | None = None,
     times: np.ndarray | None = None,
+    moves: Sequence[Moves] = (),
 ) -> np.ndarray:
     """Return so many steps behind the last of each series.
 
@@ -63,6 +66,8 @@ def prolong(
     timeline, times
         Where the model sees a calendar: when the series begin, and the time of each real row, int64
         nanoseconds (n_rows,).
+    moves
+        Of measurements whose categories do not all follow each other.
 
     Returns
     -------
@@ -87,7 +92,7 @@ def prolong(
         windows = _Windows(first=first[part].copy(), slide=slide, longest=longest)
         of_part = None if clocks is None else clocks.take(list(part))
         attributes = _Attributes.of(model, last_rows.take(part), [seed, begin], of_part)
-        made.append(_prolong_part(model, known, attributes, windows, n_steps, [seed, begin]))
+        made.append(_prolong_part(model, known, attributes, windows, n_steps, [seed, begin], moves))
     return np.concatenate(made)
 
 
@@ -124,6 +129,7 @@ def _prolong_part(
     windows: _Windows,
     n_steps: int,
     seed: list[int],
+    moves: Sequence[Moves],
 ) -> np.ndarray:
     """Return the steps of series whose keys and values fit into memory together.
 
@@ -143,7 +149,7 @@ def _prolong_part(
             stop_at.append(min(windows.longest, len(rows) + ends[i] - len(known[i])))
         generator = _generator([*seed, n_round])
         part = attributes.take(unfinished)
-        series = _drawn(model, before, part, np.array(stop_at), generator)
+        series = _drawn(model, before, part, np.array(stop_at), generator, moves)
         for rows, one, i in zip(before, series, unfinished, strict=True):
             known[i] = np.concatenate([known[i], one[len(rows) :]])
             if attributes.clocks is not None:
@@ -158,6 +164,7 @@ def _drawn(
     known: "_Attributes",
     stop_at: np.ndarray,
     generator: torch.Generator,
+    moves: Sequence[Moves],
 ) -> list[np.ndarray]:
     """Return series that begin with the rows of windows and have so many in all."""
     encoder = encoder_of(model)
@@ -174,7 +181,8 @@ def _drawn(
     attributes = known.drawn(model, generator, lengths)
     whole = torch.from_numpy(stop_at if lengths is None else lengths).to(device)
     ends = torch.from_numpy(stop_at).to(device)
-    decoder = Decoder(model, encoder, generator, drops=False)
+    endless = [one.endless() for one in moves]  # series go on behind the last step asked for
+    decoder = Decoder(model, encoder, generator, drops=False, moves=endless)
     unfinished = start(model, encoder, attributes, prefix, whole)
     timeline = None if known.clocks is None else known.clocks.timeline_of(before)
     values, n_rows = decoder.run(unfinished, int(stop_at.max()), ends, timeline)

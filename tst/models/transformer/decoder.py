@@ -4,6 +4,7 @@ What was drawn last is rounded and bounded in data units before it is fed back, 
 sees what the reader gets.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,7 @@ from tst.models.transformer.backbone import DROPPED_SHARE, KVCache
 from tst.models.transformer.batches import clock
 from tst.models.transformer.chain import ChainSampler
 from tst.models.transformer.encoding import SeriesEncoder
+from tst.models.transformer.moves import Masks, Moves, by_place
 from tst.models.transformer.timeline import Timeline
 from tst.models.transformer.tokens import has_end
 from tst.models.transformer.variables import encode
@@ -124,6 +126,12 @@ class Decoder:
     drops
         Whether series that are over are left out, which is faster; without, what is drawn of the
         others does not depend on when these end.
+    moves
+        Of measurements whose categories do not all follow each other.
+    adapts
+        Whether a series that can reach no end from its category any more ends before its length,
+        and one that cannot end there goes on until it can; else categories adapt to the length. For
+        one measurement with moves that decide ends.
     """
 
     def __init__(
@@ -132,8 +140,14 @@ class Decoder:
         encoder: SeriesEncoder,
         generator: torch.Generator,
         drops: bool = True,
+        moves: Sequence[Moves] = (),
+        adapts: bool = False,
     ) -> None:
         self.drops = drops
+        self.adapts = adapts
+        self.moves = by_place(moves, encoder)
+        self.masks: dict[int, Masks] = {}
+        self.cap = 0
         self.model = model
         self.encoder = encoder
         self.generator = generator
@@ -175,12 +189,14 @@ class Decoder:
             lengths = stop_at.clone()
         may_end = self.has_end or stop_at is not None
         is_over = torch.zeros(B, dtype=torch.bool, device=device)  # of the series in `unfinished`
+        self._prepare(cap, device)
         cache = KVCache(self.model.config, B, ceil_div(cap, self.patch), torch.float32, device)
         for first in range(0, cap, self.patch):
             places = self._places(unfinished, timeline)
-            token, ends = self._next_token(unfinished, cache, first, places)
-            n_steps = min(self.patch, cap - first)
             index = unfinished.index
+            n_left = self._n_left(lengths[index], first, stop_at is not None)
+            token, ends = self._next_token(unfinished, cache, first, places, n_left)
+            n_steps = min(self.patch, cap - first)
             values[index, first : first + n_steps] = token[:, :n_steps]
             if timeline is not None:
                 unfinished.n_behind += self._passed(token, timeline, first == 0)
@@ -191,7 +207,9 @@ class Decoder:
                 lengths[index[ends_here]] = first + ends[ends_here] + 1
                 is_over |= ends_here
             else:
-                is_over = stop_at[index] <= first + self.patch
+                if self.adapts:
+                    self._adapt(lengths, index, token[:, :n_steps], first)
+                is_over = lengths[index] <= first + self.patch
             n_over = int(is_over.sum())
             if n_over == len(is_over):
                 break
@@ -204,6 +222,54 @@ class Decoder:
                 is_over = is_over[going]
         observed = torch.arange(cap, device=device) < lengths[:, None]  # (B, cap)
         return values[observed].cpu().numpy(), lengths.cpu().numpy()
+
+    def _prepare(self, cap: int, device: torch.device) -> None:
+        """Make the masks of series of at most `cap` steps."""
+        self.cap = cap
+        self.masks = {}
+        for f, moves in self.moves.items():
+            self.masks[f] = Masks(moves, cap, device, is_exact=not self.adapts)
+
+    def _n_left(self, lengths: torch.Tensor, first: int, is_given: bool) -> torch.Tensor | None:
+        """Return how many steps may follow step `first`, int64 (B,); None where nobody knows.
+
+        Parameters
+        ----------
+        lengths
+            int64, (B,): of the series, or the cap.
+        is_given
+            Whether lengths are known before the steps.
+        """
+        if self.adapts:
+            return torch.full_like(lengths, self.cap - 1 - first)
+        if is_given or self.cap == self.encoder.fixed_length:
+            return lengths - 1 - first
+        return None
+
+    def _adapt(
+        self, lengths: torch.Tensor, index: torch.Tensor, token: torch.Tensor, first: int
+    ) -> None:
+        """Let lengths, int64 (n_series,), be where categories of a token end, in place.
+
+        Parameters
+        ----------
+        index
+            int64, (B,): which series the rows of the token are.
+        token
+            float, (B, S, n_features): steps from `first` on.
+        """
+        for s in range(token.shape[1]):
+            n_steps = first + s + 1
+            may_end = torch.ones(len(index), dtype=torch.bool, device=index.device)
+            goes_on = torch.ones_like(may_end)
+            for f, mask in self.masks.items():
+                codes = token[:, s, f].long()
+                may_end &= mask.ends[codes]
+                goes_on &= mask.goes_on[self.cap - n_steps, codes]
+            known = lengths[index]
+            known = torch.where((known == n_steps) & ~may_end & goes_on, n_steps + 1, known)
+            known = torch.where((known > n_steps) & ~goes_on, n_steps, known)
+            lengths[index] = known
 
     def _places(self, unfinished: Unfinished, timeline: Timeline | None) -> torch.Tensor:
         """Return where in the calendar the next steps are, int64 (B, n_cycles)."""
@@ -227,7 +293,12 @@ class Decoder:
         return passed[:, 1 if is_first else 0 :].sum(1)
 
     def _next_token(
-        self, unfinished: Unfinished, cache: KVCache, first: int, places: torch.Tensor
+        self,
+        unfinished: Unfinished,
+        cache: KVCache,
+        first: int,
+        places: torch.Tensor,
+        n_left: torch.Tensor | None,
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """Draw one token, whose first step is `first`; it becomes the one before.
 
@@ -235,6 +306,8 @@ class Decoder:
         ----------
         places
             int64, (B, n_cycles): where in the calendar it is.
+        n_left
+            int64, (B,): steps behind its first one, where lengths are known.
 
         Returns
         -------
@@ -261,7 +334,8 @@ class Decoder:
         for s in range(self.patch):
             for f in range(self.encoder.n_features):
                 d = s * D + f
-                z, repeat = chain.draw(d, past, encoded, uniform)
+                allowed = self._allowed(unfinished, f, n_left, s)
+                z, repeat = chain.draw(d, past, encoded, uniform, allowed)
                 common = self._common_value(f, token[:, s])
                 value, z, repeat = self._settle(unfinished, f, z, repeat, common, first + s)
                 token[:, s, f] = value
@@ -272,6 +346,18 @@ class Decoder:
             unfinished.previous = token[:, s]
         self._remember(unfinished, encoded)
         return token, ends
+
+    def _allowed(
+        self, unfinished: Unfinished, f: int, n_left: torch.Tensor | None, s: int
+    ) -> torch.Tensor | None:
+        """Return the categories of measurement f in step s of a token, or None: all.
+
+        `n_left` is as in `_next_token`.
+        """
+        if f not in self.masks:
+            return None
+        behind = None if n_left is None else n_left - s
+        return self.masks[f].allowed(unfinished.previous[:, f], behind)
 
     def _remember(self, unfinished: Unfinished, encoded: torch.Tensor) -> None:
         """Take down a token's encoding, (B, n), for those that see it."""

@@ -5,6 +5,7 @@ exact likelihood given all before it (`tst.models.transformer.heads`), the lengt
 attributes, and a token may hold several steps (patch).
 """
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar, Self, cast
@@ -25,6 +26,7 @@ from tst.models.transformer.batches import N_CLOCK, TokenBatch, TokenBatches
 from tst.models.transformer.config import POINT_HEADS, GenerativeConfig, Head
 from tst.models.transformer.encoding import SeriesEncoder, exact_repeats
 from tst.models.transformer.heads import ChainHead
+from tst.models.transformer.moves import Moves
 from tst.models.transformer.packing import Packing
 from tst.models.transformer.timeline import Timeline
 from tst.models.transformer.tokens import attribute_target, season_of, token_spec
@@ -277,6 +279,7 @@ class GenerativeTST(nn.Module):
         donors: SeriesSet | None = None,
         prefix: np.ndarray | None = None,
         timeline: Timeline | None = None,
+        moves: Sequence[Moves] = (),
     ) -> SeriesSet:
         """Return `n_series` synthetic series as `sampling.sample` does; `real` is ignored."""
         return sampling.sample(
@@ -289,6 +292,7 @@ class GenerativeTST(nn.Module):
             donors=donors,
             prefix=prefix,
             timeline=timeline,
+            moves=moves,
         )
 
     def save(self, folder: Path | str) -> None:

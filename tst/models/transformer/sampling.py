@@ -19,6 +19,7 @@ from tst.models.transformer.chain import ChainSampler
 from tst.models.transformer.config import GenerativeConfig
 from tst.models.transformer.decoder import Decoder, start
 from tst.models.transformer.encoding import SeriesEncoder
+from tst.models.transformer.moves import Moves, by_place, possible
 from tst.models.transformer.packing import Packing
 from tst.models.transformer.timeline import Timeline
 from tst.models.transformer.tokens import Moments, attribute_target
@@ -43,6 +44,7 @@ def sample(
     donors: SeriesSet | None = None,
     prefix: np.ndarray | None = None,
     timeline: Timeline | None = None,
+    moves: Sequence[Moves] = (),
 ) -> SeriesSet:
     """Return `n_series` synthetic series.
 
@@ -64,6 +66,8 @@ def sample(
         real values do enter).
     timeline
         When the series begin, where the model sees a calendar.
+    moves
+        Of measurements whose categories do not all follow each other.
 
     Raises
     ------
@@ -75,7 +79,7 @@ def sample(
     model.to(device).eval()
     generator = torch.Generator(device).manual_seed(seed)
     series = _draw(
-        model, n_series, generator, max_steps, attributes, lengths, timeline, donors, prefix
+        model, n_series, generator, max_steps, attributes, lengths, timeline, moves, donors, prefix
     )
     if donors is not None or prefix is not None:
         return series  # their levels are given
@@ -86,7 +90,9 @@ def sample(
         given = None if attributes is None else attributes.iloc[again]
         given_lengths = None if lengths is None else np.asarray(lengths)[again]
         given_times = None if timeline is None else timeline.take(again)
-        others = _draw(model, len(again), generator, max_steps, given, given_lengths, given_times)
+        others = _draw(
+            model, len(again), generator, max_steps, given, given_lengths, given_times, moves
+        )
         index = np.arange(n_series)
         index[again] = n_series + np.arange(len(again))
         series = concat([series, others]).take(index)
@@ -101,6 +107,7 @@ def _draw(
     attributes: pd.DataFrame | None,
     lengths: np.ndarray | None,
     timeline: Timeline | None,
+    moves: Sequence[Moves],
     donors: SeriesSet | None = None,
     prefix: np.ndarray | None = None,
 ) -> SeriesSet:
@@ -116,14 +123,20 @@ def _draw(
         prefix = encoder.learned_values(np.asarray(prefix))
         given_steps = torch.as_tensor(prefix, dtype=torch.float32, device=generator.device)
     stop_at = None
+    adapts = False
     if lengths is None and encoder.log_length is not None:
         lengths = encoder.lengths_of(drawn[:, -1].cpu().numpy())
+        deciding = [one for one in by_place(moves, encoder).values() if not one.leads(cap).all()]
+        # Of even steps with dates it is known when a series ends before it is drawn.
+        adapts = len(deciding) == 1 and (timeline is None or timeline.interval is not None)
+        if deciding and not adapts:
+            lengths = possible(lengths, deciding, cap)
     if lengths is not None:
         lengths = np.minimum(lengths, cap)
         stop_at = torch.as_tensor(lengths, device=generator.device)
     if timeline is not None:
         timeline = timeline.settled(np.full(n_series, cap) if lengths is None else lengths)
-    decoder = Decoder(model, encoder, generator)
+    decoder = Decoder(model, encoder, generator, moves=moves, adapts=adapts)
     values, drawn_lengths = _in_parts(decoder, drawn, cap, given_steps, stop_at, timeline)
     codes = drawn[:, : len(encoder.categories)].long().cpu().numpy()
     series = encoder.to_series(values, drawn_lengths, codes, model.key)

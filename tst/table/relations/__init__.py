@@ -14,6 +14,7 @@ from tst.table.relations.combinations import Combinations
 from tst.table.relations.dates import DateText, FromTime
 from tst.table.relations.derived import Copy, FixedWhere, Formula, Lookup
 from tst.table.relations.order import Above, Below, Monotone, StateOrder, Within
+from tst.table.relations.transitions import Transitions
 
 __all__ = [
     "DERIVED",
@@ -31,6 +32,7 @@ __all__ = [
     "Places",
     "Relation",
     "StateOrder",
+    "Transitions",
     "Value",
     "Within",
     "apply_all",
@@ -51,6 +53,7 @@ Relation = (
     | Below
     | Monotone
     | StateOrder
+    | Transitions
     | Within
     | Combinations
 )
