@@ -18,6 +18,7 @@ from tst.models.transformer.atoms import (
 from tst.models.transformer.batches import EncodedSet
 from tst.models.transformer.encoding import SeriesEncoder
 from tst.models.transformer.tokens import token_spec
+from tst.series import Feature
 
 N_STEPS = 12  # too few for a level of their own
 
@@ -112,6 +113,16 @@ def test_an_encoder_takes_a_set_with_atoms_either_way():
     assert encoder.n_categories == [0, 0]
     assert np.array_equal(encoder.learned_values(series.values), learned.values)
     assert np.array_equal(encoder.restored_values(learned.values), series.values)
+
+
+def test_a_code_has_a_name_of_its_own():
+    """Where the set has a measurement of that name, too."""
+    series = packets()
+    series = replace(series, features=[Feature("f1 is", "continuous"), series.features[1]])
+    encoder = SeriesEncoder.fit(series)
+    names = encoder.learned(series).feature_names
+    assert len(set(names)) == len(names) == 3
+    assert np.array_equal(encoder.learned(series).values[:, [0, 2]], series.values)
 
 
 def test_what_is_held_or_has_a_level_of_its_own_has_no_atoms():

@@ -6,7 +6,13 @@ from itertools import product
 import numpy as np
 import pytest
 import torch
-from helpers import encoded_batches, mixed_series, random_chain, tiny_generative
+from helpers import (
+    encoded_batches,
+    mixed_series,
+    random_chain,
+    tiny_generative,
+    toy_series,
+)
 
 from tst.models.transformer.chain import ChainSampler
 from tst.models.transformer.continuation import prolong
@@ -177,3 +183,20 @@ def test_something_is_always_allowed():
     previous = torch.tensor([2.0, 2.0, torch.nan, 1.0])
     for left in (None, torch.tensor([3, 0, -2, 9])):
         assert masks.allowed(previous, left).any(1).all()
+
+
+def test_moves_find_their_measurement_behind_one_with_common_values():
+    """What is learned of the latter is wider by a category."""
+    rng = np.random.default_rng(0)
+    arrays = []
+    for _ in range(40):
+        sizes = np.where(rng.random(12) < 0.5, 60.0, rng.normal(200, 40, 12))
+        arrays.append(np.stack([sizes, rng.integers(0, 3, 12)], axis=1))
+    series = toy_series(arrays)
+    series = replace(series, features=[series.features[0], Feature("state", "categorical")])
+    encoder, spec, _ = encoded_batches(series)
+    assert len(encoder.atoms) == 1
+    model = tiny_generative(spec, encoder).eval()
+    states = [row[:, 1].astype(int) for row in (made := model.sample(40, 0, moves=[ROUND]))]
+    assert made.n_features == 2
+    assert broken(states, ROUND) == 0

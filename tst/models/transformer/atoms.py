@@ -107,10 +107,15 @@ def _is_filled(values: np.ndarray) -> bool:
 def with_codes(features: Sequence[Feature], atoms: Sequence[Atoms]) -> tuple[Feature, ...]:
     """Return the measurements with, before each that has atoms, which of them it is."""
     own = {one.column for one in atoms}
+    taken = {feature.name for feature in features}
     found: list[Feature] = []
     for column, feature in enumerate(features):
         if column in own:
-            found.append(Feature(f"{feature.name} is", "categorical"))
+            name = f"{feature.name} is"
+            while name in taken:
+                name += " it"
+            taken.add(name)
+            found.append(Feature(name, "categorical"))
         found.append(feature)
     return tuple(found)
 

@@ -345,7 +345,7 @@ def prepare(config: GenerativeConfig, real: SeriesSet, settings: TrainConfig) ->
         excerpt = encoder.learned(kept.excerpt(beginning.MAX_VALUES))
         known = sampling.whole_series(config, spec, encoder, excerpt)
         batch = known.collate(known.longest_first, 1.0)
-        beginning.begin(model.head, model.first, batch, _have_points(spec, excerpt))
+        beginning.begin(model.head, model.first, batch, _have_points(spec, encoder, excerpt))
 
     def fit_attributes() -> None:
         if spec.attributes:
@@ -365,14 +365,18 @@ def prepare(config: GenerativeConfig, real: SeriesSet, settings: TrainConfig) ->
     return replace(training, score=score)
 
 
-def _have_points(spec: TokenSpec, series: SeriesSet) -> list[bool]:
-    """Tell which numbers of a step have a point mass, beside exact repeats that have a gate."""
+def _have_points(spec: TokenSpec, encoder: SeriesEncoder, series: SeriesSet) -> list[bool]:
+    """Tell which numbers of a step have a point mass that neither a gate nor a category tells.
+
+    `series` is as the encoder's `learned` returns it.
+    """
     repeats = exact_repeats(series)
+    is_told = encoder.is_atom(series.values)
     have_points = [False] * len(spec.step)
     for f, column in enumerate(series.values.T):
         if spec.step[f].kind == "continuous":
             is_repeat = repeats[:, f] & spec.step[f].repeats
-            have_points[f] = beginning.has_point_mass(column[~is_repeat])
+            have_points[f] = beginning.has_point_mass(column[~is_repeat & ~is_told[:, f]])
     return have_points
 
 

@@ -11,6 +11,7 @@ from typing import Self
 import numpy as np
 import torch
 
+from tst.models.transformer.atoms import with_codes
 from tst.models.transformer.encoding import SeriesEncoder
 from tst.models.transformer.twins import learned_features
 
@@ -107,7 +108,7 @@ class Masks:
 
 def by_place(moves: Sequence[Moves], encoder: SeriesEncoder) -> dict[int, Moves]:
     """Return the moves of each measurement that a model learns, by its place among these."""
-    features = learned_features(encoder.facts.features, encoder.twins)
+    features = with_codes(learned_features(encoder.facts.features, encoder.twins), encoder.atoms)
     places = {feature.name: f for f, feature in enumerate(features)}
     found = {}
     for one in moves:
