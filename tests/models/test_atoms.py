@@ -79,15 +79,6 @@ def test_a_constant_has_no_atoms():
     assert found(one([np.full(5, 2.5)] * 20)) == []
 
 
-@pytest.mark.parametrize(("share", "values"), [(1.0, [0.0]), (0.3, [])])
-def test_what_most_series_begin_with_is_an_atom(share, values):
-    """The first packet has waited for none; another zero is rare."""
-    rng = np.random.default_rng(0)
-    columns = rng.exponential(100.0, (50, 300))
-    columns[: int(share * 50), 0] = 0.0
-    assert found(one(columns)) == values
-
-
 def test_what_is_split_is_joined():
     """For values of any shape; the number stands behind its code."""
     series = packets()

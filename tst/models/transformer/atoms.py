@@ -19,7 +19,6 @@ MIN_HOLDERS = 3  # series that have a value, and as a share of all: else it is o
 MIN_HOLDING = 0.01
 MIN_SHARE = 0.005  # of the rows
 MIN_TOGETHER = 0.1  # share of the rows that all atoms of a number have
-MOSTLY = 0.5  # of the series that begin with a value, and of the rows, which have it less often
 # Times the rows of a typical value nearby that an atom has; N_NEAR values count as near.
 STANDS_OUT = 10
 N_NEAR = 8
@@ -66,27 +65,22 @@ def find_atoms(series: SeriesSet, columns: Sequence[int]) -> tuple[Atoms, ...]:
 
 
 def common_values(x: np.ndarray, series: SeriesSet) -> np.ndarray:
-    """Return the values of a measurement, (rows,), that stand out in several series, increasing.
-
-    A value with which most series begin, and that few of the other rows have, is one, too.
-    """
+    """Return the values of a measurement, (rows,), that stand out in several series, increasing."""
     values, inverse, n_rows = np.unique(x, return_inverse=True, return_counts=True)
     if len(values) < 2:
         return values[:0]
     n_series = len(series)
     holders = np.unique(inverse.astype(np.int64) * n_series + series.series_index) // n_series
     n_holders = np.bincount(holders, minlength=len(values))
-    is_held = n_holders >= max(MIN_HOLDERS, MIN_HOLDING * n_series)
-    n_first = np.bincount(inverse[series.offsets[:-1]], minlength=len(values))
-    is_first = is_held & (n_first > MOSTLY * n_series) & (n_rows < MOSTLY * len(x))
-    is_common = is_held & (n_rows >= MIN_SHARE * len(x))
+    is_common = n_rows >= MIN_SHARE * len(x)
+    is_common &= n_holders >= max(MIN_HOLDERS, MIN_HOLDING * n_series)
     if len(values) > MAX_ATOMS:
         is_common &= n_rows >= STANDS_OUT * _rows_nearby(n_rows)
     elif _is_filled(values):
-        is_common[:] = False
+        return values[:0]
     if n_rows[is_common].sum() < MIN_TOGETHER * len(x):
-        is_common[:] = False
-    chosen = np.flatnonzero(is_common | is_first)
+        return values[:0]
+    chosen = np.flatnonzero(is_common)
     most = chosen[np.argsort(-n_rows[chosen], kind="stable")[:MAX_ATOMS]]
     return values[np.sort(most)]
 
