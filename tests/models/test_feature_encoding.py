@@ -49,6 +49,18 @@ def test_a_rate_that_piles_up_at_its_bounds_is_no_count(inner, is_count):
     assert FeatureEncoder.fit(rate, np.zeros(len(rate), bool), False).whole == is_count
 
 
+@pytest.mark.parametrize("n", [20, 99, 1000])
+@pytest.mark.parametrize(("share", "is_log"), [(0.0, False), (0.03, False), (0.07, True)])
+def test_small_counts_are_of_another_size_from_one_in_twenty_on(n, share, is_log):
+    """Of even counts it never turns with how many there are; of two sizes, with the share alone."""
+    rng = np.random.default_rng(0)
+    small = 3 + np.arange(round(share * 100 * n)) % 6
+    x = np.concatenate([small, rng.integers(200, 400, 100 * n - len(small))]).astype(np.float64)
+    assert (FeatureEncoder.fit(x, np.zeros(len(x), bool), False).offset is not None) == is_log
+    even = np.arange(1.0, n + 1)
+    assert FeatureEncoder.fit(even, np.zeros(n, bool), False).offset is None
+
+
 @pytest.mark.parametrize(
     "encoder",
     [
