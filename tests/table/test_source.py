@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 from helpers import read_back, table_error, user_table
 
+from tst.table import source
 from tst.table.source import read
 from tst.table.table import Table
 
@@ -90,15 +91,31 @@ def test_days_and_decimals_are_taken():
     np.testing.assert_array_equal(series.values[:, 0] * 4 % 1, 0)
 
 
+@pytest.mark.parametrize("name", ["t.csv", "t.parquet"])
+def test_more_columns_than_a_table_has(tmp_path, monkeypatch, name):
+    """One sentence, before a row is read; as many as there may be are read."""
+    frame = read_back(user_table())
+    path = tmp_path / name
+    if name.endswith("csv"):
+        frame.to_csv(path, index=False)
+    else:
+        frame.to_parquet(path)
+    monkeypatch.setattr(source, "MAX_COLUMNS", len(frame.columns))
+    Table.fit(path)
+    monkeypatch.setattr(source, "MAX_COLUMNS", len(frame.columns) - 1)
+    monkeypatch.setattr(source, "_cleaned", None)
+    assert f"has {len(frame.columns)} columns, more than the" in table_error(path)
+
+
 def test_blanks_at_the_ends_of_text_do_not_count(tmp_path):
     """An id that is padded in some rows is one; blanks alone and blanks within stay."""
     frame = user_table(n_series=60).assign(state=" ", place="on the way")
     padded = frame.copy()
     padded["host"] = [host + " " * (i % 3) for i, host in enumerate(frame["host"])]
     padded["when"] = " " + frame["when"]
-    for source in (padded, tmp_path / "t.csv"):
+    for table_or_file in (padded, tmp_path / "t.csv"):
         padded.to_csv(tmp_path / "t.csv", index=False)
-        table, series = Table.fit(source)
+        table, series = Table.fit(table_or_file)
         assert table.keys.id == ("host",)
         assert series.sha256() == Table.fit(frame)[1].sha256()
         assert set(table.to_frame(series)["state"]) == {" "}

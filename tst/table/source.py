@@ -5,6 +5,7 @@ Columns hold numbers, truth values, text, dates or durations when they leave her
 
 import datetime
 import decimal
+import gzip
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -26,6 +27,8 @@ from tst.table.written import Written
 MAX_CELLS = 2**22  # values of a table, above which it is read in chunks of so many
 CSV_CELL = 6  # bytes of a value in a CSV, about
 GZIP_RATIO = 4  # times that gzip shrinks a CSV, about
+MAX_COLUMNS = 20_000  # also of a wide table, with a column a step
+LONGEST_LINE = 2**24  # bytes of a heading
 N_SEEN = 2**16  # bytes at the beginning of a file, which tell what it is
 OTHER_KINDS = {  # what files begin with that are no CSV
     b"PK\x03\x04": "a spreadsheet or another zipped file",
@@ -150,6 +153,20 @@ class ChunkedFile:
             if self.is_parquet:
                 return list(pq.ParquetFile(self.path).schema_arrow.names)
             return _heading(self)
+
+    def check_columns(self) -> None:
+        """Raise DataError where there are more columns than a table has, before a row is read."""
+        check_there(self.path)
+        with _translated_errors(self.path):
+            if self.is_parquet:
+                n_columns = len(pq.ParquetFile(self.path).schema_arrow.names)
+            else:  # pandas takes seconds for a heading so long
+                n_columns = _first_line(self).count(self.dialect.separator.encode()) + 1
+        if n_columns > MAX_COLUMNS:
+            raise DataError(
+                f"{self.path.name} has {n_columns:,} columns, more than the {MAX_COLUMNS:,} that a "
+                "table may have: give a row a step, not a column a step."
+            )
 
     @property
     def n_cells(self) -> int:
@@ -305,6 +322,12 @@ def _unreadable(path: Path, error: Exception) -> DataError:
     return DataError(
         f"cannot read {path.name} ({short_message(error)}): give CSV, CSV.gz or Parquet."
     )
+
+
+def _first_line(file: ChunkedFile) -> bytes:
+    """Return the first line of a CSV."""
+    with gzip.open(file.path) if file.compression else open(file.path, "rb") as opened:
+        return opened.readline(LONGEST_LINE)
 
 
 def _heading(file: ChunkedFile) -> list[str]:

@@ -135,6 +135,8 @@ class Table:
         roles = Roles.read(settings)
         file = None if isinstance(source, pd.DataFrame) else ChunkedFile(source)
         shape = None
+        if file is not None:
+            file.check_columns()
         if file is not None and file.is_large:
             rows = sort_file(file, roles)
         else:
@@ -202,6 +204,7 @@ class Table:
         """
         file = None if isinstance(source, pd.DataFrame) else ChunkedFile(source)
         if file is not None and file.is_large:
+            file.check_columns()
             return guess_keys(file, Roles.read(settings))[1]
         return cls.fit(source, settings)
 
