@@ -275,7 +275,7 @@ def test_what_the_long_tests_found_is_told(tmp_path):
 def test_what_holds_is_told_in_a_line():
     """By claim and real set; intervals wholly on the wrong side are counted among the open."""
     text = readme.held(CLAIMS)
-    assert text.startswith("Supported: C5, Q2 (wwt).")
+    assert text.startswith("Supported: C5, architecture; Q2, no real steps (wwt).")
     assert "Contradicted: none." in text
     assert "Inconclusive: 1 pairs of claim and data set, of which 0 have" in text
     wrong = CLAIMS.assign(high=CLAIMS["high"].where(CLAIMS["claim"] != "C3", -0.005))

@@ -33,8 +33,8 @@ from tst.vocabulary import in_words
 NIGHTLY = "results/nightly"
 MAIN = "README.md"
 PAGES = (MAIN, "notebooks/README.md", "results/README.md")
-# Claims and open questions in a few words, and the notebook that shows most of each; its name is
-# make's target, too.
+# Claims and open questions in a few words, in one or two, and the notebook that shows most of each;
+# its name is make's target, too.
 SHORT = {
     "C1": "Classifiers learn more from TST's series than from DG's",
     "C2": "F1 is higher in every class, also than with real series",
@@ -47,6 +47,19 @@ SHORT = {
     "Q1": "Lengths learned without stop flags",
     "Q2": "Series generated without real conditioning steps",
     "Q3": "2,500 steps in less memory",
+}
+BRIEF = {
+    "C1": "classifiers",
+    "C2": "F1 by class",
+    "C3": "forecasts",
+    "C4": "correlations",
+    "C5": "architecture",
+    "C6": "conditioning",
+    "C7": "plain output",
+    "C8": "autocorrelation",
+    "Q1": "lengths",
+    "Q2": "no real steps",
+    "Q3": "memory",
 }
 NOTEBOOKS = {
     "C1": "06-classification-borg2019",
@@ -221,8 +234,9 @@ def held(frame: pd.DataFrame) -> str:
         names = []
         for claim, sets in of_verdict.groupby("claim", observed=True)["dataset"]:
             where = ", ".join(data for data in sets if data != NO_DATA)
-            names.append(f"{claim} ({where})" if where else str(claim))
-        parts.append(f"{verdict.capitalize()}: {', '.join(names) or 'none'}.")
+            name = f"{claim}, {BRIEF[str(claim)]}"
+            names.append(f"{name} ({where})" if where else name)
+        parts.append(f"{verdict.capitalize()}: {'; '.join(names) or 'none'}.")
     is_open = rows["verdict"] == "inconclusive"
     n_against = 0
     for row in rows[is_open].itertuples():
