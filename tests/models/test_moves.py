@@ -197,6 +197,7 @@ def test_moves_find_their_measurement_behind_one_with_common_values():
     encoder, spec, _ = encoded_batches(series)
     assert len(encoder.atoms) == 1
     model = tiny_generative(spec, encoder).eval()
-    states = [row[:, 1].astype(int) for row in (made := model.sample(40, 0, moves=[ROUND]))]
+    made = model.sample(N_SERIES, 0, moves=[ROUND])
     assert made.n_features == 2
+    states = [made[i][:, 1].astype(int) for i in range(N_SERIES)]
     assert broken(states, ROUND) == 0
