@@ -190,7 +190,7 @@ def test_moves_find_their_measurement_behind_one_with_common_values():
     rng = np.random.default_rng(0)
     arrays = []
     for _ in range(40):
-        sizes = np.where(rng.random(12) < 0.5, 60.0, rng.normal(200, 40, 12))
+        sizes = np.where(rng.random(12) < 0.4, 60.0, np.round(rng.normal(200, 40, 12)))
         arrays.append(np.stack([sizes, rng.integers(0, 3, 12)], axis=1))
     series = toy_series(arrays)
     series = replace(series, features=[series.features[0], Feature("state", "categorical")])
