@@ -29,6 +29,9 @@ PATIENCE = 5  # looks without a better one of any conditional, after which a fit
 GAIN = 1e-3  # nats a row that a better look must be better by
 PRIOR_COUNT = 0.5  # added to how often each category occurs, as Jeffreys' prior does
 N_FOLDS = 4  # of a small table: each row is held out once
+# Of few rows a fourth holds whole categories, which then look newer than those of a new row would.
+FEW = 128
+N_FOLDS_OF_FEW = 10
 LEAST_SPREAD = 1e-2  # of a number around what the categories tell, of its own: none is certain
 UNDECAYED = ("bias", "skip")  # what begins at what the table tells
 MIN_HELD_OUT = 60  # rows of a held-out part that is enough by itself
@@ -215,7 +218,8 @@ def _moments_of_rest(
 
 def _folds(n: int, generator: torch.Generator) -> Sequence[torch.Tensor]:
     """Return the numbers of the rows that are held out, int64 each; of many rows one part."""
-    folds = torch.randperm(n, generator=generator).chunk(N_FOLDS)
+    n_folds = N_FOLDS_OF_FEW if n < FEW else N_FOLDS
+    folds = torch.randperm(n, generator=generator).chunk(n_folds)
     return folds[:1] if len(folds[0]) >= MIN_HELD_OUT else folds
 
 
