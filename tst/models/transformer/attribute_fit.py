@@ -29,9 +29,6 @@ PATIENCE = 5  # looks without a better one of any conditional, after which a fit
 GAIN = 1e-3  # nats a row that a better look must be better by
 PRIOR_COUNT = 0.5  # added to how often each category occurs, as Jeffreys' prior does
 N_FOLDS = 4  # of a small table: each row is held out once
-# Of few rows a fourth holds whole categories, which then look newer than those of a new row would.
-FEW = 128
-N_FOLDS_OF_FEW = 10
 LEAST_SPREAD = 1e-2  # of a number around what the categories tell, of its own: none is certain
 UNDECAYED = ("bias", "skip")  # what begins at what the table tells
 MIN_HELD_OUT = 60  # rows of a held-out part that is enough by itself
@@ -218,8 +215,7 @@ def _moments_of_rest(
 
 def _folds(n: int, generator: torch.Generator) -> Sequence[torch.Tensor]:
     """Return the numbers of the rows that are held out, int64 each; of many rows one part."""
-    n_folds = N_FOLDS_OF_FEW if n < FEW else N_FOLDS
-    folds = torch.randperm(n, generator=generator).chunk(n_folds)
+    folds = torch.randperm(n, generator=generator).chunk(N_FOLDS)
     return folds[:1] if len(folds[0]) >= MIN_HELD_OUT else folds
 
 
@@ -232,15 +228,40 @@ def _held_out_steps(
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Return after how many steps held-out rows are likeliest, and their mean log p then, (D,)."""
     curves = []
-    for fold in folds:
-        is_kept = torch.ones(len(rows), dtype=torch.bool)
-        is_kept[fold] = False
-        parts = rows.take(is_kept), rows.take(fold)
-        curves.append(_held_out_curves(copy.deepcopy(head), *parts, recipe, generator))
+    for kept, held_out in _parts(head, rows, folds):
+        curves.append(_held_out_curves(copy.deepcopy(head), kept, held_out, recipe, generator))
     n_looks = min(len(curve) for curve in curves)
     mean = torch.stack([curve[:n_looks] for curve in curves]).mean(0)  # (n_looks, D)
     looks = _best_looks(mean)
     return looks * EVERY, mean.gather(0, looks[None])[0]
+
+
+def _parts(head: ChainHead, rows: Rows, folds: Sequence[torch.Tensor]) -> list[tuple[Rows, Rows]]:
+    """Return the kept and the held-out rows of each fold.
+
+    A held-out row with a category that no kept one has is left out: it says nothing of a new
+    series, whose categories are those of the whole table. Unless none is left at all.
+    """
+    everything: list[tuple[Rows, Rows]] = []
+    judging: list[tuple[Rows, Rows]] = []
+    for fold in folds:
+        is_kept = torch.ones(len(rows), dtype=torch.bool)
+        is_kept[fold] = False
+        kept, held_out = rows.take(is_kept), rows.take(fold)
+        everything.append((kept, held_out))
+        known = held_out.take(_is_known(head, kept, held_out))
+        if len(known):
+            judging.append((kept, known))
+    return judging or everything
+
+
+def _is_known(head: ChainHead, kept: Rows, held_out: Rows) -> torch.Tensor:
+    """Tell which held-out rows have categories of the kept ones alone, bool (n_held_out,)."""
+    is_known = torch.ones(len(held_out), dtype=torch.bool)
+    for d, variable in enumerate(head.variables):
+        if variable.kind == "categorical":
+            is_known &= torch.isin(held_out.target.value[:, d], kept.target.value[:, d])
+    return is_known
 
 
 def _best_looks(curve: torch.Tensor) -> torch.Tensor:
