@@ -162,6 +162,26 @@ def test_a_fit_and_each_of_its_folds_begin_at_their_own_rows(monkeypatch):
     assert n_rows == [33, 33, 33, 33, 44]
 
 
+def test_a_held_out_row_of_a_new_category_judges_nothing(monkeypatch):
+    """All rows judge where each category is in several, and where none is."""
+    judging = []
+    curves = attribute_fit._held_out_curves
+
+    def counted(head, kept, held_out, *others):
+        judging.append(held_out.target.value[:, 0].int().tolist())
+        return curves(head, kept, held_out, *others)
+
+    monkeypatch.setattr(attribute_fit, "_held_out_curves", counted)
+    monkeypatch.setattr(attribute_fit, "SMALL", 0)
+    monkeypatch.setattr(attribute_fit, "MAX_STEPS", 20)
+    for kinds, unknown in (([0, 1] * 20, []), ([0] * 39 + [1], [1]), (list(range(40)), [])):
+        judging.clear()
+        attributes = pd.DataFrame({"kind": pd.Categorical(kinds)})
+        fitted(toy_series([np.ones((2, 1))] * 40, attributes=attributes))
+        judged = sorted(code for fold in judging for code in fold)
+        assert judged == sorted(code for code in kinds if code not in unknown)
+
+
 def test_the_first_look_that_no_later_one_betters():
     """Within the gain that counts, the earliest; each column by itself."""
     gain = attribute_fit.GAIN

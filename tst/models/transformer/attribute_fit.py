@@ -228,15 +228,40 @@ def _held_out_steps(
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Return after how many steps held-out rows are likeliest, and their mean log p then, (D,)."""
     curves = []
-    for fold in folds:
-        is_kept = torch.ones(len(rows), dtype=torch.bool)
-        is_kept[fold] = False
-        parts = rows.take(is_kept), rows.take(fold)
-        curves.append(_held_out_curves(copy.deepcopy(head), *parts, recipe, generator))
+    for kept, held_out in _parts(head, rows, folds):
+        curves.append(_held_out_curves(copy.deepcopy(head), kept, held_out, recipe, generator))
     n_looks = min(len(curve) for curve in curves)
     mean = torch.stack([curve[:n_looks] for curve in curves]).mean(0)  # (n_looks, D)
     looks = _best_looks(mean)
     return looks * EVERY, mean.gather(0, looks[None])[0]
+
+
+def _parts(head: ChainHead, rows: Rows, folds: Sequence[torch.Tensor]) -> list[tuple[Rows, Rows]]:
+    """Return the kept and the held-out rows of each fold.
+
+    A held-out row with a category that no kept one has is left out: it says nothing of a new
+    series, whose categories are those of the whole table. Unless none is left at all.
+    """
+    everything: list[tuple[Rows, Rows]] = []
+    judging: list[tuple[Rows, Rows]] = []
+    for fold in folds:
+        is_kept = torch.ones(len(rows), dtype=torch.bool)
+        is_kept[fold] = False
+        kept, held_out = rows.take(is_kept), rows.take(fold)
+        everything.append((kept, held_out))
+        known = held_out.take(_is_known(head, kept, held_out))
+        if len(known):
+            judging.append((kept, known))
+    return judging or everything
+
+
+def _is_known(head: ChainHead, kept: Rows, held_out: Rows) -> torch.Tensor:
+    """Tell which held-out rows have categories of the kept ones alone, bool (n_held_out,)."""
+    is_known = torch.ones(len(held_out), dtype=torch.bool)
+    for d, variable in enumerate(head.variables):
+        if variable.kind == "categorical":
+            is_known &= torch.isin(held_out.target.value[:, d], kept.target.value[:, d])
+    return is_known
 
 
 def _best_looks(curve: torch.Tensor) -> torch.Tensor:
