@@ -185,6 +185,13 @@ def test_something_is_always_allowed():
         assert masks.allowed(previous, left).any(1).all()
 
 
+def test_a_state_that_nothing_follows_stays():
+    """As series that are prolonged behind their end; others go on as they may."""
+    masks = Masks(DEAD_END, 4, torch.device("cpu"))
+    allowed = masks.allowed(torch.tensor([2.0, 1.0]), None)
+    assert allowed.tolist() == [[False, False, True], [True, False, False]]
+
+
 def test_moves_find_their_measurement_behind_one_with_common_values():
     """What is learned of the latter is wider by a category."""
     rng = np.random.default_rng(0)

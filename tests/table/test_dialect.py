@@ -74,17 +74,34 @@ def test_blanks_behind_commas_belong_to_no_value(tmp_path):
     assert set(read(tmp_path / "t.csv")["state"]) == {"on the way"}
 
 
+def test_values_behind_blanks_are_kept_as_others(tmp_path):
+    """Zeros in front, words and truth values."""
+    frame = user_table()
+    rng = np.random.default_rng(0)
+    for name, values in {"zip": ["01", "21"], "note": ["None", "ok"], "on": ["TRUE"]}.items():
+        frame[name] = rng.choice(values, len(frame))
+    (tmp_path / "t.csv").write_text(frame.to_csv(index=False).replace(",", ", "))
+    for name in ("zip", "note", "on"):
+        assert read(tmp_path / "t.csv")[name].tolist() == frame[name].tolist()
+
+
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
         ("a,b\n1;2,3\n4;5,6\n", PLAIN),
         ("a,b;c\n1,2;2\n3,4;4\n", PLAIN),  # text with semicolons
-        ("a\n1;2\n3;4\n", PLAIN),
+        ("a\n1;2\n", PLAIN),
         ("a,b,c\n1,2,3\n4,5\n", PLAIN),  # a short line
         ('a,b\n"1', PLAIN),
         ("", PLAIN),
         ("a;b\n1,234;2.5\n2,500;1.5\n", Dialect(separator=";")),  # thousands
-        ("a;b\n1,234;x\n2,500;y\n", Dialect(separator=";", decimal=",")),
+        ("a;b\n1,234;x\n2500;y\n", Dialect(separator=";", decimal=",")),  # no thousands
+        ("a;b\n0,234;x\n2,500;y\n", Dialect(separator=";", decimal=",")),
+        ("a;b\n1,234e+01;x\n2,5e3;y\n", Dialect(separator=";", decimal=",")),
+        ("a\tb\n0.5\t1,2\n1.5\t1,2,3\n", Dialect(separator="\t")),  # lists of ports
+        ("a;b\n21.375;x\n22.125;y\n", Dialect(separator=";")),
+        ("a; b\n1; -0,13\n2; 1,5\n", Dialect(separator=";", decimal=",", skips_blanks=True)),
+        ("a;b;c\n" + "1;2;3\n" * 9 + "1;2\n", Dialect(separator=";")),  # an empty last value
         ("a;b\n1.234;2,5\n2.500;1,5\n", Dialect(separator=";", decimal=",")),
         ('a;b\n"x;y";1\n"z\nw";2\n', Dialect(separator=";")),
         ("\ufeffa\tb\r\n1\t2\r\n", Dialect(separator="\t")),
@@ -97,6 +114,22 @@ def test_files_by_hand(tmp_path, text, expected):
     with gzip.open(tmp_path / "t.csv.gz", "wt", encoding="utf-8", newline="") as file:
         file.write(text)
     assert Dialect.of(tmp_path / "t.csv.gz", "gzip") == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("a\tb\n48,058\tx\n198\ty\n", "'48,058' in column 'a' may be 48058 or 48.058"),
+        ("a;b\n1,234;x\n2,500;y\n", "'1,234' in column 'a' may be 1234 or 1.234"),
+        ("a;b\n58.865;x\n198;y\n", "'58.865' in column 'a' may be 58865 or 58.865"),
+        ("Sales\na;b\n1;2\n3;4\n", "begins with 'Sales', one value"),
+        ("sep=;\na;b\n1;2\n3;4\n", "begins with 'sep=;'"),
+    ],
+)
+def test_what_may_be_read_in_two_ways_is_one_sentence(tmp_path, text, sentence):
+    """Thousands or decimals: a thousand times too little; and what stands above a heading."""
+    (tmp_path / "t.csv").write_text(text)
+    assert sentence in table_error(tmp_path / "t.csv")
 
 
 def test_a_beginning_that_is_cut(tmp_path):

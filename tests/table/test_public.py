@@ -7,6 +7,7 @@ import yaml
 from helpers import user_table
 
 from tst.errors import DataError
+from tst.table.dialect import Dialect
 from tst.table.public import Public
 
 SAID = {
@@ -60,6 +61,39 @@ def test_another_table_gives_the_same_reading():
     for i, host in enumerate(order):
         np.testing.assert_array_equal(part[i], whole[hosts.index(host)])
     assert part.features == whole.features
+
+
+@pytest.mark.parametrize(("separator", "decimal"), [(",", "."), (";", ","), ("\t", ".")])
+def test_no_series_decides_how_others_are_read(tmp_path, separator, decimal):
+    """A file is read as is said: a value of one series changes no other, nor does a short row."""
+    frame = user_table()
+    frame["note"] = "ok"
+    host = frame["host"].iloc[0]
+    values = []
+    for note in ("ok", "2.5", "0,5", "007", "None", "TRUE"):
+        frame.loc[frame["host"] == host, "note"] = note
+        frame.to_csv(tmp_path / "t.csv", index=False, sep=separator, decimal=decimal)
+        series, table = read(tmp_path / "t.csv", separator=separator, decimal=decimal)
+        assert table.dialect == Dialect(separator=separator, decimal=decimal)
+        values.append(series.values)
+    plain, _ = read(frame)
+    for others in values:
+        np.testing.assert_array_equal(others, values[0])
+    np.testing.assert_allclose(values[0], plain.values, rtol=1e-6)
+
+
+def test_times_of_a_file_are_numbers_or_dates(tmp_path):
+    """Ten stands behind nine; a date behind numbers."""
+    frame = pd.DataFrame({"host": "a", "when": [10, 9, 100], "x": [2.0, 1.0, 3.0]})
+    said = {"columns": {"x": {"low": 0, "high": 5}}, "label": None, "start": None, "interval": None}
+    frame.to_csv(tmp_path / "t.csv", index=False)
+    series, _ = read(tmp_path / "t.csv", **said)
+    assert series.values[:, 0].tolist() == [1, 2, 3]
+    frame["when"] = ["2024-10-02", "2024-10-01", "2024-11-01"]
+    frame.to_csv(tmp_path / "t.csv", index=False)
+    assert read(tmp_path / "t.csv", **said)[0].values[:, 0].tolist() == [1, 2, 3]
+    frame["when"] = pd.to_datetime(frame["when"])
+    assert read(frame, **said)[0].values[:, 0].tolist() == [1, 2, 3]
 
 
 def test_values_are_set_within_what_is_said():

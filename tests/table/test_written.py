@@ -8,6 +8,7 @@ import pytest
 from helpers import user_table
 
 from tst.table import source, written
+from tst.table.recent import Recent
 from tst.table.table import Table
 
 
@@ -77,3 +78,17 @@ def test_a_value_across_blocks_is_seen(tmp_path, monkeypatch, at):
     assert written._has_any(tmp_path / "t.csv.gz", "gzip")
     (tmp_path / "t.csv").write_text(text.replace("007", "7"))
     assert not written._has_any(tmp_path / "t.csv", None)
+
+
+def test_truth_values_are_taken_as_a_frame_has_them(tmp_path):
+    """A frame of the same file has True for TRUE: rows behind which to go on, and what is given."""
+    frame = user_table()
+    rng = np.random.default_rng(0)
+    frame["late"] = (rng.random(frame["host"].nunique()) < 0.5)[pd.factorize(frame["host"])[0]]
+    text = frame.assign(late=frame["late"].map({True: "TRUE", False: "FALSE"}))
+    text.to_csv(tmp_path / "t.csv", index=False)
+    roles = {"id": "host", "time": "when", "attributes": ["status", "size", "late"]}
+    table, _ = Table.fit(tmp_path / "t.csv", roles)
+    assert table.given("late", True) == table.given("late", "TRUE") != table.given("late", False)
+    again = Recent.of(table, pd.read_csv(tmp_path / "t.csv"))
+    assert set(again.rows["late"]) == {"TRUE", "FALSE"}

@@ -10,16 +10,21 @@ import gzip
 import io
 import re
 from dataclasses import dataclass
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any, Literal, Self
+
+from tst.errors import DataError
 
 Compression = Literal["gzip"] | None
 SEPARATORS = (",", ";", "\t", "|")
 N_SEEN = 2**16  # bytes at the beginning
-MAX_LINES = 100
-DECIMAL_COMMA = re.compile(r"[-+]?\d+,\d+")
-THOUSANDS = re.compile(r"[-+]?[1-9]\d{0,2}(,\d{3})+")
-DECIMAL_POINT = re.compile(r"[-+]?\d+\.\d+")
+MAX_LINES = 2000
+LIKE_HEADING = 0.9  # share of the lines that have as many values as the heading; none has more
+COMMAS = re.compile(r"[-+]?\d*(,\d+)?([eE][-+]?\d+)?")
+POINTS = re.compile(r"[-+]?\d*(\.\d+)?([eE][-+]?\d+)?")
+THOUSANDS = re.compile(r"[-+]?[1-9]\d{0,2}\D\d{3}")
+UNGROUPED = re.compile(r"[-+]?\d{4,}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,22 +51,34 @@ class Dialect:
 
     @classmethod
     def of(cls, path: Path, compression: Compression) -> Self:
-        """Return how a file is written, by its beginning."""
+        """Return how a file is written, by its beginning.
+
+        Raises
+        ------
+        DataError
+            Where text stands above the heading, or numbers may be read in two ways.
+        """
         with gzip.open(path) if compression else open(path, "rb") as file:
             beginning = file.read(N_SEEN)
         text = codecs.getincrementaldecoder("utf-8-sig")(errors="replace").decode(beginning)
         if len(beginning) == N_SEEN:  # the last line may be cut
             text = text[: text.rfind("\n") + 1]
+        if text.startswith("sep="):
+            raise DataError(
+                f"{path.name} begins with '{text.splitlines()[0][:9]}': delete the lines above the "
+                "heading."
+            )
         found = {}
         for separator in SEPARATORS:
             lines = _lines(text, separator)
-            if lines and len(lines[0]) > 1 and len(set(map(len, lines))) == 1:
+            if lines and _is_table(lines):
                 found[separator] = lines
         if not found:
+            _check_no_title(path, text)
             return cls(skips_blanks=_has_blanks(_lines(text, ",")))
         separator = max(found, key=lambda one: len(found[one][0]))  # of equals the first
         lines = found[separator]
-        decimal = "," if separator != "," and _has_decimal_commas(lines[1:]) else "."
+        decimal = "." if separator == "," else _decimal(lines, path)
         return cls(separator=separator, decimal=decimal, skips_blanks=_has_blanks(lines))
 
     def reading(self) -> dict[str, Any]:
@@ -97,14 +114,71 @@ def _has_blanks(lines: list[list[str]]) -> bool:
     return bool(names) and all(name[:1] == " " and name.strip() for name in names)
 
 
-def _has_decimal_commas(lines: list[list[str]]) -> bool:
-    """Tell whether numbers have decimal commas: some have, or none has a point."""
-    n_grouped = 0  # that may be thousands
-    has_points = False
-    for line in lines:
-        for value in line:
-            if DECIMAL_COMMA.fullmatch(value) and not THOUSANDS.fullmatch(value):
-                return True
-            n_grouped += THOUSANDS.fullmatch(value) is not None
-            has_points |= DECIMAL_POINT.fullmatch(value) is not None
-    return n_grouped > 0 and not has_points
+def _is_table(lines: list[list[str]]) -> bool:
+    """Tell whether lines are cut into columns; some may lack values at their end."""
+    width = len(lines[0])
+    widths = list(map(len, lines))
+    return width > 1 and max(widths) == width and widths.count(width) >= LIKE_HEADING * len(lines)
+
+
+def _check_no_title(path: Path, text: str) -> None:
+    """Raise DataError where a table without commas has a line of text above its heading."""
+    for separator in SEPARATORS[1:]:
+        lines = _lines(text, separator)
+        if len(lines) > 2 and len(lines[0]) == 1 and _is_table(lines[1:]):
+            raise DataError(
+                f"{path.name} begins with '{lines[0][0][:40]}', one value, and goes on with "
+                f"{len(lines[1])} in a line: delete the lines above the heading."
+            )
+
+
+def _decimal(lines: list[list[str]], path: Path) -> str:
+    """Return the sign before the decimals of numbers, where values are not set apart by commas.
+
+    Raises
+    ------
+    DataError
+        Where numbers such as 1,234 are all that has a comma: 1234 or 1.234.
+    """
+    known: dict[str, bool] = {}  # by sign: whether it surely stands before decimals
+    unclear: dict[str, tuple[str, str]] = {}
+    for column in zip_longest(*lines, fillvalue=""):
+        name, *values = map(str.strip, column)
+        for sign, number in ((",", COMMAS), (".", POINTS)):
+            found = _signs(values, sign, number)
+            if found is not None:
+                known[sign] = known.get(sign, False) or found
+                if not found:
+                    example = next(value for value in values if sign in value)
+                    unclear.setdefault(sign, (name, example))
+    if known.get("."):
+        return "."
+    if known.get(","):
+        return ","
+    for name, example in unclear.values():
+        raise DataError(
+            f"{path.name}: '{example}' in column '{name}' may be {re.sub('[,.]', '', example)} or "
+            f"{re.sub('[,.]', '.', example)}: write thousands without a sign."
+        )
+    return "."
+
+
+def _signs(values: list[str], sign: str, number: re.Pattern[str]) -> bool | None:
+    """Tell whether a sign stands before the decimals of a column's numbers.
+
+    Returns
+    -------
+    None where they are no numbers with that sign, or three digits stand behind each point, which
+    says nothing. False where it may stand between thousands; a point may only where other numbers
+    are whole and below 1000, for it is the usual sign.
+    """
+    known = [value for value in values if value]
+    signed = [value for value in known if sign in value]
+    if not signed or not all(number.fullmatch(value) for value in known):
+        return None
+    if not all(THOUSANDS.fullmatch(value) for value in signed):
+        return True
+    plain = [value for value in known if sign not in value]
+    if any(UNGROUPED.fullmatch(value) for value in plain):
+        return True
+    return None if sign == "." and not plain else False

@@ -6,6 +6,7 @@ from what is said. Each real series is then read by itself: sorted, cut, its num
 their bounds, its unknown categories to the first known one.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,14 +15,16 @@ from typing import Any, Self
 import numpy as np
 import pandas as pd
 
-from tst.errors import DataError
+from tst.errors import DataError, translate_errors
 from tst.io.untrusted import from_mapping, read_yaml
 from tst.series import SeriesSet
 from tst.table.columns import ColumnCodec
+from tst.table.dialect import Dialect
 from tst.table.rows import first_of_ids
-from tst.table.source import read
+from tst.table.source import ChunkedFile, read
 from tst.table.table import Table
 
+WHOLE = re.compile(r"[-+]?\d+\.0+")
 SPREAD = (5**0.5 - 1) / 2  # multiples of it, modulo 1, lie evenly between 0 and 1
 N_MADE = 48  # series that are made up, at least
 N_EACH = 4  # of them each category of an attribute has, at least
@@ -53,6 +56,13 @@ class PublicColumn:
     log: bool = False
     categories: tuple[str, ...] = ()
     attribute: bool = False
+
+    def _as_text(self, value: object) -> str:
+        """Return a category as YAML has it: 3 of a column that other rows made one of floats."""
+        text = str(value)
+        if text not in self.categories and WHOLE.fullmatch(text):
+            return str(int(float(text)))
+        return text
 
     def check(self, name: str) -> None:
         """Raise DataError unless it can be learned."""
@@ -89,20 +99,13 @@ class PublicColumn:
     def within(self, column: pd.Series) -> pd.Series:
         """Return a real column within what it may hold; a number that is missing stays so."""
         if self.categories:
-            text = column.map(_as_text)
+            text = column.map(self._as_text)
             return text.where(text.isin(self.categories), self.categories[0])
         x = pd.to_numeric(column, errors="coerce").astype(float)
         bounded = x.replace([np.inf, -np.inf], np.nan).clip(self.low, self.high)
         if self.whole:
             return bounded.round()
         return bounded
-
-
-def _as_text(value: object) -> str:
-    """Return a category as YAML has it: 3 of a column that other rows made one of floats."""
-    if isinstance(value, float) and value.is_integer():
-        return str(int(value))
-    return str(value)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -129,6 +132,8 @@ class Public:
         Column whose values are protected, where several series belong to one: a person's.
     label
         Attribute that the others go with.
+    separator, decimal
+        Of a CSV: what stands between its values, and before the decimals of a number.
     """
 
     id: str
@@ -141,6 +146,8 @@ class Public:
     fixed_length: bool = False
     group: str | None = None
     label: str | None = None
+    separator: str = ","
+    decimal: str = "."
 
     @classmethod
     def read(cls, source: "Public | Mapping[str, Any] | Path | str | None") -> Self:
@@ -180,6 +187,8 @@ class Public:
                 f"public says {self.n_series} series of at most {self.max_length} steps and "
                 f"{len(self.columns)} columns; give at least one series, two steps and one column."
             )
+        with translate_errors("public", "separator is one of , ; | or a tab, decimal . or ,"):
+            self._dialect()
         for name, column in self.columns.items():
             if name in (self.id, self.time, self.group):
                 raise DataError(f"public column '{name}' has two roles; leave it in one.")
@@ -217,7 +226,11 @@ class Public:
             "categorical": [n for n, c in self.columns.items() if c.categories and not c.attribute],
             "relations": ["none"],
         }
-        return Table.fit(pd.DataFrame(made), roles)
+        table, made_up = Table.fit(pd.DataFrame(made), roles)
+        return replace(table, dialect=self._dialect()), made_up
+
+    def _dialect(self) -> Dialect:
+        return Dialect(separator=self.separator, decimal=self.decimal)
 
     def _dates(self, n_steps: int) -> pd.DatetimeIndex:
         try:
@@ -242,7 +255,7 @@ class Public:
         DataError
             Where a column is missing, or no row has an id.
         """
-        frame = read(source)
+        frame = self._read(source)
         named = [name for name in (self.id, self.time, self.group) if name is not None]
         for name in (*named, *self.columns):
             if name not in frame:
@@ -270,6 +283,18 @@ class Public:
             group=self.group,
         ).head(self.max_length)
 
+    def _read(self, source: pd.DataFrame | Path | str) -> pd.DataFrame:
+        """Return the rows, each value read by itself: none decides how another one is read."""
+        if isinstance(source, pd.DataFrame):
+            return read(source)
+        file = ChunkedFile(source, said=self._dialect())
+        frame = read(file)
+        if self.decimal == ",":
+            for name, said in self.columns.items():
+                if name in frame and not said.categories and not file.is_parquet:
+                    frame[name] = frame[name].str.replace(",", ".")
+        return frame
+
     def bounds(self, codec: ColumnCodec) -> tuple[float, float]:
         """Return the least and the largest number that a measurement is coded as."""
         said = self.columns[codec.name]
@@ -283,10 +308,13 @@ class Public:
         if self.time is None:
             return frame.iloc[np.argsort(order, kind="stable")]
         time = frame[self.time]
-        if not pd.api.types.is_numeric_dtype(time):
-            time = pd.to_datetime(time, errors="coerce", format="mixed", utc=True)
-        ranks = time.rank(method="dense", na_option="bottom").to_numpy()
-        return frame.iloc[np.lexsort([ranks, order])]
+        is_date = pd.api.types.is_datetime64_any_dtype(time)
+        number = pd.to_numeric(time.astype(object) if is_date else time, errors="coerce")
+        date = pd.to_datetime(time.where(number.isna()), errors="coerce", format="mixed", utc=True)
+        ranks = []
+        for key in (date, number):  # each time is a number or a date, by itself
+            ranks.append(key.rank(method="dense", na_option="bottom").to_numpy())
+        return frame.iloc[np.lexsort([*ranks, order])]
 
     def _features(
         self, codec: ColumnCodec, frame: pd.DataFrame, is_first: np.ndarray

@@ -25,6 +25,7 @@ from tst.table.stretches import steps_within
 from tst.table.table import Table
 from tst.table.values import row_name
 from tst.table.writing import is_unread
+from tst.table.written import truths_as_written
 
 N_NAMED = 5  # columns or values that a sentence lists
 
@@ -224,7 +225,10 @@ def _with_constants(table: Table, frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def _dtypes_as_learned(table: Table, frame: pd.DataFrame) -> pd.DataFrame:
-    """Return rows in which digits are text where the table had text: a CSV does not say."""
+    """Return rows in which digits and truth values are text where the table had text.
+
+    A CSV does not say.
+    """
     text = [column for column in (*table.features, *table.attributes) if column.kind == "category"]
     names = [column.name for column in text if all(isinstance(c, str) for c in column.categories)]
     names += [one.column for one in table.names if _is_text(one.dtype)]
@@ -234,6 +238,10 @@ def _dtypes_as_learned(table: Table, frame: pd.DataFrame) -> pd.DataFrame:
     for name in names:
         if name in frame and types.is_integer_dtype(frame[name].dtype):
             changed[name] = frame[name].astype(str).array
+    for column in text:
+        if column.name in frame and types.is_bool_dtype(frame[column.name].dtype):
+            if truths := truths_as_written(column.categories):
+                changed[column.name] = frame[column.name].map(truths).array
     return frame.assign(**changed)
 
 

@@ -117,22 +117,31 @@ class ChunkedFile:
         Of the file.
     text_columns
         Columns of a CSV that are text, whatever some chunks look like.
+    said
+        How a CSV is written, where that is not to be told by its rows: then all of it is text.
     """
 
-    def __init__(self, path: Path | str, text_columns: Sequence[str] = ()) -> None:
+    def __init__(
+        self, path: Path | str, text_columns: Sequence[str] = (), said: Dialect | None = None
+    ) -> None:
         self.path = Path(path)
         self.text_columns = text_columns
+        self.said = said
 
     @cached_property
     def written(self) -> Written:
         """What pandas would not keep of a CSV."""
         if self.is_parquet:
             return Written()
+        if self.said:
+            return Written(text=tuple(self.columns))
         return Written.of(self.path, self.compression, self.dialect)
 
     @cached_property
     def dialect(self) -> Dialect:
         """How its values are set apart, where it is a CSV."""
+        if self.said:
+            return self.said
         return Dialect() if self.is_parquet else Dialect.of(self.path, self.compression)
 
     @property

@@ -36,7 +36,7 @@ from tst.table.source import ChunkedFile, labels_of, read
 from tst.table.stretches import Stretches
 from tst.table.timeline import Timeline
 from tst.table.values import fill_gaps, free_name, median
-from tst.table.written import padded
+from tst.table.written import padded, truths_as_written
 
 GAP_MARK = " missing"  # ends the name of a companion feature
 PART_OF = "series"  # attribute that names the series which a part was cut from
@@ -538,6 +538,8 @@ class Table:
                 f"{', '.join(learned) or 'none'}."
             )
         column = learned[name]
+        if isinstance(value, bool | np.bool_):
+            value = truths_as_written(column.categories).get(bool(value), value)
         label = column.to_label(value)
         if label is None:
             if column.categories:

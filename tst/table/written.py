@@ -9,7 +9,7 @@ is read as ever.
 
 import gzip
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -49,6 +49,16 @@ TRUTH_VALUES = frozenset({"true", "false"})
 PLAIN = Dialect()
 
 
+def truths_as_written(categories: Iterable[object]) -> dict[bool, str]:
+    """Return how a column of text writes truth values, as TRUE; empty where it holds others."""
+    found = {}
+    for word in categories:
+        if not isinstance(word, str) or word.lower() not in TRUTH_VALUES:
+            return {}
+        found[word.lower() == "true"] = word
+    return found
+
+
 @dataclass(frozen=True, kw_only=True)
 class Written:
     """Columns of a CSV that are read in a way of their own.
@@ -70,7 +80,8 @@ class Written:
     @classmethod
     def of(cls, path: Path, compression: Compression, dialect: Dialect = PLAIN) -> Self:
         """Return what a CSV holds; its rows are only read where its bytes have such a value."""
-        if not _has_any(path, compression):
+        # blanks stand between separators and the values that are looked for
+        if not (dialect.skips_blanks or _has_any(path, compression)):
             return cls()
         columns: dict[str, _Column] = {}
         reading = dialect.reading()

@@ -84,7 +84,9 @@ class Masks:
         self.goes_on = torch.from_numpy(goes_on).to(device)  # with so many steps left
         self.leads = torch.from_numpy(leads).to(device)
         follows = np.concatenate([moves.follows, moves.starts[None]])  # last: of no step before
-        follows[~follows.any(1)] = True  # nothing is known of what follows
+        last = np.flatnonzero(~follows[:-1].any(1))
+        follows[last, last] = True  # nothing follows: it stays
+        follows[-1] |= ~follows[-1].any()
         self.follows = torch.from_numpy(follows).to(device)  # (n_categories + 1, n_categories)
 
     def allowed(self, previous: torch.Tensor, n_left: torch.Tensor | None) -> torch.Tensor:
