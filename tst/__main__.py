@@ -425,12 +425,12 @@ def _prolong(
     model: "Synthesiser", options: argparse.Namespace, out: Path | None, terminal: TextIO
 ) -> str:
     """Write the rows behind given ones; return what was made."""
-    from tst.table.dialect import Dialect
+    from tst.table.dialect import PLAIN
     from tst.table.writer import csv_writer, table_writer
 
     recent = options.continue_from.expanduser()
     frame = model.sample(seed=options.seed, continue_from=recent, n_steps=options.steps)
-    dialect = model.table.dialect if model.table else Dialect()
+    dialect = model.table.dialect if model.table else PLAIN
     if out is None:
         csv_writer(terminal, dialect)(frame)
     else:

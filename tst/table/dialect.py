@@ -94,6 +94,9 @@ class Dialect:
         return {"sep": self.separator, "decimal": self.decimal}
 
 
+PLAIN = Dialect()  # as pandas reads and writes without a word
+
+
 def _lines(text: str, separator: str) -> list[list[str]]:
     """Return the values of the first lines; none where quotes do not end."""
     lines = []

@@ -21,7 +21,7 @@ from pandas.api import types
 from tst.errors import DataError, short_message, translate_errors
 from tst.io import untrusted
 from tst.io.files import PARQUET
-from tst.table.dialect import Compression, Dialect
+from tst.table.dialect import PLAIN, Compression, Dialect
 from tst.table.written import Written
 
 MAX_CELLS = 2**22  # values of a table, above which it is read in chunks of so many
@@ -142,7 +142,7 @@ class ChunkedFile:
         """How its values are set apart, where it is a CSV."""
         if self.said:
             return self.said
-        return Dialect() if self.is_parquet else Dialect.of(self.path, self.compression)
+        return PLAIN if self.is_parquet else Dialect.of(self.path, self.compression)
 
     @property
     def compression(self) -> Compression:

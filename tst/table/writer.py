@@ -10,10 +10,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from tst.io.files import PARQUET
-from tst.table.dialect import Dialect
+from tst.table.dialect import PLAIN, Dialect
 
 Write = Callable[[pd.DataFrame], None]
-PLAIN = Dialect()
 
 
 @contextlib.contextmanager

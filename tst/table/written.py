@@ -18,7 +18,7 @@ import numpy as np
 import pandas as pd
 
 from tst.table.calendar import is_time
-from tst.table.dialect import Compression, Dialect
+from tst.table.dialect import PLAIN, Compression, Dialect
 from tst.table.evidence import is_called_id, is_called_time
 
 # Words that pandas takes for a missing value, as its documentation lists them.
@@ -46,7 +46,6 @@ CELLS = 2**20  # values of a chunk
 MIN_ZEROS = 0.05  # of distinct values, that begin with 0 in a column of codes of several lengths
 MAX_WIDTH = 18  # digits of a time that is a number
 TRUTH_VALUES = frozenset({"true", "false"})
-PLAIN = Dialect()
 
 
 def truths_as_written(categories: Iterable[object]) -> dict[bool, str]:
