@@ -212,7 +212,7 @@ def test_a_quarter_is_kept_aside(tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("TST_DATA", str(tmp_path))
     assert command.main(["--set", "iot"]) == 0
     said = capsys.readouterr().out
-    assert "14 series of 2..2 steps" in said
+    assert "14 series of 2 steps" in said
     assert f"Terms: {TERMS['iot']}." in said
     used = iot.load(tmp_path)[0].attributes["capture"]
     aside = iot.load(tmp_path / command.CONFIRM_FOLDER)[0].attributes["capture"]
