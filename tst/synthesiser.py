@@ -30,7 +30,7 @@ from tst.models.transformer.batches import TokenBatches
 from tst.models.transformer.config import GenerativeConfig
 from tst.models.transformer.domain import Domain, FeatureDomain
 from tst.models.transformer.encoding import SeriesEncoder
-from tst.models.transformer.generative import SPEC, GenerativeTST
+from tst.models.transformer.generative import MIN_HELD_OUT, SPEC, GenerativeTST
 from tst.models.transformer.moves import Moves
 from tst.models.transformer.private import Account, PrivateConfig
 from tst.models.transformer.tokens import has_end
@@ -38,6 +38,7 @@ from tst.series import SeriesSet, ceil_div
 from tst.table.given import Given
 from tst.table.public import Public
 from tst.table.recent import Recent
+from tst.table.stretches import Stretches
 from tst.table.table import Roles, Table
 from tst.table.timeline import Timeline
 from tst.table.writer import csv_writer, table_writer
@@ -54,6 +55,7 @@ MIN_STEPS, MAX_STEPS = 400, 20_000  # within which the time given decides
 N_EPOCHS = 400  # passes over a set, at most; a model that is judged by held-out series ends before
 N_BLIND_EPOCHS = 60  # passes over a set that is too small to hold series out
 HELD_OUT = 0.1  # of the series
+FEW_SEGMENTS = 12  # of one series, of which none is held out
 SMALL = 2**20  # values of a set, up to which a share of the units is dropped in training
 DROPOUT = 0.1
 DRAWS = 50  # rounds of attributes that are drawn for rare given ones, before they are set
@@ -129,6 +131,7 @@ class Synthesiser:
         self.batch_size, self.learning_rate = batch_size, learning_rate
         self.engine: Engine = engine
         self.n_processes = n_processes
+        self.is_chained = False  # whether windows of one series are learned, to follow each other
         self.model: GenerativeTST | None = None
         self.table: Table | None = None
         self.account: Account | None = None  # of a private model
@@ -191,6 +194,9 @@ class Synthesiser:
         """
         if self.budget is not None:
             raise DataError("a private model learns a table that it reads itself: call fit.")
+        self.is_chained = table is not None and table.is_one_series
+        if self.is_chained:
+            series = table.overlapping(series)
         if self.folder:
             self._train(series, Path(self.folder))
         else:
@@ -364,11 +370,14 @@ class Synthesiser:
     ) -> Iterator[pd.DataFrame]:
         """Yield a table of synthetic series in parts, each of as many as PART_BYTES hold.
 
-        A table of one part is what `sample` returns.
+        A table of one part is what `sample` returns; one of one series is made whole, and parted.
         """
-        model, _ = self._fitted()
+        model, table = self._fitted()
         n_a_part = sampling.series_within(model, PART_BYTES)
         n_parts = ceil_div(n_series, n_a_part)
+        if table.is_one_series:
+            yield from self._parts_of_one(n_series, seed, given, is_left_out)
+            return
         with progress.bar("sample", "series", n_series, hidden=n_parts == 1) as bar:
             for i in range(n_parts):
                 first = i * n_a_part
@@ -380,6 +389,19 @@ class Synthesiser:
                     part = given.part(first, n)
                     yield self._sample_table(n, part_seed, part, first, n_series)
                 bar.update(n)
+
+    def _parts_of_one(
+        self, n_stretches: int, seed: int, given: Given, is_left_out: list[bool] | None
+    ) -> Iterator[pd.DataFrame]:
+        """Yield one series in parts of as many stretches as `_sampled_parts` has series."""
+        model, table = self._fitted()
+        frame = self._sample_table(n_stretches, seed, given)
+        n_rows = (
+            sampling.series_within(model, PART_BYTES) * cast(Stretches, table.stretches).n_steps
+        )
+        for i, first in enumerate(range(0, len(frame), n_rows)):
+            if is_left_out is None or not is_left_out[i]:
+                yield frame.iloc[first : first + n_rows].reset_index(drop=True)
 
     def _sample_table(
         self, n_series: int, seed: int, given: Given, first: int = 0, n_all: int | None = None
@@ -417,7 +439,9 @@ class Synthesiser:
         first
             How many series come before, where these are a part of a synthetic table.
         """
-        model, _ = self._fitted()
+        model, table = self._fitted()
+        if table.is_one_series:
+            return self._sample_one(n_series, seed)
         timeline = self._timeline(n_series, seed, first, given.starts)
         if not given.labels.columns.size:
             return model.sample(n_series, seed, timeline=timeline, moves=self._moves())
@@ -437,6 +461,15 @@ class Synthesiser:
         return model.sample(
             n_series, seed, attributes=attributes, timeline=timeline, moves=self._moves()
         )
+
+    def _sample_one(self, n_stretches: int, seed: int) -> SeriesSet:
+        """Return one synthetic series as stretches, each going on from the one before."""
+        model, table = self._fitted()
+        stretches = cast(Stretches, table.stretches)
+        timeline = self._timeline(1, seed)
+        n_steps = n_stretches * stretches.n_steps
+        series = continuation.chain(model, n_steps, seed, stretches.lead, timeline, self._moves())
+        return table.stretched(series, has_dates=timeline is not None)
 
     def _moves(self) -> list[Moves]:
         """Return which categories may follow each other, where the table says so."""
@@ -536,6 +569,7 @@ class Synthesiser:
             d_ff=2 * self.d_model,
             dropout=DROPOUT if series.values.size <= SMALL else 0.0,
             attention_dropout=0.0,
+            attributes=not self.is_chained,  # a level of its own would end with each window
             context_length=context,
             patch=patch,
         )
@@ -555,9 +589,18 @@ class Synthesiser:
             seed=self.seed,
             checkpoint_every=200,
             decay=True,
-            held_out=HELD_OUT,
+            held_out=self._held_out(series),
         )
         return Job.of(SPEC, folder / "series", folder / "model", config, settings)
+
+    def _held_out(self, series: SeriesSet) -> float:
+        """Return the share of the series that are held out; of few segments of one series more."""
+        if not self.is_chained or series.group is None:
+            return HELD_OUT
+        n_segments = series.attributes[series.group].nunique()
+        if n_segments < FEW_SEGMENTS:
+            return HELD_OUT
+        return max(HELD_OUT, MIN_HELD_OUT / n_segments)
 
     def _batch_size(self, series: SeriesSet, config: GenerativeConfig) -> int:
         return self.batch_size or sizes.batch_size(series, config.patch)
@@ -574,7 +617,7 @@ class Synthesiser:
         if known.get("of") == decided_by:
             return int(known["steps"])
         settings = TrainConfig(
-            max_steps=1, batch_size=batch_size, seed=self.seed, held_out=HELD_OUT
+            max_steps=1, batch_size=batch_size, seed=self.seed, held_out=self._held_out(series)
         )
         training = SPEC.prepare(config, series, settings)
         seconds = _seconds_a_step(training)

@@ -122,15 +122,19 @@ def test_uneven_steps_are_the_models():
 
 
 def test_one_series_goes_on_without_an_id():
-    """Its windows begin with its stretches."""
+    """Its windows begin with its stretches, while these have few rows with the one before."""
     times = pd.date_range("2024-01-01", periods=24 * 60 + 5, freq="h")
     frame = pd.DataFrame({"when": times, "load": np.arange(len(times)) % 24 / 7})
     table, series = Table.fit(frame)
     recent = Recent.of(table, frame)
-    first, slide = recent.window_starts(int(series.lengths.max()))
+    lead = table.stretches.lead
+    longest = int(series.lengths.max()) + lead
+    first, slide = recent.window_starts(longest)
     assert slide == table.stretches.n_steps
     assert times[first[0]].hour == 0
-    assert len(times) - first[0] < slide
+    assert len(times) - first[0] == 24 + 5
+    begun = Recent.of(table, frame.iloc[: 24 * 30 + lead])
+    assert begun.window_starts(longest)[0][0] == 24 * 30
     made = held(recent, 3)
     assert made["when"].tolist() == list(times[-1] + pd.to_timedelta([1, 2, 3], "h"))
 

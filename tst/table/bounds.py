@@ -41,7 +41,7 @@ class Followed:
         {what holds: number at which each series ends, float64 (n_series,)}.
     margins
         {what holds: least distance of each series from the bound of an order, in medians of that
-        distance, float64 (n_series,); below 0 beyond it}.
+        distance, float64 (n_series,); below 0 beyond it; of one series: of each stretch}.
     given
         What holds because the user says so.
     """
@@ -117,7 +117,7 @@ def _margins(
         x = np.minimum(x - low, high - x)
     known = np.where(np.isfinite(x), x, np.inf)
     known[is_broken] = -np.inf
-    least = np.minimum.reduceat(known, np.flatnonzero(places.is_first))
+    least = np.minimum.reduceat(known, np.flatnonzero(places.is_first_witness))
     typical = known[np.isfinite(known) & (known > 0)]
     return least / (np.median(typical) if len(typical) else 1.0)
 

@@ -18,6 +18,7 @@ from tst.table.relations import (
     plain_values,
 )
 from tst.table.sample import MIN_CHANGES, MIN_ROWS, Sample
+from tst.table.values import Numbers
 
 MIN_BROKEN = 0.01  # of the rows that would break an order, if one column's were in another order
 MAX_STATES = 20
@@ -105,6 +106,7 @@ def monotone(sample: Sample) -> list[Relation]:
     """Return the numbers that never fall, or never rise, within a series."""
     found: list[Relation] = []
     first = sample.places.is_first
+    is_one = sample.places.is_one_series
     last = np.append(first[1:], True)
     for name in sample.measured:
         if name in sample.attributes:
@@ -116,7 +118,8 @@ def monotone(sample: Sample) -> list[Relation]:
             if not (towards >= 0).all() or (towards > 0).sum() < MIN_CHANGES:
                 continue
             is_near = np.abs(x[first]).max() <= FAR * towards.max()
-            is_alike = bool(np.std(x[last]) < ALIKE * np.std(x)) and is_near
+            # The end of one series alone is none that all reach.
+            is_alike = bool(np.std(x[last]) < ALIKE * np.std(x)) and is_near and not is_one
             ends = np.quantile(x[last], np.linspace(0, 1, N_ENDS))
             limit = float(ends.max() if falls else ends.min())
             beyond = x[~last] <= limit if falls else x[~last] >= limit
@@ -125,8 +128,9 @@ def monotone(sample: Sample) -> list[Relation]:
                 Monotone(
                     column=name,
                     falls=falls,
-                    as_steps=bool(is_near),
-                    number=sample.number(name),
+                    as_steps=bool(is_near or is_one),
+                    start=float(x[0]) if is_one else None,
+                    number=_counted(sample, name) if is_one else sample.number(name),
                     ends=tuple(ends.tolist()) if is_alike else (),
                     before=limit if is_alike and is_crossed else None,
                 )
@@ -134,9 +138,17 @@ def monotone(sample: Sample) -> list[Relation]:
     return found
 
 
+def _counted(sample: Sample, name: str) -> Number:
+    """Return how a sum of steps is written: with all its digits, for only steps are learned."""
+    decimals = Numbers.of(numbers(sample.frame, name)).decimals
+    return replace(sample.number(name), decimals=decimals)
+
+
 def state_orders(sample: Sample) -> list[Relation]:
-    """Return the categories that never go back to one they have left."""
+    """Return the categories that never go back to one they have left; one series tells of none."""
     found: list[Relation] = []
+    if sample.places.is_one_series:
+        return found
     first = sample.places.is_first
     for name in sample.states:
         column = sample.frame[name]

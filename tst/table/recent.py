@@ -18,7 +18,14 @@ from tst.cycles import DAY, WEEK
 from tst.errors import DataError, translate_errors
 from tst.series import SeriesSet
 from tst.table.columns import ColumnCodec
-from tst.table.relations import Monotone, Places, Relation, apply_all, restore_all
+from tst.table.relations import (
+    Monotone,
+    Places,
+    Relation,
+    apply_all,
+    numbers,
+    restore_all,
+)
 from tst.table.rows import Rows, first_of_ids, places_of_ids
 from tst.table.source import read
 from tst.table.stretches import steps_within
@@ -94,7 +101,8 @@ class Recent:
     def window_starts(self, longest: int) -> tuple[np.ndarray, int]:
         """Return the row of each series where a model may begin to read, and by how many it slides.
 
-        A series is read from its first row, one of stretches from where its last stretch begins.
+        A series is read from its first row, one of stretches from where its last stretch begins or,
+        as long as a window of this stretch has too few rows, the one before.
         Windows slide by whole weeks or days where half of one has such, so that hours stay hours.
 
         Parameters
@@ -105,10 +113,11 @@ class Recent:
         table = self.table
         first = np.zeros(len(self.series), dtype=np.int64)
         if table.stretches is not None and table.is_one_series:
+            lead = table.stretches.lead
             index = table.stretches.index(self.times, table.clock)
-            n_in_last = int((index == index[-1]).sum())
-            first[0] = len(index) - n_in_last % table.stretches.n_steps
-            return first, table.stretches.n_steps
+            is_begun = int((index == index[-1]).sum()) < lead
+            first[0] = np.searchsorted(index, index[-1] - is_begun)
+            return first, max(1, longest - lead)
         half = max(1, longest // 2)
         if table.clock.has_dates and not table.clock.intervals:
             for span in (WEEK, DAY):
@@ -165,9 +174,18 @@ class Recent:
         is_first = np.append(True, np.diff(np.concatenate([series, of_new])[order]) > 0)
         all_times = np.concatenate([self.times, times])[order]
         places = Places(times=all_times, is_first=is_first, rng=rng)
-        relations = list(map(_without_ends, self.table.relations))
+        relations = [self._going_on(relation) for relation in self.table.relations]
         restored = restore_all(relations, joined, places)
         return restored[is_new].reset_index(drop=True)
+
+    def _going_on(self, relation: Relation) -> Relation:
+        """Return a relation without the end of a whole series; one series starts as it is here."""
+        if not isinstance(relation, Monotone):
+            return relation
+        start = relation.start
+        if start is not None:
+            start = float(numbers(self.rows, relation.column)[0])
+        return replace(relation, ends=(), before=None, start=start)
 
     def _kept(self, rows: np.ndarray) -> dict[str, pd.Series]:
         """Return the columns that stay as they are in these real rows: ids and what is constant."""
@@ -175,13 +193,6 @@ class Recent:
         names += [column.name for column in (*self.table.attributes, *self.table.constants)]
         kept = self.rows.iloc[rows]
         return {name: kept[name] for name in names if name in kept}
-
-
-def _without_ends(relation: Relation) -> Relation:
-    """Return a relation without the end that a whole series has: a prolonged one goes on."""
-    if isinstance(relation, Monotone):
-        return replace(relation, ends=(), before=None)
-    return relation
 
 
 def _long(table: Table, frame: pd.DataFrame) -> pd.DataFrame:

@@ -41,12 +41,15 @@ class Rows:
         bool, shape (n_rows,): True for the first row of each series, after cuts.
     times
         shape (n_rows,): by the clocks of the table's place.
+    stretch
+        As `Places.stretch`.
     """
 
     frame: pd.DataFrame
     is_first_of_id: np.ndarray
     is_first: np.ndarray
     times: np.ndarray
+    stretch: np.ndarray | None = None
 
     @property
     def first(self) -> np.ndarray:
@@ -158,8 +161,9 @@ class SortedTable:
             yield Rows(
                 frame=frame,
                 is_first_of_id=self.store.is_first_of_id(part),
-                is_first=places.is_first,
+                is_first=places.is_first_witness,
                 times=places.times,
+                stretch=places.stretch,
             )
 
     def places(self, part: int) -> Places:
@@ -167,7 +171,11 @@ class SortedTable:
         times = self.clock.wall(self.store.times(part))
         is_first_of_id = self.store.is_first_of_id(part)
         is_first, _ = _first_rows(times, is_first_of_id, self.clock, self.roles, self.stretches)
-        return Places(times=times, is_first=is_first)
+        if self.stretches is None or self.keys.id:
+            return Places(times=times, is_first=is_first)
+        index = self.stretches.index(times, self.clock)
+        is_behind_gap = np.append(False, np.diff(index) > 1)  # stretches that were left out
+        return Places(times=times, is_first=is_first_of_id | is_behind_gap, stretch=index)
 
     @property
     def columns(self) -> list[str]:
@@ -384,7 +392,7 @@ def _cut_one_series(
         )
     stretches = Stretches.choose(times, clock, 0 if keys.id else roles.window)
     is_kept = stretches.is_kept(times, clock)
-    problems.append(stretches.problem(keys.time_column, int(is_kept.sum())))
+    problems.append(stretches.problem(keys.time_column, int(is_kept.sum()), bool(keys.id)))
     if not is_kept.all():
         text = (
             "rows of stretches that begin before the table, end behind it, or lack half of theirs"

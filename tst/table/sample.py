@@ -109,6 +109,10 @@ def some_series(parts: Rows) -> tuple[pd.DataFrame, Places]:
     times = np.concatenate([place.times for place in places])
     is_first = np.concatenate([place.is_first for place in places])
     n_rows = len(frame)
+    if places[0].stretch is not None:  # one part
+        rows = slice(N_ROWS)
+        stretch = places[0].stretch[rows]
+        return frame[rows], Places(times=times[rows], is_first=is_first[rows], stretch=stretch)
     if n_rows > N_ROWS:
         ends = np.append(np.flatnonzero(is_first)[1:], n_rows)
         n_whole = int(np.searchsorted(ends, N_ROWS, "right"))

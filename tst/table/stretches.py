@@ -1,4 +1,4 @@
-"""One series alone, cut into stretches that a model can learn, and laid end to end again.
+"""One series alone, cut into stretches that a model can learn, each going on from the one before.
 
 The data choose the length: the longest of a day, a week and four weeks (of months: a year) of which
 there are still many; where times are numbers, a part of the rows. Stretches begin where such a
@@ -19,6 +19,7 @@ ENOUGH = 40  # stretches, so that a part of them can be held out
 FEW = 12  # stretches, below which a period is too long
 LONGEST = 1024  # steps
 PARTS = 64  # of a series without dates
+LEAD = 4  # a stretch goes on from so small a part of one
 FIRST_MONDAY = WEEK - MONDAY  # nanoseconds since 1970-01-01, a Thursday
 PERIODS = {"a day": DAY, "a week": WEEK, "four weeks": 4 * WEEK}
 MIN_KNOWN = 0.5  # of the rows of a stretch
@@ -151,13 +152,26 @@ class Stretches:
             is_kept = np.ones(len(numbers), dtype=bool)
         return is_kept[rows]
 
-    def problem(self, column: str, n_rows: int) -> Problem:
-        """Return what was decided, as a problem that the report shows."""
+    @property
+    def lead(self) -> int:
+        """Rows of a stretch that are learned with the one before, and seen by what goes on."""
+        return max(1, self.n_steps // LEAD)
+
+    def problem(self, column: str, n_rows: int, has_id: bool) -> Problem:
+        """Return what was decided, as a problem that the report shows.
+
+        Parameters
+        ----------
+        has_id
+            Whether a column names the series: then each stretch of the copy has a name of its own.
+        """
         length = f"{self.n_steps:,} rows" + (f" ({self.period})" if self.period else "")
         text = (
-            f"one series, learned in stretches of {length}, each for itself; the copy lays "
-            "stretches end to end"
+            f"one series, learned in stretches of {length}, each with the first {self.lead:,} of "
+            "the next; the copy is one series, each stretch of which goes on from the one before"
         )
+        if has_id:
+            text = f"one series, learned in stretches of {length}, each for itself, as series"
         return Problem(column, text, n_rows)
 
 

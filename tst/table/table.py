@@ -27,6 +27,7 @@ from tst.table.holidays import Holiday
 from tst.table.keys import Keys
 from tst.table.large import guess_keys, sort_file
 from tst.table.names import NewNames
+from tst.table.overlap import STRETCH, windows
 from tst.table.parts import RESERVED, divide_columns
 from tst.table.relations import DERIVED, Places, Relation, Transitions, restore_all
 from tst.table.roles import Roles
@@ -229,7 +230,10 @@ class Table:
             row += n_rows
             lengths.append(rows.lengths)
             first = rows.frame.iloc[rows.first]
-            attributes.append(self.learned_labels(first))
+            labels = self.learned_labels(first)
+            if rows.stretch is not None:
+                labels[STRETCH] = rows.stretch[rows.first]
+            attributes.append(labels)
             if table.is_cut and not table.has_few_ids:
                 names.append(first[table.id_column].astype(str).to_numpy())
         frame = pd.concat(attributes, ignore_index=True)
@@ -249,6 +253,23 @@ class Table:
             label=self.label,
             group=group,
             dates=None if Cycles.of(dates, all_lengths) is None else dates,
+        )
+
+    def overlapping(self, series: SeriesSet) -> SeriesSet:
+        """Return the windows from which one series is learned, of its stretches or some of them."""
+        if self.stretches is None:
+            raise ValueError("the table has no stretches")
+        return windows(series, self.stretches.lead)
+
+    def stretched(self, series: SeriesSet, has_dates: bool) -> SeriesSet:
+        """Return one synthetic series, of n stretches, as these, with their dates or without."""
+        if self.stretches is None:
+            raise ValueError("the table has no stretches")
+        n_stretches = len(series.values) // self.stretches.n_steps
+        lengths = np.full(n_stretches, self.stretches.n_steps)
+        dates = self.stretches.times(lengths, self.clock, 0, None) if has_dates else None
+        return replace(
+            series, lengths=lengths, attributes=pd.DataFrame(index=range(n_stretches)), dates=dates
         )
 
     def timeline(self, n_series: int, seed: int, first: int = 0, longest: int = 1) -> Timeline:
@@ -383,15 +404,23 @@ class Table:
             is_empty = np.full(len(series_of_row), not column.categories)
             written[column.name] = column.decode(np.zeros(len(series_of_row)), is_empty)
         frame = pd.DataFrame({name: column.array for name, column in written.items()})
-        is_first = np.diff(series_of_row, prepend=-1) > 0
-        places = Places(times=times, is_first=is_first, rng=rng)
-        frame = restore_all(self.relations, frame, places)
+        frame = restore_all(self.relations, frame, self._places(times, series_of_row, rng))
         if self.keys.id:
             ids = self.new_ids(id_numbers, n_all or len(series))
             frame[ids.name] = ids.iloc[series_of_row].array
         if self.keys.time:
             frame[self.clock.name] = self.clock.write(times).array
         return self.as_read(self.keys.parted(frame[list(self.order)]))
+
+    def _places(
+        self, times: np.ndarray, series_of_row: np.ndarray, rng: np.random.Generator
+    ) -> Places:
+        """Return where synthetic rows stand, of which each is of a series, or of a stretch."""
+        if not self.is_one_series:
+            is_first = np.diff(series_of_row, prepend=-1) > 0
+            return Places(times=times, is_first=is_first, rng=rng)
+        is_first = np.arange(len(times)) == 0
+        return Places(times=times, is_first=is_first, stretch=series_of_row, rng=rng)
 
     def decoded(self, values: np.ndarray, rng: np.random.Generator) -> dict[str, pd.Series]:
         """Return the columns of features, as relations make them, of values (n_rows, n_features).

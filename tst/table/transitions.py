@@ -2,8 +2,9 @@
 
 A transition that never occurred may be rare instead of impossible. Good and Turing's estimate says
 how many of the transitions of further series would be new: as many as there are, of all, that one
-series alone has. Only where that is below `MAX_NEW`, by a Poisson bound that holds in nine tables
-of ten or more, are the others left out: so much, at most, of what is real is then never drawn.
+series alone has (of a table of one series: one stretch). Only where that is below `MAX_NEW`, by a
+Poisson bound that holds in nine tables of ten or more, are the others left out: so much, at most,
+of what is real is then never drawn.
 """
 
 import numpy as np
@@ -37,6 +38,7 @@ class TransitionCounts:
         self.counts = np.zeros((size, size), dtype=np.int64)
         self.n_series = np.zeros((size, size), dtype=np.int64)  # in which each occurs
         self.stays = np.zeros(size, dtype=bool)
+        self.is_one_series = False  # whose start and end tell nothing of others
 
     @property
     def is_countable(self) -> bool:
@@ -49,7 +51,8 @@ class TransitionCounts:
             return
         codes = self._codes(column, places)
         is_known = codes >= 0
-        series = places.series[is_known]
+        self.is_one_series |= places.is_one_series
+        series = places.witness[is_known]
         codes = codes[is_known]
         is_first = places.is_first[is_known]
         before = np.where(is_first, OUTSIDE, np.append(0, codes[:-1]))
@@ -88,10 +91,10 @@ class TransitionCounts:
         follows = self.counts[inner, inner] > 0
         np.fill_diagonal(follows, self.stays[:n])
         starts = self.counts[OUTSIDE, :n] > 0
-        if self._new(OUTSIDE, inner) > MAX_NEW:
+        if self.is_one_series or self._new(OUTSIDE, inner) > MAX_NEW:
             starts = np.ones(n, dtype=bool)
         ends = self.counts[:n, OUTSIDE] > 0
-        if self._new(inner, OUTSIDE) > MAX_NEW:
+        if self.is_one_series or self._new(inner, OUTSIDE) > MAX_NEW:
             ends = np.ones(n, dtype=bool)
         if self._missed(starts, follows, ends) < MIN_MISSED:
             return None

@@ -293,7 +293,7 @@ def _phase_rules(name: str, phase: str, real: Laid, starts: bool) -> list[Rule]:
     places = real.places
     rules = []
     rows = pd.Series(of_times(places.times))
-    known = closed(rows, pd.Series(places.series))
+    known = closed(rows, pd.Series(places.witness))
     if known is not None and len(known) < n_all:
 
         def other_rows(copy: Laid) -> int:

@@ -5,7 +5,7 @@ last rows, as if a series began there: a window that slides on while steps are a
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Self
 
 import numpy as np
@@ -94,6 +94,46 @@ def prolong(
         attributes = _Attributes.of(model, last_rows.take(part), [seed, begin], of_part)
         made.append(_prolong_part(model, known, attributes, windows, n_steps, [seed, begin], moves))
     return np.concatenate(made)
+
+
+@torch.no_grad()
+def chain(
+    model: "GenerativeTST",
+    n_steps: int,
+    seed: int,
+    lead: int,
+    timeline: Timeline | None = None,
+    moves: Sequence[Moves] = (),
+) -> SeriesSet:
+    """Return one series of any length: a window as learned, which is prolonged by others.
+
+    Parameters
+    ----------
+    model, seed, moves
+        As in `prolong`.
+    lead
+        Rows that a window sees of the one before.
+    timeline
+        When the series begins, where the model sees a calendar.
+    """
+    longest = encoder_of(model).longest
+    endless = [one.endless() for one in moves]  # the window goes on
+    first = model.sample(1, seed, lengths=np.array([longest]), timeline=timeline, moves=endless)
+    n_more = n_steps - longest
+    if n_more <= 0:
+        return first.head(n_steps)
+    times = None
+    if timeline is not None:
+        times = timeline.dates(np.zeros(longest, dtype=np.int64), np.arange(longest))
+    slide = max(1, longest - lead)
+    start = np.zeros(1, dtype=np.int64)
+    more = prolong(model, first, n_more, seed, start, slide, timeline, times, moves)
+    return replace(
+        first,
+        values=np.concatenate([first.values, more[0]]),
+        lengths=np.array([n_steps]),
+        dates=None,
+    )
 
 
 class _Windows:

@@ -22,19 +22,44 @@ class Places:
     times
         int64 nanoseconds or float64 numbers, (n_rows,).
     is_first
-        bool (n_rows,), True for the first row of each series.
+        bool (n_rows,), True for the first row of each series; of one series, also for rows behind
+        stretches that were left out.
+    stretch
+        int64 (n_rows,), rising: the stretch of each row, where the table is one series that is cut
+        into such; else None.
     rng
         Draws what is not decided.
     """
 
     times: np.ndarray
     is_first: np.ndarray
+    stretch: np.ndarray | None = None
     rng: np.random.Generator = field(default_factory=lambda: np.random.default_rng(0))
 
     @property
     def series(self) -> np.ndarray:
         """Return the number of each row's series, (n_rows,)."""
         return np.cumsum(self.is_first) - 1
+
+    @property
+    def is_one_series(self) -> bool:
+        """Whether the rows are one series."""
+        return self.stretch is not None
+
+    @property
+    def is_first_witness(self) -> np.ndarray:
+        """Return where what may be an accident of one series begins anew, bool (n_rows,).
+
+        With each series or, of one series, with each stretch.
+        """
+        if self.stretch is None:
+            return self.is_first
+        return np.append(True, np.diff(self.stretch) != 0)[: len(self.stretch)]
+
+    @property
+    def witness(self) -> np.ndarray:
+        """Return the number of each row's series or, of one series, stretch, (n_rows,)."""
+        return np.cumsum(self.is_first_witness) - 1
 
     @property
     def start(self) -> np.ndarray:

@@ -110,6 +110,8 @@ class Monotone(InEveryRow):
     before
         The limit that the last number of a series reaches, and hardly any before it; None where
         there is none.
+    start
+        Of one series, which is learned as steps: its first number; else None.
     """
 
     kind: Literal["monotone"] = "monotone"
@@ -119,6 +121,7 @@ class Monotone(InEveryRow):
     number: Number
     ends: tuple[float, ...] = ()
     before: float | None = None
+    start: float | None = None
 
     @property
     def text(self) -> str:
@@ -139,11 +142,15 @@ class Monotone(InEveryRow):
         return ~np.isfinite(x) | (~places.is_first & (steps < 0))
 
     def apply(self, frame: pd.DataFrame, places: Places) -> pd.DataFrame:
-        """Return the frame with steps."""
+        """Return the frame with steps; a first row of one series has that of the next."""
         if not self.as_steps:
             return frame
         x = numbers(frame, self.column)
-        steps = np.where(places.is_first, x, np.append(0.0, np.diff(x)) * self._sign)
+        steps = np.append(0.0, np.diff(x)) * self._sign
+        if self.start is not None:
+            steps[places.is_first] = 0.0
+            x = np.append(steps[1:], 0.0)
+        steps = np.where(places.is_first, x, steps)
         return replaced(frame, self.column, self.number.column(steps))
 
     def restore(self, frame: pd.DataFrame, places: Places) -> pd.DataFrame:
@@ -151,7 +158,8 @@ class Monotone(InEveryRow):
         x = numbers(frame, self.column)
         series = places.series
         if self.as_steps:
-            x = np.where(places.is_first, x, np.maximum(x, 0) * self._sign)
+            first = x if self.start is None else self.start
+            x = np.where(places.is_first, first, np.maximum(x, 0) * self._sign)
             total = np.cumsum(x)
             before = np.append(0.0, total[:-1])[places.is_first]
             x = total - before[series]

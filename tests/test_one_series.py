@@ -1,0 +1,153 @@
+"""Laws of one series without an id, end to end: its copy is one series, hardly trained or not."""
+
+import io
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from tst import Synthesiser, synthesiser
+from tst.table.roles import Roles
+from tst.table.table import Table
+from tst.table.validity import Laid, validity
+
+STATES = {
+    "idle": (("idle", 0.8), ("start", 0.2)),
+    "start": (("run", 1.0),),
+    "run": (("run", 0.85), ("stop", 0.15)),
+    "stop": (("idle", 1.0),),
+}
+
+
+def plant(n_days=45, first=12000.0):
+    """Return the hours of a plant: a meter, the state of a machine, a temperature."""
+    rng = np.random.default_rng(1)
+    times = pd.date_range("2024-01-01", periods=24 * n_days, freq="h")
+    use = np.clip(0.4 + 0.3 * np.sin(times.hour / 4) + rng.normal(0, 0.1, len(times)), 0.01, None)
+    states = ["idle"]
+    while len(states) < len(times):
+        following, shares = zip(*STATES[states[-1]], strict=True)
+        states.append(str(rng.choice(following, p=shares)))
+    frame = pd.DataFrame({"time": times, "kwh": (first + np.cumsum(use)).round(3)})
+    frame["state"] = states
+    frame["temp"] = (20 + rng.normal(0, 1, len(times))).round(1)
+    return frame
+
+
+def moves_of(states):
+    """Return all pairs of a state and the next."""
+    return set(zip(states, states[1:], strict=False))
+
+
+def small(**settings):
+    """Return a model of two steps of training."""
+    return Synthesiser(max_steps=2, d_model=16, n_layer=1, **settings)
+
+
+@pytest.fixture(scope="module")
+def fitted():
+    """A model hardly trained, and its table."""
+    frame = plant()
+    return small().fit(frame), frame
+
+
+def test_a_counter_never_falls_and_goes_on_where_it_begins(fitted):
+    """From day to day, too; a day adds about as much as a real one."""
+    model, frame = fitted
+    made = model.sample(30, seed=1)
+    assert (made["kwh"].diff().dropna() >= 0).all()
+    assert made["kwh"].iloc[0] == pytest.approx(frame["kwh"].iloc[0], abs=5)
+    pd.testing.assert_series_equal(made["kwh"], made["kwh"].round(3))
+    assert made["kwh"].diff().max() < 5 * frame["kwh"].diff().max()
+
+
+def broken(table, real, copy):
+    """Return {rule: rows of a copy that break it}."""
+    laid = Laid.of(table, real, Roles(), is_real=True)
+    rules = validity(table, laid, Laid.of(table, copy, Roles()))
+    return rules.set_index("rule")["broken"].to_dict()
+
+
+def test_states_take_no_other_steps(fitted):
+    """From one day to the next, too."""
+    model, frame = fitted
+    made = model.sample(30, seed=1)
+    assert moves_of(made["state"]) == moves_of(frame["state"])
+    assert (made["time"].diff().dropna() == pd.Timedelta("1h")).all()
+    assert made["time"].iloc[0] == frame["time"].iloc[0]
+
+
+def test_every_door_gives_the_same_rows(fitted, tmp_path, monkeypatch):
+    """At once, as a file, on a terminal, in parts; parts that are there already stay."""
+    model, _ = fitted
+    expected = model.sample(7, seed=3)
+    pd.testing.assert_frame_equal(model.sample(7, seed=3), expected)
+    assert not model.sample(7, seed=4)["temp"].equals(expected["temp"])
+    monkeypatch.setattr(synthesiser, "PART_BYTES", 1)  # a stretch a part
+    assert model.sample_file(7, tmp_path / "copy.parquet", seed=3) == len(expected)
+    pd.testing.assert_frame_equal(pd.read_parquet(tmp_path / "copy.parquet"), expected)
+    stream = io.StringIO()
+    model.sample_stream(7, stream, seed=3)
+    assert stream.getvalue() == expected.to_csv(index=False)
+    paths = model.sample_parts(7, tmp_path / "parts", seed=3)
+    assert len(paths) == 7
+    made = pd.concat(map(pd.read_parquet, paths), ignore_index=True)
+    pd.testing.assert_frame_equal(made, expected)
+    paths[2].unlink()
+    paths[5].unlink()
+    model.sample_parts(7, tmp_path / "parts", seed=3)
+    again = pd.concat(map(pd.read_parquet, paths), ignore_index=True)
+    pd.testing.assert_frame_equal(again, expected)
+    loaded = Synthesiser.load(model.save(tmp_path / "model"))
+    pd.testing.assert_frame_equal(loaded.sample(7, seed=3), expected)
+
+
+@pytest.mark.parametrize("n_given", [1, 3, 24, 26, 100])
+def test_it_goes_on_from_real_rows(fitted, n_given):
+    """The meter from where it stands, states as they follow each other, hour by hour."""
+    model, frame = fitted
+    known = frame.iloc[5 : 5 + n_given]
+    made = model.sample(continue_from=known, n_steps=60, seed=2)
+    whole = pd.concat([known, made], ignore_index=True)
+    assert (whole["time"].diff().dropna() == pd.Timedelta("1h")).all()
+    assert whole["kwh"].diff().dropna().between(0, 5 * frame["kwh"].diff().max()).all()
+    assert moves_of(whole["state"]) <= moves_of(frame["state"])
+    pd.testing.assert_frame_equal(model.sample(continue_from=known, n_steps=60, seed=2), made)
+
+
+def test_what_is_learned_of_one_series_is_written_as_it_was():
+    """Row by row, also where a counter is far from 0."""
+    frame = plant()
+    table, series = Table.fit(frame)
+    pd.testing.assert_frame_equal(table.to_frame(series), frame)
+
+
+def test_steps_over_what_was_left_out_are_no_steps():
+    """Two days are empty: the counter's step behind them is an hour's as any other."""
+    frame = plant()
+    day = frame["time"].dt.day
+    table, series = Table.fit(frame[~day.isin([20, 21])].reset_index(drop=True))
+    steps = series.values[:, series.feature_names.index("kwh")]
+    assert len(series) == 43
+    assert steps.max() < 1.2
+    again = table.to_frame(series)["kwh"]
+    assert (again.diff().dropna() >= 0).all()
+
+
+def test_a_copy_that_begins_anew_each_day_is_told():
+    """Days in another order, in the original's times: what breaks at their joins is counted."""
+    frame = plant()
+    table, _ = Table.fit(frame)
+    days = np.random.default_rng(0).permutation(len(frame) // 24)
+    rows = (24 * days[:, None] + np.arange(24)).ravel()
+    mixed = frame.iloc[rows].assign(time=frame["time"].to_numpy()).reset_index(drop=True)
+    n_falls = int((mixed["kwh"].diff() < 0).sum())
+    n_states = 0
+    for pair in zip(mixed["state"], mixed["state"][1:], strict=False):
+        n_states += pair not in moves_of(frame["state"])
+    assert n_falls > 5
+    assert n_states > 5
+    counts = broken(table, frame, mixed)
+    assert counts["kwh never falls"] == n_falls
+    assert counts["state takes only transitions that occur"] == n_states
+    assert set(broken(table, frame, frame).values()) == {0}
