@@ -5,6 +5,7 @@ import io
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.stats import ks_2samp
 
 from tst import Synthesiser, synthesiser
 from tst.table.roles import Roles
@@ -151,3 +152,60 @@ def test_a_copy_that_begins_anew_each_day_is_told():
     assert counts["kwh never falls"] == n_falls
     assert counts["state takes only transitions that occur"] == n_states
     assert set(broken(table, frame, frame).values()) == {0}
+
+
+RHO = 0.98
+N_STRETCHES = 60
+
+
+@pytest.fixture(scope="module")
+def slow():
+    """A model of a level that moves slowly, learned for a short while."""
+    rng = np.random.default_rng(3)
+    level = np.zeros(3000)
+    for i in range(1, len(level)):
+        level[i] = RHO * level[i - 1] + np.sqrt(1 - RHO**2) * rng.normal()
+    frame = pd.DataFrame({"t": np.arange(len(level)), "level": level.round(3)})
+    model = Synthesiser(max_steps=150, d_model=16, n_layer=1).fit(frame)
+    return model, model.table.stretches.n_steps
+
+
+def joins_and_others(values, n_steps):
+    """Return the steps from one stretch to the next, and those within."""
+    steps = np.diff(values)
+    is_join = np.arange(1, len(values)) % n_steps == 0
+    return steps[is_join], steps[~is_join]
+
+
+def autocorrelation(values, lag):
+    """Return the autocorrelation at a lag."""
+    x = values - values.mean()
+    return float(x[lag:] @ x[:-lag] / (x @ x))
+
+
+def test_no_step_tells_where_a_stretch_ends(slow):
+    """Steps at joins are as those within, and a level lasts: not so of stretches laid end to end.
+
+    These, windows drawn each for itself, are the known-bad copy.
+    """
+    model, n_steps = slow
+    made = model.sample(N_STRETCHES, seed=1)["level"].to_numpy()
+    apart = model.model.sample(N_STRETCHES, 1).values.reshape(N_STRETCHES, -1)[:, :n_steps]
+    apart = apart.ravel().astype(np.float64)
+    assert len(made) == len(apart) == N_STRETCHES * n_steps
+    assert ks_2samp(*joins_and_others(made, n_steps)).pvalue > 0.01
+    assert ks_2samp(*joins_and_others(apart, n_steps)).pvalue < 1e-6
+    expected = RHO**n_steps
+    assert abs(autocorrelation(made, n_steps) - expected) < 0.25
+    assert abs(autocorrelation(apart, n_steps) - expected) > 0.25
+
+
+def test_rows_behind_real_ones_go_on_from_their_level(slow):
+    """Wherever in a stretch these end; from a high and a low one."""
+    model, n_steps = slow
+    for n_given in (n_steps - 1, n_steps, n_steps + 1, 2 * n_steps + 9):
+        for level in (-2.0, 2.0):
+            known = pd.DataFrame({"t": np.arange(n_given), "level": np.full(n_given, level)})
+            known["level"] += np.random.default_rng(0).normal(0, 0.2, n_given).round(3)
+            made = model.sample(continue_from=known, n_steps=3)
+            assert (made["level"] - known["level"].iloc[-1]).abs().max() < 1.2

@@ -161,6 +161,10 @@ class _Windows:
             windows.append(known[i][self.first[i] :])
         return windows
 
+    def trim(self, i: int, n_rows: int) -> None:
+        """Count the rows of a series, of which n_rows were known, from its window's first on."""
+        self.first[i] = max(0, self.first[i] - n_rows)
+
 
 def _prolong_part(
     model: "GenerativeTST",
@@ -176,26 +180,32 @@ def _prolong_part(
     Parameters
     ----------
     known
-        float32, (n_rows, n_features) each: the rows of each series; those made are added.
+        float32, (n_rows, n_features) each: the rows of each series; those made are added, those
+        before a window dropped.
     attributes
         Of each.
     """
-    ends = [len(rows) + n_steps for rows in known]
+    made: list[list[np.ndarray]] = [[] for _ in known]
+    n_left = np.full(len(known), n_steps)
     n_round = 0
-    while unfinished := [i for i, end in enumerate(ends) if len(known[i]) < end]:
+    while unfinished := np.flatnonzero(n_left).tolist():
         before = windows.of(known, unfinished)
         stop_at = []
         for rows, i in zip(before, unfinished, strict=True):
-            stop_at.append(min(windows.longest, len(rows) + ends[i] - len(known[i])))
+            stop_at.append(min(windows.longest, len(rows) + n_left[i]))
         generator = _generator([*seed, n_round])
         part = attributes.take(unfinished)
         series = _drawn(model, before, part, np.array(stop_at), generator, moves)
         for rows, one, i in zip(before, series, unfinished, strict=True):
-            known[i] = np.concatenate([known[i], one[len(rows) :]])
+            new = one[len(rows) :]
+            made[i].append(new)
+            n_left[i] -= len(new)
+            windows.trim(i, len(known[i]))
+            known[i] = np.concatenate([rows, new])
             if attributes.clocks is not None:
-                attributes.clocks.go_on(i, one[len(rows) :])
+                attributes.clocks.go_on(i, new, windows.longest)
         n_round += 1
-    return np.stack([rows[end - n_steps :] for rows, end in zip(known, ends, strict=True)])
+    return np.stack(list(map(np.concatenate, made)))
 
 
 def _drawn(
@@ -261,12 +271,15 @@ class _Clocks:
         times = [self.times[i] for i in series]
         return _Clocks(self.timeline, times, self.starts[series])
 
-    def go_on(self, i: int, values: np.ndarray) -> None:
-        """Add the times of rows made, (n, n_features), behind the last of a series."""
+    def go_on(self, i: int, values: np.ndarray, n_kept: int) -> None:
+        """Add the times of rows made, (n, n_features), behind the last of a series.
+
+        Of all its times the last are kept.
+        """
         n_behind = np.cumsum(self.timeline.passed(values))
         last = np.full(len(values), self.times[i][-1])
         more = self.timeline.after(last, n_behind)
-        self.times[i] = np.concatenate([self.times[i], more])
+        self.times[i] = np.concatenate([self.times[i], more])[-n_kept:]
 
     def timeline_of(self, before: list[np.ndarray]) -> Timeline:
         """Return when windows that hold so many of the last rows begin, counted from their ends.
