@@ -154,6 +154,45 @@ def test_a_copy_that_begins_anew_each_day_is_told():
     assert set(broken(table, frame, frame).values()) == {0}
 
 
+def uneven():
+    """Return rows at uneven times."""
+    rng = np.random.default_rng(0)
+    minutes = np.cumsum(rng.integers(1, 60, 800))
+    times = pd.Timestamp("2024-01-01") + pd.to_timedelta(minutes, "min")
+    return pd.DataFrame({"at": times, "x": rng.normal(size=800).round(2), "n": range(0, 2400, 3)})
+
+
+def with_holes():
+    """Return hours of which some are not there, and some without a value."""
+    frame = plant(60).drop(columns="state")
+    rng = np.random.default_rng(0)
+    frame["temp"] = frame["temp"].mask(rng.random(len(frame)) < 0.1)
+    return frame[rng.random(len(frame)) < 0.97].reset_index(drop=True)
+
+
+def long_ones():
+    """Return hours that are learned by four weeks, two steps a token."""
+    return plant(28 * 41).drop(columns="state")
+
+
+def by_month():
+    """Return months, in the order of rows, without a time."""
+    return pd.DataFrame({"rate": (np.arange(360) % 12 + 0.5).round(2), "total": np.arange(360.0)})
+
+
+@pytest.mark.parametrize("make", [uneven, with_holes, long_ones, by_month])
+def test_whatever_its_steps_are(make):
+    """The copy has as many rows as were asked for, and breaks nothing that holds in the table."""
+    frame = make()
+    model = small().fit(frame)
+    n_steps = model.table.stretches.n_steps
+    made = model.sample(2, seed=1)
+    assert len(made) == 2 * n_steps
+    assert set(broken(model.table, frame, made).values()) == {0}
+    more = model.sample(continue_from=frame.tail(n_steps + 3), n_steps=n_steps)
+    assert len(more) == n_steps
+
+
 RHO = 0.98
 N_STRETCHES = 60
 

@@ -231,6 +231,7 @@ class Synthesiser:
     ) -> pd.DataFrame:
         """Return a table of `n_series` synthetic series, columns and dtypes as learned.
 
+        A table without an id is one series: then `n_series` says of how many stretches it is made.
         Or, with `continue_from`, the rows behind given ones: ids and attributes stay, times go on
         in the table's calendar, what relations say holds with the rows in front.
 
