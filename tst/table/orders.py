@@ -124,13 +124,16 @@ def monotone(sample: Sample) -> list[Relation]:
             limit = float(ends.max() if falls else ends.min())
             beyond = x[~last] <= limit if falls else x[~last] >= limit
             is_crossed = beyond.sum() <= MAX_EARLY * last.sum()
+            number = sample.number(name)
+            if is_one:
+                number = _counted(sample, name)
             found.append(
                 Monotone(
                     column=name,
                     falls=falls,
                     as_steps=bool(is_near or is_one),
                     start=float(x[0]) if is_one else None,
-                    number=_counted(sample, name) if is_one else sample.number(name),
+                    number=number,
                     ends=tuple(ends.tolist()) if is_alike else (),
                     before=limit if is_alike and is_crossed else None,
                 )

@@ -267,7 +267,9 @@ class Table:
             raise ValueError("the table has no stretches")
         n_stretches = len(series.values) // self.stretches.n_steps
         lengths = np.full(n_stretches, self.stretches.n_steps)
-        dates = self.stretches.times(lengths, self.clock, 0, None) if has_dates else None
+        dates = None
+        if has_dates:
+            dates = self.stretches.times(lengths, self.clock, 0, None)
         return replace(
             series, lengths=lengths, attributes=pd.DataFrame(index=range(n_stretches)), dates=dates
         )

@@ -158,7 +158,9 @@ class Monotone(InEveryRow):
         x = numbers(frame, self.column)
         series = places.series
         if self.as_steps:
-            first = x if self.start is None else self.start
+            first = x
+            if self.start is not None:
+                first = np.full(len(x), self.start)
             x = np.where(places.is_first, first, np.maximum(x, 0) * self._sign)
             total = np.cumsum(x)
             before = np.append(0.0, total[:-1])[places.is_first]
