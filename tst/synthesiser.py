@@ -570,7 +570,6 @@ class Synthesiser:
             d_ff=2 * self.d_model,
             dropout=DROPOUT if series.values.size <= SMALL else 0.0,
             attention_dropout=0.0,
-            attributes=not self.is_chained,  # a level of its own would end with each window
             context_length=context,
             patch=patch,
         )

@@ -5,10 +5,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from helpers import encoded_batches, mixed_series, modulate, tiny_generative
+from helpers import encoded_batches, mixed_series, modulate, tiny_generative, toy_series
 
-from tst.models.transformer import batches, continuation
+from tst.models.transformer import attribute_fit, batches, continuation
 from tst.models.transformer.continuation import prolong
+from tst.models.transformer.sampling import draw_attributes
+from tst.models.transformer.tokens import attribute_target
 
 
 def untrained(lengths, **settings):
@@ -119,3 +121,21 @@ def test_a_set_too_large_to_be_kept_is_prolonged_alike(monkeypatch):
     made = behind(model, known, 3)
     monkeypatch.setattr(batches, "MAX_ENCODED", 0)
     np.testing.assert_array_equal(behind(model, known, 3), made)
+
+
+def test_a_window_has_the_level_of_the_rows_that_it_begins_with():
+    """Series stand at -10 or at 10: of rows at either, the location that is drawn is there."""
+    rng = np.random.default_rng(0)
+    sides = np.where(np.arange(100) % 2, 10.0, -10.0)
+    arrays = [side + rng.normal(size=(20, 1)) for side in sides]
+    real = toy_series(arrays)
+    encoder, spec, _ = encoded_batches(real)
+    model = tiny_generative(spec, encoder)
+    attribute_fit.fit(model.attribute_head, attribute_target(encoder, real), 0)
+    generator = torch.Generator().manual_seed(0)
+    drawn = encoder.moments_of(draw_attributes(model, 50, generator))[0]
+    assert 0 < (drawn > 0).sum() < 50  # else nothing is shown
+    for i in range(20):
+        rows = real.take(np.array([i])).head(3)
+        location, _ = continuation._given_rows(model, rows, generator, None)
+        assert abs(location[0, 0] - sides[i]) < 5

@@ -406,6 +406,12 @@ class SeriesEncoder:
         moments = loc, np.maximum(np.exp(log_scale), self.min_scale)
         return _shared(moments, self.shared, np.array(self.loc), np.array(self.scale))
 
+    def moments_of(self, drawn: torch.Tensor) -> tuple[np.ndarray, np.ndarray]:
+        """Return the location and scale among drawn attributes (n_series, n_attributes)."""
+        n_codes = len(self.categories)
+        codes = drawn[:, n_codes : n_codes + len(self.own)].cpu().numpy().astype(np.float64)
+        return self.from_standardised(codes)
+
     def length_target(self, lengths: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Return lengths, int (n_series,), as an attribute, and the interval that rounds to each.
 
