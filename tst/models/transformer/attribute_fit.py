@@ -294,17 +294,19 @@ def _looks(
 
     Of a table that is not large, with the mean of its weights over these steps.
     """
+    is_averaged = len(rows) <= AVERAGED
     mean = AveragedModel(head)
     for step in _steps(head, rows, n_steps, recipe, generator):
-        if step and len(rows) <= AVERAGED:
+        if step and is_averaged:
             mean.update_parameters(head)
         if step % EVERY:
             continue
-        if step and len(rows) <= AVERAGED:
-            yield step, mean.module
+        seen = head
+        if step and is_averaged:
+            seen = copy.deepcopy(head)
+            seen.load_state_dict(mean.module.state_dict())
             mean = AveragedModel(head)
-        else:
-            yield step, head
+        yield step, seen
 
 
 def _steps(
