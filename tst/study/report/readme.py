@@ -26,7 +26,7 @@ from tst.study import claims, weak_points
 from tst.study.checks import NO_DATA, region_of
 from tst.study.decisions import decided
 from tst.study.report import committed, contents, findings
-from tst.study.report.markdown import number, table
+from tst.study.report.markdown import NO_BREAK, number, table
 from tst.study.screens import numbers, value_of
 from tst.vocabulary import in_words
 
@@ -75,7 +75,6 @@ NOTEBOOKS = {
     "Q3": "11-long-sequences-borg2019",
 }
 SHORT_COLUMNS = ("claim", "test and unit", "paper", "here, 95 % interval, and verdict", "notebook")
-NO_BREAK = "\u00a0"  # a space at which no line ends
 DIFFERENCES = ("accuracy", "F1", "R2")  # units of scores, of which endpoints are differences
 COSTS = {
     "train_speedup": "training the paper's model on GCUT's lengths, useful steps a second, "
