@@ -25,10 +25,10 @@ def nll(frame: pd.DataFrame, smooth: int = 20) -> Figure:
     fig, ax = plt.subplots(figsize=(7, 3.2), layout="constrained")
     last = {}
     runs = list(frame.sort_values("step").groupby("seed"))
-    for i, (seed, run) in enumerate(runs):
+    colours, opacity = _looks(len(runs))
+    for colour, (seed, run) in zip(colours, runs, strict=False):
         mean = run["loss"].rolling(smooth, min_periods=1).mean()
-        colour = _colour(i, len(runs))
-        ax.plot(run["step"], mean, color=colour, alpha=_opacity(0.9, len(runs)), lw=1.3)
+        ax.plot(run["step"], mean, color=colour, alpha=0.9 * opacity, lw=1.3)
         last[seed] = mean.iloc[-1]
         if "held_out" in run:
             looks = run.dropna(subset=["held_out"])
@@ -59,12 +59,12 @@ def loss_curve(
     fig, ax = plt.subplots(figsize=(7, 3.4), layout="constrained")
     runs = list(frame.sort_values("step").groupby("seed"))
     last = {}
-    for i, (seed, run) in enumerate(runs):
-        colour = _colour(i, len(runs))
+    colours, opacity = _looks(len(runs))
+    for colour, (seed, run) in zip(colours, runs, strict=False):
         window = -(-len(run) // SMOOTHED)
         mean = run["loss"].rolling(window, min_periods=1, center=True).mean()
-        ax.plot(run["step"], run["loss"], color=colour, alpha=_opacity(0.22, len(runs)), lw=0.8)
-        ax.plot(run["step"], mean, color=colour, alpha=_opacity(1.0, len(runs)), lw=1.5)
+        ax.plot(run["step"], run["loss"], color=colour, alpha=0.22 * opacity, lw=0.8)
+        ax.plot(run["step"], mean, color=colour, alpha=opacity, lw=1.5)
         last[seed] = mean.iloc[-1]
     ax.set(yscale="log", xlabel="optimiser step (bold: running mean)", ylabel=what)
     format_log_axis(ax.yaxis)
@@ -72,14 +72,11 @@ def loss_curve(
     return fig
 
 
-def _colour(i: int, n_runs: int) -> str:
-    """Return the colour of a run: one of its own where there are few."""
-    return SEED_COLOURS[i] if n_runs <= len(SEED_COLOURS) else SEED_COLOURS[0]
-
-
-def _opacity(of_few: float, n_runs: int) -> float:
-    """Return how opaque a line is: less where many lie on each other."""
-    return of_few if n_runs <= len(SEED_COLOURS) else of_few / 2
+def _looks(n_runs: int) -> tuple[tuple[str, ...], float]:
+    """Return the runs' colours, and how opaque lines are: of many one colour, half of it."""
+    if n_runs <= len(SEED_COLOURS):
+        return SEED_COLOURS, 1.0
+    return SEED_COLOURS[:1] * n_runs, 0.5
 
 
 def _labels(last: dict[float, float]) -> list[tuple[float, str, str]]:

@@ -81,8 +81,9 @@ def _metric(told: str) -> str:
     if told.startswith("f1"):
         return "F1, worst class"
     key = told.replace(" ", "_")
-    label = METRICS[key].label if key in METRICS else told
-    return label.split(",")[0].removesuffix(" on real test data")
+    if key not in METRICS:
+        return told
+    return METRICS[key].label.split(",")[0].removesuffix(" on real test data")
 
 
 def _panel(ax: Axes, rows: pd.DataFrame, limit: float, label: str, linear_to: float) -> None:

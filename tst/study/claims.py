@@ -304,8 +304,14 @@ def what_would_change(row: Judgement) -> str:
         return "a smaller p: the interval alone would decide, Holm's correction leaves a doubt"
     needed = seeds_needed(row)
     seeds = f"about {needed:,} seeds, if this is the effect" if needed else "more seeds"
-    size = f"a factor of {_text(row.mde)}" if row.kind in ON_LOG_SCALE else _text(row.mde)
-    return f"{size} from the limit, or {seeds}"
+    return f"{_detectable(row)} from the limit, or {seeds}"
+
+
+def _detectable(row: Judgement) -> str:
+    """Return the smallest detectable effect; of a ratio it is a factor."""
+    if row.kind in ON_LOG_SCALE:
+        return f"a factor of {_text(row.mde)}"
+    return _text(row.mde)
 
 
 def seeds_needed(row: Judgement) -> int:
@@ -344,8 +350,7 @@ def sentence(row: Judgement, emphasis: str = "*") -> str:
     )
     ours += f", where it must be {where(row)}"
     if not np.isnan(row.mde):
-        size = f"a factor of {_text(row.mde)}" if row.kind in ON_LOG_SCALE else _text(row.mde)
-        ours += f" (smallest detectable effect {size})"
+        ours += f" (smallest detectable effect {_detectable(row)})"
     if row.simulation:
         result += f" (on simulated series: {row.simulation})"
     return f"{place}: {paper}, {ours}: {result}."

@@ -79,21 +79,26 @@ def _endpoints(rows: pd.DataFrame) -> str:
         is_deciding = (rows["dataset"] == whole.dataset) & (rows["endpoint"] == "endpoint")
         deciding = rows[is_deciding & (rows["source"] != claims.OVERALL) & (rows["n_seeds"] > 0)]
         words = deciding["simulation"].where(deciding["simulation"] != "", deciding["verdict"])
-        power = "" if pd.isna(whole.mde) else f"; {number(whole.mde)}"
-        p = "" if pd.isna(whole.p) else f", p = {number(whole.p)}"
         cells.append(
             [
                 f"{in_words(str(whole.dataset))} ({whole.origin})",
                 f"{spoken(whole.worst)}; {(words == 'supported').sum()} of {len(deciding)} hold",
                 value_of(whole).replace(" ", NO_BREAK),
-                f"{whole.n_seeds}{power}",
-                f"{claims.told(whole, '**')}{p}",
+                f"{whole.n_seeds}{_behind('; ', whole.mde)}",
+                f"{claims.told(whole, '**')}{_behind(', p = ', whole.p)}",
                 whole.change,
             ]
         )
     columns = ["data", "endpoint that speaks most against it", "here, 95 % interval"]
     columns += ["seeds; smallest detectable", "verdict, p after Holm", "what would change it"]
     return table(columns, cells)
+
+
+def _behind(sign: str, value: float) -> str:
+    """Return a number behind its sign; nothing where it is missing."""
+    if pd.isna(value):
+        return ""
+    return f"{sign}{number(value)}"
 
 
 def controls(rows: pd.DataFrame) -> str:

@@ -56,7 +56,9 @@ def judged(folder: Path) -> pd.DataFrame:
     """
     first = read(folder, JUDGE)
     path = tables.find(folder / LAPTOP / "tables", JUDGE)
-    return first if path is None else completed(first, pd.read_csv(path))
+    if path is None:
+        return first
+    return completed(first, pd.read_csv(path))
 
 
 def completed(first: pd.DataFrame, other: pd.DataFrame) -> pd.DataFrame:

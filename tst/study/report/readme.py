@@ -177,7 +177,9 @@ def _unit(rows: pd.DataFrame) -> str:
     """
     units = rows["unit"].drop_duplicates()
     together = " or ".join(units)
-    return f"difference in {together}" if units.isin(DIFFERENCES).all() else together
+    if units.isin(DIFFERENCES).all():
+        return f"difference in {together}"
+    return together
 
 
 def short_table(frame: pd.DataFrame, names: Sequence[str], folder: Path) -> str:
