@@ -62,8 +62,12 @@ def test_readme_takes_its_numbers_from_the_results(page, capsys):
     assert "| accuracy, above 0 |" in text and "| R2, above -0.01 |" in text
     assert "*not tested* (simulation: supported)" in text
     assert "| no data |" in text
-    for line in ("0.01 [0.002, 0.02], n = 3: *supported*", "-0.01 [-0.02, 0.001], n = 3: *inconcl"):
-        assert f"| wwt: {line}".replace(" ", "\u00a0").replace("|\u00a0", "| ") in text
+    for number, verdict in (
+        ("-0.01 [-0.02, 0.001]", "inconclusive"),
+        ("0.01 [0.002, 0.02]", "supp"),
+    ):
+        told = f"wwt: {number}, n = 3".replace(" ", "\u00a0")
+        assert f"| {told}: *{verdict}" in text, "the interval on one line, its verdict behind it"
     short = text[: text.index("Text.")]
     assert "| difference in accuracy, above 0 |" in short
     assert "| parameters, 12,635,659 |" in short, "a count is no difference"
@@ -312,9 +316,9 @@ def test_what_holds_is_told_in_a_line():
     text = readme.held(CLAIMS)
     assert text.startswith("Supported: C5, architecture; Q2, no real steps (wwt).")
     assert "Contradicted: none." in text
-    assert "Inconclusive: 1 pairs of claim and data set, of which 0 have" in text
+    assert "Inconclusive: 1 pairs of claim and data set; in 0 of them the whole" in text
     wrong = CLAIMS.assign(high=CLAIMS["high"].where(CLAIMS["claim"] != "C3", -0.005))
-    assert "of which 1 have" in readme.held(wrong)
+    assert "in 1 of them" in readme.held(wrong)
 
 
 def test_simulated_series_are_not_counted():

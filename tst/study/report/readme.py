@@ -194,8 +194,8 @@ def short_table(frame: pd.DataFrame, names: Sequence[str], folder: Path) -> str:
     for row in short_rows(frame, names):
         found = []
         for value, verdict in row.judged:
-            # One line a data set: a break would leave the verdict beside another one's numbers.
-            found.append(f"{value}: *{verdict}*".replace(" ", NO_BREAK))
+            told = value.replace(" ", NO_BREAK)  # an interval stays on one line
+            found.append(f"{told}: *{verdict}*")
         results = committed.place(folder, f"{row.notebook}.ipynb")
         link = f"[{row.notebook}]({results}/{row.notebook}.ipynb)"
         here = "<br>".join(found) or "*not tested*"
@@ -258,9 +258,9 @@ def held(frame: pd.DataFrame) -> str:
         region = region_of(row.direction, row.limit, row.margin)
         n_against += decided(row.low, row.high, region) == "contradicted"
     return (
-        f"{' '.join(parts)} Inconclusive: {is_open.sum()} pairs of claim and data set, "
-        f"of which {n_against} have their whole interval on the wrong side, "
-        "but are not significant after Holm's correction."
+        f"{' '.join(parts)} Inconclusive: {is_open.sum()} pairs of claim and data set; "
+        f"in {n_against} of them the whole interval lies on the wrong side, without significance "
+        "after Holm's correction."
     )
 
 
@@ -399,8 +399,8 @@ def _calibrated(folder: Path) -> str:
     notebook = "13-claims.ipynb"
     results = committed.place(folder, notebook)
     return (
-        f"The rules for these verdicts were [calibrated on real series]({results}/{notebook}) "
-        "before the results were known."
+        f"The rules for these verdicts were [calibrated]({results}/{notebook}) on real series "
+        "alone, before any result was judged by them."
     )
 
 
