@@ -99,9 +99,14 @@ def test_the_likelihood_is_the_mean_of_each_row():
     torch.testing.assert_close(mean_log_p(head, target), torch.stack(rows).mean(0))
 
 
-def test_each_conditional_is_kept_at_its_own_step(monkeypatch):
-    """As a literal twin: all conditionals go as far as each one needs, and that one is taken."""
+@pytest.mark.parametrize("is_averaged", [True, False])
+def test_each_conditional_is_kept_at_its_own_step(is_averaged, monkeypatch):
+    """As a literal twin: all conditionals go as far as each one needs, and that one is taken.
+
+    With the mean of its last weights, but for a large table.
+    """
     monkeypatch.setattr(attribute_fit, "SMALL", 0)  # plainly alone
+    monkeypatch.setattr(attribute_fit, "AVERAGED", 60 if is_averaged else 59)
     real = deciding_series(5, n=60)
     model, n_steps = fitted(real)
     assert len(set(n_steps.tolist())) > 1
@@ -114,13 +119,48 @@ def test_each_conditional_is_kept_at_its_own_step(monkeypatch):
         head = copy.deepcopy(first)
         rate = attribute_fit.PLAIN.learning_rate
         optimizer = torch.optim.Adam(head.parameters(), lr=rate, fused=True)
+        seen = [copy.deepcopy(head.state_dict())]
         for _ in range(n):
             optimizer.zero_grad()
             mean_log_p(head, target).sum().neg().backward()
             optimizer.step()
+            seen.append(copy.deepcopy(head.state_dict()))
+        if is_averaged and n:
+            last = seen[-attribute_fit.EVERY :]
+            head.load_state_dict({k: sum(state[k] for state in last) / len(last) for k in last[0]})
         ours, twins = taken._weights_of(d), head._weights_of(d)
-        assert all(torch.equal(*pair) for pair in zip(ours, twins, strict=True))
+        for pair in zip(ours, twins, strict=True):
+            torch.testing.assert_close(*pair, rtol=1e-4, atol=1e-5)
         torch.testing.assert_close(mean_log_p(taken, target)[d], mean_log_p(head, target)[d])
+
+
+def wearing_series(n, seed):
+    """Return series that end when what wears off by a step of theirs is used up."""
+    rng = np.random.default_rng(seed)
+    arrays = []
+    for T in np.round(100 * np.exp(0.2 * rng.normal(size=n))).astype(int):
+        arrays.append((1 / T * np.exp(0.02 * rng.normal(size=T)))[:, None])
+    return toy_series(arrays)
+
+
+def test_means_of_weights_stand_nearer_to_a_narrow_distribution(monkeypatch):
+    """A level that decides the length: further series are likelier, and most so by the worst seed.
+
+    A single step of the fit may stand beside so narrow a distribution.
+    """
+    real = wearing_series(100, seed=0)
+    encoder, _, _ = encoded_batches(real)
+    further = attribute_target(encoder, wearing_series(300, seed=1))
+    log_p = {}
+    for rows in (0, 1_000):
+        monkeypatch.setattr(attribute_fit, "AVERAGED", rows)
+        attribute_fit._fits.clear()
+        log_p[rows] = []
+        for seed in range(6):
+            head = fitted(real, seed)[0].attribute_head
+            log_p[rows].append(float(mean_log_p(head, further)[-1]))
+    assert np.mean(log_p[1_000]) > np.mean(log_p[0])
+    assert min(log_p[1_000]) > min(log_p[0]) + 0.1
 
 
 def test_a_held_out_row_does_not_change_where_its_fit_begins():

@@ -388,6 +388,22 @@ def test_curves_of_many_seeds_are_drawn():
         assert len(opacities) == n_lines and min(opacities) > 0
 
 
+def test_of_many_seeds_their_median_and_span_are_written():
+    """One label in place of ten that would cover each other; of three each has its own."""
+    ends = (3.0, 1.0, 2.0, 4.0)
+    for n, told in ((4, ["median of 4: 2.5\n(1 to 4)"]), (2, ["seed 1: 1", "seed 0: 3"])):
+        frame = pd.concat([LOSS.query("seed == 0").assign(seed=s, loss=ends[s]) for s in range(n)])
+        for draw in (training_curves.nll, training_curves.loss_curve):
+            assert [text.get_text() for text in draw(frame).axes[0].texts] == told
+
+
+def test_dots_of_held_out_series_are_named():
+    """Only where there are dots."""
+    for held_out, told in ((LOSS["loss"], "dots: held-out series"), (np.nan, "")):
+        fig = training_curves.nll(LOSS.assign(held_out=held_out))
+        assert fig.axes[0].get_title(loc="right") == told
+
+
 def test_the_end_of_a_loss_is_its_running_mean():
     """Of 40 steps the last two: one spike is not what a run ends with."""
     frame = pd.DataFrame({"step": range(40), "loss": [1.0] * 39 + [3.0], "seed": 0})

@@ -62,11 +62,17 @@ def test_readme_takes_its_numbers_from_the_results(page, capsys):
     assert "| accuracy, above 0 |" in text and "| R2, above -0.01 |" in text
     assert "*not tested* (simulation: supported)" in text
     assert "| no data |" in text
-    assert "wwt: -0.01 [-0.02, 0.001], n = 3 | *inconclusive* |" in text
-    assert "wwt: 0.01 [0.002, 0.02], n = 3 | *supported* |" in text
+    for number, verdict in (
+        ("-0.01 [-0.02, 0.001]", "inconclusive"),
+        ("0.01 [0.002, 0.02]", "supp"),
+    ):
+        told = f"wwt: {number}, n = 3".replace(" ", "\u00a0")
+        assert f"| {told}: *{verdict}" in text, "the interval on one line, its verdict behind it"
     short = text[: text.index("Text.")]
+    assert "| difference in accuracy, above 0 |" in short
+    assert "| parameters, 12,635,659 |" in short, "a count is no difference"
     assert "gcut" not in short, "simulated series are not counted"
-    assert "| no number |  | *not tested* |" in short
+    assert "| no number | *not tested* |" in short
     before = text
     assert readme.main([]) == 0
     assert page.read_text() == before
@@ -109,16 +115,23 @@ def test_a_full_run_heads_the_page_where_it_was_judged(page, tmp_path):
     for folder, stem in ((laptop, "07-regression-wwt"), (full, "07-regression-wwt")):
         nbformat.write(copy, folder / f"{stem}.ipynb")
     nbformat.write(copy, laptop / "02-train-tst-wwt.ipynb")
-    page.write_text(TEXT + "<!-- figure:begin -->\n<!-- figure:end -->\n")
+    marked = "<!-- {0}:begin -->\n<!-- {0}:end -->\n"
+    page.write_text(TEXT + marked.format("figure") + marked.format("calibrated"))
     readme.main([])
-    assert "results/full" not in page.read_text(), "it has not been judged"
+    text = page.read_text()
+    assert "results/full" not in text, "it has not been judged"
+    assert "(results/laptop/13-claims.ipynb)" in text
     real = CLAIMS[CLAIMS["dataset"] != "gcut"]
     real.assign(n_seeds=10).to_csv(full / committed.JUDGED, index=False)
+    nbformat.write(copy, full / "13-claims.ipynb")
     assert readme.main(["--check"]) == 1
     assert readme.main([]) == 0
     text = page.read_text()
+    text = text.replace("\u00a0", " ")
     assert "n = 10" in text and "n = 3" not in text
     assert "| 0.04 |" in text, "the paper's number of C1 is of gcut, which full lacks"
+    assert "| gcut, simulated |" in text, "whose verdicts are laptop's"
+    assert "(results/full/13-claims.ipynb)" in text
     assert "(results/full/07-regression-wwt.ipynb)" in text
     assert "(results/full/figures/13-claims.png)" in text
     assert "(results/laptop/02-train-tst-wwt.ipynb)" in text, "full has no copy of it"
@@ -140,6 +153,32 @@ def test_what_laptop_lacks_is_full_s_before_that_was_judged(tmp_path):
     for stem, results in (("07", "laptop"), ("18", "full")):
         (path,) = committed.copies(tmp_path, stem)
         assert path.parent.name == results
+
+
+def test_what_full_did_not_test_is_laptop_s():
+    """A pair of claim and data set comes whole from one table, from the first that tested it."""
+    laptop = CLAIMS.assign(profile="laptop")
+    full = laptop.assign(profile="full")
+    full.loc[full["claim"] == "C5", ["verdict", "n_seeds"]] = "not tested", 0
+    full = full[full["claim"] != "Q2"]
+    both = committed.completed(full, laptop)
+    assert len(both) == len(CLAIMS)
+    by_claim = both.groupby("claim")["profile"].unique().map(list)
+    assert by_claim.to_dict() == {
+        "C1": ["full"],  # simulated, so that its verdict is "not tested", too
+        "C3": ["full"],
+        "C5": ["laptop"],
+        "Q2": ["laptop"],
+    }
+    assert committed.completed(laptop, laptop).equals(laptop)
+
+
+def test_a_claim_on_scores_of_two_kinds_names_both():
+    """Accuracy on one set, R2 on another."""
+    of_q2 = CLAIMS[CLAIMS["claim"] == "Q2"]
+    other = of_q2.assign(dataset="iot", unit="accuracy")
+    (row,) = readme.short_rows(pd.concat([of_q2, other]), ["Q2"])
+    assert row.test == "difference in accuracy or R2, above -0.01"
 
 
 def test_a_compressed_table_is_read_as_a_plain_one(page, tmp_path):
@@ -277,9 +316,9 @@ def test_what_holds_is_told_in_a_line():
     text = readme.held(CLAIMS)
     assert text.startswith("Supported: C5, architecture; Q2, no real steps (wwt).")
     assert "Contradicted: none." in text
-    assert "Inconclusive: 1 pairs of claim and data set, of which 0 have" in text
+    assert "Inconclusive: 1 pairs of claim and data set; in 0 of them the whole" in text
     wrong = CLAIMS.assign(high=CLAIMS["high"].where(CLAIMS["claim"] != "C3", -0.005))
-    assert "of which 1 have" in readme.held(wrong)
+    assert "in 1 of them" in readme.held(wrong)
 
 
 def test_simulated_series_are_not_counted():

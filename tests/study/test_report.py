@@ -16,7 +16,7 @@ from tst.__main__ import main
 from tst.errors import DataError
 from tst.io import paths
 from tst.study import checks, claims, screens, tables
-from tst.study.report import readme
+from tst.study.report import findings, readme
 from tst.study.report import site as pages_of
 
 pytestmark = pytest.mark.slow  # the site of all committed copies is made once
@@ -129,8 +129,7 @@ def test_the_claims_page_says_what_the_table_says(site):
     for claim in set(frame["claim"]):
         text = (site / f"claim-{claim}.html").read_text()
         counted[claim] = text.count('<th scope="row"')
-    is_check = frame["source"] != claims.OVERALL
-    assert counted == frame[is_check]["claim"].value_counts().to_dict()
+    assert counted == frame["claim"].value_counts().to_dict(), "a row a check and a data set"
 
 
 def test_the_front_page_is_the_first_screen_of_the_readme(site):
@@ -145,11 +144,12 @@ def test_the_front_page_is_the_first_screen_of_the_readme(site):
     text = (paths.ROOT / "README.md").read_text()
     first, *_ = text.partition("<!-- scale:begin -->")
     assert words(first.replace("# ", "", 1)) in page
-    lines = re.findall(r"^\d\. .*$", text, re.MULTILINE)
+    frame = pd.read_csv(LAPTOP / "tables" / "13-claims.csv")
+    cost = pd.read_csv(tables.find(LAPTOP / "tables", "11-long-sequences"))
+    lines = findings.findings(frame, cost).splitlines()  # README.md has them of the run it quotes
     assert len(lines) == 3
     for line in lines:
         assert words(line[3:]) in page
-    frame = pd.read_csv(LAPTOP / "tables" / "13-claims.csv")
     for row in readme.short_rows(frame, list(readme.SHORT)):
         assert words(row.text) in page
         for value, verdict in row.judged:
@@ -213,10 +213,13 @@ def test_a_claim_without_an_endpoint_on_a_set_has_its_checks_all_the_same(tmp_pa
     check = {"claim": "C4", "dataset": "iot", "origin": "subset", "profile": "p", "verdict": "x"}
     check |= {"ours": 2.0, "low": 1.0, "high": 3.0, "n_seeds": 3, "limit": 1, "margin": 0.5}
     check |= {"direction": "below", "unit": "distance", "code_version": "0"}
-    check |= dict.fromkeys(("paper", "mde"), float("nan"))
+    check |= dict.fromkeys(("paper", "mde", "p"), float("nan"))
     check |= dict.fromkeys(("simulation", "sentence"), "")
     rows = [
-        check | {"source": claims.OVERALL, "endpoint": "endpoint", "verdict": "contradicted"},
+        check
+        | {"source": claims.OVERALL, "endpoint": "endpoint", "verdict": "contradicted"}
+        | {"mde": 0.25, "p": 0.02, "worst": "TST - ar, mlp", "change": "more seeds"},
+        check | {"source": "beside", "endpoint": "control"},
         check | {"source": "first", "endpoint": "endpoint", "verdict": "contradicted"},
         check
         | {"source": "second", "endpoint": "supporting", "verdict": "supported"}
@@ -231,10 +234,15 @@ def test_a_claim_without_an_endpoint_on_a_set_has_its_checks_all_the_same(tmp_pa
     built = pages_of.build(path.parent)
     assert "0.0475" in (built / "index.html").read_text(), "the paper's, of a set not run here"
     page = (built / "claim-C4.html").read_text()
-    iot, mba = page.split("<h2>")[1:]
-    assert iot.startswith("iot") and "contradicted" in iot.partition("</h2>")[0]
+    screen, iot, mba = page.split("<h2 id=")
+    for told in ("iot, subset", "TST - AR, MLP: distance, below 1.5", "2.00 [1.00, 3.00]"):
+        assert f">{told}<" in screen
+    assert all(f">{told}<" in screen for told in ("0.250", "0.020", "contradicted", "more seeds"))
+    assert "mba" not in screen, "nothing decides there"
+    assert "All checks on iot" in iot and "contradicted" in iot.partition("</h2>")[0]
+    assert iot.index("first") < iot.index("beside"), "endpoints first, controls last"
     heading, _, checks_of = mba.partition("</h2>")
-    assert heading.startswith("mba") and "no endpoint here" in heading
+    assert "All checks on mba" in heading and "no endpoint here" in heading
     assert "verdict" not in heading and "second" in checks_of and "supported" in checks_of
 
 

@@ -66,6 +66,35 @@ def test_a_screen_says_what_was_claimed_and_what_would_change_it():
     assert "control" not in text, "there is none to show"
 
 
+def test_a_screen_says_the_limit_once_where_all_sets_share_it():
+    """Unit, limit and the paper's number; else by data set. Power and p stand in the row."""
+    judged = controlled(0)
+    text = screens.screen(judged, "C1")
+    assert "lie:* F1, above 0." in text
+    assert "| 3; 0.100 | **supported**, p = 0.010 | - |" in text
+    judged.loc[judged["dataset"] == "gcut", "paper"] = 0.04
+    told = screens.screen(judged, "C1")
+    assert "lie:* iot: F1, above 0; gcut: F1, above 0 (the paper: 0.040)." in told
+
+
+def test_sources_of_checks_are_told_without_keys():
+    """Every word of a check that is a key of the code stands as its label."""
+    for source, told in {
+        "tst oracle - DG, accuracy, mlp, 0% real added": (
+            "TST, donor's length - DG, accuracy, MLP, 0% real added"
+        ),
+        "TST - ar, r2, mlp_1, trained on synthetic": (
+            "TST - AR, R², MLP, 1 layer, trained on synthetic"
+        ),
+        "TST, acf rms over real halves' 95 % quantile": (
+            "TST, autocorrelation over real halves' 95 % quantile"
+        ),
+        "n_parameters": "number of parameters",
+        "TST - real, f1_10, naive_bayes": "TST - real, F1 of class 11, naive Bayes",
+    }.items():
+        assert screens.spoken(source) == told
+
+
 def test_the_letter_has_a_verdict_of_every_claim():
     """A line a claim with each data set's verdict; what was simulated is told apart."""
     judged = claims.judge({})
@@ -98,10 +127,10 @@ def test_controls_stand_beside_the_endpoints():
     text = screens.screen(controlled(1), "C1")
     assert "a; 1 of 1 hold" in text
     told = "0.200 [0.100, 0.300]: *contradicted*"
-    assert f"| TST - AR, f1_0 | F1, above 0 | {told} | {told} |" in text
+    assert f"| T - AR, F1 of class 1 | F1, above 0 | {told} | {told} |" in text
     assert "control" not in screens.compared(controlled(1)), "a control is no comparison"
     counted = screens.screen(controlled(9), "C1")
-    assert "| TST - AR, each of 9 | F1, above 0 | 8 *supported*, 1 *contradicted* |" in counted
+    assert "| TST - AR, 9 checks | F1, above 0 | 8 *supported*, 1 *contradicted* |" in counted
 
 
 def test_comparisons_are_listed_the_deciding_ones_first():
@@ -111,5 +140,6 @@ def test_comparisons_are_listed_the_deciding_ones_first():
     missing = beside.assign(source="T - D, f1_2", n_seeds=0)
     lines = screens.compared(pd.concat([beside, missing, rows])).splitlines()[2:]
     told = "F1, above 0 |  | 0.200 [0.100, 0.300] | *supported* |"
-    assert lines == [f"| TST - DG, f1_0 | yes | {told}", f"| TST - DG, f1_1 | no | {told}"]
+    first, second = (f"| T - D, F1 of class {k} |" for k in (1, 2))
+    assert lines == [f"{first} yes | {told}", f"{second} no | {told}"]
     assert screens.compared(missing) == ""

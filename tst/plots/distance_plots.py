@@ -23,6 +23,7 @@ from tst.vocabulary import in_words, metric_label
 
 LEAST_SHOWN = 1e-3  # a distance of 0 has no place on a log axis
 MOST_CLASSES = 12  # panels of lengths; of more classes the largest
+DASHES = ("-", "--", ":")  # of models: where lines lie on each other, all are seen
 FEW_CLASSES = 6  # have two panels a row
 UNITS = {"s": "seconds", "min": "minutes", "h": "hours", "D": "days"}
 
@@ -159,7 +160,10 @@ def embedding(frame: pd.DataFrame) -> Figure:
         ax.set(xticks=[], yticks=[])
         ax.set_title(style.label, color=style.colour)
         ax.grid(False)
-    fig.supxlabel("a dot a series, grey: real ones; only which dots are near tells", fontsize=10)
+    fig.supxlabel(
+        "each dot is a series (grey: real); only which dots lie near each other has a meaning",
+        fontsize=10,
+    )
     return fig
 
 
@@ -187,15 +191,15 @@ def lengths_by_class(frame: pd.DataFrame) -> Figure:
                 continue
             style = model_style(model, i)
             steps, share = share_at_least(rows["length"])
-            width = 2 if model == "real" else 1.3
-            ax.step(steps, share, color=style.colour, label=style.label, lw=width, where="pre")
+            looks = {"lw": 2.0} if model == "real" else {"lw": 1.5, "ls": DASHES[i % len(DASHES)]}
+            ax.step(steps, share, color=style.colour, label=style.label, where="pre", **looks)
         ax.set(
             xscale="log",
             xlim=(0.95, 1.05 * longest),
             ylim=(0, 102),
             title=label,
             xlabel="length (steps, log scale)",
-            ylabel="at least so long (%)",
+            ylabel="this long or longer (%)",
         )
         ax.xaxis.set_major_formatter("{x:,.0f}")
         ax.label_outer()
@@ -218,7 +222,7 @@ def _counted(frame: pd.DataFrame) -> pd.Series:
 
 
 def share_at_least(lengths: np.ndarray | pd.Series) -> tuple[np.ndarray, np.ndarray]:
-    """Return the steps from 1 to one beyond the longest length, and the series at least so long.
+    """Return the steps from 1 to one beyond the longest length, and how many series reach each.
 
     In %; the last is 0, so that a line ends where the series do.
     """

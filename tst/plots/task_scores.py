@@ -124,7 +124,7 @@ def _table_of_colours(means: pd.DataFrame, title: str, is_turned: bool) -> Figur
     ax.set_yticks(range(rows), means.index)
     ax.grid(False)
     ax.tick_params(length=0)
-    ax.set_xlabel(F1_LABEL.replace("class:", "a row a class:") if is_turned else F1_LABEL)
+    ax.set_xlabel(F1_LABEL.replace("class:", "one row per class:") if is_turned else F1_LABEL)
     ax.set_title(title)
     return fig
 

@@ -1,17 +1,18 @@
 """Figures of training (notebooks 02, 03, 10, 20): loss or minus log likelihood by step."""
 
 import matplotlib.pyplot as plt
+import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from tst.plots.base import BLUE, NAVY, SKY, format_log_axis, label_line_ends
+from tst.plots.base import BLUE, GREY, NAVY, SKY, format_log_axis, label_line_ends
 
-SEED_COLOURS = (BLUE, SKY, NAVY)  # of one model
+SEED_COLOURS = (BLUE, SKY, NAVY)  # of one model; more seeds than these share the first
 SMOOTHED = 20  # part of all steps that a running mean of the loss takes, 1 / SMOOTHED
 
 
 def nll(frame: pd.DataFrame, smooth: int = 20) -> Figure:
-    """Draw minus log p a step, a line a seed, labelled at its end, and dots of held-out series.
+    """Draw minus log p a step, a line a seed, labelled by `_labels`, and dots of held-out series.
 
     Parameters
     ----------
@@ -22,19 +23,22 @@ def nll(frame: pd.DataFrame, smooth: int = 20) -> Figure:
         Optimiser steps of the running mean.
     """
     fig, ax = plt.subplots(figsize=(7, 3.2), layout="constrained")
-    ends = []
-    for i, (seed, run) in enumerate(frame.sort_values("step").groupby("seed")):
+    last = {}
+    runs = list(frame.sort_values("step").groupby("seed"))
+    colours, opacity = _looks(len(runs))
+    for colour, (seed, run) in zip(colours, runs, strict=False):
         mean = run["loss"].rolling(smooth, min_periods=1).mean()
-        colour = SEED_COLOURS[i % len(SEED_COLOURS)]
-        ax.plot(run["step"], mean, color=colour, alpha=0.9, lw=1.3)
-        ends.append((mean.iloc[-1], f"seed {seed:g}: {mean.iloc[-1]:.3g}", colour))
+        ax.plot(run["step"], mean, color=colour, alpha=0.9 * opacity, lw=1.3)
+        last[seed] = mean.iloc[-1]
         if "held_out" in run:
             looks = run.dropna(subset=["held_out"])
             ax.plot(
                 looks["step"], -looks["held_out"], "o", ms=3, color=colour, mec="white", mew=0.4
             )
+    if "held_out" in frame and frame["held_out"].notna().any():
+        ax.set_title("dots: held-out series", loc="right", fontsize=9, color=GREY)
     ax.set(xlabel="optimiser step", ylabel="negative log-likelihood (nats per step)")
-    label_line_ends(ax, frame["step"].max(), ends)
+    label_line_ends(ax, frame["step"].max(), _labels(last))
     return fig
 
 
@@ -43,7 +47,7 @@ def loss_curve(
 ) -> Figure:
     """Draw the training loss on a log axis, pale, and its running mean, a line a seed.
 
-    The mean, over a twentieth of the steps around each, is written at the end of a line.
+    The mean, over a twentieth of the steps around each, is written at the lines' ends.
 
     Parameters
     ----------
@@ -54,16 +58,42 @@ def loss_curve(
     """
     fig, ax = plt.subplots(figsize=(7, 3.4), layout="constrained")
     runs = list(frame.sort_values("step").groupby("seed"))
-    ends = []
-    for i, (seed, run) in enumerate(runs):
-        colour = SEED_COLOURS[i % len(SEED_COLOURS)]
+    last = {}
+    colours, opacity = _looks(len(runs))
+    for colour, (seed, run) in zip(colours, runs, strict=False):
         window = -(-len(run) // SMOOTHED)
         mean = run["loss"].rolling(window, min_periods=1, center=True).mean()
-        ax.plot(run["step"], run["loss"], color=colour, alpha=0.22, lw=0.8)
-        ax.plot(run["step"], mean, color=colour, lw=1.5)
-        last = mean.iloc[-1]
-        ends.append((last, f"seed {seed:g}: {last:.3g}", colour))
+        ax.plot(run["step"], run["loss"], color=colour, alpha=0.22 * opacity, lw=0.8)
+        ax.plot(run["step"], mean, color=colour, alpha=opacity, lw=1.5)
+        last[seed] = mean.iloc[-1]
     ax.set(yscale="log", xlabel="optimiser step (bold: running mean)", ylabel=what)
     format_log_axis(ax.yaxis)
-    label_line_ends(ax, frame["step"].max(), ends)
+    label_line_ends(ax, frame["step"].max(), _labels(last))
     return fig
+
+
+def _looks(n_runs: int) -> tuple[tuple[str, ...], float]:
+    """Return the runs' colours, and how opaque lines are: of many one colour, half of it."""
+    if n_runs <= len(SEED_COLOURS):
+        return SEED_COLOURS, 1.0
+    return SEED_COLOURS[:1] * n_runs, 0.5
+
+
+def _labels(last: dict[float, float]) -> list[tuple[float, str, str]]:
+    """Return (y, text, colour) of the ends: a label a run; of many, one of their median and span.
+
+    Parameters
+    ----------
+    last
+        Where each seed's line ends.
+    """
+    if len(last) > len(SEED_COLOURS):
+        values = np.array(list(last.values()))
+        middle = float(np.median(values))
+        span = f"{values.min():.3g} to {values.max():.3g}"
+        text = f"median of {len(values)}: {middle:.3g}\n({span})"
+        return [(middle, text, SEED_COLOURS[0])]
+    ends = []
+    for i, (seed, value) in enumerate(last.items()):
+        ends.append((value, f"seed {seed:g}: {value:.3g}", SEED_COLOURS[i]))
+    return ends

@@ -1,5 +1,6 @@
 """Figure of notebook 13: every check that has a number, by kind, beside its limit."""
 
+import textwrap
 from typing import Any
 
 import matplotlib.pyplot as plt
@@ -9,9 +10,9 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
 
 from tst.plots.base import BLUE, GREY, RED, SKY, WIDTH
-from tst.vocabulary import Verdict, in_words
+from tst.vocabulary import METRICS, Verdict, in_words
 
-LONGEST_NAME = 46  # characters beside a row
+LONGEST_NAME = 46  # characters of a line beside a row
 COLOURS: dict[Verdict, str] = {
     "supported": BLUE,
     "inconclusive": SKY,
@@ -68,11 +69,21 @@ def _worst(frame: pd.DataFrame) -> pd.DataFrame:
 def _name(row: Any) -> str:
     """Return a check in a few words: claim, data set, what is compared, and by which metric."""
     pair, *rest = row.source.split(", ")
-    metric = rest[0].split(" over ")[0] if rest else row.unit
+    metric = _metric(rest[0].split(" over ")[0]) if rest else row.unit
     text = in_words(f"{row.claim}  {row.dataset}: {pair.replace(' - ', ' − ')}, {metric}")
     if row.origin == "simulated":
         text += " (simulated)"
-    return text if len(text) <= LONGEST_NAME else f"{text[: LONGEST_NAME - 2]} …"
+    return textwrap.fill(text, LONGEST_NAME, break_long_words=False)
+
+
+def _metric(told: str) -> str:
+    """Return the metric that a check names, in words; a class stands for the worst of all."""
+    if told.startswith("f1"):
+        return "F1, worst class"
+    key = told.replace(" ", "_")
+    if key not in METRICS:
+        return told
+    return METRICS[key].label.split(",")[0].removesuffix(" on real test data")
 
 
 def _panel(ax: Axes, rows: pd.DataFrame, limit: float, label: str, linear_to: float) -> None:

@@ -30,11 +30,13 @@ __all__ = ["CLAIMS", "COLUMNS", "OVERALL", "VERDICTS", "judge", "judgements", "p
 PATH = Path(__file__).with_name("claims.csv")
 OVERALL = "all endpoints"  # the source of the row that sums up a claim on a data set
 
-# Columns of table 13-claims; `judge` gives kind and reason beside them.
+# Columns of table 13-claims; `judge` gives kind and reason beside them. Of a row over all endpoints
+# `worst` is the source of the one that speaks most against the claim, `change` what would change
+# the verdict.
 COLUMNS = [
     *["claim", "source", "paper", "ours", "low", "high", "p", "n_seeds", "dataset", "origin"],
     *["verdict", "simulation", "sentence", "unit", "direction", "limit", "margin", "endpoint"],
-    *["mde"],
+    *["mde", "worst", "change"],
 ]
 
 # id: (the claim, what would count against it)
@@ -100,9 +102,7 @@ def judge(tables: Tables) -> pd.DataFrame:
     -------
     pd.DataFrame
         For each claim and data set a row "all endpoints", where it has endpoints there, then a row
-        a check: `COLUMNS`, kind, pair, reason (why a check cannot be made), change (what would
-        change the verdict on a claim) and worst (the source of the endpoint that speaks most
-        against it).
+        a check: `COLUMNS`, kind, pair and reason (why a check cannot be made).
     """
     judged = judgements(tables)
     wholes: list[Judgement] = []
@@ -124,7 +124,7 @@ def judge(tables: Tables) -> pd.DataFrame:
             rows.append(asdict(whole) | beside | {"sentence": overall_sentence(whole, part)})
         for row in part:
             rows.append(asdict(row) | {"change": "", "worst": "", "sentence": sentence(row)})
-    return pd.DataFrame(rows)[[*COLUMNS, "kind", "pair", "reason", "change", "worst"]]
+    return pd.DataFrame(rows)[[*COLUMNS, "kind", "pair", "reason"]]
 
 
 def _deciding(rows: Sequence[Judgement]) -> list[Judgement]:
@@ -301,10 +301,17 @@ def what_would_change(row: Judgement) -> str:
         )
     is_enough = row.n_seeds >= decisions.ENOUGH_SEEDS
     if is_enough and decisions.decided(row.low, row.high, row.region):
-        return "a smaller p: its interval decides, corrected for the other endpoints and claims not"
+        return "a smaller p: the interval alone would decide, Holm's correction leaves a doubt"
     needed = seeds_needed(row)
-    seeds = f"about {needed:,} seeds, if the effect is the one seen" if needed else "more seeds"
-    return f"an effect of {_text(row.mde)} from the limit; or {seeds}"
+    seeds = f"about {needed:,} seeds, if this is the effect" if needed else "more seeds"
+    return f"{_detectable(row)} from the limit, or {seeds}"
+
+
+def _detectable(row: Judgement) -> str:
+    """Return the smallest detectable effect; of a ratio it is a factor."""
+    if row.kind in ON_LOG_SCALE:
+        return f"a factor of {_text(row.mde)}"
+    return _text(row.mde)
 
 
 def seeds_needed(row: Judgement) -> int:
@@ -343,8 +350,7 @@ def sentence(row: Judgement, emphasis: str = "*") -> str:
     )
     ours += f", where it must be {where(row)}"
     if not np.isnan(row.mde):
-        size = f"a factor of {_text(row.mde)}" if row.kind in ON_LOG_SCALE else _text(row.mde)
-        ours += f" (smallest detectable effect {size})"
+        ours += f" (smallest detectable effect {_detectable(row)})"
     if row.simulation:
         result += f" (on simulated series: {row.simulation})"
     return f"{place}: {paper}, {ours}: {result}."

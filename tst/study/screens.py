@@ -10,10 +10,17 @@ import pandas as pd
 
 from tst.study import claims
 from tst.study.checks import NO_DATA
-from tst.study.report.markdown import number, table
-from tst.vocabulary import in_words, model_label
+from tst.study.report.markdown import NO_BREAK, number, table
+from tst.vocabulary import CLASSIFIERS, MODELS, REGRESSORS, in_words, model_label
 
 N_LINES = 3  # checks of a control that have a line of their own; of more, verdicts are counted
+# What the sources of checks are made of, as a reader is shown it.
+SIDES = {in_words(key): label for key, label in MODELS.items()}
+PARTS = {str(key): label for key, label in (CLASSIFIERS | REGRESSORS).items()}
+PARTS |= {"r2": "R²", "n_parameters": "number of parameters"}
+PARTS |= {"padding_max_abs": "influence of padding", "causality_max_abs": "influence of the future"}
+METRICS = {"acf rms": "autocorrelation", "length ks": "lengths (KS)"}
+METRICS |= {"correlation within": "correlations within series"}
 
 
 def screen(judged: pd.DataFrame, claim: str) -> str:
@@ -26,11 +33,43 @@ def screen(judged: pd.DataFrame, claim: str) -> str:
     """
     text, against = claims.CLAIMS[claim]
     rows = judged[judged["claim"] == claim]
-    parts = [f"### {claim}. {text}", f"*Against it would speak:* {against}", _endpoints(rows)]
+    wholes = rows[rows["source"] == claims.OVERALL]
+    parts = [f"### {claim}. {text}", f"*What would count against it:* {against}"]
+    parts += [f"*Where the number must lie:* {_limits(wholes)}", _endpoints(rows)]
     beside = controls(rows)
     if beside:
         parts += ["*Controls, which decide nothing:*", beside]
     return "\n\n".join(parts)
+
+
+def spoken(source: str) -> str:
+    """Return the source of a check as a reader is shown it: labels in place of keys.
+
+    A class is counted from 1, in the order of notebook 6.
+    """
+    sides, *parts = source.split(", ")
+    found = [" - ".join(SIDES.get(side, side) for side in sides.split(" - "))]
+    for part in parts:
+        metric, _, k = part.partition("_")
+        is_class = metric == "f1" and k.isdigit()
+        found.append(f"F1 of class {int(k) + 1}" if is_class else PARTS.get(part, part))
+    text = ", ".join(PARTS.get(part, part) for part in found)
+    for key, label in METRICS.items():
+        text = text.replace(key, label)
+    return text
+
+
+def _limits(wholes: pd.DataFrame) -> str:
+    """Return unit and limit of a claim, and the paper's number where it has one."""
+    limits: dict[str, list[str]] = {}
+    for row in wholes.itertuples():
+        told = f"{row.unit}, {claims.where(row)}"
+        if not pd.isna(row.paper):
+            told += f" (the paper: {number(row.paper)})"
+        limits.setdefault(told, []).append(in_words(str(row.dataset)))
+    if len(limits) == 1:
+        return f"{next(iter(limits))}."
+    return "; ".join(f"{', '.join(data)}: {told}" for told, data in limits.items()) + "."
 
 
 def _endpoints(rows: pd.DataFrame) -> str:
@@ -43,20 +82,23 @@ def _endpoints(rows: pd.DataFrame) -> str:
         cells.append(
             [
                 f"{in_words(str(whole.dataset))} ({whole.origin})",
-                f"{whole.worst}; {(words == 'supported').sum()} of {len(deciding)} hold",
-                f"{whole.unit}, {claims.where(whole)}",
-                number(whole.paper),
-                value_of(whole),
-                f"{whole.n_seeds}",
-                number(whole.mde),
-                number(whole.p),
-                claims.told(whole, "**"),
+                f"{spoken(whole.worst)}; {(words == 'supported').sum()} of {len(deciding)} hold",
+                value_of(whole).replace(" ", NO_BREAK),
+                f"{whole.n_seeds}{_behind('; ', whole.mde)}",
+                f"{claims.told(whole, '**')}{_behind(', p = ', whole.p)}",
                 whole.change,
             ]
         )
-    columns = ["data", "endpoint that speaks most against it", "unit, where it must lie", "paper"]
-    columns += ["here, 95 % interval", "seeds", "smallest detectable", "p (Holm)", "verdict"]
-    return table([*columns, "what would change it"], cells)
+    columns = ["data", "endpoint that speaks most against it", "here, 95 % interval"]
+    columns += ["seeds; smallest detectable", "verdict, p after Holm", "what would change it"]
+    return table(columns, cells)
+
+
+def _behind(sign: str, value: float) -> str:
+    """Return a number behind its sign; nothing where it is missing."""
+    if pd.isna(value):
+        return ""
+    return f"{sign}{number(value)}"
 
 
 def controls(rows: pd.DataFrame) -> str:
@@ -74,15 +116,14 @@ def controls(rows: pd.DataFrame) -> str:
         sides = " - ".join(map(model_label, str(pair).split(" - ")))
         lines = dict(list(part.groupby("source", sort=False)))
         if len(lines) > N_LINES:
-            lines = {f"{sides}, each of {len(lines)}": part}
+            lines = {f"{sides}, {len(lines)} checks": part}
         for source, checks in lines.items():
             first = checks.iloc[0]
             found = []
             for name, _ in data:
                 found.append(_found(checks[checks["dataset"] == name]))
-            place = str(source).partition(", ")[2]  # behind the sides
             where = f"{first['unit']}, {claims.where(first)}"
-            cells.append([f"{sides}, {place}", where, *found])
+            cells.append([spoken(str(source)), where, *found])
     if not cells:
         return ""
     names = []
@@ -103,12 +144,10 @@ def compared(rows: pd.DataFrame) -> str:
     cells = []
     for kind in ("endpoint", "supporting"):
         for row in made[made["endpoint"] == kind].itertuples():
-            sides = " - ".join(map(model_label, str(row.pair).split(" - ")))
-            place = str(row.source).partition(", ")[2]
             where = f"{row.unit}, {claims.where(row)}"
             decides = "yes" if kind == "endpoint" else "no"
             found = [number(row.paper), value_of(row), claims.told(row)]
-            cells.append([f"{sides}, {place}", decides, where, *found])
+            cells.append([spoken(str(row.source)), decides, where, *found])
     columns = ["comparison", "decides", "unit, where it must lie", "paper"]
     return table([*columns, "here, 95 % interval", "verdict"], cells) if cells else ""
 

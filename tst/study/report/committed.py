@@ -1,8 +1,9 @@
 """Where the committed results stand that the README files quote: `full` where it was judged.
 
 Profile full is laptop with ten seeds in place of three. What it was not run on (gcut, which is
-simulated; the costs) is laptop's. Full appears in parts: until it was judged, what laptop has is
-laptop's, and what laptop lacks (scores against training steps) is full's.
+simulated; the costs) is laptop's, also among the verdicts. Full appears in parts: until it was
+judged, what laptop has is laptop's, and what laptop lacks (scores against training steps) is
+full's.
 """
 
 import errno
@@ -10,11 +11,12 @@ from pathlib import Path
 
 import pandas as pd
 
-from tst.study import tables
+from tst.study import claims, tables
 
 LAPTOP = "results/laptop"  # what is committed: a run without data writes elsewhere
 FULL = "results/full"
-JUDGED = "tables/13-claims.csv"  # the file that says that a profile was run to its end
+JUDGE = "13-claims"
+JUDGED = f"tables/{JUDGE}.csv"  # the file that says that a profile was run to its end
 
 
 def place(folder: Path, name: str = JUDGED) -> str:
@@ -45,6 +47,41 @@ def read(folder: Path, name: str) -> pd.DataFrame:
         if path is not None:
             return pd.read_csv(path)
     raise FileNotFoundError(errno.ENOENT, "no such table", f"{LAPTOP}/tables/{name}.csv")
+
+
+def judged(folder: Path) -> pd.DataFrame:
+    """Return table 13-claims: of each claim and data set, the rows of the results that tested it.
+
+    Those are the results that head the README; what these did not test is laptop's, where it did.
+    """
+    first = read(folder, JUDGE)
+    path = tables.find(folder / LAPTOP / "tables", JUDGE)
+    if path is None:
+        return first
+    return completed(first, pd.read_csv(path))
+
+
+def completed(first: pd.DataFrame, other: pd.DataFrame) -> pd.DataFrame:
+    """Return a table 13-claims with another's rows of claims and data sets that it did not test."""
+    pairs = _pairs(other)
+    is_taken = pairs.isin(_tested(other)) & ~pairs.isin(_tested(first))
+    is_kept = ~_pairs(first).isin(pairs[is_taken])
+    return pd.concat([first[is_kept], other[is_taken]], ignore_index=True)
+
+
+def _tested(frame: pd.DataFrame) -> pd.MultiIndex:
+    """Return the claims and data sets of a table 13-claims of which something was computed.
+
+    That is so of all simulated series there, whose verdict is always "not tested".
+    """
+    wholes = frame[frame["source"] == claims.OVERALL]
+    is_empty = (wholes["verdict"] == "not tested") & (wholes["origin"] != "simulated")
+    return _pairs(wholes[~is_empty])
+
+
+def _pairs(frame: pd.DataFrame) -> pd.MultiIndex:
+    """Return claim and data set of each row."""
+    return pd.MultiIndex.from_frame(frame[["claim", "dataset"]])
 
 
 def copies(folder: Path, stem: str) -> list[Path]:

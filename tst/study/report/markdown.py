@@ -5,6 +5,8 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 import pandas as pd
 
+NO_BREAK = "\u00a0"  # a space at which no line ends
+
 
 def number(value: float) -> str:
     """Return a result with three digits, all of a whole part; below 1 with three decimals.

@@ -3,11 +3,11 @@
 In README.md it rewrites what stands between `<!-- claims:begin -->` and `<!-- claims:end -->` (the
 claims, one line each). In each of PAGES it fills, where they stand, the markers `questions` (the
 open ones), `findings`, `held` (what holds and what does not, in a line), `scale` (sizes and epochs
-of the models), `figure` (of all endpoints), `endpoints` (a line a claim and data set), `numbers`
-(how many claims have which verdict), `weak` (W1 to W9), `cost` (notebook 12's ratios), `nightly`
-(what `make nightly` found) and `contents` (the notebooks with their answers). Numbers are those of
-profile full where it was judged, else of laptop (`committed.py`). With `--check` it only tells
-whether they still agree. No number is typed by hand.
+of the models), `figure` (of all endpoints), `calibrated` (where the rules were), `endpoints` (a
+line a claim and data set), `numbers` (how many claims have which verdict), `weak` (W1 to W9),
+`cost` (notebook 12's ratios), `nightly` (what `make nightly` found) and `contents` (the notebooks
+with their answers). Numbers are those of profile full where it was judged, else of laptop
+(`committed.py`). With `--check` it only tells whether they still agree. No number is typed by hand.
 """
 
 import argparse
@@ -26,7 +26,7 @@ from tst.study import claims, weak_points
 from tst.study.checks import NO_DATA, region_of
 from tst.study.decisions import decided
 from tst.study.report import committed, contents, findings
-from tst.study.report.markdown import number, table
+from tst.study.report.markdown import NO_BREAK, number, table
 from tst.study.screens import numbers, value_of
 from tst.vocabulary import in_words
 
@@ -74,7 +74,8 @@ NOTEBOOKS = {
     "Q2": "10-seedless-wwt",
     "Q3": "11-long-sequences-borg2019",
 }
-SHORT_COLUMNS = ("claim", "test and unit", "paper", "here, 95 % interval", "verdict", "notebook")
+SHORT_COLUMNS = ("claim", "test and unit", "paper", "here, 95 % interval, and verdict", "notebook")
+DIFFERENCES = ("accuracy", "F1", "R2")  # units of scores, of which endpoints are differences
 COSTS = {
     "train_speedup": "training the paper's model on GCUT's lengths, useful steps a second, "
     "over the literal recipe",
@@ -154,7 +155,7 @@ def _short_row(name: str, all_rows: pd.DataFrame, papers: pd.Series) -> ShortRow
         seeds = "" if row.n_seeds <= 1 else f", n = {row.n_seeds:g}"
         data = "" if row.dataset == NO_DATA else f"{row.dataset}: "
         judged.append((f"{data}{short(row)}{seeds}", row.verdict))
-    test = f"{all_rows.iloc[0]['unit']}, {claims.where(all_rows.iloc[0])}" if len(all_rows) else ""
+    test = f"{_unit(all_rows)}, {claims.where(all_rows.iloc[0])}" if len(all_rows) else ""
     of_paper = "no number"
     if len(papers):
         paper = papers.iloc[0]
@@ -169,6 +170,18 @@ def _short_row(name: str, all_rows: pd.DataFrame, papers: pd.Series) -> ShortRow
     )
 
 
+def _unit(rows: pd.DataFrame) -> str:
+    """Return the units of a claim's rows of table 13-claims; of scores, that they are differences.
+
+    One claim may have several: accuracy on sets with classes, R2 on others.
+    """
+    units = rows["unit"].drop_duplicates()
+    together = " or ".join(units)
+    if units.isin(DIFFERENCES).all():
+        return f"difference in {together}"
+    return together
+
+
 def short_table(frame: pd.DataFrame, names: Sequence[str], folder: Path) -> str:
     """Return `short_rows` as a Markdown table.
 
@@ -177,14 +190,16 @@ def short_table(frame: pd.DataFrame, names: Sequence[str], folder: Path) -> str:
     folder
         The repository, which says where each notebook's executed copy stands.
     """
-    laptop = folder / committed.LAPTOP / committed.JUDGED
     rows = []
-    for row in short_rows(frame, names, pd.read_csv(laptop) if laptop.is_file() else frame):
-        values = "<br>".join(value for value, _ in row.judged)
-        verdicts = "<br>".join(f"*{verdict}*" for _, verdict in row.judged) or "*not tested*"
+    for row in short_rows(frame, names):
+        found = []
+        for value, verdict in row.judged:
+            told = value.replace(" ", NO_BREAK)  # an interval stays on one line
+            found.append(f"{told}: *{verdict}*")
         results = committed.place(folder, f"{row.notebook}.ipynb")
         link = f"[{row.notebook}]({results}/{row.notebook}.ipynb)"
-        rows.append([f"{row.claim}. {row.text}", row.test, row.paper, values, verdicts, link])
+        here = "<br>".join(found) or "*not tested*"
+        rows.append([f"{row.claim}. {row.text}", row.test, row.paper, here, link])
     return table(SHORT_COLUMNS, rows)
 
 
@@ -243,9 +258,9 @@ def held(frame: pd.DataFrame) -> str:
         region = region_of(row.direction, row.limit, row.margin)
         n_against += decided(row.low, row.high, region) == "contradicted"
     return (
-        f"{' '.join(parts)} Inconclusive: {is_open.sum()} pairs of claim and data set, "
-        f"of which {n_against} have their whole interval on the wrong side, "
-        "without reaching significance after Holm's correction."
+        f"{' '.join(parts)} Inconclusive: {is_open.sum()} pairs of claim and data set; "
+        f"in {n_against} of them the whole interval lies on the wrong side, without significance "
+        "after Holm's correction."
     )
 
 
@@ -341,23 +356,29 @@ def markdown_parts(folder: Path, page: str) -> dict[str, str]:
         """Return a table of the results."""
         return committed.read(folder, name)
 
+    @cache
+    def judged() -> pd.DataFrame:
+        """Return the verdicts."""
+        return committed.judged(folder)
+
     def of_claims(letter: str) -> str:
         """Return the table of what begins with C, or with Q."""
         names = [name for name in SHORT if name.startswith(letter)]
-        return short_table(read("13-claims"), names, folder)
+        return short_table(judged(), names, folder)
 
     writers: dict[str, Callable[[], str]] = {
         "claims": lambda: of_claims("C"),
         "questions": lambda: of_claims("Q"),
-        "endpoints": lambda: claims_table(read("13-claims")),
-        "held": lambda: held(read("13-claims")),
-        "numbers": lambda: numbers(read("13-claims")),
+        "endpoints": lambda: claims_table(judged()),
+        "held": lambda: held(judged()),
+        "numbers": lambda: numbers(judged()),
         "weak": lambda: weak_table(read("13-weak-points")),
         "cost": lambda: cost_table(read("12-cost")),
         "nightly": lambda: nightly_list(folder / NIGHTLY),
-        "findings": lambda: findings.findings(read("13-claims"), read("11-long-sequences")),
-        "scale": lambda: _scale(folder, read("13-claims")),
+        "findings": lambda: findings.findings(judged(), read("11-long-sequences")),
+        "scale": lambda: _scale(folder, judged()),
         "figure": lambda: _figure(folder),
+        "calibrated": lambda: _calibrated(folder),
         "contents": lambda: contents.listed(folder),
     }
     parts = {}
@@ -371,6 +392,16 @@ def _scale(folder: Path, judged: pd.DataFrame) -> str:
     """Return what README.md says of the sizes of the models that were judged."""
     copies = committed.copies(folder, "02-train-tst-")
     return f"> **Scale.** {findings.scale(copies, judged)}"
+
+
+def _calibrated(folder: Path) -> str:
+    """Return the sentence that leads to how the rules were calibrated."""
+    notebook = "13-claims.ipynb"
+    results = committed.place(folder, notebook)
+    return (
+        f"The rules for these verdicts were [calibrated]({results}/{notebook}) on real series "
+        "alone, before any result was judged by them."
+    )
 
 
 def _figure(folder: Path) -> str:

@@ -25,12 +25,14 @@ from traitlets.config import Config
 from tst.errors import DataError
 from tst.io import files
 from tst.study import claims, run_notebook, screens, tables
+from tst.study.checks import NO_DATA
 from tst.study.report import contents, findings, readme
 from tst.study.report.markdown import number, table
 
 TEMPLATES = Path(__file__).parent / "templates"
 JUDGE = "13-claims"  # notebook and table of the verdicts
 COSTS = "11-long-sequences"  # and of what attention costs
+ROLES = ("endpoint", "supporting", "control")  # of checks, as a page lists them
 N_ANSWER_LINES = 3  # lines of a notebook's verdict that are repeated at its top
 TIDY_COLUMNS = ("dataset", "origin", "profile", "model", "metric", "seed", "value", "code_version")
 
@@ -149,14 +151,22 @@ def _environment() -> jinja2.Environment:
         "data_of": readme.data_of,
         "where": claims.where,
         "overall": readme.overall,
+        "spoken": screens.spoken,
+        "by_role": _by_role,
         "inline": _inline,
     }
     environment.globals |= {
         "texts": claims.CLAIMS,
         "overall_name": claims.OVERALL,
+        "no_data": NO_DATA,
         "n_answer_lines": N_ANSWER_LINES,
     }
     return environment
+
+
+def _by_role(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return checks of table 13-claims, those that decide first, controls last."""
+    return rows.sort_values("endpoint", key=lambda role: role.map(ROLES.index), kind="stable")
 
 
 def _navigation(cards: dict[str, str]) -> list[tuple[str, str]]:
