@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Self
 import numpy as np
 import torch
 
+from tst.io import progress
 from tst.models.transformer.backbone import CACHE_BYTES
 from tst.models.transformer.batches import EncodedSet
 from tst.models.transformer.decoder import Decoder, start
@@ -36,6 +37,7 @@ MOMENT_DRAWS = 16
 # Of one series' window: fewer leave levels that wander behind them (64: in a series of seven
 # measurements the autocorrelation between weeks, .86, becomes .46; 512: .71), more take long.
 WINDOW_DRAWS = 256
+FEW_ROWS = 5_000  # of one series: to draw them takes seconds
 
 
 @torch.no_grad()
@@ -126,9 +128,12 @@ def chain(
     first = model.sample(1, seed, lengths=np.array([longest]), timeline=timeline, moves=endless)
     times = None
     if timeline is not None:
-        times = timeline.dates(np.zeros(longest, dtype=np.int64), np.arange(longest))
+        n_behind = np.cumsum(timeline.passed(first.values))
+        start = np.full(longest, timeline.starts[0])
+        times = timeline.after(start, n_behind - n_behind[0])
     values = [first.values]
     last = first.values
+    bar = progress.bar("sample", "rows", n_steps, longest, hidden=n_steps < FEW_ROWS)
     n_left = n_steps - longest
     while n_left > 0:
         last = last[-lead:]
@@ -148,7 +153,9 @@ def chain(
             times = clocks.times[0]
         values.append(new)
         last = window
+        bar.update(min(len(new), n_left))
         n_left -= len(new)
+    bar.close()
     made = np.concatenate(values)[:n_steps]
     return replace(first, values=made, lengths=np.array([n_steps]), dates=None)
 
