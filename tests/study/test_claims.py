@@ -241,6 +241,15 @@ def test_a_difference_asks_interval_and_bootstrap():
     assert headline(tables | {"06-differences": other}, "C1")["verdict"] == OPEN
 
 
+def test_no_interval_leaves_what_a_difference_can_be():
+    """A bootstrap of differences between two accuracies that says -1.2: they are -1 at least."""
+    row = headline(classified({T: 0.1, D: 0.9}, gap=(-1.2, -0.6)), "C1")
+    assert (row["low"], row["high"]) == (-1.0, -0.6)
+    assert row["verdict"] == BAD
+    unbounded = regressed({T: 0.1, D: 0.9}, "synthetic", gap=(-1.2, -0.6))  # R2
+    assert headline(unbounded, "C3", "wwt")["low"] == -1.2
+
+
 def test_the_numbers_of_a_claim_are_those_that_speak_most_against_it():
     """Not the first of the worst verdict: the endpoint farthest on the wrong side is shown."""
     tables = classified({T: 0.8, D: 0.79, R: 0.79}, F1, gap=(-0.3, 0.3), p=0.9)

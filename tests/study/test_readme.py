@@ -319,6 +319,8 @@ def test_what_holds_is_told_in_a_line():
     assert "Inconclusive: 1 pairs of claim and data set; in 0 of them the whole" in text
     wrong = CLAIMS.assign(high=CLAIMS["high"].where(CLAIMS["claim"] != "C3", -0.005))
     assert "in 1 of them" in readme.held(wrong)
+    settled = CLAIMS.assign(verdict=CLAIMS["verdict"].replace("inconclusive", "contradicted"))
+    assert readme.held(settled).endswith(" Inconclusive: none.")
 
 
 def test_simulated_series_are_not_counted():

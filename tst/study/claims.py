@@ -29,6 +29,7 @@ __all__ = ["CLAIMS", "COLUMNS", "OVERALL", "VERDICTS", "judge", "judgements", "p
 
 PATH = Path(__file__).with_name("claims.csv")
 OVERALL = "all endpoints"  # the source of the row that sums up a claim on a data set
+SHARES = ("accuracy", "F1")  # units from 0 to 1: no difference lies beyond 1
 
 # Columns of table 13-claims; `judge` gives kind and reason beside them. Of a row over all endpoints
 # `worst` is the source of the one that speaks most against the claim, `change` what would change
@@ -150,6 +151,8 @@ def verdict(check: Check, evidence: Evidence, dataset: str, origin: str) -> Judg
     """Judge a check by what the tables say."""
     if len(evidence.values):
         found = decisions.estimate(evidence.values, check.region, check.scale, evidence.resampled)
+        if check.kind == "difference" and check.unit in SHARES:
+            found = replace(found, low=max(found.low, -1.0), high=min(found.high, 1.0))
     else:
         found = decisions.Estimate(
             value=np.nan, low=np.nan, high=np.nan, p=np.nan, mde=np.nan, n_seeds=0

@@ -33,7 +33,8 @@ def scale(copies: Iterable[Path], judged: pd.DataFrame) -> str:
     epochs, sizes = [], []
     is_counted = judged["origin"] != "simulated"
     counted = set(judged.loc[is_counted, "dataset"])
-    n_seeds = judged.loc[is_counted & (judged["n_seeds"] > 1), "n_seeds"]
+    is_endpoint = is_counted & (judged["endpoint"] == "endpoint")
+    n_seeds = judged.loc[is_endpoint & (judged["n_seeds"] > 1), "n_seeds"]
     for path in copies:
         if path.stem.rpartition("-")[2] not in counted:
             continue

@@ -253,6 +253,8 @@ def held(frame: pd.DataFrame) -> str:
             names.append(f"{name} ({where})" if where else name)
         parts.append(f"{verdict.capitalize()}: {'; '.join(names) or 'none'}.")
     is_open = rows["verdict"] == "inconclusive"
+    if not is_open.any():
+        return f"{' '.join(parts)} Inconclusive: none."
     n_against = 0
     for row in rows[is_open].itertuples():
         region = region_of(row.direction, row.limit, row.margin)
