@@ -28,7 +28,16 @@ def results(tmp_path):
     judged["origin"] = "subset"
     judged["n_seeds"] = judged["dataset"].map({"wwt": 10, "borg2019": 3, "no_data": 1})
     judged["endpoint"] = "endpoint"
-    judged.loc[len(judged)] = ["C1", "all endpoints", "gcut", 0.1, 0.04, "simulated", 30, "endpoint"]
+    judged.loc[len(judged)] = [
+        "C1",
+        "all endpoints",
+        "gcut",
+        0.1,
+        0.04,
+        "simulated",
+        30,
+        "endpoint",
+    ]
     judged.loc[len(judged)] = ["Q3", "F1", "wwt", 0.1, None, "subset", 2, "supporting"]
     judged.to_csv(tmp_path / "tables" / "13-claims.csv", index=False)
     cost = pd.DataFrame(
