@@ -1,5 +1,6 @@
 """The figure of notebook 15: scores of ours and other projects' models, published ones greyed."""
 
+import textwrap
 from typing import Any
 
 import numpy as np
@@ -12,12 +13,14 @@ from tst.vocabulary import metric_label, model_label
 
 PALE = "#AAAAAA"  # of what others report and nobody ran here
 LOG = ("context_fid", "correlational_score")  # metrics that span decades
+DASHES = ("--", ":")  # of the controls
+TITLE_WIDTH = 26  # characters
 
 
 def beside_peers(table: pd.DataFrame, published: pd.DataFrame, controls: list[str]) -> Figure:
     """Draw the mean of each model, a panel a metric, with 95 % intervals over trainings.
 
-    Models that were run here are above, those that are published below, grey and hollow. Dashed
+    Models that were run here are above, those that are published below, grey and hollow. Broken
     lines are the controls whose value is known beforehand.
 
     Parameters
@@ -41,16 +44,19 @@ def beside_peers(table: pd.DataFrame, published: pd.DataFrame, controls: list[st
             _dot(ax, table, metric, model, i, color=style.colour, marker=style.marker)
         for i, model in enumerate(papers, len(run_here)):
             _dot(ax, published, metric, model, i, color=PALE, marker="o", mfc="white")
-        ax.set(title=metric_label(metric))
+        ax.set_title(textwrap.fill(metric_label(metric), TITLE_WIDTH))
         ax.set_yticks(range(len(rows)), [model_label(model) for model in rows])
         for label in ax.get_yticklabels()[len(run_here) :]:
             label.set_color(PALE)
         ax.set_ylim(len(rows) - 0.5, -0.5)
         if metric.endswith("auc"):
-            ax.set_xlim(0.45, 1.02)  # from chance to certainty, wherever the models lie
+            low = table.loc[table["metric"] == metric, "value"].min()
+            ax.set_xlim(min(0.45, low - 0.05), 1.02)  # chance and certainty, wherever models lie
         if metric in LOG:
             ax.set_xscale("log")
             format_log_axis(ax.xaxis)
+    fig.legend(*fig.axes[0].get_legend_handles_labels(), loc="outside upper left", ncols=3)
+    fig.supxlabel("lower is better; of an AUC, 0.5 is chance", size="medium")
     return fig
 
 
@@ -63,17 +69,7 @@ def _dot(ax: Axes, frame: pd.DataFrame, metric: str, model: str, row: int, **sty
 
 
 def _lines(ax: Axes, frame: pd.DataFrame, controls: list[str]) -> None:
-    """Draw a line for each control, named at its top."""
-    for model in controls:
+    """Draw a line for each control."""
+    for model, dashes in zip(controls, DASHES, strict=False):
         for value in frame.loc[frame["model"] == model, "value"]:
-            ax.axvline(value, color=GREY, ls="--", lw=0.7)
-            ax.text(
-                value,
-                -0.45,
-                model_label(model),
-                rotation=90,
-                va="top",
-                ha="right",
-                size=6,
-                color=GREY,
-            )
+            ax.axvline(value, color=GREY, ls=dashes, lw=0.9, label=model_label(model))
