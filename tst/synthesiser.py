@@ -377,7 +377,7 @@ class Synthesiser:
         n_a_part = sampling.series_within(model, PART_BYTES)
         n_parts = ceil_div(n_series, n_a_part)
         if table.is_one_series:
-            yield from self._parts_of_one(n_series, seed, given, is_left_out)
+            yield from self._parts_of_one(n_series, n_a_part, seed, given, is_left_out)
             return
         with progress.bar("sample", "series", n_series, hidden=n_parts == 1) as bar:
             for i in range(n_parts):
@@ -392,14 +392,17 @@ class Synthesiser:
                 bar.update(n)
 
     def _parts_of_one(
-        self, n_stretches: int, seed: int, given: Given, is_left_out: list[bool] | None
+        self,
+        n_stretches: int,
+        n_a_part: int,
+        seed: int,
+        given: Given,
+        is_left_out: list[bool] | None,
     ) -> Iterator[pd.DataFrame]:
-        """Yield one series in parts of as many stretches as `_sampled_parts` has series."""
-        model, table = self._fitted()
+        """Yield one series in parts of so many stretches; see `_sampled_parts`."""
+        stretches = cast(Stretches, self._fitted()[1].stretches)
         frame = self._sample_table(n_stretches, seed, given)
-        n_rows = (
-            sampling.series_within(model, PART_BYTES) * cast(Stretches, table.stretches).n_steps
-        )
+        n_rows = n_a_part * stretches.n_steps
         for i, first in enumerate(range(0, len(frame), n_rows)):
             if is_left_out is None or not is_left_out[i]:
                 yield frame.iloc[first : first + n_rows].reset_index(drop=True)

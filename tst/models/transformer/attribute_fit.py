@@ -14,6 +14,7 @@ import hashlib
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import cast
 
 import numpy as np
 import torch
@@ -303,8 +304,7 @@ def _looks(
             continue
         seen = head
         if step and is_averaged:
-            seen = copy.deepcopy(head)
-            seen.load_state_dict(mean.module.state_dict())
+            seen = cast(ChainHead, mean.module)
             mean = AveragedModel(head)
         yield step, seen
 
