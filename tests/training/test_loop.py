@@ -52,17 +52,20 @@ def test_a_finished_run_is_not_repeated(tmp_path, capsys):
 
 
 def test_a_run_says_what_it_took(tmp_path, capsys):
-    """Seconds, device and precision are kept and told; the seconds before a kill count."""
+    """Seconds by clock, device and precision are kept and told; those before a kill count."""
     folder = tmp_path / "run"
     with pytest.raises(KeyboardInterrupt):
         train_tiny(folder, stop_at=10)
     before = json.loads((folder / "cost.json").read_text())
     assert before["seconds"] > 0
+    assert before["core_seconds"] > 0
     assert (before["device"], before["precision"]) == ("the CPU", "fp32")
-    files.write_text(json.dumps(before | {"seconds": 1000.0}), folder / "cost.json")
+    longer = before | {"seconds": 1000.0, "core_seconds": 2000.0}
+    files.write_text(json.dumps(longer), folder / "cost.json")
     history = train_tiny(folder)
     after = json.loads((folder / "cost.json").read_text())
     assert 1000 < after["seconds"] < 1500
+    assert 2000 < after["core_seconds"] < 2500
     capsys.readouterr()
     train_tiny(folder)
     told = f"{len(history)} steps in {after['seconds']:,.0f} s on the CPU"

@@ -33,7 +33,9 @@ from tst.training.precision import cast, fastest
 __all__ = ["DeviceLost", "Diverged", "TrainConfig", "optimise"]
 
 DIVERGED_FILE = "diverged.txt"  # holds the sentence of the step at which a run diverged
-COST_FILE = "cost.json"  # wall seconds of the steps so far, on which device, in which precision
+# Seconds of the steps so far, on the wall and on this process's cores; device and precision.
+COST_FILE = "cost.json"
+CLOCKS = {"seconds": time.perf_counter, "core_seconds": time.process_time}
 GB = 2**30
 KB_IN_GB = 2**20  # Linux gives the peak memory of a process in KB
 
@@ -204,8 +206,10 @@ class _Run:
         self.history: History = checkpoints.resume(
             self.accelerator, self.objectives, folder, self.held_out
         )
-        self.seconds_before = float(_cost(folder)["seconds"]) if self.history else 0.0
-        self.start = time.perf_counter()
+        self.spent = dict.fromkeys(CLOCKS, 0.0)  # before this run, by clock
+        if self.history:
+            self.spent = {clock: _cost(folder)[clock] for clock in CLOCKS}
+        self.started = {clock: now() for clock, now in CLOCKS.items()}
 
     def train(self) -> pd.DataFrame:
         """Take the steps that are left and save the model; return the loss history."""
@@ -304,9 +308,11 @@ class _Run:
 
     def _write_cost(self) -> None:
         """Write what the steps so far took; what a killed run did in vain is left out."""
-        seconds = self.seconds_before + time.perf_counter() - self.start
-        device = _device_name(self.accelerator.device)
-        cost = {"seconds": seconds, "device": device, "precision": self.precision}
+        cost: dict[str, Any] = {
+            clock: self.spent[clock] + now() - self.started[clock] for clock, now in CLOCKS.items()
+        }
+        cost["device"] = _device_name(self.accelerator.device)
+        cost["precision"] = self.precision
         files.write_text(json.dumps(cost), self.folder / COST_FILE)
 
     def _check_finite(self, finite: bool, problem: str, step: int) -> None:

@@ -94,11 +94,9 @@ def ours(
     """Train the tool's own model as a user would, `Synthesiser`, and sample it."""
     folder = work.folder / f"tst-seed{seed}"
     model = Synthesiser(max_steps=max_steps or None, minutes=seconds / 60, seed=seed, folder=folder)
-    started = _clocks()
     model.fit_series(real, _table(real))
-    spent = _spent(folder / "model", started)
     series = model.sample_series(n, seed)
-    return Made(values=windows.arrays(series), core_seconds=spent)
+    return Made(values=windows.arrays(series), core_seconds=_core_seconds(folder / "model"))
 
 
 def dg(
@@ -121,11 +119,9 @@ def dg(
     settings = replace(settings, max_steps=max_steps, seed=seed)
     folder = work.folder / f"doppelganger-seed{seed}"
     job = Job.of(doppelganger.SPEC, data, folder, config, settings)
-    started = _clocks()
     jobs.train_all([job])
-    spent = _spent(folder, started)
     series = _whole(job.load().sample(n, seed), length)
-    return Made(values=windows.arrays(series), core_seconds=spent)
+    return Made(values=windows.arrays(series), core_seconds=_core_seconds(folder))
 
 
 def _whole(series: SeriesSet, length: int) -> SeriesSet:
@@ -238,33 +234,10 @@ def _affordable_steps(
     return max(1, int(seconds / known["seconds"]))
 
 
-def _spent(folder: Path, started: tuple[float, float]) -> float:
-    """Return the core-seconds of a model's optimiser steps, over all runs of its training.
-
-    The training loop keeps their seconds on the wall; the share of a core that this run had makes
-    core-seconds of them. A finished model that was only loaded keeps what it cost.
-
-    Parameters
-    ----------
-    folder
-        Of the model.
-    started
-        What `_clocks` said before the training.
-    """
-    path = folder.with_name(f"{folder.name}-cost.json")
-    model = (folder / "model.safetensors").stat().st_mtime_ns
-    known = json.loads(path.read_text()) if path.is_file() else {}
-    if known.get("model") != model:
-        core, wall = (now - before for now, before in zip(_clocks(), started, strict=True))
-        seconds = json.loads((folder / loop.COST_FILE).read_text())["seconds"] * core / wall
-        known = {"model": model, "seconds": seconds}
-        files.write_text(json.dumps(known), path)
-    return float(known["seconds"])
-
-
-def _clocks() -> tuple[float, float]:
-    """Return the seconds of this process on its cores, and those on the wall."""
-    return time.process_time(), time.perf_counter()
+def _core_seconds(folder: Path) -> float:
+    """Return what the optimiser steps of a model took, over all runs of its training."""
+    cost = json.loads((folder / loop.COST_FILE).read_text())
+    return float(cost["core_seconds"])
 
 
 def _roll(length: int) -> int:
