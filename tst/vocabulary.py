@@ -129,6 +129,11 @@ METRICS = {
     "copied_share": Metric("copied steps", "share", "lower"),
     "nn_distance_ratio": Metric("nearest neighbour ratio", "", "near_1"),
     "membership_auc": Metric("membership inference, AUC", "", "lower"),
+    "copied_series_share": Metric("copied series", "share", "lower"),
+    "broken_relation_share": Metric("relations broken", "share of the relations", "lower"),
+    "repeated_keys": Metric("id and time repeated", "share of the rows", "lower"),
+    "off_calendar": Metric("steps off the calendar", "share of the steps", "lower"),
+    "core_seconds": Metric("training", "core-seconds", "lower"),
     "seconds_per_step": Metric("processor time", "s a training step", "lower"),
 }
 

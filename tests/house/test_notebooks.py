@@ -21,6 +21,7 @@ from tst.models.transformer import generative, model
 from tst.models.transformer.config import GenerativeConfig, TSTConfig
 from tst.series import SeriesSet
 from tst.study import run_notebook
+from tst.study.peers import compare_tables
 from tst.training.loop import TrainConfig
 from tst.vocabulary import TERMS
 
@@ -208,3 +209,17 @@ def test_notebook_15_says_which_peers_were_not_run(artifacts, monkeypatch):
     assert {"tst", "doppelganger", "random_halves", "shuffled_steps"} <= set(table["model"])
     metrics = set(table.loc[table["model"] == "tst", "metric"])
     assert {"context_fid", "second_judge_auc", "copied_share", "core_seconds"} <= metrics
+
+
+@pytest.mark.notebooks
+def test_notebook_19_says_which_copies_it_did_not_get(artifacts, monkeypatch):
+    """In miniature: ours beside real rows; another project's model that is not there is named."""
+    out = artifacts.parent.parent / "19-peers-own.ipynb"
+    settings = {"profile": BASE["profile"], "peers": ["no_such_peer"]}
+    monkeypatch.setattr(run_notebook, "parameters", lambda *_: settings)
+    run_notebook.run_named("19-peers-own", BASE["profile"], "", out)
+    assert "no table that can be read: no such peer" in out.read_text()
+    table = pd.read_csv(artifacts.parent.parent / "tables" / "19-peers-own.csv")
+    table = table[table["metric"].isin(compare_tables.VALIDITY) & (table["dataset"] == "example")]
+    assert set(table["model"]) == {"tst", "real_floor"}
+    assert (table["value"] == 0).all()

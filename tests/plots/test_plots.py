@@ -98,6 +98,14 @@ RUN_HERE = pd.DataFrame(
         "half_width": [0.01, np.nan, np.nan, np.nan],
     }
 )
+ON_TABLES = pd.DataFrame(
+    [
+        {"dataset": name, "model": model, "seed": 0, "metric": metric, "value": len(name + model)}
+        for name in ("sales", "etth1")
+        for model in ("real_floor", "tst", "par")
+        for metric in ("off_calendar", "membership_auc")
+    ]
+)
 SWEEP = pd.DataFrame(
     [
         {"model": m, "size": s, "n_steps": n, "seed": 0, "metric": k, "value": 1 / n + len(m + s)}
@@ -136,6 +144,7 @@ FIGURES = {
     "claims": lambda: verdict_plots.claims(JUDGED),
     "budget": lambda: budget_plots.against_steps(SWEEP, AHEAD),
     "peers": lambda: peer_plots.beside_peers(RUN_HERE, PAPERS, ["noise"]),
+    "peers by table": lambda: peer_plots.by_table(ON_TABLES, ["off_calendar", "membership_auc"]),
 }
 
 

@@ -121,23 +121,20 @@ def test_a_peer_says_what_it_took_as_the_tool_does(sales, tmp_path, monkeypatch)
     assert made[own.id].nunique() == 3
 
 
-def test_rows_stand_in_a_table_of_the_study(tmp_path, monkeypatch):
-    """With their profile; another seed's are added, the same seed's replaced; a failure is said."""
-    monkeypatch.setattr(paths, "ROOT", tmp_path)
-
-    def _rows(name, models, seconds, seed):
-        if name == "sales":
-            raise DataError("no such file")
-        facts = {"dataset": name, "origin": "simulated", "model": models[0], "seed": seed}
-        return [facts | {"metric": "acf_error", "value": seconds}]
-
-    monkeypatch.setattr(compare_tables, "compare", _rows)
-    for seconds, seed in ((1, 0), (2, 1), (3, 1)):
-        words = ["--tables", "example", "sales", "--seconds", str(seconds), "--seed", str(seed)]
-        assert compare_tables.main(words) == 0
-    found = pd.read_csv(paths.tables_dir("laptop") / "20-peers-own.csv")
-    assert found[["profile", "seed", "value"]].to_numpy().tolist() == [
-        ["laptop", 0, 1.0],
-        ["laptop", 1, 3.0],
-    ]
-    assert compare_tables.main(["--tables", "sales"]) == 1
+def test_who_is_ahead_on_which_table():
+    """Lower is better, of the neighbours' ratio 1; as good is not ahead; means over seeds."""
+    found = []
+    for metric, ours, other in (
+        ("off_calendar", (0.0, 0.0), (0.0, 0.0)),
+        ("marginal_w1", (0.1, 0.3), (0.1, 0.1)),
+        ("nn_distance_ratio", (0.9, 0.9), (1.3, 1.3)),
+    ):
+        for model, values in (("tst", ours), ("par", other)):
+            for seed, value in enumerate(values):
+                found.append(("a", model, seed, metric, value))
+    rows = pd.DataFrame(found, columns=["dataset", "model", "seed", "metric", "value"])
+    wanted = ["nn_distance_ratio", "off_calendar", "marginal_w1"]
+    stand = compare_tables.standing(rows, wanted)
+    assert list(stand.index) == [(metric, "a") for metric in wanted]
+    assert stand["ahead_of_it"].tolist() == ["", "", "par"]
+    assert stand.loc[("marginal_w1", "a"), "tst"] == pytest.approx(0.2)

@@ -1,4 +1,4 @@
-"""The figure of notebook 15: scores of ours and other projects' models, published ones greyed."""
+"""Figures of notebooks 15 and 19: ours and other projects' models on benchmarks and on tables."""
 
 import textwrap
 from typing import Any
@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from tst.plots.base import GREY, format_log_axis, model_style, panel_grid
-from tst.vocabulary import metric_label, model_label
+from tst.vocabulary import METRICS, metric_label, model_label
 
 PALE = "#AAAAAA"  # of what others report and nobody ran here
 LOG = ("context_fid", "correlational_score")  # metrics that span decades
@@ -73,3 +73,35 @@ def _lines(ax: Axes, frame: pd.DataFrame, controls: list[str]) -> None:
     for model, dashes in zip(controls, DASHES, strict=False):
         for value in frame.loc[frame["model"] == model, "value"]:
             ax.axvline(value, color=GREY, ls=dashes, lw=0.9, label=model_label(model))
+
+
+def by_table(rows: pd.DataFrame, metrics: list[str]) -> Figure:
+    """Draw the mean of each model over seeds, a panel a metric, a line a table; real data in grey.
+
+    Parameters
+    ----------
+    rows
+        Columns dataset, model, seed, metric, value.
+    metrics
+        A panel each, in this order.
+    """
+    names = list(dict.fromkeys(rows["dataset"]))
+    models = list(dict.fromkeys(rows["model"]))
+    fig, _ = panel_grid(len(metrics), 3, 3.4, 0.3 * len(names) + 0.6, sharey=True)
+    for ax, metric in zip(fig.axes, metrics, strict=True):
+        found = rows[rows["metric"] == metric].groupby(["model", "dataset"])["value"].mean()
+        for i, model in enumerate(models):
+            style = model_style("real" if model == "real_floor" else model, i)
+            # Side by side, for many of them are 0.
+            places = np.arange(len(names)) + 0.6 * ((i + 0.5) / len(models) - 0.5)
+            values = [found.get((model, name), np.nan) for name in names]
+            label = "held-out real series" if model == "real_floor" else style.label
+            ax.plot(values, places, ls="", marker=style.marker, color=style.colour, label=label)
+        ax.set_title(textwrap.fill(metric_label(metric), TITLE_WIDTH))
+        ax.set_yticks(range(len(names)), names)
+        ax.set_ylim(len(names) - 0.5, -0.5)
+        if METRICS[metric].unit:
+            ax.set_xlabel(METRICS[metric].unit, size="small")
+    fig.legend(*fig.axes[0].get_legend_handles_labels(), loc="outside upper left", ncols=4)
+    fig.supxlabel("lower is better; of the nearest neighbour ratio, 1 is best", size="medium")
+    return fig

@@ -1,14 +1,12 @@
-"""The tool beside other projects' generators on five tables: `make peers-own`.
+"""The tool beside other projects' generators on five tables: notebook 19, `make peers-own`.
 
 Each has the same core-seconds, on one core, and the same three quarters of the series; the rest
 judges. Copies are kept beside the digest of what decides them, so that a run that was stopped goes
-on; the table is tables/20-peers-own.csv.
+on.
 """
 
-import argparse
 import hashlib
 import json
-import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -23,21 +21,20 @@ from tst.evaluation.privacy import privacy
 from tst.evaluation.reference import Reference
 from tst.io import closure, files, paths
 from tst.series import SeriesSet
-from tst.study import tables
 from tst.study.peers import generators
 from tst.study.peers.own_tables import TABLES, OwnTable
 from tst.synthesiser import Synthesiser
 from tst.table.recent import Recent
 from tst.table.steps import is_next
 from tst.table.table import Table
+from tst.vocabulary import METRICS
 
 PROGRAM = Path(__file__).parent / "run_table.py"
 PEERS = ("tabular_argn", "par")
 HELD_OUT = 0.25  # of the series
+VALIDITY = ("broken_relation_share", "repeated_keys", "off_calendar")  # shares; 0 where all is kept
 QUALITY = ("discriminative_score", "acf_error", "length_w1", "pearson_distance", "marginal_w1")
 PRIVACY = ("copied_series_share", "nn_distance_ratio", "membership_auc")
-PROFILE = "laptop"
-NAME = "20-peers-own"
 
 Row = dict[str, Any]
 
@@ -156,14 +153,28 @@ def scores(
     return found | {name: float(private[name]) for name in PRIVACY}
 
 
-def compare(name: str, models: Sequence[str], seconds: float, seed: int) -> list[Row]:
-    """Return the rows of a table: dataset, origin, model, seed, metric, value."""
+def compare(name: str, models: Sequence[str], seconds: float, seed: int, profile: str) -> list[Row]:
+    """Return the rows of a table: dataset, origin, model, seed, metric, value.
+
+    Parameters
+    ----------
+    name
+        Key of `TABLES`.
+    models
+        tst, or keys of other projects' models.
+    seconds
+        Core-seconds of a training.
+    seed
+        Of the split into series that are learned and that judge, and of the trainings.
+    profile
+        Whose artifacts keep the copies.
+    """
     own = TABLES[name]()
     learned, judges = halves(own, seed)
     table, series = Table.fit(learned, own.roles, name)
     held_out = Recent.of(table, judges).series
     reference = Reference.of(series)
-    folder = paths.artifacts_dir(PROFILE) / "peers-own" / name
+    folder = paths.artifacts_dir(profile) / "peers-own" / name
     rows: list[Row] = []
 
     def add(model: str, values: dict[str, Any]) -> None:
@@ -173,6 +184,7 @@ def compare(name: str, models: Sequence[str], seconds: float, seed: int) -> list
                 rows.append(facts | {"metric": metric, "value": value})
 
     floor = scores(reference, held_out, series, seed)
+    add("real_floor", violations(table, own, judges))
     add("real_floor", {metric: floor[metric] for metric in QUALITY if metric in floor})
     for model in models:
         try:
@@ -186,29 +198,30 @@ def compare(name: str, models: Sequence[str], seconds: float, seed: int) -> list
     return rows
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Compare on all tables; return 0, or 1 after one sentence on stderr."""
-    parser = argparse.ArgumentParser(
-        prog="python -m tst.study.peers.compare_tables",
-        description="The tool beside other projects' generators.",
+def standing(rows: pd.DataFrame, metrics: Sequence[str], model: str = "tst") -> pd.DataFrame:
+    """Return how a model stands on each table: the means of all, and whether one is better.
+
+    Parameters
+    ----------
+    rows
+        Those of `compare`, of any tables and seeds.
+    metrics
+        Which, in this order; what is better, `vocabulary.METRICS` says.
+
+    Returns
+    -------
+    DataFrame
+        Index metric and dataset; a column a model with its mean over seeds, and `ahead_of_it`: the
+        others whose mean is better, in words, empty where there is none.
+    """
+    chosen = rows[rows["metric"].isin(metrics)]
+    means = chosen.pivot_table(
+        index=["metric", "dataset"], columns="model", values="value", sort=False
     )
-    parser.add_argument("--seconds", type=float, default=60.0, help="core-seconds of a training")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--tables", nargs="*", default=list(TABLES), choices=list(TABLES))
-    parser.add_argument("--models", nargs="*", default=["tst", *PEERS])
-    options = parser.parse_args(arguments)
-    failed = 0
-    for name in options.tables:
-        try:
-            rows = compare(name, options.models, options.seconds, options.seed)
-        except DataError as error:
-            print(f"{name}: {error}", file=sys.stderr)
-            failed += 1
-            continue
-        frame = tables.write(pd.DataFrame(rows), PROFILE, NAME, replace=("dataset", "seed"))
-        print(frame.pivot_table(index="metric", columns="model", values="value").round(3))
-    return int(failed == len(options.tables))
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+    others = [name for name in means if name not in (model, "real_floor")]
+    found = []
+    for (metric, _), row in means.iterrows():
+        best = 1.0 if METRICS[metric].better == "near_1" else 0.0
+        off = (row - best).abs()
+        found.append(", ".join(name for name in others if off[name] < off[model]))
+    return means.assign(ahead_of_it=found).reindex(metrics, level="metric")

@@ -29,8 +29,10 @@ PICTURES = {
     "11-long-sequences": "11-cost",
     "12-cost": "12-profile",
     "13-claims": "13-claims",
+    "15-peers": "15-peers",
     "16-privacy": "16-privacy",
     "18-budget": "18-budget",
+    "19-peers-own": "19-peers-own",
 }
 FIRST = ("-wwt", "-head")  # the copy whose answer and picture stand for a notebook with several
 WIDTH = 260  # pixels of a picture
