@@ -181,6 +181,23 @@ def test_a_killed_kernel_is_a_sentence_and_no_result(house):
 
 
 @pytest.mark.slow
+def test_a_kernel_tells_of_what_failed_not_of_interrupts_between_cells(house, capfd):
+    """The client interrupts a kernel before it asks it to end; all else of its log is told."""
+    profile(house, "01-a: {all: {number: 3}}")
+    body(
+        house,
+        "import logging\n"
+        "log = logging.getLogger('IPKernelApp')\n"
+        "log.error('KeyboardInterrupt caught in kernel.')\n"
+        "log.error('the socket is gone')",
+    )
+    run_notebook.run_named("01-a", "tiny", "", house / "results" / "01-a.ipynb")
+    told = capfd.readouterr().err
+    assert "the socket is gone" in told
+    assert "KeyboardInterrupt" not in told
+
+
+@pytest.mark.slow
 def test_a_log_keeps_the_lines_with_their_time(house):
     """What cells print, of progress the last state; a second run starts the log anew."""
     profile(house, "01-a: {all: {number: 3}}")

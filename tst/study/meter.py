@@ -6,10 +6,12 @@ its kernel, and of the programs that the kernel starts. The kernel's are told ap
 """
 
 import json
+import logging
 import resource
 import time
 from pathlib import Path
 
+from tst.study import sampler
 from tst.study.sampler import KINDS
 
 KB_IN_MB = 1024  # Linux gives the peak memory of a process in KB
@@ -31,8 +33,8 @@ class Meter:
 
     @property
     def kernel_arguments(self) -> list[str]:
-        """Arguments of a kernel that let it sample itself, without a name in the notebook's own."""
-        line = f"__import__('tst.study.sampler', fromlist=['start']).start({str(self.path)!r})"
+        """Arguments of a kernel that let it `prepare`, without a name in the notebook's own."""
+        line = f"__import__('tst.study.meter', fromlist=['prepare']).prepare({str(self.path)!r})"
         return [f"--IPKernelApp.exec_lines={line}"]
 
     def read(self) -> str:
@@ -51,6 +53,21 @@ class Meter:
         peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / KB_IN_MB
         costs = {"wall_seconds": time.perf_counter() - self.start, "peak_memory_mb": peak}
         return json.dumps(seconds | costs, indent=1)
+
+
+def prepare(path: str) -> None:
+    """Let this process, a kernel, sample itself into a file and tell nothing of interrupts."""
+    logging.getLogger("IPKernelApp").addFilter(_tells_no_interrupt)
+    sampler.start(path)
+
+
+def _tells_no_interrupt(record: logging.LogRecord) -> bool:
+    """Return whether a kernel's message is more than that an interrupt reached it between cells.
+
+    jupyter_client interrupts each kernel before it asks it to end, and one that is still sending
+    its last outputs calls that an error.
+    """
+    return not record.getMessage().startswith("KeyboardInterrupt caught in kernel")
 
 
 def _seconds(who: int) -> float:

@@ -12,7 +12,6 @@ import atexit
 import contextlib
 import importlib
 import json
-import logging
 import os
 import select
 import signal
@@ -244,22 +243,12 @@ def _be_kernel(read_end: int) -> int | None:
     _become(message["folder"], message["environment"])
     nothing = os.open(os.devnull, os.O_RDONLY)
     os.dup2(nothing, 0)
-    logging.getLogger("IPKernelApp").addFilter(_tells_no_interrupt)
     command = message["command"]
     arguments = command[command.index("ipykernel_launcher") + 1 :]
     arguments.append(f"--IPKernelApp.parent_handle={runner}")
     sys.argv = ["ipykernel_launcher", *arguments]
     importlib.import_module("ipykernel.kernelapp").launch_new_instance(arguments)
     return 0
-
-
-def _tells_no_interrupt(record: logging.LogRecord) -> bool:
-    """Return whether a kernel's message is more than that an interrupt reached it between cells.
-
-    jupyter_client interrupts each kernel before it asks it to end, and one that is still sending
-    its last outputs calls that an error.
-    """
-    return not record.getMessage().startswith("KeyboardInterrupt caught in kernel")
 
 
 class ForkedProvisioner(LocalProvisioner):
