@@ -71,6 +71,18 @@ MODELS = {
     "shuffled_steps": "steps shuffled",
 }
 
+# Of one model: kinds of attention, with the number behind their colon, and of positions.
+VARIANTS = {
+    "full": "full",
+    "sliding": "sliding, {} steps",
+    "probsparse": "ProbSparse, factor {}",
+    "patch": "patches of {}",
+    "materialised": "full, not fused",
+    "sinusoidal": "sinusoidal",
+    "rope": "rotary",
+    "alibi": "linear bias",
+}
+
 Classifier = Literal["mlp", "naive_bayes", "logistic_regression", "decision_tree", "svm"]
 
 CLASSIFIERS: dict[Classifier, str] = {
@@ -144,7 +156,7 @@ DISTANCES = (
 )
 
 FEATURES = {"gap_us": "gap (µs)"}  # whose key holds a unit
-ID = re.compile(r"\d{9,}")  # a name of so many digits tells a reader nothing
+ID = re.compile(r"\d{9,}|c\d+")  # a name of so many digits, or a code, tells a reader nothing
 
 VERDICTS: tuple[Verdict, ...] = get_args(Verdict)  # worst first
 
@@ -155,7 +167,7 @@ def in_words(key: str) -> str:
 
 
 def class_labels(names: Iterable[str], kind: str) -> list[str]:
-    """Return the names of classes as a reader is shown them: ids of many digits by their place.
+    """Return the names of classes as a reader is shown them: ids by their place.
 
     Parameters
     ----------
@@ -173,6 +185,20 @@ def class_labels(names: Iterable[str], kind: str) -> list[str]:
 def model_label(key: str) -> str:
     """Return the label of a model, or its key in words."""
     return MODELS.get(key, in_words(key))
+
+
+def variant_label(key: str) -> str:
+    """Return a kind of attention or of positions in words, of another key the model's label.
+
+    `sliding:64` names a number; what stands behind a blank, as in `full whole`, is what it was
+    trained on.
+    """
+    kind, _, behind = key.partition(" ")
+    name, _, number = kind.partition(":")
+    if name not in VARIANTS:
+        return model_label(key)
+    trained_on = f", {behind} series" if behind else ""
+    return VARIANTS[name].format(number) + trained_on
 
 
 def metric_label(key: str) -> str:

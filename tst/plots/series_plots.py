@@ -23,7 +23,7 @@ from tst.plots.base import (
     panel_grid,
 )
 from tst.plots.distance_plots import share_at_least
-from tst.vocabulary import in_words
+from tst.vocabulary import MODELS, in_words, model_label
 
 FEW_STEPS = 30  # shorter examples get a marker a step
 FEW_SAMPLED_STEPS = 40  # the same, of samples
@@ -190,14 +190,14 @@ def pearson(matrices_by_name: Mapping[str, np.ndarray], feature_names: Sequence[
     Parameters
     ----------
     matrices_by_name
-        {key of a model, or another name: matrix of shape (n_features, n_features)}.
+        {key of a model, its label with more behind a comma, or another name: matrix of shape
+        (n_features, n_features)}.
     """
     names = [in_words(name) for name in feature_names]
     fig, axes = panel_grid(len(matrices_by_name), 2, 3.4, 2.7, sharey=True)
     for i, (ax, (name, matrix)) in enumerate(zip(fig.axes, matrices_by_name.items(), strict=True)):
         image = ax.imshow(matrix, vmin=-1, vmax=1, cmap="RdBu_r")
-        style = model_style(name, i)
-        ax.set_title(style.label, color=style.colour)
+        ax.set_title(model_label(name), color=_colour(name, i))
         ax.set_xticks(range(len(names)), names, rotation=60, ha="right", rotation_mode="anchor")
         ax.set_yticks(range(len(names)), names)
         ax.grid(False)
@@ -205,6 +205,13 @@ def pearson(matrices_by_name: Mapping[str, np.ndarray], feature_names: Sequence[
         ax.tick_params(labelbottom=False)
     fig.colorbar(image, ax=axes, shrink=0.6, label="Pearson correlation")
     return fig
+
+
+def _colour(name: str, position: int) -> str:
+    """Return the colour of a model that a key names, or a label with more behind a comma."""
+    label = name.partition(",")[0]
+    keys = [key for key, known in MODELS.items() if known == label]
+    return model_style(keys[0] if keys else name, position).colour
 
 
 def generated(
@@ -270,6 +277,8 @@ def real_above_samples(
     n = min(len(real_arrays), len(synthetic_arrays), MOST_SAMPLES)
     size = (min(1.9 * n + 0.9, WIDTH), 3.6)
     fig, axes = plt.subplots(2, n, figsize=size, squeeze=False, sharey=True, layout="constrained")
+    for ax in fig.axes:
+        ax.locator_params(axis="x", integer=True, nbins=4)
     _draw_row(axes[0], real_arrays, "real", log)
     _draw_row(axes[1], synthetic_arrays, model, log)
     _label_steps(fig, axes, _axis_label(feature_name, unit, log))

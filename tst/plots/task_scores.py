@@ -17,6 +17,7 @@ from tst.plots.base import (
     mean_and_half_width,
     model_style,
     panel_grid,
+    without_twin,
 )
 from tst.vocabulary import CLASSES, CLASSIFIERS, REGRESSORS, in_words, metric_label
 
@@ -93,6 +94,7 @@ def f1(frame: pd.DataFrame, names: Sequence[str] = ()) -> Figure:
     names
         Names of the classes; a class that is not among the test series has no column.
     """
+    frame = without_twin(frame)
     if "train" not in frame:
         frame = frame.assign(train="synthetic")
     means = frame.groupby(["model", "train", "metric"], sort=False)["value"].mean().unstack()
@@ -151,6 +153,7 @@ def scores(frame: pd.DataFrame, x: str, paper: pd.DataFrame | None = None) -> Fi
     paper
         Rows of `claims.paper_numbers` with the same columns, one a place, drawn hollow.
     """
+    frame = without_twin(frame)
     if "train" not in frame:
         frame = frame.assign(train="synthetic")
     panels = list(dict.fromkeys(frame[x]))
