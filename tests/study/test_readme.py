@@ -178,7 +178,7 @@ def test_a_claim_on_scores_of_two_kinds_names_both():
     of_q2 = CLAIMS[CLAIMS["claim"] == "Q2"]
     other = of_q2.assign(dataset="iot", unit="accuracy")
     (row,) = readme.short_rows(pd.concat([of_q2, other]), ["Q2"])
-    assert row.test == "difference in accuracy or R2, above -0.01"
+    assert row.test == "difference in accuracy or R², above -0.01"
 
 
 def test_a_compressed_table_is_read_as_a_plain_one(page, tmp_path):
@@ -314,13 +314,16 @@ def test_what_the_long_tests_found_is_told(tmp_path):
 def test_what_holds_is_told_in_a_line():
     """By claim and real set; intervals wholly on the wrong side are counted among the open."""
     text = readme.held(CLAIMS)
-    assert text.startswith("Supported: C5, architecture; Q2, no real steps (wwt).")
-    assert "Contradicted: none." in text
-    assert "Inconclusive: 1 pairs of claim and data set; in 0 of them the whole" in text
+    lines = text.splitlines()
+    assert lines[0] == (
+        "- **Supported**: architecture as stated (C5); no real first steps (Q2: wwt)."
+    )
+    assert lines[1] == "- **Contradicted**: none."
+    assert "**Inconclusive**: 1 pairs of claim and data set, 0 of them wholly" in text
     wrong = CLAIMS.assign(high=CLAIMS["high"].where(CLAIMS["claim"] != "C3", -0.005))
-    assert "in 1 of them" in readme.held(wrong)
+    assert ", 1 of them wholly" in readme.held(wrong)
     settled = CLAIMS.assign(verdict=CLAIMS["verdict"].replace("inconclusive", "contradicted"))
-    assert readme.held(settled).endswith(" Inconclusive: none.")
+    assert readme.held(settled).endswith("\n- **Inconclusive**: none.")
 
 
 def test_simulated_series_are_not_counted():
