@@ -144,6 +144,32 @@ METRICS = {
     "seconds_per_step": Metric("processor time", "s a training step", "lower"),
 }
 
+# What a table shows beside its metrics.
+MEASURES = {
+    "trts_accuracy": "accuracy on synthetic series",
+    "trts_r2": "R² on synthetic series",
+    "rank_correlation": "rank correlation",
+    "r2_flat": "R², all days at once",
+    "r2_variance_weighted": "R², weighted by variance",
+    "r2_raw": "R² of views",
+    "length_mode_share": "most common lengths, share",
+    "length_mode_error": "most common lengths, error of their share",
+    "saturation": "values at the ends, share",
+    "saturation_error": "values at the ends, error of their share",
+    "midrange_w1": "mid range, W1 distance",
+    "mdd": "marginal distribution difference",
+    "acd": "autocorrelation difference",
+    "skewness_error": "skewness, error",
+    "kurtosis_error": "kurtosis, error",
+    "copied_step_share": "steps that equal a training step",
+    "copied_step_floor": "the same of real test steps",
+    "copied_series_share": "series that equal a training series",
+    "membership_low": "chance, from",
+    "membership_high": "chance, to",
+    "log_likelihood_train": "log likelihood, training half",
+    "log_likelihood_test": "log likelihood, test half",
+}
+
 # Distances of a synthetic set from held-out real series, shown over the real-versus-real floor.
 DISTANCES = (
     "acf_rms",

@@ -681,6 +681,16 @@ def test_units_stand_once_or_with_their_feature():
     assert [label.split("\n")[-1] for label in labels] == ["(bytes)", "(share)"]
 
 
+@pytest.mark.parametrize("n_features", [1, 2])
+def test_each_example_has_its_name(n_features):
+    """Above the first panel of its series; without names there is none."""
+    features = NAMES[:n_features]
+    for names in (["es.wikipedia.org", "fr.wikipedia.org", "one"], []):
+        fig = series_plots.examples(arrays(3, 20, n_features), features, "Three", names=names)
+        titles = [ax.get_title("left") for ax in fig.axes]
+        assert titles == (names or [""] * 3) + [""] * 3 * (n_features - 1)
+
+
 def test_large_and_tiny_values_have_no_factor_above_the_panel():
     """Ticks are 20M, or written in full; powers of ten on a log axis from 10,000 on."""
     for largest, tick, text in ((4e7, 2e7, "20M"), (8e-5, 5e-5, "5e-05"), (0.5, None, "")):

@@ -10,17 +10,15 @@ from tst.plots.base import GREY, format_log_axis, mean_and_half_width, model_sty
 from tst.plots.distance_plots import LEAST_SHOWN
 from tst.vocabulary import metric_label
 
-X_LABEL = (
-    "epsilon promised; lower distances are better (dashed: two real halves; dotted: twice that)"
-)
+X_LABEL = "epsilon promised; lower distances are better (line: two real halves; dotted: twice that)"
 TITLE_WIDTH = 26  # characters of a metric's name in a line
 
 
 def quality(frame: pd.DataFrame) -> Figure:
     """Draw TST (ours)'s distances over their floor against epsilon, with 95 % intervals.
 
-    A panel a metric. A diamond is the geometric mean over seeds, as the axis is of logarithms;
-    dashed: the floor, 1; dotted: twice the floor.
+    A panel a metric. A square is the geometric mean over seeds, as the axis is of logarithms; the
+    line is the floor, 1, dotted is twice the floor.
 
     Parameters
     ----------
@@ -40,8 +38,8 @@ def quality(frame: pd.DataFrame) -> Figure:
             middle, factor = np.exp(mean), np.exp(np.nan_to_num(half_width))
             ends = [[middle - middle / factor], [middle * factor - middle]]
             ax.plot([x] * len(values), values, "o", ms=3, color=style.colour, alpha=0.4, mec="none")
-            ax.errorbar(x, middle, ends, fmt=style.marker, color=style.colour, capsize=3)
-        ax.axhline(1, color=GREY, lw=1, ls="--")
+            ax.errorbar(x, middle, ends, fmt="s", color=style.colour, capsize=3)
+        ax.axhline(1, color=GREY, lw=1)
         ax.axhline(2, color=GREY, lw=1, ls=":")
         ax.set_xticks(range(len(epsilons)), labels)
         ax.set(yscale="log")

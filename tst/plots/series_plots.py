@@ -27,6 +27,7 @@ from tst.vocabulary import MODELS, in_words, model_label
 
 FEW_STEPS = 30  # shorter examples get a marker a step
 FEW_SAMPLED_STEPS = 40  # the same, of samples
+NAME_WIDTH = 20  # characters of a series' name in a line
 FEATURE_WIDTH = 16  # characters of a feature's name in a line
 LABEL_WIDTH = 36  # characters of a statistic's name in a line
 MOST_PAIRS = 8
@@ -69,6 +70,7 @@ def examples(
     feature_names: Sequence[str],
     title: str,
     units: Sequence[str] = (),
+    names: Sequence[str] = (),
 ) -> Figure:
     """Draw example series as small multiples: a row a feature and a column a series.
 
@@ -80,10 +82,12 @@ def examples(
         Series of shape (length, n_features).
     units
         Of the features; one that all share stands in the title. Empty: none.
+    names
+        Of the series, each above its first panel. Empty: none.
     """
     shared = units[0] if len(set(units)) == 1 else ""
     if len(feature_names) == 1:
-        return _examples_of_one_feature(arrays, feature_names[0], title, shared)
+        return _examples_of_one_feature(arrays, feature_names[0], title, shared, names)
     n = len(arrays)
     fig, axes = panel_grid(n * len(feature_names), n, 1.75, ROW_HEIGHT)
     for j, name in enumerate(feature_names):
@@ -92,6 +96,7 @@ def examples(
         unit = f"\n({units[j]})" if units and units[j] and not shared else ""
         label = f"{textwrap.fill(in_words(name), FEATURE_WIDTH)}{unit}"
         axes[j, 0].set_ylabel(label, rotation=0, ha="right", va="center")
+    _name_series(axes[0], names)
     for ax in axes[:-1].flat:
         ax.tick_params(labelbottom=False)
     for ax in axes[-1]:
@@ -101,17 +106,28 @@ def examples(
 
 
 def _examples_of_one_feature(
-    arrays: Sequence[np.ndarray], feature_name: str, title: str, unit: str
+    arrays: Sequence[np.ndarray],
+    feature_name: str,
+    title: str,
+    unit: str,
+    names: Sequence[str],
 ) -> Figure:
     """Draw a panel a series."""
     fig, axes = panel_grid(len(arrays), 4, 1.8, 1.5)
     for ax, array in zip(fig.axes, arrays, strict=True):
         _draw_example(ax, np.asarray(array)[:, 0])
         ax.set_xlabel("step")
+    _name_series(fig.axes, names)
     for ax in axes[:, 0]:
         ax.set_ylabel(_axis_label(feature_name, unit, log=False))
     fig.suptitle(title, x=0.01, ha="left")
     return fig
+
+
+def _name_series(axes: Sequence[Axes] | np.ndarray, names: Sequence[str]) -> None:
+    """Write the name of each series above a panel of it, as far as they have names."""
+    for ax, name in zip(axes, names, strict=False):
+        ax.set_title(textwrap.fill(name, NAME_WIDTH), fontsize=9.5)
 
 
 def _draw_example(ax: Axes, values: np.ndarray) -> None:
