@@ -181,7 +181,13 @@ DISTANCES = (
     "context_fid",
 )
 
-FEATURES = {"gap_us": "gap (µs)"}  # whose key holds a unit
+FEATURES = {  # whose key is no word
+    "gap_us": "gap (µs)",
+    "n_destinations": "destinations",
+    "cpu_p50": "cpu median",
+    "cpu_p90": "cpu 90 % quantile",
+    "cpu_p99": "cpu 99 % quantile",
+}
 ID = re.compile(r"\d{9,}|c\d+")  # a name of so many digits, or a code, tells a reader nothing
 
 VERDICTS: tuple[Verdict, ...] = get_args(Verdict)  # worst first
