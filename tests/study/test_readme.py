@@ -214,12 +214,12 @@ def test_contents_take_questions_answers_and_pictures_from_the_notebooks(page, t
     """A row an executed notebook; one without a copy has none, as its answer is not known."""
     sources, copies = tmp_path / "notebooks", tmp_path / committed.LAPTOP
     sources.mkdir()
-    for stem in ("05-fidelity", "09-lengths"):
+    for stem in ("05-fidelity", "09-lengths", "17-calibration"):
         head = nbformat.v4.new_markdown_cell("# 5. How near?\n\nText.")
         nbformat.write(nbformat.v4.new_notebook(cells=[head]), sources / f"{stem}.ipynb")
     said = nbformat.v4.new_output("stream", text="Near: 1 | 2.\nMore.\n")
     verdict = nbformat.v4.new_code_cell("# NBVAL_CHECK_OUTPUT", outputs=[said], execution_count=1)
-    for name in ("05-fidelity-gcut", "05-fidelity-wwt"):
+    for name in ("05-fidelity-gcut", "05-fidelity-wwt", "17-calibration-wwt"):
         nbformat.write(nbformat.v4.new_notebook(cells=[head, verdict]), copies / f"{name}.ipynb")
     (copies / "figures").mkdir()
     (copies / "figures" / "05-over-floor-wwt.png").touch()
@@ -230,7 +230,8 @@ def test_contents_take_questions_answers_and_pictures_from_the_notebooks(page, t
         "| **5. How near?** [wwt](../results/laptop/05-fidelity-wwt.ipynb) · "
         "[gcut](../results/laptop/05-fidelity-gcut.ipynb) | Near: 1 \\| 2. | "
         '<img src="../results/laptop/figures/05-over-floor-wwt.png" width="260" '
-        'alt="05-over-floor"> |'
+        'alt="05-over-floor"> |',
+        "| **5. How near?** [wwt](../results/laptop/17-calibration-wwt.ipynb) | More. |  |",
     ]
 
 

@@ -1,7 +1,7 @@
 """The table of contents of the notebooks: each with its question, its answer and a picture.
 
 The question is the title of the source, the answer the first line that the verdict cell of an
-executed copy prints.
+executed copy prints, or the others of a notebook of SCENE.
 """
 
 import re
@@ -11,6 +11,7 @@ import nbformat
 
 from tst.study.report import committed
 from tst.study.report.markdown import cell, table
+from tst.vocabulary import in_words
 
 TITLE = re.compile(r"# (\d+)\. (.*)")
 VERDICT = re.compile(r"^## Verdict$", re.MULTILINE)  # a text before it may end another part
@@ -29,10 +30,12 @@ PICTURES = {
     "11-long-sequences": "11-cost",
     "12-cost": "12-profile",
     "13-claims": "13-claims",
+    "15-peers": "15-peers",
     "16-privacy": "16-privacy",
     "18-budget": "18-budget",
 }
 FIRST = ("-wwt", "-head")  # the copy whose answer and picture stand for a notebook with several
+SCENE = ("17-calibration",)  # whose verdict's first line says only what was tried
 WIDTH = 260  # pixels of a picture
 
 
@@ -84,13 +87,19 @@ def listed(folder: Path) -> str:
         for path in copies:
             about = path.stem.removeprefix(source.stem).lstrip("-") or "read"
             links.append(f"[{about}](../{path.relative_to(folder).as_posix()})")
-        lines = answer(nbformat.read(copies[0], 4)) or [""]
-        told = cell(lines[0])
+        told = cell(_told(answer(nbformat.read(copies[0], 4)), source.stem))
         question = f"**{named[0]}. {named[1]}** {' · '.join(links)}"
         rows.append((question, told, _picture(folder, source.stem, copies[0])))
     # The cells are Markdown already; `table` would escape what stands in them.
     text = table(["question", "answer", "picture"], [])
     return "\n".join([text, *(f"| {' | '.join(row)} |" for row in rows)])
+
+
+def _told(lines: list[str], stem: str) -> str:
+    """Return what stands for a notebook's answer: its verdict's first line, or the others."""
+    if stem in SCENE:
+        return in_words(" ".join(lines[1:]))
+    return lines[0] if lines else ""
 
 
 def _picture(folder: Path, stem: str, copy: Path) -> str:
