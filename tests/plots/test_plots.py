@@ -171,7 +171,7 @@ def test_every_figure_is_drawn_and_named(name, tmp_path):
         ("generated", "cpu rate (share)"),
         ("scores", "accuracy on real test data; higher is better (dashed: real)"),
         ("shares", "real training data added (%, not to scale)"),
-        ("f1", "class: mean F1 on real test data; higher is better"),
+        ("f1", "mean F1 of each class on real test data; higher is better"),
     ],
 )
 def test_axes_say_what_and_in_which_unit(name, label):
