@@ -210,16 +210,36 @@ def test_an_answer_is_what_the_verdict_shows():
     assert contents.answer(nbformat.v4.new_notebook(cells=cells)) == ["checked", "measured"]
 
 
+def test_contents_show_the_lines_that_answer(page, tmp_path):
+    """Of notebook 17 the errors and not what was tried; keys of metrics as their labels."""
+    copies = tmp_path / committed.LAPTOP
+    printed = {
+        "16-privacy": "iot: epsilon 3.\nacf_rms at epsilon 3: 9.5 times the floor\n",
+        "17-calibration": "Rules tried.\nC3: wrong on at most 0% (real_part).\nC7: wrong on 1%.\n",
+    }
+    (tmp_path / "notebooks").mkdir()
+    for stem, text in printed.items():
+        said = nbformat.v4.new_output("stream", text=text)
+        code = nbformat.v4.new_code_cell("# NBVAL_CHECK_OUTPUT", outputs=[said], execution_count=1)
+        head = nbformat.v4.new_markdown_cell("# 5. How near?")
+        notebook = nbformat.v4.new_notebook(cells=[head, code])
+        for path in (tmp_path / "notebooks" / f"{stem}.ipynb", copies / f"{stem}-wwt.ipynb"):
+            nbformat.write(notebook, path)
+    rows = contents.listed(tmp_path).splitlines()[2:]
+    assert "| autocorrelation, RMS error at epsilon 3: 9.5 times the floor |" in rows[0]
+    assert "| C3: wrong on at most 0% (real part); C7: wrong on 1% |" in rows[1]
+
+
 def test_contents_take_questions_answers_and_pictures_from_the_notebooks(page, tmp_path):
     """A row an executed notebook; one without a copy has none, as its answer is not known."""
     sources, copies = tmp_path / "notebooks", tmp_path / committed.LAPTOP
     sources.mkdir()
-    for stem in ("05-fidelity", "09-lengths", "17-calibration"):
+    for stem in ("05-fidelity", "09-lengths"):
         head = nbformat.v4.new_markdown_cell("# 5. How near?\n\nText.")
         nbformat.write(nbformat.v4.new_notebook(cells=[head]), sources / f"{stem}.ipynb")
     said = nbformat.v4.new_output("stream", text="Near: 1 | 2.\nMore.\n")
     verdict = nbformat.v4.new_code_cell("# NBVAL_CHECK_OUTPUT", outputs=[said], execution_count=1)
-    for name in ("05-fidelity-gcut", "05-fidelity-wwt", "17-calibration-wwt"):
+    for name in ("05-fidelity-gcut", "05-fidelity-wwt"):
         nbformat.write(nbformat.v4.new_notebook(cells=[head, verdict]), copies / f"{name}.ipynb")
     (copies / "figures").mkdir()
     (copies / "figures" / "05-over-floor-wwt.png").touch()
@@ -230,8 +250,7 @@ def test_contents_take_questions_answers_and_pictures_from_the_notebooks(page, t
         "| **5. How near?** [wwt](../results/laptop/05-fidelity-wwt.ipynb) · "
         "[gcut](../results/laptop/05-fidelity-gcut.ipynb) | Near: 1 \\| 2. | "
         '<img src="../results/laptop/figures/05-over-floor-wwt.png" width="260" '
-        'alt="05-over-floor"> |',
-        "| **5. How near?** [wwt](../results/laptop/17-calibration-wwt.ipynb) | More. |  |",
+        'alt="05-over-floor"> |'
     ]
 
 

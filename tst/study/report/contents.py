@@ -1,7 +1,7 @@
 """The table of contents of the notebooks: each with its question, its answer and a picture.
 
 The question is the title of the source, the answer the first line that the verdict cell of an
-executed copy prints, or the others of a notebook of SCENE.
+executed copy prints, or those that answer, of the notebooks of ANSWERS.
 """
 
 import re
@@ -11,7 +11,7 @@ import nbformat
 
 from tst.study.report import committed
 from tst.study.report.markdown import cell, table
-from tst.vocabulary import in_words
+from tst.vocabulary import in_words, metric_label
 
 TITLE = re.compile(r"# (\d+)\. (.*)")
 VERDICT = re.compile(r"^## Verdict$", re.MULTILINE)  # a text before it may end another part
@@ -35,7 +35,8 @@ PICTURES = {
     "18-budget": "18-budget",
 }
 FIRST = ("-wwt", "-head")  # the copy whose answer and picture stand for a notebook with several
-SCENE = ("17-calibration",)  # whose verdict's first line says only what was tried
+# Of these the first line says only what was tried; those with the words that follow answer.
+ANSWERS = {"16-privacy": "times the floor", "17-calibration": "wrong on"}
 WIDTH = 260  # pixels of a picture
 
 
@@ -96,10 +97,18 @@ def listed(folder: Path) -> str:
 
 
 def _told(lines: list[str], stem: str) -> str:
-    """Return what stands for a notebook's answer: its verdict's first line, or the others."""
-    if stem in SCENE:
-        return in_words(" ".join(lines[1:]))
-    return lines[0] if lines else ""
+    """Return what stands for a notebook's answer: its verdict's first line, or those that answer.
+
+    A line may begin with the key of a metric, which is shown by its label.
+    """
+    if stem not in ANSWERS:
+        return lines[0] if lines else ""
+    told = []
+    for line in lines:
+        key, _, rest = line.partition(" ")
+        if ANSWERS[stem] in line:
+            told.append(f"{metric_label(key)} {in_words(rest)}".rstrip("."))
+    return "; ".join(told)
 
 
 def _picture(folder: Path, stem: str, copy: Path) -> str:
