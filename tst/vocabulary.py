@@ -71,6 +71,18 @@ MODELS = {
     "shuffled_steps": "steps shuffled",
 }
 
+# Of one model: kinds of attention, with the number behind their colon, and of positions.
+VARIANTS = {
+    "full": "full",
+    "sliding": "sliding, {} steps",
+    "probsparse": "ProbSparse, factor {}",
+    "patch": "patches of {}",
+    "materialised": "full, not fused",
+    "sinusoidal": "sinusoidal",
+    "rope": "rotary",
+    "alibi": "linear bias",
+}
+
 Classifier = Literal["mlp", "naive_bayes", "logistic_regression", "decision_tree", "svm"]
 
 CLASSIFIERS: dict[Classifier, str] = {
@@ -137,6 +149,32 @@ METRICS = {
     "seconds_per_step": Metric("processor time", "s a training step", "lower"),
 }
 
+# What a table shows beside its metrics.
+MEASURES = {
+    "trts_accuracy": "accuracy on synthetic series",
+    "trts_r2": "R² on synthetic series",
+    "rank_correlation": "rank correlation",
+    "r2_flat": "R², all days at once",
+    "r2_variance_weighted": "R², weighted by variance",
+    "r2_raw": "R² of views",
+    "length_mode_share": "most common lengths, share",
+    "length_mode_error": "most common lengths, error of their share",
+    "saturation": "values at the ends, share",
+    "saturation_error": "values at the ends, error of their share",
+    "midrange_w1": "mid range, W1 distance",
+    "mdd": "marginal distribution difference",
+    "acd": "autocorrelation difference",
+    "skewness_error": "skewness, error",
+    "kurtosis_error": "kurtosis, error",
+    "copied_step_share": "steps that equal a training step",
+    "copied_step_floor": "the same of real test steps",
+    "copied_series_share": "series that equal a training series",
+    "membership_low": "chance, from",
+    "membership_high": "chance, to",
+    "log_likelihood_train": "log likelihood, training half",
+    "log_likelihood_test": "log likelihood, test half",
+}
+
 # Distances of a synthetic set from held-out real series, shown over the real-versus-real floor.
 DISTANCES = (
     "acf_rms",
@@ -148,8 +186,14 @@ DISTANCES = (
     "context_fid",
 )
 
-FEATURES = {"gap_us": "gap (µs)"}  # whose key holds a unit
-ID = re.compile(r"\d{9,}")  # a name of so many digits tells a reader nothing
+FEATURES = {  # whose key is no word
+    "gap_us": "gap (µs)",
+    "n_destinations": "destinations",
+    "cpu_p50": "cpu median",
+    "cpu_p90": "cpu 90 % quantile",
+    "cpu_p99": "cpu 99 % quantile",
+}
+ID = re.compile(r"\d{9,}|c\d+")  # a name of so many digits, or a code, tells a reader nothing
 
 VERDICTS: tuple[Verdict, ...] = get_args(Verdict)  # worst first
 
@@ -160,7 +204,7 @@ def in_words(key: str) -> str:
 
 
 def class_labels(names: Iterable[str], kind: str) -> list[str]:
-    """Return the names of classes as a reader is shown them: ids of many digits by their place.
+    """Return the names of classes as a reader is shown them: ids by their place.
 
     Parameters
     ----------
@@ -178,6 +222,20 @@ def class_labels(names: Iterable[str], kind: str) -> list[str]:
 def model_label(key: str) -> str:
     """Return the label of a model, or its key in words."""
     return MODELS.get(key, in_words(key))
+
+
+def variant_label(key: str) -> str:
+    """Return a kind of attention or of positions in words, of another key the model's label.
+
+    `sliding:64` names a number; what stands behind a blank, as in `full whole`, is what it was
+    trained on.
+    """
+    kind, _, behind = key.partition(" ")
+    name, _, number = kind.partition(":")
+    if name not in VARIANTS:
+        return model_label(key)
+    trained_on = f", {behind} series" if behind else ""
+    return VARIANTS[name].format(number) + trained_on
 
 
 def metric_label(key: str) -> str:

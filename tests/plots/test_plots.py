@@ -180,7 +180,7 @@ def test_every_figure_is_drawn_and_named(name, tmp_path):
         ("generated", "cpu rate (share)"),
         ("scores", "accuracy on real test data; higher is better (dashed: real)"),
         ("shares", "real training data added (%, not to scale)"),
-        ("f1", "class: mean F1 on real test data; higher is better"),
+        ("f1", "mean F1 of each class on real test data; higher is better"),
     ],
 )
 def test_axes_say_what_and_in_which_unit(name, label):
@@ -370,6 +370,66 @@ def test_models_are_told_apart():
     assert len(set(looks)) == len(looks)
     colours = [base.model_style(key).colour for key in ("real", "tst_paper", "doppelganger")]
     assert colours == ["#444444", "#0072B2", "#E69F00"]
+    variants = list(cost_plots.VARIANTS.values())  # of one figure, beside TST and real series
+    assert len(set(variants)) == len(variants)
+
+
+def test_a_training_curve_has_the_colour_of_its_model():
+    """Blue is TST, orange DG, green TST (ours); seeds are told apart, and each is labelled so."""
+    drawn = {
+        "tst_paper": training_curves.loss_curve(LOSS),
+        "doppelganger": training_curves.loss_curve(LOSS.assign(loss_critic=-LOSS["loss"])),
+        "tst": training_curves.nll(LOSS),
+    }
+    for model, fig in drawn.items():
+        (ax,) = fig.axes
+        colours = [line.get_color() for line in ax.lines]
+        assert colours[0] == base.model_style(model).colour and len(set(colours)) == 2
+        assert {text.get_color() for text in ax.texts} == set(colours)
+    shades = [shade for shades in training_curves.SHADES.values() for shade in shades]
+    assert len(set(shades)) == len(shades)
+
+
+@pytest.mark.parametrize(("moved", "n_rows"), [(0.0, 3), (1e-9, 4)])
+def test_tst_at_its_donors_lengths_is_drawn_where_it_differs(moved, n_rows):
+    """Equal scores are TST's own; the least difference keeps the row, in any order of rows."""
+    frame = scored(panels=["mlp", "svm"])
+    other = frame.query("model == 'tst_paper'").assign(model="tst_oracle").iloc[::-1]
+    other.iloc[0, other.columns.get_loc("value")] += moved
+    mixed = frame.query("model == 'tst_paper'").assign(train="synthetic+real", value=0.9)
+    together = pd.concat([frame, other, mixed], ignore_index=True)
+    ax = task_scores.scores(together, "classifier").axes[0]
+    assert len(ax.get_yticklabels()) == n_rows + 1  # and TST with real series
+
+
+@pytest.mark.parametrize(
+    ("n", "n_columns", "shape"), [(2, 3, (1, 2)), (4, 3, (2, 2)), (5, 4, (2, 3)), (7, 4, (2, 4))]
+)
+def test_panels_leave_few_places_empty(n, n_columns, shape):
+    """As few rows as the columns allow, and no column more than these need."""
+    fig, axes = base.panel_grid(n, n_columns, 2.0, 1.0)
+    assert axes.shape == shape and len(fig.axes) == n
+
+
+def test_a_check_with_a_limit_of_its_own_has_a_tick_there():
+    """Above 0 the line is the limit; a margin of 0.01 is a tick left of it."""
+    rows = JUDGED[JUDGED["ours"].notna()].iloc[:1]
+    near = rows.assign(claim="C7", margin=0.01)
+    for frame, ticks in ((rows, []), (pd.concat([rows, near], ignore_index=True), [-0.01])):
+        ax = verdict_plots.claims(frame.assign(direction="above", limit=0.0)).axes[0]
+        found = [line.get_xdata()[0] for line in ax.lines if line.get_marker() == "|"]
+        found = [x for x in found if x in (0, -0.01)]  # caps of intervals have this marker, too
+        assert found == ticks
+        assert ("tick: its own" in ax.get_xlabel()) is bool(ticks)
+
+
+def test_correlations_of_a_model_are_titled_in_its_colour():
+    """By key or by label with something behind it; another name takes a free colour."""
+    fig = series_plots.pearson(
+        dict.fromkeys(("tst_paper", "TST (ours), 9 steps"), np.eye(2)), NAMES
+    )
+    colours = {text.get_text(): text.get_color() for text in fig.findobj(matplotlib.text.Text)}
+    assert (colours["TST"], colours["TST (ours), 9 steps"]) == (base.BLUE, base.GREEN)
 
 
 def test_what_is_drawn_has_a_word():
@@ -465,7 +525,7 @@ def test_cost_by_length_names_each_slope():
         metric="peak_memory_mb"
     )
     (ax,) = cost_plots.by_length(frame, {"peak_memory_mb": "MB"}, 400).axes
-    assert {t.get_text() for t in ax.texts} == {"full (slope 2.00)", "patch:4 (slope 1.00)"}
+    assert {t.get_text() for t in ax.texts} == {"full (slope 2.00)", "patches of 4 (slope 1.00)"}
 
 
 def test_beyond_window_draws_means_and_the_window():
@@ -479,7 +539,7 @@ def test_beyond_window_draws_means_and_the_window():
     frame = pd.DataFrame(rows, columns=["name", "seed", "length", "value"]).assign(metric="a")
     (ax,) = cost_plots.beyond_window(frame, {"a": "error"}, 40).axes
     assert ax.lines[0].get_ydata().tolist() == [10, 91] and ax.lines[-1].get_xdata()[0] == 40
-    assert {t.get_text() for t in ax.texts} == {"rope", "real", "patch:4 whole"}
+    assert {t.get_text() for t in ax.texts} == {"rotary", "real", "patches of 4, whole series"}
 
 
 def test_cost_and_quality_draws_a_row_an_attention():
@@ -494,7 +554,7 @@ def test_cost_and_quality_draws_a_row_an_attention():
     frame = pd.DataFrame(rows, columns=["metric", "attention", "seed", "value"])
     titles = {"peak_memory_mb": "memory", "f1_macro": "F1"}
     memory, f1 = cost_plots.cost_and_quality(frame, titles).axes
-    assert [t.get_text() for t in memory.get_yticklabels()] == ["full", "sliding:64"]
+    assert [t.get_text() for t in memory.get_yticklabels()] == ["full", "sliding, 64 steps"]
     assert len(memory.lines) == 4 and memory.get_xlim()[0] == 0
     np.testing.assert_allclose(f1.lines[0].get_xdata(), [0.5, 0.6])
     np.testing.assert_allclose(f1.lines[1].get_xdata(), [0.55])
@@ -630,6 +690,16 @@ def test_units_stand_once_or_with_their_feature():
     assert [label.split("\n")[-1] for label in labels] == ["(bytes)", "(share)"]
 
 
+@pytest.mark.parametrize("n_features", [1, 2])
+def test_each_example_has_its_name(n_features):
+    """Above the first panel of its series; without names there is none."""
+    features = NAMES[:n_features]
+    for names in (["es.wikipedia.org", "fr.wikipedia.org", "one"], []):
+        fig = series_plots.examples(arrays(3, 20, n_features), features, "Three", names=names)
+        titles = [ax.get_title("left") for ax in fig.axes]
+        assert titles == (names or [""] * 3) + [""] * 3 * (n_features - 1)
+
+
 def test_large_and_tiny_values_have_no_factor_above_the_panel():
     """Ticks are 20M, or written in full; powers of ten on a log axis from 10,000 on."""
     for largest, tick, text in ((4e7, 2e7, "20M"), (8e-5, 5e-5, "5e-05"), (0.5, None, "")):
@@ -646,7 +716,7 @@ def test_large_and_tiny_values_have_no_factor_above_the_panel():
     ax.set_yscale("log")
     base.format_log_axis(ax.yaxis)
     formatted = [ax.yaxis.get_major_formatter()(x, 0) for x in (1, 1000, 1e4, 1e6)]
-    assert formatted == ["1", "1000", "$10^{4}$", "$10^{6}$"]
+    assert formatted == ["1", "1,000", "$10^{4}$", "$10^{6}$"]
     matplotlib.pyplot.close(fig)
 
 

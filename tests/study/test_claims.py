@@ -258,7 +258,7 @@ def test_the_numbers_of_a_claim_are_those_that_speak_most_against_it():
     frame.loc[at, "value"] -= 0.4
     row = headline(tables, "C2")
     assert row["ours"] == pytest.approx(-0.39)
-    assert "f1_3" in row["sentence"]
+    assert "F1 of class 4" in row["sentence"]
     values = {"ours": 0.1, "low": -0.1, "high": 0.3, "n_seeds": 3}
     first = replace(claims.judgements(tables, "C2")[0], **values)
     others = [replace(first, ours=v, low=v - 0.2, high=v + 0.2) for v in (-0.1, 0.05)]
@@ -313,7 +313,7 @@ def test_the_sentence_of_a_verdict():
     row = claims.verdict(checks.of_claim("C3")[0], evidence, "wwt", "original")
     text = claims.sentence(row)
     assert text.startswith(
-        "A - B, r2 (wwt): the paper reports 0.711, "
+        "A - B, R² (wwt): the paper reports 0.711, "
         "we find 0.740 [0.690, 0.790] R2, over 3 seeds, where it must be above 0 "
         "(smallest detectable effect 0.0"
     )

@@ -178,7 +178,7 @@ def test_a_claim_on_scores_of_two_kinds_names_both():
     of_q2 = CLAIMS[CLAIMS["claim"] == "Q2"]
     other = of_q2.assign(dataset="iot", unit="accuracy")
     (row,) = readme.short_rows(pd.concat([of_q2, other]), ["Q2"])
-    assert row.test == "difference in accuracy or R2, above -0.01"
+    assert row.test == "difference in accuracy or R², above -0.01"
 
 
 def test_a_compressed_table_is_read_as_a_plain_one(page, tmp_path):
@@ -208,6 +208,26 @@ def test_an_answer_is_what_the_verdict_shows():
     cells += [nbformat.v4.new_markdown_cell(verdict), printed("print(1)", "measured")]
     cells += [nbformat.v4.new_markdown_cell("## After"), printed("print(2)", "beside")]
     assert contents.answer(nbformat.v4.new_notebook(cells=cells)) == ["checked", "measured"]
+
+
+def test_contents_show_the_lines_that_answer(page, tmp_path):
+    """Of notebook 17 the errors and not what was tried; keys of metrics as their labels."""
+    copies = tmp_path / committed.LAPTOP
+    printed = {
+        "16-privacy": "iot: epsilon 3.\nacf_rms at epsilon 3: 9.5 times the floor\n",
+        "17-calibration": "Rules tried.\nC3: wrong on at most 0% (real_part).\nC7: wrong on 1%.\n",
+    }
+    (tmp_path / "notebooks").mkdir()
+    for stem, text in printed.items():
+        said = nbformat.v4.new_output("stream", text=text)
+        code = nbformat.v4.new_code_cell("# NBVAL_CHECK_OUTPUT", outputs=[said], execution_count=1)
+        head = nbformat.v4.new_markdown_cell("# 5. How near?")
+        notebook = nbformat.v4.new_notebook(cells=[head, code])
+        for path in (tmp_path / "notebooks" / f"{stem}.ipynb", copies / f"{stem}-wwt.ipynb"):
+            nbformat.write(notebook, path)
+    rows = contents.listed(tmp_path).splitlines()[2:]
+    assert "| autocorrelation, RMS error at epsilon 3: 9.5 times the floor |" in rows[0]
+    assert "| C3: wrong on at most 0% (real part); C7: wrong on 1% |" in rows[1]
 
 
 def test_contents_take_questions_answers_and_pictures_from_the_notebooks(page, tmp_path):
@@ -314,13 +334,16 @@ def test_what_the_long_tests_found_is_told(tmp_path):
 def test_what_holds_is_told_in_a_line():
     """By claim and real set; intervals wholly on the wrong side are counted among the open."""
     text = readme.held(CLAIMS)
-    assert text.startswith("Supported: C5, architecture; Q2, no real steps (wwt).")
-    assert "Contradicted: none." in text
-    assert "Inconclusive: 1 pairs of claim and data set; in 0 of them the whole" in text
+    lines = text.splitlines()
+    assert lines[0] == (
+        "- **Supported**: architecture as stated (C5); no real first steps (Q2: wwt)."
+    )
+    assert lines[1] == "- **Contradicted**: none."
+    assert "**Inconclusive**: 1 pairs of claim and data set, 0 of them wholly" in text
     wrong = CLAIMS.assign(high=CLAIMS["high"].where(CLAIMS["claim"] != "C3", -0.005))
-    assert "in 1 of them" in readme.held(wrong)
+    assert ", 1 of them wholly" in readme.held(wrong)
     settled = CLAIMS.assign(verdict=CLAIMS["verdict"].replace("inconclusive", "contradicted"))
-    assert readme.held(settled).endswith(" Inconclusive: none.")
+    assert readme.held(settled).endswith("\n- **Inconclusive**: none.")
 
 
 def test_simulated_series_are_not_counted():

@@ -137,7 +137,7 @@ def test_the_front_page_is_the_first_screen_of_the_readme(site):
 
     def words(text):
         """Return text without marks, tags and addresses."""
-        text = re.sub(r"<[^>]*>|\]\([^)]*\)|[*\[>]", "", text.replace("&#39;", "'"))
+        text = re.sub(r"<[^>]*>|\]\([^)]*\)|[*`\[>]", "", text.replace("&#39;", "'"))
         return " ".join(html.unescape(text).split())
 
     page = words((site / "index.html").read_text())

@@ -13,6 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tst import vocabulary
 from tst.errors import DataError
 from tst.io import closure, paths
 from tst.study import dependencies, tables
@@ -272,14 +273,15 @@ def test_a_reader_sees_labels():
         ("real_twice", "decision_tree"): 0.2,
         ("another", 3): 0.3,
     }
-    frame = pd.DataFrame({"acf_rms": pd.Series(rows)})
+    frame = pd.DataFrame({"acf_rms": pd.Series(rows), "trts_r2": 0.4})
     shown = tables.named(frame)
     assert list(shown.index) == [
         ("TST - DG", "MLP"),
         ("2 x real", "decision tree"),
         ("another", 3),
     ]
-    assert list(shown) == ["autocorrelation, RMS error"]
+    assert list(shown) == ["autocorrelation, RMS error", "R² on synthetic series"]
+    assert not set(vocabulary.MEASURES) & set(vocabulary.METRICS)
     assert "acf_rms" in frame, "the table itself keeps its keys"
 
 

@@ -7,7 +7,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from tst.plots.base import BLUE, GREY, STEEL, mean_and_half_width, panel_grid
+from tst.plots.base import GREEN, GREY, STEEL, mean_and_half_width, panel_grid
 from tst.vocabulary import METRICS, metric_label
 
 # The metrics of an ablation, in the order of the panels.
@@ -71,16 +71,26 @@ def ablation(frame: pd.DataFrame, settings: Sequence[str]) -> Figure:
         for y, setting in enumerate(settings):
             _draw_setting(ax, y, values[metric].get(setting, values[metric][:0]))
         if settings[0] in values[metric]:
-            ax.axvline(values[metric][settings[0]].mean(), color=BLUE, lw=0.9, ls=":")
+            ax.axvline(values[metric][settings[0]].mean(), color=GREEN, lw=0.9, ls=":")
         if better == "near_1":
             ax.axvline(1, color=GREY, lw=0.8, ls="--")
         ax.set_yticks(range(len(settings)), settings)
         ax.set_ylim(len(settings) - 0.5, -0.5)
-        ax.set_title(f"{metric_label(metric)}\n({BETTER_IN_WORDS[better]})", fontsize=9)
+        ax.set_title(_title(metric, better), fontsize=9)
         ax.locator_params(axis="x", integer=False, nbins=4)
         if ax not in axes[:, 0]:
             ax.tick_params(labelleft=False)
+    told = f"dots: means, with 95 % intervals; rings: seeds; dotted line: {settings[0]}"
+    has_real = any(METRICS[without_regressor(metric)].better == "near_1" for metric in metrics)
+    fig.supxlabel(told + "; dashed: as real series" * has_real, fontsize=10)
     return fig
+
+
+def _title(metric: str, better: str) -> str:
+    """Return the name of a metric, below it its unit, where it has one, and what is better."""
+    unit = METRICS[without_regressor(metric)].unit
+    told = [unit, BETTER_IN_WORDS[better]] if unit else [BETTER_IN_WORDS[better]]
+    return f"{metric_label(metric)}\n({'; '.join(told)})"
 
 
 def _draw_setting(ax: Axes, y: int, seeds: pd.Series) -> None:
@@ -88,7 +98,7 @@ def _draw_setting(ax: Axes, y: int, seeds: pd.Series) -> None:
     if len(seeds):
         mean, half_width = mean_and_half_width(seeds)
         ax.plot(seeds, [y + 0.22] * len(seeds), "o", color=STEEL, ms=3, mfc="white")
-        ax.errorbar(mean, y, xerr=half_width, color=BLUE, marker="o", ms=5, capsize=3)
+        ax.errorbar(mean, y, xerr=half_width, color=GREEN, marker="o", ms=5, capsize=3)
 
 
 def _by_seed(frame: pd.DataFrame) -> pd.Series:

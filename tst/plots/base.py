@@ -54,6 +54,7 @@ LABEL_HEIGHT = 15  # pixels between two labels at the ends of lines
 FROM_POWERS = 10_000  # ticks of a log axis are powers of ten
 FROM_MILLIONS = 1e6  # largest value from which on ticks are written as 20M
 BELOW_THOUSANDTHS = 1e-3  # largest value below which matplotlib would set a factor aside
+MOST_LOG_TICKS = 4  # on a log axis of many decades: panels are narrow
 WIDE_SPAN = 30  # ratio from which on a log axis shows powers of ten alone
 
 
@@ -69,6 +70,7 @@ class ModelStyle:
 # A colour is one model's alone in any one figure; relatives also share a marker.
 COLOUR_MARKER = {
     "real": (GREY, "o"),
+    "real_twice": (GREY, "h"),
     "published": (GREEN, "D"),
     "simulated": (PURPLE, "s"),
     "tst_paper": (BLUE, "o"),
@@ -164,11 +166,14 @@ def panel_grid(
 ) -> tuple[Figure, np.ndarray]:
     """Return a figure of `n` panels of that size in inches, and its axes, shape (rows, columns).
 
-    Places of the grid beyond `n` are empty; `fig.axes` holds only the panels.
+    As few rows as `n_columns` allow, then as few columns: few places remain empty. Several rows
+    take the whole width. `fig.axes` holds only the panels.
     """
-    columns = min(n_columns, n)
-    rows = -(-n // columns)
+    rows = -(-n // n_columns)
+    columns = -(-n // rows)
     size = (min(width * columns + 0.9, WIDTH), (height + 0.3) * rows + 0.5)
+    if rows > 1:
+        size = (WIDTH, size[1])
     fig, axes = plt.subplots(
         rows, columns, figsize=size, squeeze=False, sharey=sharey, layout="constrained"
     )
@@ -183,7 +188,7 @@ def format_log_axis(axis: Axis) -> None:
     """Write a log axis in plain numbers, few enough to read, however short its span."""
     low, high = sorted(axis.get_view_interval())
     subs = (1.0,) if high / low > WIDE_SPAN else (1.0, 2.0, 5.0)
-    axis.set_major_locator(LogLocator(subs=subs, numticks=5))
+    axis.set_major_locator(LogLocator(subs=subs, numticks=MOST_LOG_TICKS))
     axis.set_major_formatter(FuncFormatter(lambda value, _: _plain(value)))
     axis.set_minor_formatter(NullFormatter())
 
@@ -192,7 +197,7 @@ def _plain(value: float) -> str:
     """Return a tick of a log axis: a plain number, or a power of ten where that is shorter."""
     if value >= FROM_POWERS and np.log10(value) % 1 == 0:
         return f"$10^{{{np.log10(value):.0f}}}$"
-    return f"{value:g}"
+    return f"{value:,g}"
 
 
 def format_values(axis: Axis, values: np.ndarray) -> None:
@@ -208,7 +213,7 @@ def format_values(axis: Axis, values: np.ndarray) -> None:
 
 def label_ticks(ax: Axes, values: np.ndarray, **style: Any) -> None:
     """Put a tick with its number at each of the values on x, and no other."""
-    ax.set_xticks(values, [f"{value:g}" for value in values], **style)
+    ax.set_xticks(values, [f"{value:,g}" for value in values], **style)
     ax.xaxis.set_minor_formatter(NullFormatter())
 
 
@@ -228,6 +233,24 @@ def label_line_ends(ax: Axes, x: float, ends: Iterable[tuple[float, str, str]]) 
             va="center",
             annotation_clip=False,
         )
+
+
+def without_twin(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return rows without TST at its donors' lengths where all values are those of TST itself.
+
+    So they are where every series of a data set has the same length.
+
+    Parameters
+    ----------
+    frame
+        Tidy rows: model, value, and what tells the rows of a model apart.
+    """
+    other = frame[frame["model"] == "tst_oracle"]
+    keys = [column for column in frame if column not in ("model", "value")]
+    pairs = other.merge(frame[frame["model"] == "tst_paper"], on=keys, how="left")
+    if pairs["value_x"].equals(pairs["value_y"]):
+        return frame.drop(other.index)
+    return frame
 
 
 def evidence_note(frame: pd.DataFrame, paper: pd.DataFrame | None) -> str:

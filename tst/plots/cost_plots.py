@@ -12,25 +12,29 @@ from matplotlib.figure import Figure
 
 from tst.plots.base import (
     BLUE,
+    BROWN,
     GREEN,
     GREY,
+    NAVY,
+    OLIVE,
     ORANGE,
     PURPLE,
     RED,
     SKY,
+    VIOLET,
     format_log_axis,
     label_line_ends,
     label_ticks,
     panel_grid,
 )
-from tst.vocabulary import model_label
+from tst.vocabulary import variant_label
 
-ATTENTIONS = {
-    "full": BLUE,
+ATTENTIONS = {  # colours that no model beside them has
+    "full": NAVY,
     "sliding": SKY,
     "probsparse": PURPLE,
-    "patch": GREEN,
-    "materialised": RED,
+    "patch": OLIVE,
+    "materialised": BROWN,
 }
 WORK = {  # kind of work of tst.study.sampler: colour
     "training": BLUE,
@@ -40,12 +44,16 @@ WORK = {  # kind of work of tst.study.sampler: colour
     "start_up": PURPLE,
     "other": GREY,
 }
+QUALITY_NOTE = (
+    "memory, time, error: lower is better; the others: higher is better\n"
+    "dots: means; rings: seeds; dashed: real series; dotted: these with labels permuted"
+)
 MOST_BARS = 36  # of notebooks; what is cheaper is drawn as one
 VARIANTS = ATTENTIONS | {
     "real": GREY,
     "tst_paper": BLUE,
-    "sinusoidal": SKY,
-    "rope": PURPLE,
+    "sinusoidal": GREEN,  # the positions of TST (ours)
+    "rope": VIOLET,
     "alibi": RED,
 }
 
@@ -111,7 +119,8 @@ def by_length(frame: pd.DataFrame, titles: Mapping[str, str], slope_from: float)
             colour = ATTENTIONS[attention.partition(":")[0]]
             ax.loglog(line["length"], line["value"], color=colour, marker="o", ms=4, lw=1.4)
             fitted = line[line["length"] >= slope_from]
-            text = f"{attention} (slope {slope(fitted['length'], fitted['value']):.2f})"
+            power = slope(fitted["length"], fitted["value"])
+            text = f"{variant_label(attention)} (slope {power:.2f})"
             ends.append((line["value"].iloc[-1], text, colour))
         ax.set(xlabel="length of the series (steps)", ylabel=title)
         label_ticks(ax, rows["length"].unique(), fontsize=8, rotation=45)
@@ -137,6 +146,7 @@ def beyond_window(frame: pd.DataFrame, titles: Mapping[str, str], window: float)
     for ax, (metric, title) in zip(fig.axes, titles.items(), strict=True):
         rows = frame[frame["metric"] == metric]
         means = rows.groupby(["name", "length"], sort=False)["value"].mean().reset_index()
+        means = means.sort_values("length", kind="stable")
         ends = []
         for name, line in means.groupby("name", sort=False):
             colour = _colour(name)
@@ -144,7 +154,7 @@ def beyond_window(frame: pd.DataFrame, titles: Mapping[str, str], window: float)
             ax.plot(
                 line["length"], line["value"], color=colour, ls=dashes, marker="o", ms=4, lw=1.4
             )
-            ends.append((line["value"].iloc[-1], model_label(name), colour))
+            ends.append((line["value"].iloc[-1], variant_label(name), colour))
         for name, seeds in rows.groupby("name", sort=False):
             ax.plot(seeds["length"], seeds["value"], ".", color=_colour(name), ms=4, alpha=0.4)
         ax.axvline(window, color=GREY, ls="--", lw=1)
@@ -187,7 +197,7 @@ def cost_and_quality(frame: pd.DataFrame, titles: Mapping[str, str]) -> Figure:
             known = rows.loc[rows["attention"] == name, "value"]
             if len(known):
                 ax.axvline(known.mean(), color=GREY, ls=dashes, lw=1)
-        ax.set_yticks(range(len(kinds)), kinds)
+        ax.set_yticks(range(len(kinds)), map(variant_label, kinds))
         ax.set(ylim=(len(kinds) - 0.5, -0.5), title=title)
         ax.locator_params(axis="x", integer=False, nbins=3)
         ax.margins(x=0.12)
@@ -195,6 +205,7 @@ def cost_and_quality(frame: pd.DataFrame, titles: Mapping[str, str]) -> Figure:
             ax.set_xlim(left=0)
         if ax not in axes[:, 0]:
             ax.tick_params(labelleft=False)
+    fig.supxlabel(QUALITY_NOTE, fontsize=10)
     return fig
 
 

@@ -18,10 +18,12 @@ from tst.plots.base import (
     mean_and_half_width,
     model_style,
     panel_grid,
+    without_twin,
 )
 from tst.vocabulary import in_words, metric_label
 
 LEAST_SHOWN = 1e-3  # a distance of 0 has no place on a log axis
+TITLE_WIDTH = 21  # characters of a metric's name in a line
 MOST_CLASSES = 12  # panels of lengths; of more classes the largest
 DASHES = ("-", "--", ":")  # of models: where lines lie on each other, all are seen
 FEW_CLASSES = 6  # have two panels a row
@@ -91,6 +93,7 @@ def distance_over_floor(frame: pd.DataFrame) -> Figure:
     """Draw each distance of each model over that of the real-versus-real floor, on a log axis.
 
     A metric whose floor is 0 or missing has no panel; a dotted line is the distance of noise.
+    TST at its donors' lengths is left out where it is TST itself.
 
     Parameters
     ----------
@@ -98,6 +101,7 @@ def distance_over_floor(frame: pd.DataFrame) -> Figure:
         Tidy rows of one data set: model (with real_floor, and noise where measured), metric, seed,
         value.
     """
+    frame = without_twin(frame)
     metrics = [m for m in dict.fromkeys(frame["metric"]) if _mean(frame, "real_floor", m) > 0]
     models = [m for m in dict.fromkeys(frame["model"]) if m not in ("real_floor", "noise")]
     fig, _ = panel_grid(len(metrics), 4, 1.8, 0.24 * len(models) + 0.6, sharey=True)
@@ -109,7 +113,7 @@ def distance_over_floor(frame: pd.DataFrame) -> Figure:
             ax.axvline(noise / floor, color=SKY, ls=":", lw=1.2)
         for row, model in enumerate(models):
             _draw_ratio(ax, row, model, _values(frame, model, metric) / floor)
-        title = textwrap.fill(metric_label(metric), 20)
+        title = textwrap.fill(metric_label(metric), TITLE_WIDTH)
         ax.set(xscale="log", ylim=(len(models) - 0.4, -0.6))
         ax.set_title(title, fontsize=9.5)
         ax.set_yticks(range(len(models)), [model_style(m).label for m in models])

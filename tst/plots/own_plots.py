@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from tst.plots.base import BLUE, GREY, RED, WIDTH
+from tst.plots.base import BLUE, GREEN, GREY, RED, WIDTH
 from tst.vocabulary import in_words
 
 FEW_STEPS = 40  # shorter series get a marker a step
@@ -34,7 +34,7 @@ def real_beside_synthetic(
         sharey=True,
         layout="constrained",
     )
-    sides = (("real", real_arrays, GREY), ("synthetic", synthetic_arrays, BLUE))
+    sides = (("real", real_arrays, GREY), ("synthetic", synthetic_arrays, GREEN))
     for column, (title, arrays, colour) in enumerate(sides):
         axes[0, column].set_title(title, color=colour, loc="left")
         axes[-1, column].set_xlabel("step")

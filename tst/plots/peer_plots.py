@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from tst.plots.base import GREY, format_log_axis, model_style, panel_grid
 from tst.vocabulary import METRICS, metric_label, model_label
 
-PALE = "#AAAAAA"  # of what others report and nobody ran here
+PALE = "#808080"  # of what others report and nobody ran here
 LOG = ("context_fid", "correlational_score")  # metrics that span decades
 DASHES = ("--", ":")  # of the controls
 TITLE_WIDTH = 26  # characters
@@ -55,8 +55,10 @@ def beside_peers(table: pd.DataFrame, published: pd.DataFrame, controls: list[st
         if metric in LOG:
             ax.set_xscale("log")
             format_log_axis(ax.xaxis)
-    fig.legend(*fig.axes[0].get_legend_handles_labels(), loc="outside upper left", ncols=3)
-    fig.supxlabel("lower is better; of an AUC, 0.5 is chance", size="medium")
+    fig.legend(
+        *fig.axes[0].get_legend_handles_labels(), loc="outside upper left", ncols=3, frameon=False
+    )
+    fig.supxlabel("lower is better; of an AUC, nearer 0.5; hollow: as published", fontsize=10)
     return fig
 
 

@@ -6,18 +6,19 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from tst.plots.base import BLUE, GREY, format_log_axis, mean_and_half_width, panel_grid
+from tst.plots.base import GREY, format_log_axis, mean_and_half_width, model_style, panel_grid
 from tst.plots.distance_plots import LEAST_SHOWN
 from tst.vocabulary import metric_label
 
+X_LABEL = "epsilon promised; lower distances are better (line: two real halves; dotted: twice that)"
 TITLE_WIDTH = 26  # characters of a metric's name in a line
 
 
 def quality(frame: pd.DataFrame) -> Figure:
-    """Draw each distance over its floor against epsilon, a panel a metric, with 95 % intervals.
+    """Draw TST (ours)'s distances over their floor against epsilon, with 95 % intervals.
 
-    A square is the geometric mean over seeds, as the axis is of logarithms; grey: the floor, 1,
-    and twice the floor (dotted).
+    A panel a metric. A square is the geometric mean over seeds, as the axis is of logarithms; the
+    line is the floor, 1, dotted is twice the floor.
 
     Parameters
     ----------
@@ -27,7 +28,8 @@ def quality(frame: pd.DataFrame) -> Figure:
     metrics = list(dict.fromkeys(frame["metric"]))
     epsilons = sorted(frame["epsilon"].unique())
     labels = ["none" if np.isinf(epsilon) else f"{epsilon:g}" for epsilon in epsilons]
-    fig, _ = panel_grid(len(metrics), 3, 2.6, 2.3)
+    style = model_style("tst")
+    fig, axes = panel_grid(len(metrics), 3, 2.3, 2.3)
     for ax, metric in zip(fig.axes, metrics, strict=True):
         rows = frame[frame["metric"] == metric]
         for x, epsilon in enumerate(epsilons):
@@ -35,12 +37,15 @@ def quality(frame: pd.DataFrame) -> Figure:
             mean, half_width = mean_and_half_width(np.log(values))
             middle, factor = np.exp(mean), np.exp(np.nan_to_num(half_width))
             ends = [[middle - middle / factor], [middle * factor - middle]]
-            ax.plot([x] * len(values), values, "o", ms=3, color=BLUE, alpha=0.4, mec="none")
-            ax.errorbar(x, middle, ends, fmt="s", color=BLUE)
+            ax.plot([x] * len(values), values, "o", ms=3, color=style.colour, alpha=0.4, mec="none")
+            ax.errorbar(x, middle, ends, fmt="s", color=style.colour, capsize=3)
         ax.axhline(1, color=GREY, lw=1)
-        ax.axhline(2, color=GREY, lw=0.8, ls=":")
+        ax.axhline(2, color=GREY, lw=1, ls=":")
         ax.set_xticks(range(len(epsilons)), labels)
-        ax.set(yscale="log", xlabel="epsilon promised", ylabel="over the floor")
+        ax.set(yscale="log")
         ax.set_title(textwrap.fill(metric_label(metric), TITLE_WIDTH))
         format_log_axis(ax.yaxis)
+    for ax in axes[:, 0]:
+        ax.set_ylabel("over that of two real halves")
+    fig.supxlabel(X_LABEL, fontsize=10)
     return fig

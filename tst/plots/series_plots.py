@@ -23,10 +23,11 @@ from tst.plots.base import (
     panel_grid,
 )
 from tst.plots.distance_plots import share_at_least
-from tst.vocabulary import in_words
+from tst.vocabulary import MODELS, in_words, model_label
 
 FEW_STEPS = 30  # shorter examples get a marker a step
 FEW_SAMPLED_STEPS = 40  # the same, of samples
+NAME_WIDTH = 20  # characters of a series' name in a line
 FEATURE_WIDTH = 16  # characters of a feature's name in a line
 LABEL_WIDTH = 36  # characters of a statistic's name in a line
 MOST_PAIRS = 8
@@ -69,6 +70,7 @@ def examples(
     feature_names: Sequence[str],
     title: str,
     units: Sequence[str] = (),
+    names: Sequence[str] = (),
 ) -> Figure:
     """Draw example series as small multiples: a row a feature and a column a series.
 
@@ -80,10 +82,12 @@ def examples(
         Series of shape (length, n_features).
     units
         Of the features; one that all share stands in the title. Empty: none.
+    names
+        Of the series, each above its first panel. Empty: none.
     """
     shared = units[0] if len(set(units)) == 1 else ""
     if len(feature_names) == 1:
-        return _examples_of_one_feature(arrays, feature_names[0], title, shared)
+        return _examples_of_one_feature(arrays, feature_names[0], title, shared, names)
     n = len(arrays)
     fig, axes = panel_grid(n * len(feature_names), n, 1.75, ROW_HEIGHT)
     for j, name in enumerate(feature_names):
@@ -92,6 +96,7 @@ def examples(
         unit = f"\n({units[j]})" if units and units[j] and not shared else ""
         label = f"{textwrap.fill(in_words(name), FEATURE_WIDTH)}{unit}"
         axes[j, 0].set_ylabel(label, rotation=0, ha="right", va="center")
+    _name_series(axes[0], names)
     for ax in axes[:-1].flat:
         ax.tick_params(labelbottom=False)
     for ax in axes[-1]:
@@ -101,17 +106,28 @@ def examples(
 
 
 def _examples_of_one_feature(
-    arrays: Sequence[np.ndarray], feature_name: str, title: str, unit: str
+    arrays: Sequence[np.ndarray],
+    feature_name: str,
+    title: str,
+    unit: str,
+    names: Sequence[str],
 ) -> Figure:
     """Draw a panel a series."""
     fig, axes = panel_grid(len(arrays), 4, 1.8, 1.5)
     for ax, array in zip(fig.axes, arrays, strict=True):
         _draw_example(ax, np.asarray(array)[:, 0])
         ax.set_xlabel("step")
+    _name_series(fig.axes, names)
     for ax in axes[:, 0]:
         ax.set_ylabel(_axis_label(feature_name, unit, log=False))
     fig.suptitle(title, x=0.01, ha="left")
     return fig
+
+
+def _name_series(axes: Sequence[Axes] | np.ndarray, names: Sequence[str]) -> None:
+    """Write the name of each series above a panel of it, as far as they have names."""
+    for ax, name in zip(axes, names, strict=False):
+        ax.set_title(textwrap.fill(name, NAME_WIDTH), fontsize=9.5)
 
 
 def _draw_example(ax: Axes, values: np.ndarray) -> None:
@@ -190,14 +206,14 @@ def pearson(matrices_by_name: Mapping[str, np.ndarray], feature_names: Sequence[
     Parameters
     ----------
     matrices_by_name
-        {key of a model, or another name: matrix of shape (n_features, n_features)}.
+        {key of a model, its label with more behind a comma, or another name: matrix of shape
+        (n_features, n_features)}.
     """
     names = [in_words(name) for name in feature_names]
     fig, axes = panel_grid(len(matrices_by_name), 2, 3.4, 2.7, sharey=True)
     for i, (ax, (name, matrix)) in enumerate(zip(fig.axes, matrices_by_name.items(), strict=True)):
         image = ax.imshow(matrix, vmin=-1, vmax=1, cmap="RdBu_r")
-        style = model_style(name, i)
-        ax.set_title(style.label, color=style.colour)
+        ax.set_title(model_label(name), color=_colour(name, i))
         ax.set_xticks(range(len(names)), names, rotation=60, ha="right", rotation_mode="anchor")
         ax.set_yticks(range(len(names)), names)
         ax.grid(False)
@@ -205,6 +221,13 @@ def pearson(matrices_by_name: Mapping[str, np.ndarray], feature_names: Sequence[
         ax.tick_params(labelbottom=False)
     fig.colorbar(image, ax=axes, shrink=0.6, label="Pearson correlation")
     return fig
+
+
+def _colour(name: str, position: int) -> str:
+    """Return the colour of a model that a key names, or a label with more behind a comma."""
+    label = name.partition(",")[0]
+    keys = [key for key, known in MODELS.items() if known == label]
+    return model_style(keys[0] if keys else name, position).colour
 
 
 def generated(
@@ -270,6 +293,8 @@ def real_above_samples(
     n = min(len(real_arrays), len(synthetic_arrays), MOST_SAMPLES)
     size = (min(1.9 * n + 0.9, WIDTH), 3.6)
     fig, axes = plt.subplots(2, n, figsize=size, squeeze=False, sharey=True, layout="constrained")
+    for ax in fig.axes:
+        ax.locator_params(axis="x", integer=True, nbins=4)
     _draw_row(axes[0], real_arrays, "real", log)
     _draw_row(axes[1], synthetic_arrays, model, log)
     _label_steps(fig, axes, _axis_label(feature_name, unit, log))

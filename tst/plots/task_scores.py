@@ -17,6 +17,7 @@ from tst.plots.base import (
     mean_and_half_width,
     model_style,
     panel_grid,
+    without_twin,
 )
 from tst.vocabulary import CLASSES, CLASSIFIERS, REGRESSORS, in_words, metric_label
 
@@ -27,7 +28,7 @@ DODGE = 0.09  # of a step of x between two models, so that their intervals do no
 MOST_PANELS = 3  # in a row
 RANGES = {"accuracy": (0.0, 1.0), "f1": (0.0, 1.0)}  # of scores that know one; intervals end there
 HIGHER = "higher is better"  # of all scores here
-F1_LABEL = f"class: mean F1 on real test data; {HIGHER}"
+F1_LABEL = f"mean F1 of each class on real test data; {HIGHER}"
 MOST_COLUMNS = 10  # classes; more are rows, whose names have room
 LONG_NAME = 12  # characters; longer names of columns are turned
 DARK = 0.6  # F1 above which a cell is so dark that its number is white
@@ -93,6 +94,7 @@ def f1(frame: pd.DataFrame, names: Sequence[str] = ()) -> Figure:
     names
         Names of the classes; a class that is not among the test series has no column.
     """
+    frame = without_twin(frame)
     if "train" not in frame:
         frame = frame.assign(train="synthetic")
     means = frame.groupby(["model", "train", "metric"], sort=False)["value"].mean().unstack()
@@ -124,7 +126,7 @@ def _table_of_colours(means: pd.DataFrame, title: str, is_turned: bool) -> Figur
     ax.set_yticks(range(rows), means.index)
     ax.grid(False)
     ax.tick_params(length=0)
-    ax.set_xlabel(F1_LABEL.replace("class:", "one row per class:") if is_turned else F1_LABEL)
+    ax.set_xlabel(F1_LABEL)
     ax.set_title(title)
     return fig
 
@@ -151,6 +153,7 @@ def scores(frame: pd.DataFrame, x: str, paper: pd.DataFrame | None = None) -> Fi
     paper
         Rows of `claims.paper_numbers` with the same columns, one a place, drawn hollow.
     """
+    frame = without_twin(frame)
     if "train" not in frame:
         frame = frame.assign(train="synthetic")
     panels = list(dict.fromkeys(frame[x]))

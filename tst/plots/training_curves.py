@@ -5,14 +5,19 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from tst.plots.base import BLUE, GREY, NAVY, SKY, format_log_axis, label_line_ends
+from tst.plots.base import BLUE, GREEN, GREY, NAVY, ORANGE, SKY, format_log_axis, label_line_ends
 
-SEED_COLOURS = (BLUE, SKY, NAVY)  # of one model; more seeds than these share the first
+SHADES = {  # of a model's colour, one a seed; more seeds than these share the first
+    "tst_paper": (BLUE, SKY, NAVY),
+    "tst": (GREEN, "#66C2A4", "#00523B"),
+    "doppelganger": (ORANGE, "#C46A00", "#7A5200"),
+}
+N_SHADES = 3
 SMOOTHED = 20  # part of all steps that a running mean of the loss takes, 1 / SMOOTHED
 
 
 def nll(frame: pd.DataFrame, smooth: int = 20) -> Figure:
-    """Draw minus log p a step, a line a seed, labelled by `_labels`, and dots of held-out series.
+    """Draw TST (ours)'s minus log p a step, a line a seed, and dots of held-out series.
 
     Parameters
     ----------
@@ -25,7 +30,7 @@ def nll(frame: pd.DataFrame, smooth: int = 20) -> Figure:
     fig, ax = plt.subplots(figsize=(7, 3.2), layout="constrained")
     last = {}
     runs = list(frame.sort_values("step").groupby("seed"))
-    colours, opacity = _looks(len(runs))
+    colours, opacity = _looks("tst", len(runs))
     for colour, (seed, run) in zip(colours, runs, strict=False):
         mean = run["loss"].rolling(smooth, min_periods=1).mean()
         ax.plot(run["step"], mean, color=colour, alpha=0.9 * opacity, lw=1.3)
@@ -38,7 +43,7 @@ def nll(frame: pd.DataFrame, smooth: int = 20) -> Figure:
     if "held_out" in frame and frame["held_out"].notna().any():
         ax.set_title("dots: held-out series", loc="right", fontsize=9, color=GREY)
     ax.set(xlabel="optimiser step", ylabel="negative log-likelihood (nats per step)")
-    label_line_ends(ax, frame["step"].max(), _labels(last))
+    label_line_ends(ax, frame["step"].max(), _labels(last, colours))
     return fig
 
 
@@ -52,14 +57,16 @@ def loss_curve(
     Parameters
     ----------
     frame
-        Columns step, loss (positive, normalised units), seed.
+        Columns step, loss (positive, normalised units), seed; with loss_critic they are of DG, else
+        of TST, and drawn in its colour.
     what
         What stands in the column loss, for the axis.
     """
     fig, ax = plt.subplots(figsize=(7, 3.4), layout="constrained")
     runs = list(frame.sort_values("step").groupby("seed"))
     last = {}
-    colours, opacity = _looks(len(runs))
+    model = "doppelganger" if "loss_critic" in frame else "tst_paper"
+    colours, opacity = _looks(model, len(runs))
     for colour, (seed, run) in zip(colours, runs, strict=False):
         window = -(-len(run) // SMOOTHED)
         mean = run["loss"].rolling(window, min_periods=1, center=True).mean()
@@ -68,18 +75,19 @@ def loss_curve(
         last[seed] = mean.iloc[-1]
     ax.set(yscale="log", xlabel="optimiser step (bold: running mean)", ylabel=what)
     format_log_axis(ax.yaxis)
-    label_line_ends(ax, frame["step"].max(), _labels(last))
+    label_line_ends(ax, frame["step"].max(), _labels(last, colours))
     return fig
 
 
-def _looks(n_runs: int) -> tuple[tuple[str, ...], float]:
+def _looks(model: str, n_runs: int) -> tuple[tuple[str, ...], float]:
     """Return the runs' colours, and how opaque lines are: of many one colour, half of it."""
-    if n_runs <= len(SEED_COLOURS):
-        return SEED_COLOURS, 1.0
-    return SEED_COLOURS[:1] * n_runs, 0.5
+    shades = SHADES[model]
+    if n_runs <= N_SHADES:
+        return shades, 1.0
+    return shades[:1] * n_runs, 0.5
 
 
-def _labels(last: dict[float, float]) -> list[tuple[float, str, str]]:
+def _labels(last: dict[float, float], colours: tuple[str, ...]) -> list[tuple[float, str, str]]:
     """Return (y, text, colour) of the ends: a label a run; of many, one of their median and span.
 
     Parameters
@@ -87,13 +95,13 @@ def _labels(last: dict[float, float]) -> list[tuple[float, str, str]]:
     last
         Where each seed's line ends.
     """
-    if len(last) > len(SEED_COLOURS):
+    if len(last) > N_SHADES:
         values = np.array(list(last.values()))
         middle = float(np.median(values))
         span = f"{values.min():.3g} to {values.max():.3g}"
         text = f"median of {len(values)}: {middle:.3g}\n({span})"
-        return [(middle, text, SEED_COLOURS[0])]
+        return [(middle, text, colours[0])]
     ends = []
     for i, (seed, value) in enumerate(last.items()):
-        ends.append((value, f"seed {seed:g}: {value:.3g}", SEED_COLOURS[i]))
+        ends.append((value, f"seed {seed:g}: {value:.3g}", colours[i]))
     return ends

@@ -12,7 +12,7 @@ from matplotlib.ticker import FuncFormatter
 from tst.plots.base import BLUE, GREY, RED, SKY, WIDTH
 from tst.vocabulary import METRICS, Verdict, in_words
 
-LONGEST_NAME = 46  # characters of a line beside a row
+LONGEST_NAME = 52  # characters of a line beside a row
 COLOURS: dict[Verdict, str] = {
     "supported": BLUE,
     "inconclusive": SKY,
@@ -20,18 +20,23 @@ COLOURS: dict[Verdict, str] = {
     "not tested": "#BBBBBB",
 }
 
-# kind of check: where it is shown to turn, label of the axis, and up to where the axis is linear:
-# a few numbers are a hundred times the others
+# kind of check: where most turn, label of the axis, and up to where the axis is linear: a few
+# numbers are a hundred times the others
 PANELS = {
-    "difference": (0, "difference in score (hollow: the paper's)", 0.1),
-    "over_null": (1.5, "distance over the 95 % quantile between real halves", 1.0),
+    "difference": (0, "difference in score; a claim holds right of its limit", 0.1),
+    "over_null": (
+        1.5,
+        "distance over the 95 % quantile between real halves; a claim holds left of its limit",
+        1.0,
+    ),
 }
 
 
 def claims(frame: pd.DataFrame) -> Figure:
     """Draw the judged numbers, a panel a kind of check, a row a claim, data set and pair.
 
-    Differences hold right of 0 (C7, Q2: of -0.01), distances left of 1.5. Of several classes,
+    Differences hold right of 0 (C7, Q2: of -0.01), distances left of 1.5: a check that has a limit
+    of its own has a tick there. Of several classes,
     classifiers or regressors the one is drawn that speaks most against the claim; simulated series
     only where there are no others.
 
@@ -88,8 +93,12 @@ def _metric(told: str) -> str:
 
 def _panel(ax: Axes, rows: pd.DataFrame, limit: float, label: str, linear_to: float) -> None:
     """Draw the checks of one kind."""
+    allowed = rows["margin"].where(rows["direction"] == "below", -rows["margin"])
+    turn = (rows["limit"] + allowed).to_numpy()
     for y, row in enumerate(rows.itertuples()):
         _draw_check(ax, y, row)
+        if turn[y] != limit:
+            ax.plot(turn[y], y, "|", color=GREY, ms=11, mew=1.4)
     ax.axvline(limit, color=GREY, lw=0.9)
     ax.set_xscale("symlog", linthresh=linear_to)
     ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
@@ -98,7 +107,11 @@ def _panel(ax: Axes, rows: pd.DataFrame, limit: float, label: str, linear_to: fl
     ax.set_yticks(range(len(rows)), [_name(row) for row in rows.itertuples()], fontsize=8.5)
     title = "" if len(rows) else "no check could be made"
     ax.set(ylim=(len(rows) - 0.4, -0.6), title=title)
-    ax.set_xlabel(f"{label}; linear up to {linear_to:g}, then logarithmic", fontsize=9, x=0.3)
+    has_paper = rows["paper"].notna().any()
+    told = f"line: limit {limit:g}" + "; tick: its own" * bool((turn != limit).any())
+    told += "; hollow: the paper's number" * bool(has_paper)
+    scale = f"linear up to {linear_to:g}, then logarithmic"
+    ax.set_xlabel(f"{label}\n({told}; {scale})", fontsize=9, x=0.3)
 
 
 def _draw_check(ax: Axes, y: int, row: Any) -> None:

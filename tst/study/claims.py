@@ -23,6 +23,7 @@ from tst.study import checks, decisions
 from tst.study.checks import NO_DATA, ON_LOG_SCALE, WITHOUT_CHANCE, Check, Direction, Kind, Tables
 from tst.study.decisions import SIGNIFICANT
 from tst.study.evidence import EVIDENCE, Evidence, paper_numbers
+from tst.study.wording import spoken
 from tst.vocabulary import VERDICTS, Verdict, in_words
 
 __all__ = ["CLAIMS", "COLUMNS", "OVERALL", "VERDICTS", "judge", "judgements", "paper_numbers"]
@@ -336,7 +337,7 @@ def seeds_needed(row: Judgement) -> int:
 
 def sentence(row: Judgement, emphasis: str = "*") -> str:
     """Return a check's result as a sentence: the paper's number, ours, the verdict."""
-    place = f"{row.source} ({in_words(row.dataset)})"
+    place = f"{spoken(row.source)} ({in_words(row.dataset)})"
     result = f"{emphasis}{row.verdict}{emphasis}"
     if row.n_seeds == 0:
         return f"{place}: {result}, because {row.reason}."

@@ -22,7 +22,7 @@ import pandas as pd
 
 from tst.errors import DataError
 from tst.io import files, paths
-from tst.vocabulary import CLASSIFIERS, METRICS, MODELS, ORIGINS, REGRESSORS, TERMS
+from tst.vocabulary import CLASSIFIERS, MEASURES, METRICS, MODELS, ORIGINS, REGRESSORS, TERMS
 
 if TYPE_CHECKING:
     from tst.series import SeriesSet
@@ -33,6 +33,7 @@ LARGEST = 2**20  # bytes of a table as plain text: git and GitHub carry no more 
 PLAIN, COMPRESSED = SUFFIXES = (".csv", ".csv.gz")
 LABELS: dict[str, str] = {
     **{key: metric.label for key, metric in METRICS.items()},
+    **MEASURES,
     **{str(key): label for key, label in (CLASSIFIERS | REGRESSORS).items()},
     **MODELS,
 }

@@ -1,7 +1,7 @@
 """The table of contents of the notebooks: each with its question, its answer and a picture.
 
 The question is the title of the source, the answer the first line that the verdict cell of an
-executed copy prints.
+executed copy prints, or those that answer, of the notebooks of ANSWERS.
 """
 
 import re
@@ -11,6 +11,7 @@ import nbformat
 
 from tst.study.report import committed
 from tst.study.report.markdown import cell, table
+from tst.vocabulary import in_words, metric_label
 
 TITLE = re.compile(r"# (\d+)\. (.*)")
 VERDICT = re.compile(r"^## Verdict$", re.MULTILINE)  # a text before it may end another part
@@ -35,6 +36,8 @@ PICTURES = {
     "19-peers-own": "19-peers-own",
 }
 FIRST = ("-wwt", "-head")  # the copy whose answer and picture stand for a notebook with several
+# Of these the first line says only what was tried; those with the words that follow answer.
+ANSWERS = {"16-privacy": "times the floor", "17-calibration": "wrong on"}
 WIDTH = 260  # pixels of a picture
 
 
@@ -86,13 +89,27 @@ def listed(folder: Path) -> str:
         for path in copies:
             about = path.stem.removeprefix(source.stem).lstrip("-") or "read"
             links.append(f"[{about}](../{path.relative_to(folder).as_posix()})")
-        lines = answer(nbformat.read(copies[0], 4)) or [""]
-        told = cell(lines[0])
+        told = cell(_told(answer(nbformat.read(copies[0], 4)), source.stem))
         question = f"**{named[0]}. {named[1]}** {' · '.join(links)}"
         rows.append((question, told, _picture(folder, source.stem, copies[0])))
     # The cells are Markdown already; `table` would escape what stands in them.
     text = table(["question", "answer", "picture"], [])
     return "\n".join([text, *(f"| {' | '.join(row)} |" for row in rows)])
+
+
+def _told(lines: list[str], stem: str) -> str:
+    """Return what stands for a notebook's answer: its verdict's first line, or those that answer.
+
+    A line may begin with the key of a metric, which is shown by its label.
+    """
+    if stem not in ANSWERS:
+        return lines[0] if lines else ""
+    told = []
+    for line in lines:
+        key, _, rest = line.partition(" ")
+        if ANSWERS[stem] in line:
+            told.append(f"{metric_label(key)} {in_words(rest)}".rstrip("."))
+    return "; ".join(told)
 
 
 def _picture(folder: Path, stem: str, copy: Path) -> str:

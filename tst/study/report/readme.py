@@ -2,7 +2,7 @@
 
 In README.md it rewrites what stands between `<!-- claims:begin -->` and `<!-- claims:end -->` (the
 claims, one line each). In each of PAGES it fills, where they stand, the markers `questions` (the
-open ones), `findings`, `held` (what holds and what does not, in a line), `scale` (sizes and epochs
+open ones), `findings`, `held` (what holds and what does not, as a list), `scale` (sizes and epochs
 of the models), `figure` (of all endpoints), `calibrated` (where the rules were), `endpoints` (a
 line a claim and data set), `numbers` (how many claims have which verdict), `weak` (W1 to W9),
 `cost` (notebook 12's ratios), `nightly` (what `make nightly` found) and `contents` (the notebooks
@@ -33,7 +33,7 @@ from tst.vocabulary import in_words
 NIGHTLY = "results/nightly"
 MAIN = "README.md"
 PAGES = (MAIN, "notebooks/README.md", "results/README.md")
-# Claims and open questions in a few words, in one or two, and the notebook that shows most of each;
+# Claims and open questions in a few words, in fewer, and the notebook that shows most of each;
 # its name is make's target, too.
 SHORT = {
     "C1": "Classifiers learn more from TST's series than from DG's",
@@ -49,17 +49,17 @@ SHORT = {
     "Q3": "2,500 steps in less memory",
 }
 BRIEF = {
-    "C1": "classifiers",
-    "C2": "F1 by class",
-    "C3": "forecasts",
-    "C4": "correlations",
-    "C5": "architecture",
-    "C6": "conditioning",
-    "C7": "plain output",
-    "C8": "autocorrelation",
-    "Q1": "lengths",
-    "Q2": "no real steps",
-    "Q3": "memory",
+    "C1": "classifiers beat DG's",
+    "C2": "highest F1 in all classes",
+    "C3": "forecasts beat DG's",
+    "C4": "correlations kept",
+    "C5": "architecture as stated",
+    "C6": "more than real first steps",
+    "C7": "plain output is enough",
+    "C8": "autocorrelation kept",
+    "Q1": "lengths without flags",
+    "Q2": "no real first steps",
+    "Q3": "half the memory",
 }
 NOTEBOOKS = {
     "C1": "06-classification-borg2019",
@@ -176,7 +176,7 @@ def _unit(rows: pd.DataFrame) -> str:
     One claim may have several: accuracy on sets with classes, R2 on others.
     """
     units = rows["unit"].drop_duplicates()
-    together = " or ".join(units)
+    together = " or ".join(units).replace("R2", "R²")
     if units.isin(DIFFERENCES).all():
         return f"difference in {together}"
     return together
@@ -240,7 +240,7 @@ def data_of(row: Any) -> str:
 
 
 def held(frame: pd.DataFrame) -> str:
-    """Return one line: which claims and questions hold on which real sets, and which do not."""
+    """Return a Markdown list: which claims and questions hold on which real sets, which do not."""
     rows = overall(frame)
     rows = rows[rows["origin"] != "simulated"]
     parts = []
@@ -249,20 +249,19 @@ def held(frame: pd.DataFrame) -> str:
         names = []
         for claim, sets in of_verdict.groupby("claim", observed=True)["dataset"]:
             where = ", ".join(data for data in sets if data != NO_DATA)
-            name = f"{claim}, {BRIEF[str(claim)]}"
-            names.append(f"{name} ({where})" if where else name)
-        parts.append(f"{verdict.capitalize()}: {'; '.join(names) or 'none'}.")
+            behind = f"{claim}: {where}" if where else claim
+            names.append(f"{BRIEF[str(claim)]} ({behind})")
+        parts.append(f"- **{verdict.capitalize()}**: {'; '.join(names) or 'none'}.\n")
     is_open = rows["verdict"] == "inconclusive"
     if not is_open.any():
-        return f"{' '.join(parts)} Inconclusive: none."
+        return f"{''.join(parts)}- **Inconclusive**: none."
     n_against = 0
     for row in rows[is_open].itertuples():
         region = region_of(row.direction, row.limit, row.margin)
         n_against += decided(row.low, row.high, region) == "contradicted"
     return (
-        f"{' '.join(parts)} Inconclusive: {is_open.sum()} pairs of claim and data set; "
-        f"in {n_against} of them the whole interval lies on the wrong side, without significance "
-        "after Holm's correction."
+        f"{''.join(parts)}- **Inconclusive**: {is_open.sum()} pairs of claim and data set, "
+        f"{n_against} of them wholly on the wrong side but for Holm's correction."
     )
 
 
