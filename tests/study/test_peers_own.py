@@ -8,8 +8,10 @@ import pandas as pd
 import pytest
 
 from tst.errors import DataError
+from tst.evaluation.reference import Reference
 from tst.io import closure, paths
 from tst.study.peers import compare_tables, generators, own_tables, run_table
+from tst.table.recent import Recent
 from tst.table.table import Table
 
 
@@ -121,20 +123,33 @@ def test_a_peer_says_what_it_took_as_the_tool_does(sales, tmp_path, monkeypatch)
     assert made[own.id].nunique() == 3
 
 
+def test_every_measure_is_measured(sales):
+    """Of the rows that were learned as a copy: each that the comparison names; it is found out."""
+    own, learned, table = sales
+    _, judges = compare_tables.halves(own, seed=0)
+    copy, held_out = (Recent.of(table, rows).series for rows in (learned, judges))
+    found = compare_tables.scores(Reference.of(copy), held_out, copy, seed=0)
+    assert set(found) == {*compare_tables.QUALITY, *compare_tables.PRIVACY}
+    assert found["copied_series_share"] == 1.0
+    assert found["membership_auc"] == 1.0
+
+
 def test_who_is_ahead_on_which_table():
-    """Lower is better, of the neighbours' ratio 1; as good is not ahead; means over seeds."""
+    """Lower is better, of the neighbours' ratio 1; as good is not ahead; clearly: in each seed."""
     found = []
     for metric, ours, other in (
         ("off_calendar", (0.0, 0.0), (0.0, 0.0)),
         ("marginal_w1", (0.1, 0.3), (0.1, 0.1)),
         ("nn_distance_ratio", (0.9, 0.9), (1.3, 1.3)),
+        ("acf_rms", (0.3, 0.5), (0.1, 0.3)),
     ):
         for model, values in (("tst", ours), ("par", other)):
             for seed, value in enumerate(values):
                 found.append(("a", model, seed, metric, value))
     rows = pd.DataFrame(found, columns=["dataset", "model", "seed", "metric", "value"])
-    wanted = ["nn_distance_ratio", "off_calendar", "marginal_w1"]
+    wanted = ["nn_distance_ratio", "off_calendar", "marginal_w1", "acf_rms"]
     stand = compare_tables.standing(rows, wanted)
     assert list(stand.index) == [(metric, "a") for metric in wanted]
-    assert stand["ahead_of_it"].tolist() == ["", "", "par"]
+    assert stand["ahead_of_it"].tolist() == ["", "", "par", "par"]
+    assert stand["clearly_ahead"].tolist() == ["", "", "", "par"]
     assert stand.loc[("marginal_w1", "a"), "tst"] == pytest.approx(0.2)

@@ -43,7 +43,8 @@ def privacy(
     -------
     pd.DataFrame
         Columns metric, value: copied_step_share and copied_step_floor (the same of the held-out
-        set), copied_series_share, nn_distance_ratio (1 for an honest generator, 0 for a copy),
+        set), copied_series_share, nn_distance_ratio (1 for an honest generator; 0 for a copy of no
+        more series than are held out, of three times as many it stays near 1),
         membership_auc (0.5 for an honest generator) with membership_low and membership_high, the
         95 % interval of random membership.
 

@@ -104,6 +104,8 @@ def by_table(rows: pd.DataFrame, metrics: list[str]) -> Figure:
         ax.set_ylim(len(names) - 0.5, -0.5)
         if METRICS[metric].unit:
             ax.set_xlabel(METRICS[metric].unit, size="small")
-    fig.legend(*fig.axes[0].get_legend_handles_labels(), loc="outside upper left", ncols=4)
-    fig.supxlabel("lower is better; of the nearest neighbour ratio, 1 is best", size="medium")
+    fig.legend(
+        *fig.axes[0].get_legend_handles_labels(), loc="outside upper left", ncols=4, frameon=False
+    )
+    fig.supxlabel("lower is better; of an AUC, nearer 0.5", size="medium")
     return fig
