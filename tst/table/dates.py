@@ -13,6 +13,7 @@ from itertools import zip_longest
 
 import numpy as np
 import pandas as pd
+from pandas.api import types
 
 from tst.cycles import DAY
 
@@ -358,6 +359,13 @@ def _with_widths(pattern: str, widths: list[tuple[int, int]], names: list[bool])
                 piece = f"%-{piece[1:]}"
         pieces.append(piece)
     return "".join(pieces)
+
+
+def are_months(column: pd.Series) -> bool:
+    """Tell whether all texts of a column are names of months, at least two."""
+    if not types.is_string_dtype(column.dtype) or column.nunique() < 2:
+        return False
+    return all(_letter_sign(str(name)) == "b" for name in column.dropna().unique()[:1000])
 
 
 def regularity(dates: pd.Series) -> float:

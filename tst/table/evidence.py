@@ -23,6 +23,7 @@ from tst.table.unread_times import (
     check_never_falls,
     check_not_parted,
     check_read,
+    check_whole,
     is_text_span,
     parts_of_time,
 )
@@ -135,12 +136,12 @@ def choose(
         candidates += some
     if id_columns is not None:
         known = _of_known_id(tuple(id_columns), times, candidates)
-        if time is None and not (candidates and known.time):
-            _check_no_time(frame, taken)
+        if time is None:
+            _check_time(frame, known if candidates else None, taken, id_columns)
         return known
     good = _distinct(rows, [one for one in candidates if one.score >= MIN_SCORE])
-    if time is None and (not good or not good[0].time):
-        _check_no_time(frame, taken)
+    if time is None:
+        _check_time(frame, good[0] if good else None, taken)
     if not good:
         raise DataError(_nothing_found(frame, time))
     best = good[0]
@@ -164,12 +165,29 @@ def _check_sure(rows: pd.DataFrame, best: Choice, candidates: list[Choice]) -> N
         check_never_falls(_codes(rows, best.id), _numbers(rows[best.time]), best.time)
 
 
-def _check_no_time(frame: pd.DataFrame, taken: Sequence[str]) -> None:
-    """Raise DataError where something looks like a time, though no column is one by itself."""
+def _check_time(
+    frame: pd.DataFrame, best: Choice | None, taken: Sequence[str], known_id: Sequence[str] = ()
+) -> None:
+    """Raise DataError where something looks like a time, though no column is one by itself.
+
+    Parameters
+    ----------
+    best
+        The best choice, None where there is none.
+    taken
+        Columns that are something else.
+    known_id
+        Columns of an id that is known, and no part of a time.
+    """
     free = frame.drop(columns=[name for name in taken if name in frame])
     dates = [name for name in free if is_time(free[name])]
-    check_not_parted(parts_of_time(free, dates, words))
-    check_read(free, [name for name in free if is_called_time(name) and name not in dates])
+    parts = parts_of_time(free, dates, words)
+    if best is None or not best.time:
+        check_not_parted(parts)
+        check_read(free, [name for name in free if is_called_time(name) and name not in dates])
+        return
+    guessed = [name for name in best.id if name not in known_id]
+    check_whole(free, parts, guessed, best.time, _is_date(free[best.time]))
 
 
 def _is_in_order(choice: Choice, n_candidates: int) -> bool:

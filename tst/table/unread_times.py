@@ -11,7 +11,8 @@ import pandas as pd
 from pandas.api import types
 
 from tst.errors import DataError
-from tst.table.dates import shapes_of
+from tst.table.dates import are_months, shapes_of
+from tst.table.joined import are_clock_digits
 from tst.table.time_evidence import SPAN
 from tst.table.values import is_named, is_numeric
 
@@ -25,6 +26,7 @@ PARTS: dict[str, tuple[frozenset[str], int, int]] = {
     "hour": (frozenset("hour hr stunde heure hora ora".split()), 0, 24),
     "minute": (frozenset("minute min minuto".split()), 0, 59),
 }
+CLOCKS = frozenset("clock hhmm hrmn time uhrzeit".split())  # may hold a time in digits
 ORDERS = (("year", "month", "day", "hour", "minute"), ("year", "quarter"), ("year", "week"))
 MIN_DISTINCT = 3  # texts that may be times
 MOST = 0.9  # of texts, that hold a number
@@ -53,7 +55,9 @@ def parts_of_time(frame: pd.DataFrame, dates: Collection[str], words: Words) -> 
     for name in frame:
         for part, (called, low, high) in PARTS.items():
             is_part = bool(called & set(words(name))) and part not in found
-            if is_part and name not in dates and _is_within(frame[name], low, high):
+            if not is_part or name in dates:
+                continue
+            if _is_within(frame[name], low, high) or (part == "month" and are_months(frame[name])):
                 found[part] = name
     for order in ORDERS:
         if all(part in found for part in order[:2]):
@@ -63,9 +67,16 @@ def parts_of_time(frame: pd.DataFrame, dates: Collection[str], words: Words) -> 
                     break
                 names.append(found[part])
             return names
-    within = [name for name in frame if name not in dates and is_text_span(frame[name])]
+    within = [name for name in frame if name not in dates and _is_clock(frame[name], words)]
     within += [found["hour"]] if "hour" in found else []
     return [*list(dates)[:1], *within[:1]] if dates and within else []
+
+
+def _is_clock(column: pd.Series, words: Words) -> bool:
+    """Tell whether a column holds times of the day, as text or in digits."""
+    if is_numeric(column):
+        return bool(CLOCKS & set(words(str(column.name)))) and are_clock_digits(column)
+    return is_text_span(column)
 
 
 def _is_within(column: pd.Series, low: int, high: int) -> bool:
@@ -74,6 +85,28 @@ def _is_within(column: pd.Series, low: int, high: int) -> bool:
         return False
     x = column.dropna().to_numpy(np.float64)
     return bool(len(x) and (x % 1 == 0).all() and x.min() >= low and x.max() <= high)
+
+
+def check_whole(
+    frame: pd.DataFrame, parts: list[str], id_columns: Collection[str], time: str, is_date: bool
+) -> None:
+    """Raise DataError where an id and a time are only parts of a time in several columns.
+
+    A day of the month that rises within a series is no time where the month changes, too; an hour
+    that with the date names each row is no id. A year, or a date, that names each row is the time.
+
+    Parameters
+    ----------
+    parts
+        Of the time, the coarsest first.
+    is_date
+        Whether the time is a date by itself.
+    """
+    if time in parts[1:] and not is_date:
+        others = [name for name in parts if name != time and frame[name].nunique() > 1]
+        check_not_parted(parts if others else [])
+    if set(parts) & set(id_columns):
+        check_not_parted(parts)
 
 
 def check_not_parted(parts: list[str]) -> None:
