@@ -112,6 +112,31 @@ def test_a_time_that_is_not_read_is_asked_about(text):
     assert Table.fit(words)[0].keys.time == ""
 
 
+@pytest.mark.parametrize("text", ["FY{:d}", "Week {:d}", "wave{:02d}"])
+def test_text_that_numbers_the_rows_is_asked_about(text):
+    """Whatever its column is called, one row may have no number; of machines in turn, it is not."""
+    frame, _ = hourly()
+    labels = [text.format(i) for i in range(N_STEPS)]
+    labels[0] = "baseline"
+    named = frame.assign(phase=np.tile(labels, 15))
+    assert "column 'phase' stands once in each series ('baseline'), as a" in table_error(named)
+    assert Table.fit(named, {"time": "none"})[0].keys.time == ""
+    numbered = frame.assign(phase=np.tile(np.arange(N_STEPS), 15))
+    assert Table.fit(numbered)[0].keys.time == "phase"
+    tools = np.random.default_rng(0).permutation(np.repeat([f"tool{i}" for i in range(20)], 30))
+    assert Table.fit(frame.assign(tool=tools))[0].keys.time == ""
+
+
+def test_durations_with_days_are_a_time():
+    """Whatever their column is called: nothing else is written so."""
+    frame, _ = hourly()
+    spans = [str(pd.Timedelta(minutes=10 * i)) for i in range(N_STEPS)]
+    written = frame.assign(since=np.tile(spans, 15))
+    table, series = Table.fit(written)
+    assert table.keys.time == "since"
+    assert (table.to_frame(series)["since"] == written["since"]).all()
+
+
 def test_times_of_the_day():
     """A time where they rise; where they begin again at midnight, a question."""
     frame, times = hourly(start="2024-01-29 00:00", freq="30min")

@@ -21,6 +21,7 @@ from tst.errors import DataError
 from tst.table.calendar import is_time, read_times
 from tst.table.unread_times import (
     check_never_falls,
+    check_not_numbered,
     check_not_parted,
     check_read,
     check_whole,
@@ -218,6 +219,9 @@ def _check_time(
     if best is None or not best.time:
         check_not_parted(parts)
         check_read(free, [name for name in free if is_called_time(name) and name not in dates])
+        if best is not None and best.id:
+            codes = _codes(free, best.id)
+            check_not_numbered(free.drop(columns=[*best.id, *dates]), codes)
         return
     guessed = [name for name in best.id if name not in known_id]
     check_whole(free, parts, guessed, best.time, _is_date(free[best.time]))
@@ -322,7 +326,10 @@ def _is_number(column: pd.Series) -> bool:
 def _is_date(column: pd.Series) -> bool:
     if is_time(column) or types.is_timedelta64_dtype(column.dtype):
         return True
-    return is_called_time(str(column.name)) and is_text_span(column)
+    if not is_text_span(column):
+        return False
+    first = str(column.dropna().iloc[0])
+    return "day" in first or is_called_time(str(column.name))
 
 
 def _ids(frame: pd.DataFrame, time: str, taken: Sequence[str]) -> list[tuple[str, ...]]:

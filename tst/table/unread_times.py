@@ -30,6 +30,7 @@ CLOCKS = frozenset("clock hhmm hrmn time uhrzeit".split())  # may hold a time in
 ORDERS = (("year", "month", "day", "hour", "minute"), ("year", "quarter"), ("year", "week"))
 MIN_DISTINCT = 3  # texts that may be times
 MOST = 0.9  # of texts, that hold a number
+NUMBERED = 0.8  # the same, of what is not called like a time: a first visit may have none
 Words = Callable[[str], list[str]]
 
 
@@ -134,6 +135,33 @@ def check_read(frame: pd.DataFrame, called: list[str]) -> None:
                 "write 2024-01-31 or 2024-01-31 23:59, or say that the order of the rows is the "
                 "time (time: none)."
             )
+
+
+def check_not_numbered(frame: pd.DataFrame, codes: np.ndarray) -> None:
+    """Raise DataError where text with numbers stands once in each series: FY2005, Week 4, V1.
+
+    Parameters
+    ----------
+    frame
+        Columns that may be such a text.
+    codes
+        int (n_rows,): the series of each row.
+    """
+    for name in frame:
+        column = frame[name]
+        if not is_named(column) or types.is_bool_dtype(column.dtype):
+            continue
+        places = pd.DataFrame({"series": codes, "text": column})
+        text = pd.Series(column.dropna().astype(str).unique())
+        is_number = text.str.fullmatch(r"\d+").all()  # judged as such
+        is_shared = MIN_DISTINCT <= len(text) < len(frame) / 2 and not is_number
+        if not is_shared or text.str.contains(r"\d").mean() < NUMBERED or places.duplicated().any():
+            continue
+        raise DataError(
+            f"column '{name}' stands once in each series ('{text[0][:40]}'), as a time does, and "
+            "is not read as one: write 2024-01-31 or a whole number, or say that the order of the "
+            "rows is the time (time: none)."
+        )
 
 
 def check_never_falls(codes: np.ndarray, times: np.ndarray, name: str) -> None:
