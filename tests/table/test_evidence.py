@@ -260,3 +260,23 @@ def test_a_time_that_begins_again_without_a_name():
     assert choose(frame, (), "", ()).time == ""
     choice = choose(frame.assign(run=np.cumsum(frame["minute"] == 0)), None, None, ())
     assert (choice.id, choice.time) == (("run",), "minute")
+
+
+@pytest.mark.parametrize("n_twice", [0, 2])
+def test_few_times_that_stand_twice(n_twice):
+    """Of one sensor a slip; of rows in any order with uneven steps, maybe several series: asked."""
+    rng = np.random.default_rng(0)
+    hours = np.sort(rng.permutation(8000)[:400])
+    hours[:n_twice] = hours[n_twice : 2 * n_twice]
+    times = pd.Timestamp("2020-08-02") + pd.to_timedelta(hours, "h")
+    level = rng.permutation(np.repeat(np.arange(12), 34))[:400]
+    frame = pd.DataFrame({"k1": level, "time": times, "q": level * 5 + rng.integers(0, 6, 400)})
+    frame = frame.iloc[rng.permutation(400)].reset_index(drop=True)
+    if n_twice:
+        with pytest.raises(DataError, match="say which"):
+            choose(frame, None, None, ())
+    even = frame.assign(time=pd.date_range("2024-01-01", periods=400, freq="h"))
+    even.loc[5 : 4 + n_twice, "time"] = even["time"].iloc[4]
+    choice = choose(even, None, None, ())
+    assert (choice.id, choice.time) == ((), "time")
+    assert ("each time stands once" in choice.facts[0]) == (n_twice == 0)

@@ -500,12 +500,17 @@ def _judge_one_series(real: _Grouped, clock: _Clock, others: np.ndarray) -> Choi
     rises = clock.is_called and real.rising_share >= IN_ORDER
     if real.tied_share > MIN_CHANCE or not (clock.is_date or is_regular or rises):
         return None
+    once = "each time stands once"
+    if real.tied_share:
+        once = f"all but {real.tied_share:.2%} of the times stand once"
     facts = (
-        "one series: each time stands once",
+        f"one series: {once}",
         f"{real.even_share:.0%} of the steps are equal",
     )
     score = clock.score + WEIGHTS["unique"] + WEIGHTS["even"] * real.even_share
     score += WEIGHTS["rising"] * max(0.0, 2 * real.rising_share - 1)
+    if real.tied_share:  # of one sensor a time stands twice by a slip, of several by chance
+        score -= MARGIN
     return Choice(id=(), time=clock.name, score=score, facts=facts)
 
 
