@@ -42,6 +42,9 @@ WRITTEN = {
     "%b %Y": MONTHS,
     "%B %Y": MONTHS,
     "%YM%m": MONTHS,
+    "%Ym%m": MONTHS,
+    "%Yq%q": QUARTERS,
+    "%G%V": WEEKS,
     "%Y Q%q": QUARTERS,
     "%YQ%q": QUARTERS,
     "%Y-Q%q": QUARTERS,
@@ -72,11 +75,11 @@ def test_dates_come_back_as_they_were_written(pattern, case):
     assert written.tolist() == text.tolist()
 
 
-@pytest.mark.parametrize("pattern", ["%Y%m%d", "%Y%m", "%Y%m%d%H", "%Y%m%d%H%M"])
+@pytest.mark.parametrize("pattern", ["%Y%m%d", "%Y%m", "%G%V", "%Y%m%d%H", "%Y%m%d%H%M"])
 @pytest.mark.parametrize("dtype", ["int64", "float64", "Int64"])
 def test_dates_as_digits(pattern, dtype):
     """Numbers whose digits are dates are dates, in their dtype."""
-    dates = MONTHS if pattern == "%Y%m" else DAYS
+    dates = {"%Y%m": MONTHS, "%G%V": WEEKS}.get(pattern, DAYS)
     column = DateFormat(pattern=pattern).write(dates).astype("int64").astype(dtype).rename("t")
     assert is_time(column)
     read = read_times(column)

@@ -222,3 +222,61 @@ def test_words_of_names():
     assert 0 < is_called_id("Stores") < 1
     assert is_called_id("bpm") == is_called_id("paid_amount") == 0
     assert is_called_time("Datum") and is_called_time("charttime") and not is_called_time("tempo")
+
+
+def probes(seed=0):
+    """Return minutes of probes, whose number has decimals, each for 12 to 30 of them."""
+    rng = np.random.default_rng(seed)
+    lengths = rng.integers(12, 30, 20)
+    frame = pd.DataFrame({"probe": np.repeat(rng.permutation(500)[:20] / 10, lengths)})
+    frame["minute"] = np.concatenate([np.arange(n) for n in lengths])
+    walks = [7 + rng.normal(0, 0.1, n).cumsum() for n in lengths]
+    frame["ph"] = np.concatenate(walks).round(2)
+    return frame
+
+
+def test_an_id_with_decimals():
+    """Names rows where nothing else does; a measurement with decimals does not."""
+    choice = choose(probes(), None, None, ())
+    assert (choice.id, choice.time) == (("probe",), "minute")
+    places = probes().drop(columns=["probe", "minute"]).head(240)
+    places["lat"] = np.repeat([47.25, 47.75, 48.25, 48.75], 60)
+    places["lon"] = np.tile(np.repeat([10.1, 10.6, 11.1], 20), 4)
+    places["date"] = np.tile(pd.date_range("2024-01-01", periods=20), 12)
+    choice = choose(places, None, None, ())
+    assert (choice.id, choice.time) == (("lat", "lon"), "date")
+    alone = pd.DataFrame({"timestamp": pd.date_range("2024-01-01", periods=400, freq="h")})
+    alone["setpoint"] = np.repeat([20.5, 21.0, 18.5, 21.5], 100)
+    alone["load"] = np.random.default_rng(0).normal(0, 1, 400).cumsum().round(2)
+    choice = choose(alone, None, None, ())
+    assert (choice.id, choice.time) == ((), "timestamp")
+
+
+def test_a_time_that_begins_again_without_a_name():
+    """Several series without an id are not read as one; the sentence's remedies work."""
+    frame = probes().drop(columns="probe")
+    with pytest.raises(DataError, match="'minute' rises and begins again, 20 times"):
+        choose(frame, None, None, ())
+    assert choose(frame, (), "", ()).time == ""
+    choice = choose(frame.assign(run=np.cumsum(frame["minute"] == 0)), None, None, ())
+    assert (choice.id, choice.time) == (("run",), "minute")
+
+
+@pytest.mark.parametrize("n_twice", [0, 2])
+def test_few_times_that_stand_twice(n_twice):
+    """Of one sensor a slip; of rows in any order with uneven steps, maybe several series: asked."""
+    rng = np.random.default_rng(0)
+    hours = np.sort(rng.permutation(8000)[:400])
+    hours[:n_twice] = hours[n_twice : 2 * n_twice]
+    times = pd.Timestamp("2020-08-02") + pd.to_timedelta(hours, "h")
+    level = rng.permutation(np.repeat(np.arange(12), 34))[:400]
+    frame = pd.DataFrame({"k1": level, "time": times, "q": level * 5 + rng.integers(0, 6, 400)})
+    frame = frame.iloc[rng.permutation(400)].reset_index(drop=True)
+    if n_twice:
+        with pytest.raises(DataError, match="say which"):
+            choose(frame, None, None, ())
+    even = frame.assign(time=pd.date_range("2024-01-01", periods=400, freq="h"))
+    even.loc[5 : 4 + n_twice, "time"] = even["time"].iloc[4]
+    choice = choose(even, None, None, ())
+    assert (choice.id, choice.time) == ((), "time")
+    assert ("each time stands once" in choice.facts[0]) == (n_twice == 0)

@@ -1,9 +1,11 @@
 """Laws of constants, attributes and features: what cannot be learned is said or listed."""
 
 import json
+import uuid
 
 import numpy as np
 import pandas as pd
+import pytest
 from helpers import problem_text, table_error, user_table
 
 from tst.table.table import Table
@@ -107,3 +109,17 @@ def test_an_attribute_that_names_its_series():
     assert "owner" not in series.attributes
     owners = table.to_frame(series)["owner"]
     assert not owners.isin(user_table()["owner"]).any()
+
+
+@pytest.mark.parametrize("kind", ["hex", "uuid"])
+def test_names_of_rows_keep_their_pattern(kind):
+    """New ones in hex or as UUIDs, none of them a real one."""
+    frame = user_table()
+    rng = np.random.default_rng(0)
+    made = [uuid.UUID(bytes=rng.bytes(16), version=4) for _ in range(len(frame))]
+    frame["row"] = [one.hex if kind == "hex" else str(one) for one in made]
+    table, series = Table.fit(frame)
+    names = table.to_frame(series)["row"]
+    pattern = r"[0-9a-f]{32}" if kind == "hex" else r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"
+    assert names.str.fullmatch(pattern).all()
+    assert names.is_unique and not set(names) & set(frame["row"])

@@ -90,6 +90,20 @@ def test_relations_go_on_where_the_rows_end():
     assert (made["again"] == made["load"]).all()
 
 
+def test_a_running_total_goes_on_from_rows_that_begin_later():
+    """What was added up before the first given row is not lost."""
+    frame = sites(pd.date_range("2024-01-01", periods=40, freq="D"))
+    frame["new"] = np.random.default_rng(0).poisson(3, len(frame)) + 1
+    frame["all"] = frame.groupby("site")["new"].cumsum()
+    table, _ = Table.fit(frame)
+    assert "all = new added up within each series" in [one.text for one in table.relations]
+    late = frame.groupby("site").tail(10)
+    made = held(Recent.of(table, late), 3)
+    last = late.groupby("site")["all"].last()
+    expected = last.repeat(3).to_numpy() + made.groupby("site")["new"].cumsum().to_numpy()
+    assert made["all"].tolist() == expected.tolist()
+
+
 def test_a_run_to_failure_is_not_stretched_to_its_end():
     """What is added to a run that is half over is no step to the failure."""
     rng = np.random.default_rng(0)

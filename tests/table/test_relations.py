@@ -87,6 +87,27 @@ def holds_parts(frame):
     return frame["whole"] == frame[list("abc")].sum(axis=1)
 
 
+def soil(rng):
+    """clay + silt + sand = 100, each at least 0; cases are added up within each unit."""
+    frame = base()
+    shares = (100 * rng.dirichlet([0.6, 1, 2], len(frame))).round(1)
+    frame["clay"] = shares[:, 0]
+    frame["silt"] = shares[:, 1]
+    frame["sand"] = (100 - frame["clay"] - frame["silt"]).round(1)
+    frame["sand"] = frame["sand"].clip(lower=0)
+    frame["silt"] = (100 - frame["clay"] - frame["sand"]).round(1)
+    frame["new"] = rng.poisson(3, len(frame))
+    frame["all_so_far"] = frame.groupby("unit")["new"].cumsum()
+    return frame
+
+
+def holds_soil(frame):
+    """Each row, to the digits that are written."""
+    shares = frame[["clay", "silt", "sand"]]
+    is_total = np.isclose(shares.sum(axis=1), 100) & (shares >= 0).all(axis=1)
+    return is_total & (frame["all_so_far"] == frame.groupby("unit")["new"].cumsum())
+
+
 def counters(rng):
     """Counts and states that never fall, time left that never rises."""
     frame = base()
@@ -169,6 +190,7 @@ TABLES = {
     "orders": (prices, holds_prices),
     "formulas": (bill, holds_bill),
     "totals": (parts, holds_parts),
+    "shares": (soil, holds_soil),
     "never back": (counters, holds_counters),
     "gaps": (gaps, holds_gaps),
     "names": (names, holds_names),

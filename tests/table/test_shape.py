@@ -150,3 +150,37 @@ def test_names_that_are_numbers_come_back_as_numbers():
     mixed = frame.rename(columns={3: "d"})
     table, series = Table.fit(mixed)
     assert list(table.to_frame(series)) == [0, 1, 2, "d"]
+
+
+def test_measurements_that_are_named_by_codes():
+    """A question as of names, not an id by their unit; a measurement a row, they are read."""
+    n_rows = 20 * 12
+    frame = pd.DataFrame({"stay": np.repeat(names("s", 20), 12 * 3)})
+    hours = np.tile(np.repeat(np.arange(12), 3), 20)
+    frame["charttime"] = pd.Timestamp("2024-01-01") + pd.to_timedelta(hours, "h")
+    frame["itemid"] = np.tile([220045, 220210, 223761], n_rows)
+    frame["unit"] = np.tile(["bpm", "insp/min", "F"], n_rows)
+    frame["valuenum"] = np.random.default_rng(0).normal(80, 9, 3 * n_rows).round(1)
+    assert "several rows differ only in 'itemid' (220045, " in table_error(frame)
+    table, series = Table.fit(frame, {"shape": "long_measure"})
+    assert (len(series), len(series.features)) == (20, 3)
+    made = table.to_frame(series).drop(columns="stay")
+    pd.testing.assert_frame_equal(made, frame.drop(columns="stay"))
+
+
+def test_names_of_series_are_no_measurements():
+    """Where each has times of its own, a column called like measurements names series."""
+    rng = np.random.default_rng(0)
+    lengths = rng.integers(12, 30, 20)
+    frame = pd.DataFrame({"tag": np.repeat(names("animal ", 20), lengths)})
+    starts = np.repeat(rng.integers(0, 90, 20), lengths)
+    hours = np.concatenate([np.arange(n) for n in lengths]) + starts
+    frame["time"] = pd.Timestamp("2024-01-01") + pd.to_timedelta(hours, "h")
+    frame["depth"] = rng.normal(30, 2, len(frame)).round(1)
+    table, _ = Table.fit(frame)
+    assert (table.keys.id, table.keys.time) == (("tag",), "time")
+
+
+def names(word, n):
+    """Return n names that sort as they are counted."""
+    return np.array([f"{word}{i:02d}" for i in range(n)])

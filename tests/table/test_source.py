@@ -1,5 +1,6 @@
 """Laws of reading a user's table: what is no plain table is one sentence."""
 
+import csv
 from datetime import date, timedelta
 from decimal import Decimal
 
@@ -8,6 +9,7 @@ import pandas as pd
 import pytest
 from helpers import read_back, table_error, user_table
 
+from tst.errors import DataError
 from tst.table import source
 from tst.table.source import read
 from tst.table.table import Table
@@ -128,3 +130,40 @@ def test_a_row_a_series_has_new_names(tmp_path):
     table, series = Table.fit(frame, {"id": "none"})
     made = table.to_frame(series)
     assert not set(made["host"]) & set(frame["host"])
+
+
+def test_a_heading_that_stands_again(tmp_path, monkeypatch):
+    """As where files were joined: the row is named, in a file that is read in chunks, too."""
+    text = user_table().to_csv(index=False)
+    (tmp_path / "t.csv").write_text(text + text)
+    for max_cells in (source.MAX_CELLS, 500):
+        monkeypatch.setattr(source, "MAX_CELLS", max_cells)
+        with pytest.raises(DataError, match=f"stands again in row {len(user_table()) + 1:,}, as"):
+            for _ in source.ChunkedFile(tmp_path / "t.csv").chunks():
+                pass
+    assert "the heading stands again" in table_error(tmp_path / "t.csv")
+
+
+def test_a_file_without_heading(tmp_path):
+    """Its first row is not taken for names; names that are numbers or dates are names."""
+    frame = user_table()[["host", "when", "cpu", "up"]]
+    frame.to_csv(tmp_path / "t.csv", index=False, header=False)
+    assert "looks like a row ('" in table_error(tmp_path / "t.csv")
+    frame["when"] = pd.to_datetime(frame["when"]).dt.strftime("%d.%m.%Y %H:%M")
+    frame.iloc[1:].to_csv(tmp_path / "t.csv", index=False, header=False)
+    assert "looks like a row ('" in table_error(tmp_path / "t.csv")
+    numbers = pd.DataFrame(np.random.default_rng(0).normal(size=(40, 3)))
+    numbers.to_csv(tmp_path / "t.csv", index=False)
+    assert list(source.read(tmp_path / "t.csv")) == ["0", "1", "2"]
+    years = numbers.set_axis(["1990", "1991", "1992"], axis=1)
+    for frame in (years, years.assign(country="x")):
+        frame.to_csv(tmp_path / "t.csv", index=False)
+        assert list(source.read(tmp_path / "t.csv")) == list(frame)
+
+
+def test_single_quotes(tmp_path):
+    """They would stay around each value: text, and no number among them."""
+    user_table().drop(columns="version").to_csv(
+        tmp_path / "t.csv", index=False, quotechar="'", quoting=csv.QUOTE_ALL
+    )
+    assert "in single quotes ('" in table_error(tmp_path / "t.csv")

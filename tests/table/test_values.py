@@ -100,6 +100,8 @@ SIGNED = {
     "thousands": "{:,.0f}",
     "Swiss thousands": "{:,.1f}",
     "decimal comma": "{:.1f}",
+    "euros before": "EUR {:.2f}",
+    "a minus behind": "{:.2f}-",
 }
 
 
@@ -123,7 +125,7 @@ def test_numbers_with_signs_are_not_taken_for_names(kind):
 
 
 @pytest.mark.parametrize(
-    "pattern", ["{:05d}", "1.2.{}", "10.0.0.{}", "{} to 5", "v{}", "{}%", "2-{}"]
+    "pattern", ["{:05d}", "1.2.{}", "10.0.0.{}", "{} to 5", "v{}", "{}%", "2-{}", "ABC {:03d}"]
 )
 def test_codes_and_few_percentages_are_no_numbers_with_signs(pattern):
     """Codes, versions, addresses; percentages of a few kinds, which a category keeps."""
@@ -133,3 +135,34 @@ def test_codes_and_few_percentages_are_no_numbers_with_signs(pattern):
     table, series = Table.fit(frame.assign(code=pd.Series(texts, dtype=str)))
     made = table.to_frame(series)["code"]
     assert made.tolist() == texts
+
+
+def test_a_postcode_is_no_number_with_a_unit():
+    """Behind its digits stand many different letters; of each series, it gets a new name."""
+    frame = user_table()
+    hosts = frame["host"].unique()
+    letters = [
+        f"{1011 + 37 * i} {chr(65 + i % 26)}{chr(65 + 7 * i % 26)}" for i in range(len(hosts))
+    ]
+    codes = frame["host"].map(dict(zip(hosts, letters, strict=True)))
+    table, series = Table.fit(frame.assign(postcode=codes))
+    made = table.to_frame(series)["postcode"]
+    assert made.groupby((frame["host"] != frame["host"].shift()).cumsum()).nunique().max() == 1
+
+
+@pytest.mark.parametrize("word", ["?", "n.d.", "<0.5", "below"])
+def test_a_word_that_stands_for_most_numbers_is_no_name(word):
+    """However often it stands; its numbers are no categories."""
+    frame = user_table()
+    rng = np.random.default_rng(0)
+    texts = pd.Series(rng.normal(5, 1, len(frame)).round(2)).astype(str)
+    texts = texts.where(rng.random(len(frame)) < 0.3, word)
+    sentence = table_error(frame.assign(lactate=texts))
+    assert sentence.startswith(f"column 'lactate' holds '{word}' in row ")
+    assert "all others are numbers" in sentence
+    empty = texts.where(texts != word).astype(float)
+    assert Table.fit(frame.assign(lactate=empty))[0] is not None
+    codes = pd.Series(rng.integers(100, 400, len(frame))).astype(str)
+    codes = codes.where(rng.random(len(frame)) < 0.3, "OK")  # a word beside codes
+    table, _ = Table.fit(frame.assign(defect=codes))
+    assert "defect" in table.order

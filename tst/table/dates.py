@@ -8,11 +8,12 @@ regularity of its dates does.
 
 import re
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import zip_longest
 
 import numpy as np
 import pandas as pd
+from pandas.api import types
 
 from tst.cycles import DAY
 
@@ -51,7 +52,7 @@ FORMS: tuple[tuple[str, tuple[str, ...]], ...] = (
     (r"Y(\W*)W(\W*)J", ("%G{0}W{1}%V%u",)),
     (r"Y(\W*)W(\W*)N", ("%G{0}W{1}%V",)),
     (r"Y(\W)J", ("%Y{0}%j",)),
-    (r"S", ("%Y%m",)),
+    (r"S", ("%Y%m", "%G%V")),
     (r"D", ("%Y%m%d",)),
     (r"E", ("%Y%m%d%H",)),
     (r"F", ("%Y%m%d%H%M",)),
@@ -60,7 +61,8 @@ FORMS: tuple[tuple[str, tuple[str, ...]], ...] = (
 )
 CLOCK = re.compile(r"(T|[ \t,_]+)N(?:(:)N(?:(:)N(?:([.,])f)?)?)?(\W?p)?")
 LENGTHS = {3: "J", 4: "Y", 6: "S", 8: "D", 10: "E", 12: "F", 14: "G"}
-ALL_DIGITS = ("%Y%m", "%Y%m%d", "%Y%m%d%H", "%Y%m%d%H%M", "%Y%m%d%H%M%S")
+WEEK_DIGITS = "%G%V"  # 201905, where it is no month
+ALL_DIGITS = ("%Y%m", WEEK_DIGITS, "%Y%m%d", "%Y%m%d%H", "%Y%m%d%H%M", "%Y%m%d%H%M%S")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -224,7 +226,14 @@ def formats_of(shapes: Collection[str]) -> list[DateFormat]:
             formats.append(
                 DateFormat(pattern=pattern, others=tuple(others), case=case, trims_fraction=trims)
             )
+    if any(re.search(r"(?<![A-Za-z])[qm](?![A-Za-z])", shape) for shape in shapes):
+        formats = [replace(one, pattern=_lowered(one.pattern)) for one in formats if not one.others]
     return formats
+
+
+def _lowered(pattern: str) -> str:
+    """Return a pattern with a small letter for a quarter or a month: 2019q3, 2019m03."""
+    return re.sub(r"(?<![%-])[QM]", lambda found: found[0].lower(), pattern)
 
 
 def like(first: str, shapes: Collection[str]) -> set[str]:
@@ -264,6 +273,8 @@ def _letter_sign(word: str) -> str:
                 return sign
     if lower in ("am", "pm"):
         return "p"
+    if word in ("q", "m"):
+        return word.upper()
     return word if word in ("T", "Q", "W", "M") else ""
 
 
@@ -358,6 +369,13 @@ def _with_widths(pattern: str, widths: list[tuple[int, int]], names: list[bool])
                 piece = f"%-{piece[1:]}"
         pieces.append(piece)
     return "".join(pieces)
+
+
+def are_months(column: pd.Series) -> bool:
+    """Tell whether all texts of a column are names of months, at least two."""
+    if not types.is_string_dtype(column.dtype) or column.nunique() < 2:
+        return False
+    return all(_letter_sign(str(name)) == "b" for name in column.dropna().unique()[:1000])
 
 
 def regularity(dates: pd.Series) -> float:

@@ -78,6 +78,11 @@ class Dialect:
             return cls(skips_blanks=_has_blanks(_lines(text, ",")))
         separator = max(found, key=lambda one: len(found[one][0]))  # of equals the first
         lines = found[separator]
+        if all(re.fullmatch("'.*'", name) for name in lines[0]):
+            raise DataError(
+                f"{path.name} has its names in single quotes ({lines[0][0][:40]}): write double "
+                "quotes around names and values, or none."
+            )
         decimal = "." if separator == "," else _decimal(lines, path)
         return cls(separator=separator, decimal=decimal, skips_blanks=_has_blanks(lines))
 

@@ -21,8 +21,10 @@ from tst.errors import DataError
 from tst.table.calendar import is_time, read_times
 from tst.table.unread_times import (
     check_never_falls,
+    check_not_numbered,
     check_not_parted,
     check_read,
+    check_whole,
     is_text_span,
     parts_of_time,
 )
@@ -56,6 +58,7 @@ MIN_CHANCE = 0.01  # of rows that would be tied by chance: less, and having none
 MAX_TIMES = 5  # candidates
 MAX_IDS = 12
 MAX_IN_SEVERAL = 7  # columns that are tried together
+MIN_STAY = 3  # rows, in the mean, for which a number with decimals that names series is the same
 IN_ORDER = 0.9  # of groups over runs, from which rows of a group stand together
 SMOOTH = 0.3  # from which rows that follow each other are alike
 MIN_SCORE = 2.0
@@ -122,25 +125,23 @@ def choose(
     """
     rows = _blocks(frame)
     times = [time] if time is not None else _time_candidates(frame, id_columns, taken)
-    candidates = []
-    for name in times:
-        clock = _Clock.of(rows, name)
-        ids = [tuple(id_columns)] if id_columns is not None else _ids(frame, name, taken)
-        judged = [_judge(rows, columns, clock) for columns in ids]
-        if id_columns is None:
-            judged += _several(rows, judged, clock, taken)
-        some = [one for one in judged if one is not None]
-        if not name and time is None:
-            some = [one for one in some if _is_in_order(one, len(ids) + len(times))]
+    clocks = [_Clock.of(rows, name) for name in times]
+    candidates: list[Choice] = []
+    for clock in clocks:
+        some, n_ids = _of_clock(frame, rows, clock, id_columns, taken)
+        if not clock.name and time is None:
+            some = [one for one in some if _is_in_order(one, n_ids + len(times))]
         candidates += some
     if id_columns is not None:
         known = _of_known_id(tuple(id_columns), times, candidates)
-        if time is None and not (candidates and known.time):
-            _check_no_time(frame, taken)
+        if time is None:
+            _check_time(frame, known if candidates else None, taken, id_columns)
         return known
-    good = _distinct(rows, [one for one in candidates if one.score >= MIN_SCORE])
-    if time is None and (not good or not good[0].time):
-        _check_no_time(frame, taken)
+    good = _distinct(rows, candidates)
+    if not good or not (good[0].id or good[0].time):
+        good = _distinct(rows, _of_fractions(rows, clocks, taken)) or good
+    if time is None:
+        _check_time(frame, good[0] if good else None, taken)
     if not good:
         raise DataError(_nothing_found(frame, time))
     best = good[0]
@@ -152,6 +153,21 @@ def choose(
     return best
 
 
+def _of_clock(
+    frame: pd.DataFrame,
+    rows: pd.DataFrame,
+    clock: "_Clock",
+    id_columns: Sequence[str] | None,
+    taken: Sequence[str],
+) -> tuple[list[Choice], int]:
+    """Return the choices with a time, and how many single ids were tried."""
+    ids = [tuple(id_columns)] if id_columns is not None else _ids(frame, clock.name, taken)
+    judged = [_judge(rows, columns, clock) for columns in ids]
+    if id_columns is None:
+        judged += _several(rows, judged, clock, taken)
+    return [one for one in judged if one is not None], len(ids)
+
+
 def _check_sure(rows: pd.DataFrame, best: Choice, candidates: list[Choice]) -> None:
     """Raise DataError where another column may be the time, or times begin again."""
     rising = [one.time for one in candidates if one.id == best.id and "rises alone" in one.points]
@@ -160,16 +176,55 @@ def _check_sure(rows: pd.DataFrame, best: Choice, candidates: list[Choice]) -> N
             f"no column is surely the time of {_spelled(best.id)}, but '{rising[0]}' rises within "
             f"it: say which (time: {rising[0]}; or time: none for the order of the rows)."
         )
+    if not best.id and not best.time:
+        for name in rows:
+            _check_never_restarts(rows[name])
     if best.time and is_text_span(rows[best.time]):
         check_never_falls(_codes(rows, best.id), _numbers(rows[best.time]), best.time)
 
 
-def _check_no_time(frame: pd.DataFrame, taken: Sequence[str]) -> None:
-    """Raise DataError where something looks like a time, though no column is one by itself."""
+def _check_never_restarts(column: pd.Series) -> None:
+    """Raise DataError where a number called like a time rises evenly and begins again."""
+    if not is_called_time(str(column.name)) or not _is_whole(column) or column.isna().any():
+        return
+    steps = np.diff(column.to_numpy(np.float64))
+    rising = steps[steps > 0]
+    n_falls = int((steps < 0).sum())
+    is_even = len(rising) and (rising == np.median(rising)).mean() >= IN_ORDER
+    if n_falls and is_even and len(rising) >= IN_ORDER * (len(steps) - n_falls):
+        raise DataError(
+            f"'{column.name}' rises and begins again, {n_falls + 1:,} times in all, but no column "
+            "names the series: add one that does (id), or say that the table is one series in the "
+            "order of its rows (id: none, time: none)."
+        )
+
+
+def _check_time(
+    frame: pd.DataFrame, best: Choice | None, taken: Sequence[str], known_id: Sequence[str] = ()
+) -> None:
+    """Raise DataError where something looks like a time, though no column is one by itself.
+
+    Parameters
+    ----------
+    best
+        The best choice, None where there is none.
+    taken
+        Columns that are something else.
+    known_id
+        Columns of an id that is known, and no part of a time.
+    """
     free = frame.drop(columns=[name for name in taken if name in frame])
     dates = [name for name in free if is_time(free[name])]
-    check_not_parted(parts_of_time(free, dates, words))
-    check_read(free, [name for name in free if is_called_time(name) and name not in dates])
+    parts = parts_of_time(free, dates, words)
+    if best is None or not best.time:
+        check_not_parted(parts)
+        check_read(free, [name for name in free if is_called_time(name) and name not in dates])
+        if best is not None and best.id:
+            codes = _codes(free, best.id)
+            check_not_numbered(free.drop(columns=[*best.id, *dates]), codes)
+        return
+    guessed = [name for name in best.id if name not in known_id]
+    check_whole(free, parts, guessed, best.time, _is_date(free[best.time]))
 
 
 def _is_in_order(choice: Choice, n_candidates: int) -> bool:
@@ -271,7 +326,10 @@ def _is_number(column: pd.Series) -> bool:
 def _is_date(column: pd.Series) -> bool:
     if is_time(column) or types.is_timedelta64_dtype(column.dtype):
         return True
-    return is_called_time(str(column.name)) and is_text_span(column)
+    if not is_text_span(column):
+        return False
+    first = str(column.dropna().iloc[0])
+    return "day" in first or is_called_time(str(column.name))
 
 
 def _ids(frame: pd.DataFrame, time: str, taken: Sequence[str]) -> list[tuple[str, ...]]:
@@ -442,12 +500,17 @@ def _judge_one_series(real: _Grouped, clock: _Clock, others: np.ndarray) -> Choi
     rises = clock.is_called and real.rising_share >= IN_ORDER
     if real.tied_share > MIN_CHANCE or not (clock.is_date or is_regular or rises):
         return None
+    once = "each time stands once"
+    if real.tied_share:
+        once = f"all but {real.tied_share:.2%} of the times stand once"
     facts = (
-        "one series: each time stands once",
+        f"one series: {once}",
         f"{real.even_share:.0%} of the steps are equal",
     )
     score = clock.score + WEIGHTS["unique"] + WEIGHTS["even"] * real.even_share
     score += WEIGHTS["rising"] * max(0.0, 2 * real.rising_share - 1)
+    if real.tied_share:  # of one sensor a time stands twice by a slip, of several by chance
+        score -= MARGIN
     return Choice(id=(), time=clock.name, score=score, facts=facts)
 
 
@@ -563,8 +626,36 @@ def _several(
     return found
 
 
+def _of_fractions(rows: pd.DataFrame, clocks: list[_Clock], taken: Sequence[str]) -> list[Choice]:
+    """Return choices of one or two numbers with decimals that stay for some rows: 48.25, 11.1.
+
+    They are tried where nothing else names the rows of a time: a latitude and a longitude do, and
+    the number of a probe may.
+    """
+    found: list[Choice] = []
+    for clock in clocks:
+        if not (clock.is_date or clock.is_called):
+            continue
+        free = [name for name in rows if name not in (*taken, clock.name)]
+        free = [name for name in free if _stays(rows[name])][:MAX_IN_SEVERAL]
+        judged: list[Choice | None] = []
+        for columns in (*((name,) for name in free), *combinations(free, 2)):
+            judged.append(_judge(rows, columns, clock))
+        found += [one for one in judged if one is not None]
+    return found
+
+
+def _stays(column: pd.Series) -> bool:
+    """Tell whether a column of numbers repeats itself for some rows, as of a series it does."""
+    if not is_numeric(column) or column.isna().any():
+        return False
+    n_changes = int((np.diff(column.to_numpy(np.float64)) != 0).sum())
+    return 0 < n_changes < len(column) / MIN_STAY
+
+
 def _distinct(rows: pd.DataFrame, choices: list[Choice]) -> list[Choice]:
-    """Return choices by their points, of several that divide the rows alike only the first."""
+    """Return good choices by their points, of several that divide the rows alike only the first."""
+    choices = [one for one in choices if one.score >= MIN_SCORE]
     kept: list[Choice] = []
     partitions: list[np.ndarray] = []
     for one in sorted(choices, key=lambda one: (-one.score, len(one.id))):

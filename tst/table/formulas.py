@@ -6,7 +6,16 @@ from itertools import permutations
 import numpy as np
 import pandas as pd
 
-from tst.table.relations import Copy, Formula, Lookup, Relation, numbers, plain_values
+from tst.table.relations import (
+    Copy,
+    Formula,
+    Lookup,
+    Relation,
+    RunningTotal,
+    Shares,
+    numbers,
+    plain_values,
+)
 from tst.table.sample import MAX_KEYS, MIN_ROWS, Sample
 
 N_TRIED = 300  # rows that a formula is tried on first
@@ -28,7 +37,10 @@ def derived(sample: Sample, kept: Sequence[str], said: Sequence[Relation] = ()) 
     found: list[Relation] = []
     taken: set[str] = set(kept)  # which may not be taken away
     gone: set[str] = set()
-    searches = (_copies, _multiples, _sums, _totals, _differences, _products, _quotients, _lookups)
+    searches = (
+        _copies, _multiples, _sums, _shares, _totals, _differences, _running_totals, _products,
+        _quotients, _lookups,
+    )  # fmt: skip
     for candidates in (said, *(search(sample) for search in searches)):
         for one in candidates:
             inputs = _inputs(one)
@@ -47,7 +59,7 @@ def _inputs(one: Relation) -> tuple[str, ...]:
         return (one.of,)
     if isinstance(one, Lookup):
         return (one.by,)
-    return one.inputs if isinstance(one, Formula) else ()
+    return one.inputs if isinstance(one, Formula | Shares | RunningTotal) else ()
 
 
 def _copies(sample: Sample) -> Iterator[Relation]:
@@ -168,6 +180,49 @@ def _signed(sample: Sample) -> Iterator[Formula]:
                 plus=tuple(names[i] for i in np.array(others)[signs > 0]),
                 minus=tuple(names[i] for i in np.array(others)[signs < 0]),
             )
+
+
+def _shares(sample: Sample) -> Iterator[Relation]:
+    """Yield the last of three or more columns of at least 0 whose sum is the same in each row."""
+    names, x, near = _tried(sample)
+    if len(x) < MIN_ROWS + len(names) or len(names) < 3:
+        return
+    is_share = (x >= 0).all(axis=0) & (x.std(axis=0) > 0)
+    shares = np.flatnonzero(is_share)
+    for k in shares[::-1]:
+        others = shares[shares != k]
+        known = np.column_stack([x[:, others], np.ones(len(x))])
+        parts = np.linalg.lstsq(known, x[:, k], rcond=None)[0]
+        signs = np.round(parts[:-1])
+        if np.abs(parts[:-1] - signs).max(initial=0) > 0.01 or not set(signs) <= {-1.0, 0.0}:
+            continue
+        members = others[signs < 0]
+        sums = x[:, members].sum(axis=1) + x[:, k]
+        total = _rounded(np.median(sums), 3)
+        if len(members) < 2 or (np.abs(sums - total) > near[k]).any():
+            continue
+        yield Shares(
+            column=names[k],
+            others=tuple(names[i] for i in members),
+            written=tuple(sample.number(names[i]) for i in members),
+            number=sample.number(names[k]),
+            total=total,
+        )
+        return
+
+
+def _running_totals(sample: Sample) -> Iterator[Relation]:
+    """Yield columns that add up another one within each series, from its first row on."""
+    is_first = sample.places.is_first
+    if sample.places.is_one_series:
+        return
+    for of, name in permutations(sample.measured, 2):
+        x = numbers(sample.frame, of)
+        y = numbers(sample.frame, name)
+        rows = slice(0, N_TRIED)
+        steps = np.where(is_first, y, np.append(0.0, np.diff(y)))[rows]
+        if np.ptp(x[rows]) > 0 and np.allclose(steps, x[rows], rtol=1e-6, atol=1e-9):
+            yield RunningTotal(column=name, of=of, number=sample.number(name))
 
 
 def _lookups(sample: Sample) -> Iterator[Relation]:

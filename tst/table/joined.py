@@ -1,19 +1,22 @@
 """A time that stands in several columns: date and hour, or year, month and day.
 
-They are read as one text, whose parts are columns again when it is written.
+They are read as one text, whose parts are columns again when it is written. Hours may count from 1
+to 24, as of what ends with them, and times of the day be digits: 30, 100, 2330.
 """
 
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Self
+from typing import Literal, Self
 
+import numpy as np
 import pandas as pd
 from pandas.api import types
 
 from tst.table.writing import as_text
 
 BETWEEN = "\t"  # parts of a joined time
+HOURS = re.compile(r"hours?|hr|stunde|heure|hora|ora|he")  # words for an hour
 PREFIXES = {"quarter": "Q", "q": "Q", "qtr": "Q", "week": "W", "w": "W", "isoweek": "W"}
 
 
@@ -27,11 +30,15 @@ class TimePart:
         Of the column.
     prefix
         Put before its numbers, where they are quarters or weeks.
+    count
+        from one: hours of 1 to 24, which are read as 0 to 23; digits: hours and minutes of up to
+        four digits; else empty.
     """
 
     name: str
     dtype: str
     prefix: str = ""
+    count: Literal["", "from one", "digits"] = ""
 
     @classmethod
     def of(cls, column: pd.Series) -> Self:
@@ -39,21 +46,41 @@ class TimePart:
         word = re.split(r"[^a-z]+", str(column.name).lower())[-1]
         is_number = types.is_numeric_dtype(column.dtype)
         prefix = PREFIXES.get(word, "") if is_number else ""
-        return cls(name=str(column.name), dtype=str(column.dtype), prefix=prefix)
+        count: Literal["", "from one", "digits"] = ""
+        if is_number and are_clock_digits(column):
+            count = "digits"
+        elif is_number and HOURS.fullmatch(word) and (column.min(), column.max()) == (1, 24):
+            count = "from one"
+        return cls(name=str(column.name), dtype=str(column.dtype), prefix=prefix, count=count)
 
     def text(self, column: pd.Series) -> pd.Series:
         """Return a column as text, missing where it is."""
         if types.is_datetime64_any_dtype(column.dtype):
             return column.dt.strftime("%Y-%m-%d").astype(object).where(column.notna())
-        return self.prefix + as_text(column)
+        if self.count == "from one":
+            column = column - 1
+        text = as_text(column)
+        if self.count == "digits":
+            text = text.str.zfill(4).str.replace(r"(..)$", r":\1", regex=True)
+        return self.prefix + text
 
     def column(self, text: pd.Series) -> pd.Series:
         """Return the column of texts: inverts `text`."""
         dtype = types.pandas_dtype(self.dtype)
         text = text.str.removeprefix(self.prefix)
+        if self.count == "digits":
+            text = text.str.replace(":", "")
         if types.is_numeric_dtype(dtype):
-            text = text.astype("int64")
+            text = text.astype("int64") + int(self.count == "from one")
         return text.astype(dtype)
+
+
+def are_clock_digits(column: pd.Series) -> bool:
+    """Tell whether numbers are times of the day in digits: several hours, minutes below 60."""
+    x = column.dropna().to_numpy(np.float64)
+    if not len(x) or (x % 1 != 0).any() or x.min() < 0 or not 100 <= x.max() < 2400:
+        return False
+    return bool((x % 100 < 60).all()) and len(np.unique(x // 100)) > 2
 
 
 def join_times(frame: pd.DataFrame, parts: Sequence[TimePart], name: str) -> pd.DataFrame:

@@ -91,11 +91,10 @@ def divide_columns(table: SortedTable, roles: Roles) -> Parts:
     codecs = [_fit_feature(name, facts[name], roles, problems) for name in features]
     codecs = [_pooled_feature(codec, table, problems) for codec in codecs]
     feature_codecs = [codec for codec in codecs if codec.kind != "name"]
-    row_names = [
-        NewNames(column=c.name, dtype=c.dtype, word=f"{c.name}-")
-        for c in codecs
-        if c.kind == "name"
-    ]
+    row_names = []
+    for codec in codecs:
+        if codec.kind == "name":
+            row_names.append(_row_names(codec, facts[codec.name].facts.distinct))
     if not feature_codecs:
         raise DataError(
             f"no column but names changes within the series of '{table.id_column}': there is "
@@ -122,6 +121,17 @@ def divide_columns(table: SortedTable, roles: Roles) -> Parts:
         order=tuple(columns),
         problems=tuple(problems),
     )
+
+
+def _row_names(codec: ColumnCodec, some: pd.Series) -> NewNames:
+    """Return how a column of names of rows is written, by some of them: in hex, UUIDs, or anew.
+
+    Not all are known here, so that a number behind the last could be another row's.
+    """
+    made = NewNames.of(some, codec.name)
+    if made.kind in ("hex", "uuid"):
+        return made
+    return NewNames(column=codec.name, dtype=codec.dtype, word=f"{codec.name}-")
 
 
 def _by_role(

@@ -22,6 +22,7 @@ from tst.table.relations import (
     Monotone,
     Places,
     Relation,
+    RunningTotal,
     apply_all,
     numbers,
     restore_all,
@@ -180,6 +181,10 @@ class Recent:
 
     def _going_on(self, relation: Relation) -> Relation:
         """Return a relation without the end of a whole series; one series starts as it is here."""
+        if isinstance(relation, RunningTotal):
+            first = self.rows[self.is_first]
+            before = numbers(first, relation.column) - numbers(first, relation.of)
+            return replace(relation, before=tuple(before.tolist()))
         if not isinstance(relation, Monotone):
             return relation
         start = relation.start

@@ -29,6 +29,10 @@ MEASURE_WORDS = frozenset(
     "measured measurement merkmal messgrosse metric metrica name parameter parametre parametro "
     "quantity signal tag test variable".split()
 )
+CODED_WORDS = frozenset(  # of columns whose whole numbers name measurements
+    "analyte channel concept itemid measure metric parameter variable".split()
+)
+SPARSE = 0.5  # of the pairs of a time and a name that have a row: fewer, and names have own times
 VALUE_WORDS = frozenset(
     "amount measurement messwert reading result val valeur valor value wert".split()
 )
@@ -306,8 +310,9 @@ def _is_smooth(x: np.ndarray) -> bool:
 
 
 def _is_name_of_measures(column: pd.Series) -> bool:
-    """Tell whether a column of text may name measurements."""
-    if not is_named(column):
+    """Tell whether a column of text, or of codes that are called so, may name measurements."""
+    is_coded = types.is_integer_dtype(column.dtype) and CODED_WORDS & set(words(str(column.name)))
+    if not is_named(column) and not is_coded:
         return False
     return 2 <= column.nunique() <= min(MAX_MEASURES, len(column) / 4)
 
@@ -322,7 +327,7 @@ def _measure_and_value(frame: pd.DataFrame, roles: Roles) -> tuple[str, str]:
         for name in free
         if is_numeric(frame[name]) and not is_called_time(name) and not is_called_id(name)
     ]
-    texts.sort(key=lambda name: not set(words(name)) & MEASURE_WORDS)
+    texts.sort(key=lambda name: not set(words(name)) & (MEASURE_WORDS | CODED_WORDS))
     numbers.sort(key=lambda name: (not set(words(name)) & VALUE_WORDS, not _is_float(frame[name])))
     measure = roles.measure or next(iter(texts), "")
     return measure, roles.value or next(iter(numbers), "")
@@ -385,17 +390,28 @@ def _following(
     return tuple(following)
 
 
+def _is_own_time(frame: pd.DataFrame, keys: list[str], measure: str) -> bool:
+    """Tell whether what may name measurements is a time, or names series that have own times."""
+    texts = pd.Series(frame[measure].dropna().astype(str).unique())
+    if is_called_time(measure) and texts.str.contains(r"\d").all():
+        return True
+    if not all(is_called_time(name) or is_time(frame[name]) for name in keys):
+        return False
+    n_pairs = len(frame[keys].drop_duplicates()) * len(texts)
+    return len(frame) < SPARSE * n_pairs
+
+
 def _check_not_measures(frame: pd.DataFrame, roles: Roles) -> None:
     """Raise DataError where a table looks like one measurement a row."""
     measure, value = _measure_and_value(frame, roles)
-    if not measure or not value or not set(words(measure)) & MEASURE_WORDS:
+    if not measure or not value or not set(words(measure)) & (MEASURE_WORDS | CODED_WORDS):
         return
     measures = tuple(pd.unique(frame[measure].dropna().astype(object)).tolist())
     following = [name for name, _ in _following(frame, measure, value, measures, roles)]
     keys = [name for name in frame if name not in (measure, value, *following)]
     if not keys or not frame.duplicated(keys).mean() > 0.2:
         return
-    if frame.duplicated([*keys, measure]).mean() > 0.02:
+    if frame.duplicated([*keys, measure]).mean() > 0.02 or _is_own_time(frame, keys, measure):
         return
     shown = ", ".join(map(str, frame[measure].dropna().unique()[:3]))
     raise DataError(

@@ -22,6 +22,8 @@ from tst.errors import DataError, short_message, translate_errors
 from tst.io import untrusted
 from tst.io.files import PARQUET
 from tst.table.dialect import PLAIN, Compression, Dialect
+from tst.table.time_evidence import TimeEvidence
+from tst.table.values import row_name
 from tst.table.written import Written
 
 MAX_CELLS = 2**22  # values of a table, above which it is read in chunks of so many
@@ -41,6 +43,7 @@ OTHER_KINDS = {  # what files begin with that are no CSV
     b"SQLite format": "a database",
 }
 TOO_LONG = re.compile(r"Expected (\d+) fields in line (\d+), saw (\d+)")  # of pandas
+N_COMPARED = 50  # values that a name is compared with
 SHORT_HEADING = "name each column, or delete the lines above the heading."
 PLAIN_TYPES = (str, int, float, bool, np.number, np.bool_)  # of values in a column of objects
 
@@ -57,7 +60,9 @@ def read(source: "pd.DataFrame | ChunkedFile | Path | str") -> pd.DataFrame:
         return _cleaned(source, "the table")
     file = source if isinstance(source, ChunkedFile) else ChunkedFile(source)
     check_there(file.path)
-    return _cleaned(_read_file(file), file.path.name)
+    frame = _cleaned(_read_file(file), file.path.name)
+    _check_heading(frame, file.path.name)
+    return frame
 
 
 def labels_of(source: pd.DataFrame | Path | str) -> tuple[tuple[str, int | float], ...]:
@@ -209,7 +214,9 @@ class ChunkedFile:
         with _translated_errors(self.path):
             frames = self._parquet_chunks() if self.is_parquet else self._csv_chunks()
             for frame in frames:
-                yield _cleaned(frame, self.path.name, first_row)
+                chunk = _cleaned(frame, self.path.name, first_row)
+                _check_heading(chunk, self.path.name)
+                yield chunk
                 first_row += len(frame)
         if not first_row:
             raise DataError(f"{self.path.name} is empty: give a table with a heading and rows.")
@@ -367,6 +374,44 @@ def _check_width(frame: pd.DataFrame, path: Path) -> None:
         raise DataError(
             f"{path.name} has rows with more values than the heading has names: {SHORT_HEADING}"
         )
+
+
+def _check_heading(frame: pd.DataFrame, name: str) -> None:
+    """Raise DataError where the heading of a file is a row, or a row is the heading again."""
+    names = list(frame)
+    is_again = (frame[names[0]].astype(str) == names[0]).to_numpy(bool)
+    for row in np.flatnonzero(is_again)[:N_COMPARED]:
+        if frame.iloc[row].astype(str).tolist() == names:
+            raise DataError(
+                f"{name}: the heading stands again in {row_name(frame[names[0]], row)}, as where "
+                "files were joined: delete it there and wherever else it stands."
+            )
+    is_like_values = [_is_like_values(frame[column]) for column in names]
+    if all(is_like_values) and not _are_steps(names):
+        raise DataError(
+            f"the first line of {name} looks like a row ('{names[0]}', '{names[-1]}'): write a "
+            "heading above it that names the columns."
+        )
+
+
+def _are_steps(names: list[str]) -> bool:
+    """Tell whether names are numbers in equal steps: as pandas counts columns, or years."""
+    numbers = pd.to_numeric(pd.Series(names), errors="coerce")
+    return bool(numbers.notna().all()) and np.diff(numbers).std(ddof=0) == 0
+
+
+def _is_like_values(column: pd.Series) -> bool:
+    """Tell whether the name of a column is like its values: a number, a date, one of its texts."""
+    name = str(column.name)
+    if types.is_bool_dtype(column.dtype):
+        return name.lower() in ("true", "false")
+    if types.is_numeric_dtype(column.dtype):
+        return pd.notna(pd.to_numeric(name, errors="coerce"))
+    text = column.dropna().astype(str)
+    if (text == name).any():
+        return True
+    is_dated = TimeEvidence.of(pd.Series([name, *text.head(N_COMPARED)], dtype=object)).is_time
+    return is_dated and any(map(str.isdigit, name))
 
 
 def _plain(column: pd.Series) -> pd.Series:

@@ -255,21 +255,25 @@ class Table:
             dates=None if Cycles.of(dates, all_lengths) is None else dates,
         )
 
-    def overlapping(self, series: SeriesSet) -> SeriesSet:
-        """Return the windows from which one series is learned, of its stretches or some of them."""
+    @property
+    def _known_stretches(self) -> Stretches:
+        """The stretches; raises ValueError where the table has none."""
         if self.stretches is None:
             raise ValueError("the table has no stretches")
-        return windows(series, self.stretches.lead)
+        return self.stretches
+
+    def overlapping(self, series: SeriesSet) -> SeriesSet:
+        """Return the windows from which one series is learned, of its stretches or some of them."""
+        return windows(series, self._known_stretches.lead)
 
     def stretched(self, series: SeriesSet, has_dates: bool) -> SeriesSet:
         """Return one synthetic series, of n stretches, as these, with their dates or without."""
-        if self.stretches is None:
-            raise ValueError("the table has no stretches")
-        n_stretches = len(series.values) // self.stretches.n_steps
-        lengths = np.full(n_stretches, self.stretches.n_steps)
+        stretches = self._known_stretches
+        n_stretches = len(series.values) // stretches.n_steps
+        lengths = np.full(n_stretches, stretches.n_steps)
         dates = None
         if has_dates:
-            dates = self.stretches.times(lengths, self.clock, 0, None)
+            dates = stretches.times(lengths, self.clock, 0, None)
         return replace(
             series, lengths=lengths, attributes=pd.DataFrame(index=range(n_stretches)), dates=dates
         )

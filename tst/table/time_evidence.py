@@ -18,6 +18,7 @@ from tst.table.dates import (
     ALL_DIGITS,
     EARLIEST,
     LATEST,
+    WEEK_DIGITS,
     DateFormat,
     density,
     formats_of,
@@ -45,6 +46,7 @@ from tst.table.writing import (
 CLOCK_ZONE = r":\d\d(?:[.,]\d+)?\s*(?:Z|[+-]\d\d:?\d\d)$"  # behind the minutes or seconds
 SPAN = re.compile(r"-?9+ days?( [+-]?9+:99:99(\.9+)?)?|-?9{1,3}:99(:99(\.9+)?)?")
 WHOLE = re.compile(r"9+")  # shape of a whole number
+MIN_WEEKS = 20  # the same, of years with weeks of 1 to 53, which half of such numbers fit
 MIN_DISTINCT = 3  # dates in digits alone, below which they could be any numbers
 NEAR = 0.05  # of regularity: by so little more, an order of day and month is no better
 N_SHOWN = 30  # texts that are kept
@@ -184,13 +186,14 @@ class TimeEvidence:
         DataError
             Where day and month cannot be told.
         """
+        digits = self.digits if self.n_distinct >= MIN_WEEKS else self.digits - {WEEK_DIGITS}
         if not self.has_text:
-            fitting = [p for p in ALL_DIGITS if p in self.digits]
+            fitting = [p for p in ALL_DIGITS if p in digits]
             if not fitting or self.n_distinct < MIN_DISTINCT or not self.numbers.n:
                 return None
             return DateFormat(pattern=fitting[0])
         formats = formats_of(self.shapes)
-        formats = [f for f in formats if f.pattern not in ALL_DIGITS or f.pattern in self.digits]
+        formats = [f for f in formats if f.pattern not in ALL_DIGITS or f.pattern in digits]
         if not formats and not strict:
             formats = formats_of(like(self.plain_first, self.shapes))
         if order:

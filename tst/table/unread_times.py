@@ -11,7 +11,8 @@ import pandas as pd
 from pandas.api import types
 
 from tst.errors import DataError
-from tst.table.dates import shapes_of
+from tst.table.dates import are_months, shapes_of
+from tst.table.joined import are_clock_digits
 from tst.table.time_evidence import SPAN
 from tst.table.values import is_named, is_numeric
 
@@ -25,9 +26,11 @@ PARTS: dict[str, tuple[frozenset[str], int, int]] = {
     "hour": (frozenset("hour hr stunde heure hora ora".split()), 0, 24),
     "minute": (frozenset("minute min minuto".split()), 0, 59),
 }
+CLOCKS = frozenset("clock hhmm hrmn time uhrzeit".split())  # may hold a time in digits
 ORDERS = (("year", "month", "day", "hour", "minute"), ("year", "quarter"), ("year", "week"))
 MIN_DISTINCT = 3  # texts that may be times
 MOST = 0.9  # of texts, that hold a number
+NUMBERED = 0.8  # the same, of what is not called like a time: a first visit may have none
 Words = Callable[[str], list[str]]
 
 
@@ -53,7 +56,9 @@ def parts_of_time(frame: pd.DataFrame, dates: Collection[str], words: Words) -> 
     for name in frame:
         for part, (called, low, high) in PARTS.items():
             is_part = bool(called & set(words(name))) and part not in found
-            if is_part and name not in dates and _is_within(frame[name], low, high):
+            if not is_part or name in dates:
+                continue
+            if _is_within(frame[name], low, high) or (part == "month" and are_months(frame[name])):
                 found[part] = name
     for order in ORDERS:
         if all(part in found for part in order[:2]):
@@ -63,9 +68,16 @@ def parts_of_time(frame: pd.DataFrame, dates: Collection[str], words: Words) -> 
                     break
                 names.append(found[part])
             return names
-    within = [name for name in frame if name not in dates and is_text_span(frame[name])]
+    within = [name for name in frame if name not in dates and _is_clock(frame[name], words)]
     within += [found["hour"]] if "hour" in found else []
     return [*list(dates)[:1], *within[:1]] if dates and within else []
+
+
+def _is_clock(column: pd.Series, words: Words) -> bool:
+    """Tell whether a column holds times of the day, as text or in digits."""
+    if is_numeric(column):
+        return bool(CLOCKS & set(words(str(column.name)))) and are_clock_digits(column)
+    return is_text_span(column)
 
 
 def _is_within(column: pd.Series, low: int, high: int) -> bool:
@@ -74,6 +86,28 @@ def _is_within(column: pd.Series, low: int, high: int) -> bool:
         return False
     x = column.dropna().to_numpy(np.float64)
     return bool(len(x) and (x % 1 == 0).all() and x.min() >= low and x.max() <= high)
+
+
+def check_whole(
+    frame: pd.DataFrame, parts: list[str], id_columns: Collection[str], time: str, is_date: bool
+) -> None:
+    """Raise DataError where an id and a time are only parts of a time in several columns.
+
+    A day of the month that rises within a series is no time where the month changes, too; an hour
+    that with the date names each row is no id. A year, or a date, that names each row is the time.
+
+    Parameters
+    ----------
+    parts
+        Of the time, the coarsest first.
+    is_date
+        Whether the time is a date by itself.
+    """
+    if time in parts[1:] and not is_date:
+        others = [name for name in parts if name != time and frame[name].nunique() > 1]
+        check_not_parted(parts if others else [])
+    if set(parts) & set(id_columns):
+        check_not_parted(parts)
 
 
 def check_not_parted(parts: list[str]) -> None:
@@ -101,6 +135,33 @@ def check_read(frame: pd.DataFrame, called: list[str]) -> None:
                 "write 2024-01-31 or 2024-01-31 23:59, or say that the order of the rows is the "
                 "time (time: none)."
             )
+
+
+def check_not_numbered(frame: pd.DataFrame, codes: np.ndarray) -> None:
+    """Raise DataError where text with numbers stands once in each series: FY2005, Week 4, V1.
+
+    Parameters
+    ----------
+    frame
+        Columns that may be such a text.
+    codes
+        int (n_rows,): the series of each row.
+    """
+    for name in frame:
+        column = frame[name]
+        if not is_named(column) or types.is_bool_dtype(column.dtype):
+            continue
+        places = pd.DataFrame({"series": codes, "text": column})
+        text = pd.Series(column.dropna().astype(str).unique())
+        is_number = text.str.fullmatch(r"\d+").all()  # judged as such
+        is_shared = MIN_DISTINCT <= len(text) < len(frame) / 2 and not is_number
+        if not is_shared or text.str.contains(r"\d").mean() < NUMBERED or places.duplicated().any():
+            continue
+        raise DataError(
+            f"column '{name}' stands once in each series ('{text[0][:40]}'), as a time does, and "
+            "is not read as one: write 2024-01-31 or a whole number, or say that the order of the "
+            "rows is the time (time: none)."
+        )
 
 
 def check_never_falls(codes: np.ndarray, times: np.ndarray, name: str) -> None:

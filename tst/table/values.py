@@ -22,12 +22,21 @@ FEW = 20  # distinct numbers, up to which they are told apart one by one
 # cannot be meant: this many times, and this share of the values.
 MIN_CODED = 20
 MIN_CODED_SHARE = 0.0005
+MAX_WORDS = 3  # that stand for missing in a column
 N_TRIED = 1000  # numbers of a part that are looked at first
-# A number as people write it: with a currency, a unit, thousands apart, a decimal comma.
+# A number as people write it: with a currency, a unit, thousands apart, a decimal comma, a minus
+# behind.
 SPELLED = (
-    r"[-+(]?(?:[$€£¥]\s?)?[-+]?"
+    r"[-+(]?(?:(?:[$€£¥₹]|AUD|CAD|CHF|CNY|CZK|DKK|EUR|GBP|INR|JPY|NOK|PLN|R\$|Rs\.|SEK|USD)\s?)?[-+]?"
     r"(?:\d{1,3}(?:[,.'’\u00a0\u202f]\d{3})+(?:[.,]\d+)?|\d+(?:[.,]\d+)?)"
-    r"(?:\s?(?:[%‰$€£¥]|°\s?[CFK])|\s[A-Za-zµ]{1,4}(?:/[A-Za-z]{1,3})?)?\)?"
+    r"(?:\s?(?:[%‰$€£¥]|°\s?[CFK])|\s[A-Za-zµ]{1,4}(?:/[A-Za-z]{1,3})?)?[-)]?"
+)
+UNIT = r"\s([A-Za-zµ/]+)\)?$"  # behind a number
+MAX_UNITS = 5  # of a column: 1011 AB is a postcode
+# What is written instead of a number that is missing.
+PLACEHOLDERS = frozenset(
+    "- -- --- – — . .. ... * ** ? ?? x #DIV/0! #N/V #REF! #VALUE! #WERT! k.A. k.a. missing n.a. "
+    "n.d. nd no_data none unknown".split()
 )
 SIGN_SHIFT = np.uint64(63)
 SIGN = np.uint64(1) << SIGN_SHIFT  # bit of a float64
@@ -140,32 +149,57 @@ def from_seconds(x: np.ndarray, missing: np.ndarray, dtype: object, epoch: Epoch
 
 
 class TextCheck:
-    """Finds, part by part, a column of text that holds mostly numbers, or numbers with signs."""
+    """Finds, part by part, a column of text that holds numbers, but for some, or with signs."""
 
     def __init__(self) -> None:
         self.n_text = 0
         self.n_values = 0
         self.first_text = ""  # and its row
+        self.texts: set[str] = set()  # some of them
+        self.numbers: set[str] = set()  # some of the others
+        self.n_fractions = 0  # of the numbers, those with a point
         self.n_spelled = 0  # such as 56.7%, not 007
         self.spelled: set[str] = set()  # some of them
+        self.units: set[str] = set()  # behind them
 
     def add(self, column: pd.Series) -> None:
         """Count the texts of a part that are numbers, and those that are not."""
         if types.is_bool_dtype(column.dtype):
             return
         counts = column.value_counts()
-        as_numbers = pd.to_numeric(pd.Series(counts.index.astype(str)), errors="coerce")
-        is_text = as_numbers.isna().to_numpy()
+        texts = pd.Series(counts.index.astype(str))
+        is_text = pd.to_numeric(texts, errors="coerce").isna().to_numpy()
         self.n_text += int(counts[is_text].sum())
         self.n_values += int(counts.sum())
-        texts = pd.Series(counts.index.astype(str))
+        self.texts.update(texts[is_text][: FEW + 1])
+        self.numbers.update(texts[~is_text][: FEW + 1])
+        is_fraction = ~is_text & texts.str.contains(".", regex=False).to_numpy(bool)
+        self.n_fractions += int(counts[is_fraction].sum())
         is_spelled = (texts.str.fullmatch(SPELLED) & ~texts.str.fullmatch(r"\d+")).to_numpy(bool)
         self.n_spelled += int(counts[is_spelled].sum())
         if len(self.spelled) <= FEW:
             self.spelled.update(texts[is_spelled][: FEW + 1])
+        self.units.update(texts[is_spelled].str.extract(UNIT)[0].dropna().unique()[: FEW + 1])
         if is_text.any() and not self.first_text:
             first = int(np.argmax(column.isin(counts.index[is_text])))
             self.first_text = f"'{column.iloc[first]}' in {row_name(column, first)}"
+
+    @property
+    def has_placeholder(self) -> bool:
+        """Whether all but measured numbers is a word or two for missing, however often it stands.
+
+        Whole numbers beside another word may be codes.
+        """
+        if not self.n_text or len(self.numbers) <= FEW or len(self.texts) > MAX_WORDS:
+            return False
+        is_measured = self.n_fractions > (self.n_values - self.n_text) / 2
+        return is_measured or self.texts <= PLACEHOLDERS
+
+    @property
+    def is_spelled(self) -> bool:
+        """Whether most are numbers that are written with signs, alike."""
+        is_most = self.n_spelled > self.n_values / 2 and len(self.spelled) > FEW
+        return is_most and len(self.units) <= MAX_UNITS
 
     def check(self, name: object, is_code: bool = False) -> None:
         """Raise DataError where most are numbers and not all, or most are written with signs.
@@ -175,14 +209,17 @@ class TextCheck:
         is_code
             Whether the roles say that such numbers are codes.
         """
-        if 0 < self.n_text < self.n_values / 2:
+        is_most = 0 < self.n_text < self.n_values / 2
+        if is_most or (self.has_placeholder and not is_code):
+            others = "most" if is_most else "all"
             raise DataError(
-                f"column '{name}' holds {self.first_text}, most others are numbers: correct it, "
-                "or leave it empty (missing)."
+                f"column '{name}' holds {self.first_text}, {others} others are numbers: correct "
+                "it, or leave it empty (missing)."
             )
-        if self.n_spelled > self.n_values / 2 and len(self.spelled) > FEW and not is_code:
+        if self.is_spelled and not is_code:
+            shown = min(self.spelled & self.texts or self.spelled)
             raise DataError(
-                f"column '{name}' holds numbers as text ('{min(self.spelled)}'): write them as "
+                f"column '{name}' holds numbers as text ('{shown}'): write them as "
                 f"plain numbers (1234.5), or leave the column out (leave_out: {name})."
             )
 

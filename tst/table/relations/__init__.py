@@ -12,7 +12,7 @@ import pandas as pd
 from tst.table.relations.base import Number, Places, Value, is_one_of, numbers, plain_values
 from tst.table.relations.combinations import Combinations
 from tst.table.relations.dates import DateText, FromTime
-from tst.table.relations.derived import Copy, FixedWhere, Formula, Lookup
+from tst.table.relations.derived import Copy, FixedWhere, Formula, Lookup, RunningTotal, Shares
 from tst.table.relations.order import Above, Below, Monotone, StateOrder, Within
 from tst.table.relations.transitions import Transitions
 
@@ -31,6 +31,8 @@ __all__ = [
     "Number",
     "Places",
     "Relation",
+    "RunningTotal",
+    "Shares",
     "StateOrder",
     "Transitions",
     "Value",
@@ -47,6 +49,8 @@ Relation = (
     | FromTime
     | Copy
     | Formula
+    | Shares
+    | RunningTotal
     | Lookup
     | FixedWhere
     | Above
@@ -57,7 +61,13 @@ Relation = (
     | Within
     | Combinations
 )
-DERIVED = (Copy, Formula, Lookup)  # whose column follows from others and is not learned
+DERIVED = (
+    Copy,
+    Formula,
+    Shares,
+    RunningTotal,
+    Lookup,
+)  # whose column follows from others and is not learned
 
 
 def apply_all(relations: Sequence[Relation], frame: pd.DataFrame, places: Places) -> pd.DataFrame:

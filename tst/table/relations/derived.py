@@ -131,6 +131,130 @@ class Formula(InEveryRow):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Shares(InEveryRow):
+    """Numbers of at least 0 that are one total together, as percentages are 100.
+
+    Parameters
+    ----------
+    others, written
+        The other numbers, and how each of them is written.
+    number
+        How the column is written: the last one, which is what the others leave of the total.
+    total
+        The sum of all.
+    """
+
+    kind: Literal["shares"] = "shares"
+    column: str
+    others: tuple[str, ...]
+    written: tuple[Number, ...]
+    number: Number
+    total: float
+
+    @property
+    def text(self) -> str:
+        """Say what holds."""
+        return f"{' + '.join((*self.others, self.column))} = {self.total:g}"
+
+    @property
+    def dtype(self) -> str:
+        """The column's dtype, as pandas spells it."""
+        return self.number.dtype
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """Columns that it follows from."""
+        return self.others
+
+    def broken(self, frame: pd.DataFrame, places: Places) -> np.ndarray:
+        """Return the rows with another sum or a number below 0; all may be missing together."""
+        x = np.stack([numbers(frame, name) for name in (*self.others, self.column)])
+        is_off = ~(np.abs(x.sum(axis=0) - self.total) <= self._near) | (x < 0).any(axis=0)
+        last = x[-1]
+        is_missing = np.isnan(x[:-1]).any(axis=0) & np.isnan(last)
+        return is_off & ~is_missing
+
+    @property
+    def _near(self) -> float:
+        """Half the last digit of the column."""
+        if self.number.decimals is None:
+            return 1e-6 * abs(self.total)
+        return 0.01 * 10.0**-self.number.decimals
+
+    def apply(self, frame: pd.DataFrame, places: Places) -> pd.DataFrame:
+        """Return the frame without the column."""
+        return frame.drop(columns=self.column)
+
+    def restore(self, frame: pd.DataFrame, places: Places) -> pd.DataFrame:
+        """Return the frame with the column; others that are more than the total are made less."""
+        x = np.stack([np.maximum(numbers(frame, name), 0) for name in self.others])
+        size = x.sum(axis=0)
+        is_over = size > self.total
+        x = np.where(is_over, x * (self.total / np.where(is_over, size, 1)), x)
+        for i, (name, number) in enumerate(zip(self.others, self.written, strict=True)):
+            if number.decimals is not None:  # rounded down where it was made less
+                unit = 10.0**-number.decimals
+                x[i] = np.where(is_over, np.floor(x[i] / unit + 1e-9) * unit, x[i])
+            frame = replaced(frame, name, number.column(x[i]))
+        written = np.stack([numbers(frame, name) for name in self.others])
+        left = np.maximum(self.total - written.sum(axis=0), 0)
+        return replaced(frame, self.column, self.number.column(left))
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunningTotal(InEveryRow):
+    """A number that is the sum of another one since the first row of the series.
+
+    Parameters
+    ----------
+    before
+        Of each series, what was added up before its first row, where given rows begin later.
+    """
+
+    kind: Literal["running total"] = "running total"
+    column: str
+    of: str
+    number: Number
+    before: tuple[float, ...] = ()
+
+    @property
+    def text(self) -> str:
+        """Say what holds."""
+        return f"{self.column} = {self.of} added up within each series"
+
+    @property
+    def dtype(self) -> str:
+        """The column's dtype, as pandas spells it."""
+        return self.number.dtype
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """The column that it follows from."""
+        return (self.of,)
+
+    def _sums(self, frame: pd.DataFrame, places: Places) -> np.ndarray:
+        """Return the sums, float64 (n_rows,)."""
+        sums = pd.Series(numbers(frame, self.of)).groupby(places.series).cumsum().to_numpy()
+        return sums + np.array(self.before)[places.series] if self.before else sums
+
+    def broken(self, frame: pd.DataFrame, places: Places) -> np.ndarray:
+        """Return the rows with another sum, or where a number is missing."""
+        real = numbers(frame, self.column)
+        near = 1e-6 * np.abs(real)
+        if self.number.decimals is not None:
+            near = np.full(len(real), 0.01 * 10.0**-self.number.decimals)
+        return ~(np.abs(self._sums(frame, places) - real) <= near)
+
+    def apply(self, frame: pd.DataFrame, places: Places) -> pd.DataFrame:
+        """Return the frame without the column."""
+        return frame.drop(columns=self.column)
+
+    def restore(self, frame: pd.DataFrame, places: Places) -> pd.DataFrame:
+        """Return the frame with the column."""
+        return replaced(frame, self.column, self.number.column(self._sums(frame, places)))
+
+
+@dataclass(frozen=True, kw_only=True)
 class Lookup(InEveryRow):
     """A category that another one decides.
 
