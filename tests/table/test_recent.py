@@ -90,6 +90,19 @@ def test_relations_go_on_where_the_rows_end():
     assert (made["again"] == made["load"]).all()
 
 
+def test_what_is_counted_row_by_row_goes_on_from_rows_that_begin_later():
+    """From the first given row, whichever row of the series that is."""
+    frame = sites(pd.date_range("2024-01-01", periods=40, freq="D"))
+    frame["row"] = frame.groupby("site").cumcount() + 1
+    frame["left"] = frame.groupby("site").cumcount(ascending=False)
+    table, _ = Table.fit(frame)
+    late = frame.groupby("site").tail(10)
+    made = held(Recent.of(table, late), 3)
+    n = made["site"].nunique()
+    assert made["row"].tolist() == [41, 42, 43] * n
+    assert made["left"].tolist() == [-1, -2, -3] * n
+
+
 def test_a_running_total_goes_on_from_rows_that_begin_later():
     """What was added up before the first given row is not lost."""
     frame = sites(pd.date_range("2024-01-01", periods=40, freq="D"))

@@ -101,6 +101,24 @@ def soil(rng):
     return frame
 
 
+def engines(rng):
+    """Runs of several lengths: a row's number, the life that is left, hours since the start."""
+    frame = base()[STEP < 4 + SERIES % 9].reset_index(drop=True)
+    number = frame.groupby("unit").cumcount()
+    frame["row"] = number + 1
+    frame["rul"] = frame.groupby("unit").cumcount(ascending=False)
+    frame["hours"] = 0.25 * number
+    return frame
+
+
+def holds_engines(frame):
+    """Each row."""
+    number = frame.groupby("unit").cumcount()
+    left = frame.groupby("unit").cumcount(ascending=False)
+    is_left = frame["rul"] == left
+    return is_left & (frame["row"] == number + 1) & (frame["hours"] == 0.25 * number)
+
+
 def holds_soil(frame):
     """Each row, to the digits that are written."""
     shares = frame[["clay", "silt", "sand"]]
@@ -191,6 +209,7 @@ TABLES = {
     "formulas": (bill, holds_bill),
     "totals": (parts, holds_parts),
     "shares": (soil, holds_soil),
+    "row by row": (engines, holds_engines),
     "never back": (counters, holds_counters),
     "gaps": (gaps, holds_gaps),
     "names": (names, holds_names),
@@ -252,6 +271,22 @@ def test_relations_are_listed():
     roles = table.roles().set_index("column")["role"]
     assert (roles[["total", "paid", "again"]] == "derived").all()
     assert not {"total", "paid", "again"} & set(series.feature_names)
+
+
+def test_what_is_counted_row_by_row_is_told_and_not_learned():
+    """But where nothing else is measured, or one step is another: then it is learned."""
+    frame = engines(np.random.default_rng(0))
+    roles = {"id": "unit", "time": "t"}
+    table, series = Table.fit(frame, roles)
+    text = problem_text(table)
+    assert "rul falls by 1 a row and is 0 in the last row of each series" in text
+    assert "row rises by 1 a row and is 1 in the first row of each series" in text
+    assert series.feature_names == ["free"]
+    _, alone = Table.fit(frame[["unit", "t", "rul"]], roles)
+    assert alone.feature_names == ["rul"]
+    frame.loc[7, "rul"] += 1
+    _, other = Table.fit(frame, roles)
+    assert "rul" in other.feature_names
 
 
 def test_columns_without_relations_have_none():

@@ -8,6 +8,7 @@ import pandas as pd
 
 from tst.table.relations import (
     Copy,
+    Counter,
     Formula,
     Lookup,
     Relation,
@@ -38,8 +39,8 @@ def derived(sample: Sample, kept: Sequence[str], said: Sequence[Relation] = ()) 
     taken: set[str] = set(kept)  # which may not be taken away
     gone: set[str] = set()
     searches = (
-        _copies, _multiples, _sums, _shares, _totals, _differences, _running_totals, _products,
-        _quotients, _lookups,
+        _copies, _counters, _multiples, _sums, _shares, _totals, _differences, _running_totals,
+        _products, _quotients, _lookups,
     )  # fmt: skip
     for candidates in (said, *(search(sample) for search in searches)):
         for one in candidates:
@@ -59,7 +60,7 @@ def _inputs(one: Relation) -> tuple[str, ...]:
         return (one.of,)
     if isinstance(one, Lookup):
         return (one.by,)
-    return one.inputs if isinstance(one, Formula | Shares | RunningTotal) else ()
+    return one.inputs if isinstance(one, Formula | Shares | RunningTotal | Counter) else ()
 
 
 def _copies(sample: Sample) -> Iterator[Relation]:
@@ -70,6 +71,36 @@ def _copies(sample: Sample) -> Iterator[Relation]:
         of = first.setdefault(pattern, name)
         if of != name and (name not in sample.attributes or name in sample.measured):
             yield Copy(column=name, of=of, dtype=str(sample.frame[name].dtype))
+
+
+def _counters(sample: Sample) -> Iterator[Relation]:
+    """Yield columns that change alike from row to row, from one value or to one in each series.
+
+    Not all that are measured: something is left to be learned.
+    """
+    is_first = sample.places.is_first
+    if sample.places.is_one_series or is_first.sum() < MIN_KEYS or is_first.all():
+        return
+    found: list[Relation] = []
+    for name in sample.measured:
+        x = numbers(sample.frame, name)
+        steps = np.diff(x)[~is_first[1:]]
+        if not np.isfinite(x).all() or steps[0] == 0 or np.ptp(steps) > 1e-6 * abs(steps[0]):
+            continue
+        begins, ends = x[is_first], x[sample.places.last]
+        if np.ptp(begins) == 0 or np.ptp(ends) == 0:
+            is_begun = np.ptp(begins) == 0
+            found.append(
+                Counter(
+                    column=name,
+                    step=_rounded(steps[0], 9),
+                    end="first" if is_begun else "last",
+                    value=float(begins[0] if is_begun else ends[0]),
+                    number=sample.number(name),
+                )
+            )
+    if len(found) < len(sample.measured):
+        yield from found
 
 
 def _multiples(sample: Sample) -> Iterator[Relation]:

@@ -19,6 +19,7 @@ from tst.errors import DataError, translate_errors
 from tst.series import SeriesSet
 from tst.table.columns import ColumnCodec
 from tst.table.relations import (
+    Counter,
     Monotone,
     Places,
     Relation,
@@ -185,6 +186,9 @@ class Recent:
             first = self.rows[self.is_first]
             before = numbers(first, relation.column) - numbers(first, relation.of)
             return replace(relation, before=tuple(before.tolist()))
+        if isinstance(relation, Counter):
+            first = self.rows[self.is_first]
+            return replace(relation, first=tuple(numbers(first, relation.column).tolist()))
         if not isinstance(relation, Monotone):
             return relation
         start = relation.start

@@ -12,7 +12,15 @@ import pandas as pd
 from tst.table.relations.base import Number, Places, Value, is_one_of, numbers, plain_values
 from tst.table.relations.combinations import Combinations
 from tst.table.relations.dates import DateText, FromTime
-from tst.table.relations.derived import Copy, FixedWhere, Formula, Lookup, RunningTotal, Shares
+from tst.table.relations.derived import (
+    Copy,
+    Counter,
+    FixedWhere,
+    Formula,
+    Lookup,
+    RunningTotal,
+    Shares,
+)
 from tst.table.relations.order import Above, Below, Monotone, StateOrder, Within
 from tst.table.relations.transitions import Transitions
 
@@ -22,6 +30,7 @@ __all__ = [
     "Below",
     "Combinations",
     "Copy",
+    "Counter",
     "DateText",
     "FixedWhere",
     "Formula",
@@ -48,6 +57,7 @@ Relation = (
     DateText
     | FromTime
     | Copy
+    | Counter
     | Formula
     | Shares
     | RunningTotal
@@ -63,6 +73,7 @@ Relation = (
 )
 DERIVED = (
     Copy,
+    Counter,
     Formula,
     Shares,
     RunningTotal,

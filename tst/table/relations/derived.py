@@ -255,6 +255,67 @@ class RunningTotal(InEveryRow):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Counter(InEveryRow):
+    """A number that changes by the same amount from row to row: a row's number, the life left.
+
+    Parameters
+    ----------
+    step
+        Change from one row of a series to the next.
+    end, value
+        Which row of each series has this value.
+    first
+        Of each series, the value in its first row instead, where given rows begin later.
+    """
+
+    kind: Literal["counter"] = "counter"
+    column: str
+    step: float
+    end: Literal["first", "last"]
+    value: float
+    number: Number
+    first: tuple[float, ...] = ()
+
+    @property
+    def text(self) -> str:
+        """Say what holds."""
+        change = f"{'rises' if self.step > 0 else 'falls'} by {abs(self.step):g} a row"
+        return f"{self.column} {change} and is {self.value:g} in the {self.end} row of each series"
+
+    @property
+    def dtype(self) -> str:
+        """The column's dtype, as pandas spells it."""
+        return self.number.dtype
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """Columns that it follows from: none, but for where the rows stand."""
+        return ()
+
+    def _counted(self, places: Places) -> np.ndarray:
+        """Return the numbers, float64 (n_rows,)."""
+        rows = np.arange(len(places.is_first))
+        begin = np.flatnonzero(places.is_first)[places.series]
+        if self.first:
+            return np.array(self.first)[places.series] + self.step * (rows - begin)
+        fixed = begin if self.end == "first" else places.last[places.series]
+        return self.value + self.step * (rows - fixed)
+
+    def broken(self, frame: pd.DataFrame, places: Places) -> np.ndarray:
+        """Return the rows with another number, or none."""
+        counted = self._counted(places)
+        return ~np.isclose(numbers(frame, self.column), counted, rtol=1e-6, atol=1e-9)
+
+    def apply(self, frame: pd.DataFrame, places: Places) -> pd.DataFrame:
+        """Return the frame without the column."""
+        return frame.drop(columns=self.column)
+
+    def restore(self, frame: pd.DataFrame, places: Places) -> pd.DataFrame:
+        """Return the frame with the column."""
+        return replaced(frame, self.column, self.number.column(self._counted(places)))
+
+
+@dataclass(frozen=True, kw_only=True)
 class Lookup(InEveryRow):
     """A category that another one decides.
 
