@@ -27,7 +27,8 @@ N_TRIED = 1000  # numbers of a part that are looked at first
 # A number as people write it: with a currency, a unit, thousands apart, a decimal comma, a minus
 # behind.
 SPELLED = (
-    r"[-+(]?(?:(?:[$€£¥₹]|AUD|CAD|CHF|CNY|CZK|DKK|EUR|GBP|INR|JPY|NOK|PLN|R\$|Rs\.|SEK|USD)\s?)?[-+]?"
+    r"[-+(]?(?:(?:[$€£¥₹]|AUD|CAD|CHF|CNY|CZK|DKK|EUR|GBP|INR|JPY|NOK|PLN|R\$|Rs\.|SEK|USD)"
+    r"\s?)?[-+]?"
     r"(?:\d{1,3}(?:[,.'’\u00a0\u202f]\d{3})+(?:[.,]\d+)?|\d+(?:[.,]\d+)?)"
     r"(?:\s?(?:[%‰$€£¥]|°\s?[CFK])|\s[A-Za-zµ]{1,4}(?:/[A-Za-z]{1,3})?)?[-)]?"
 )
