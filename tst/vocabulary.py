@@ -168,7 +168,6 @@ MEASURES = {
     "kurtosis_error": "kurtosis, error",
     "copied_step_share": "steps that equal a training step",
     "copied_step_floor": "the same of real test steps",
-    "copied_series_share": "series that equal a training series",
     "membership_low": "chance, from",
     "membership_high": "chance, to",
     "log_likelihood_train": "log likelihood, training half",
