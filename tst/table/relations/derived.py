@@ -40,7 +40,30 @@ class Copy(InEveryRow):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Formula(InEveryRow):
+class Computed(InEveryRow):
+    """A column of numbers that is not learned, but computed from what is.
+
+    Parameters
+    ----------
+    number
+        How the column is written.
+    """
+
+    column: str
+    number: Number
+
+    @property
+    def dtype(self) -> str:
+        """The column's dtype, as pandas spells it."""
+        return self.number.dtype
+
+    def apply(self, frame: pd.DataFrame, places: Places) -> pd.DataFrame:
+        """Return the frame without the column."""
+        return frame.drop(columns=self.column)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Formula(Computed):
     """A number that follows from others: a multiple, a sum, a product or a quotient.
 
     Parameters
@@ -56,8 +79,6 @@ class Formula(InEveryRow):
     """
 
     kind: Literal["formula"] = "formula"
-    column: str
-    number: Number
     plus: tuple[str, ...] = ()
     minus: tuple[str, ...] = ()
     times: tuple[str, ...] = ()
@@ -79,11 +100,6 @@ class Formula(InEveryRow):
         if self.offset:
             right += f" {'+' if self.offset > 0 else '-'} {abs(self.offset):g}"
         return f"{self.column} = {right}"
-
-    @property
-    def dtype(self) -> str:
-        """The column's dtype, as pandas spells it."""
-        return self.number.dtype
 
     @property
     def inputs(self) -> tuple[str, ...]:
@@ -121,17 +137,13 @@ class Formula(InEveryRow):
         is_missing = ~np.isfinite(real) & ~np.isfinite(x)
         return ~is_missing & ~(is_known & np.isclose(x, real, rtol=rtol, atol=atol))
 
-    def apply(self, frame: pd.DataFrame, places: Places) -> pd.DataFrame:
-        """Return the frame without the column."""
-        return frame.drop(columns=self.column)
-
     def restore(self, frame: pd.DataFrame, places: Places) -> pd.DataFrame:
         """Return the frame with the column."""
         return replaced(frame, self.column, self.number.column(self.value(frame)))
 
 
 @dataclass(frozen=True, kw_only=True)
-class Shares(InEveryRow):
+class Shares(Computed):
     """Numbers of at least 0 that are one total together, as percentages are 100.
 
     Parameters
@@ -145,21 +157,14 @@ class Shares(InEveryRow):
     """
 
     kind: Literal["shares"] = "shares"
-    column: str
     others: tuple[str, ...]
     written: tuple[Number, ...]
-    number: Number
     total: float
 
     @property
     def text(self) -> str:
         """Say what holds."""
         return f"{' + '.join((*self.others, self.column))} = {self.total:g}"
-
-    @property
-    def dtype(self) -> str:
-        """The column's dtype, as pandas spells it."""
-        return self.number.dtype
 
     @property
     def inputs(self) -> tuple[str, ...]:
@@ -181,10 +186,6 @@ class Shares(InEveryRow):
             return 1e-6 * abs(self.total)
         return 0.01 * 10.0**-self.number.decimals
 
-    def apply(self, frame: pd.DataFrame, places: Places) -> pd.DataFrame:
-        """Return the frame without the column."""
-        return frame.drop(columns=self.column)
-
     def restore(self, frame: pd.DataFrame, places: Places) -> pd.DataFrame:
         """Return the frame with the column; others that are more than the total are made less."""
         x = np.stack([np.maximum(numbers(frame, name), 0) for name in self.others])
@@ -202,7 +203,7 @@ class Shares(InEveryRow):
 
 
 @dataclass(frozen=True, kw_only=True)
-class RunningTotal(InEveryRow):
+class RunningTotal(Computed):
     """A number that is the sum of another one since the first row of the series.
 
     Parameters
@@ -212,20 +213,13 @@ class RunningTotal(InEveryRow):
     """
 
     kind: Literal["running total"] = "running total"
-    column: str
     of: str
-    number: Number
     before: tuple[float, ...] = ()
 
     @property
     def text(self) -> str:
         """Say what holds."""
         return f"{self.column} = {self.of} added up within each series"
-
-    @property
-    def dtype(self) -> str:
-        """The column's dtype, as pandas spells it."""
-        return self.number.dtype
 
     @property
     def inputs(self) -> tuple[str, ...]:
@@ -245,17 +239,13 @@ class RunningTotal(InEveryRow):
             near = np.full(len(real), 0.01 * 10.0**-self.number.decimals)
         return ~(np.abs(self._sums(frame, places) - real) <= near)
 
-    def apply(self, frame: pd.DataFrame, places: Places) -> pd.DataFrame:
-        """Return the frame without the column."""
-        return frame.drop(columns=self.column)
-
     def restore(self, frame: pd.DataFrame, places: Places) -> pd.DataFrame:
         """Return the frame with the column."""
         return replaced(frame, self.column, self.number.column(self._sums(frame, places)))
 
 
 @dataclass(frozen=True, kw_only=True)
-class Counter(InEveryRow):
+class Counter(Computed):
     """A number that changes by the same amount from row to row: a row's number, the life left.
 
     Parameters
@@ -269,11 +259,9 @@ class Counter(InEveryRow):
     """
 
     kind: Literal["counter"] = "counter"
-    column: str
     step: float
     end: Literal["first", "last"]
     value: float
-    number: Number
     first: tuple[float, ...] = ()
 
     @property
@@ -281,11 +269,6 @@ class Counter(InEveryRow):
         """Say what holds."""
         change = f"{'rises' if self.step > 0 else 'falls'} by {abs(self.step):g} a row"
         return f"{self.column} {change} and is {self.value:g} in the {self.end} row of each series"
-
-    @property
-    def dtype(self) -> str:
-        """The column's dtype, as pandas spells it."""
-        return self.number.dtype
 
     @property
     def inputs(self) -> tuple[str, ...]:
@@ -305,10 +288,6 @@ class Counter(InEveryRow):
         """Return the rows with another number, or none."""
         counted = self._counted(places)
         return ~np.isclose(numbers(frame, self.column), counted, rtol=1e-6, atol=1e-9)
-
-    def apply(self, frame: pd.DataFrame, places: Places) -> pd.DataFrame:
-        """Return the frame without the column."""
-        return frame.drop(columns=self.column)
 
     def restore(self, frame: pd.DataFrame, places: Places) -> pd.DataFrame:
         """Return the frame with the column."""
