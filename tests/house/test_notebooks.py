@@ -196,16 +196,20 @@ def test_notebook_18_goes_on_where_it_was_stopped(artifacts):
     assert (table["n_steps"] == table["multiple"] * table["model"].map(steps)).all()
 
 
+def run_without_peers(artifacts, monkeypatch, name, dataset=""):
+    """Run a notebook in miniature beside a model that is not there; return its text and table."""
+    out = artifacts.parent.parent / f"{name}.ipynb"
+    settings = {"profile": BASE["profile"], "peers": ["no_such_peer"]}
+    monkeypatch.setattr(run_notebook, "parameters", lambda *_: settings)
+    run_notebook.run_named(name, BASE["profile"], dataset, out)
+    return out.read_text(), pd.read_csv(artifacts.parent.parent / "tables" / f"{name}.csv")
+
+
 @pytest.mark.notebooks
 def test_notebook_15_says_which_peers_were_not_run(artifacts, monkeypatch):
     """In miniature, without their environment: the controls and our models are judged."""
-    out = artifacts.parent.parent / "15-peers-sines-24.ipynb"
-    settings = {"profile": BASE["profile"], "peers": ["no_such_peer"]}
-    monkeypatch.setattr(run_notebook, "parameters", lambda *_: settings)
-    run_notebook.run_named("15-peers", BASE["profile"], "sines-24", out)
-    text = out.read_text()
+    text, table = run_without_peers(artifacts, monkeypatch, "15-peers", "sines-24")
     assert "not run: no_such_peer." in text
-    table = pd.read_csv(artifacts.parent.parent / "tables" / "15-peers.csv")
     assert {"tst", "doppelganger", "random_halves", "shuffled_steps"} <= set(table["model"])
     metrics = set(table.loc[table["model"] == "tst", "metric"])
     assert {"context_fid", "second_judge_auc", "copied_share", "core_seconds"} <= metrics
@@ -214,12 +218,8 @@ def test_notebook_15_says_which_peers_were_not_run(artifacts, monkeypatch):
 @pytest.mark.notebooks
 def test_notebook_19_says_which_copies_it_did_not_get(artifacts, monkeypatch):
     """In miniature: ours beside real rows; another project's model that is not there is named."""
-    out = artifacts.parent.parent / "19-peers-own.ipynb"
-    settings = {"profile": BASE["profile"], "peers": ["no_such_peer"]}
-    monkeypatch.setattr(run_notebook, "parameters", lambda *_: settings)
-    run_notebook.run_named("19-peers-own", BASE["profile"], "", out)
-    assert "no table that can be read: no such peer" in out.read_text()
-    table = pd.read_csv(artifacts.parent.parent / "tables" / "19-peers-own.csv")
+    text, table = run_without_peers(artifacts, monkeypatch, "19-peers-own")
+    assert "no table that can be read: no such peer" in text
     table = table[table["metric"].isin(compare_tables.VALIDITY) & (table["dataset"] == "example")]
     assert set(table["model"]) == {"tst", "real_floor"}
     assert (table["value"] == 0).all()

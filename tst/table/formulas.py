@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from tst.table.relations import (
+    Computed,
     Copy,
     Counter,
     Formula,
@@ -60,7 +61,7 @@ def _inputs(one: Relation) -> tuple[str, ...]:
         return (one.of,)
     if isinstance(one, Lookup):
         return (one.by,)
-    return one.inputs if isinstance(one, Formula | Shares | RunningTotal | Counter) else ()
+    return one.inputs if isinstance(one, Computed) else ()
 
 
 def _copies(sample: Sample) -> Iterator[Relation]:
@@ -88,8 +89,8 @@ def _counters(sample: Sample) -> Iterator[Relation]:
         if not np.isfinite(x).all() or steps[0] == 0 or np.ptp(steps) > 1e-6 * abs(steps[0]):
             continue
         begins, ends = x[is_first], x[sample.places.last]
-        if np.ptp(begins) == 0 or np.ptp(ends) == 0:
-            is_begun = np.ptp(begins) == 0
+        is_begun, is_ended = np.ptp(begins) == 0, np.ptp(ends) == 0
+        if is_begun or is_ended:
             found.append(
                 Counter(
                     column=name,
@@ -244,15 +245,14 @@ def _shares(sample: Sample) -> Iterator[Relation]:
 
 def _running_totals(sample: Sample) -> Iterator[Relation]:
     """Yield columns that add up another one within each series, from its first row on."""
-    is_first = sample.places.is_first
     if sample.places.is_one_series:
         return
+    is_first = sample.places.is_first[:N_TRIED]
+    tried = {name: numbers(sample.frame.head(N_TRIED), name) for name in sample.measured}
     for of, name in permutations(sample.measured, 2):
-        x = numbers(sample.frame, of)
-        y = numbers(sample.frame, name)
-        rows = slice(0, N_TRIED)
-        steps = np.where(is_first, y, np.append(0.0, np.diff(y)))[rows]
-        if np.ptp(x[rows]) > 0 and np.allclose(steps, x[rows], rtol=1e-6, atol=1e-9):
+        x, y = tried[of], tried[name]
+        steps = np.where(is_first, y, np.append(0.0, np.diff(y)))
+        if np.ptp(x) > 0 and np.allclose(steps, x, rtol=1e-6, atol=1e-9):
             yield RunningTotal(column=name, of=of, number=sample.number(name))
 
 

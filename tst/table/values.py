@@ -36,8 +36,8 @@ UNIT = r"\s([A-Za-zµ/]+)\)?$"  # behind a number
 MAX_UNITS = 5  # of a column: 1011 AB is a postcode
 # What is written instead of a number that is missing.
 PLACEHOLDERS = frozenset(
-    "- -- --- – — . .. ... * ** ? ?? x #DIV/0! #N/V #REF! #VALUE! #WERT! k.A. k.a. missing n.a. "
-    "n.d. nd no_data none unknown".split()
+    "- -- --- – — . .. ... * ** ? ?? x #DIV/0! #N/V #REF! #VALUE! #WERT! k.A. k.a. missing "
+    "n.a. n.d. nd no_data none unknown".split()
 )
 SIGN_SHIFT = np.uint64(63)
 SIGN = np.uint64(1) << SIGN_SHIFT  # bit of a float64

@@ -13,6 +13,7 @@ from tst.table.relations.base import Number, Places, Value, is_one_of, numbers, 
 from tst.table.relations.combinations import Combinations
 from tst.table.relations.dates import DateText, FromTime
 from tst.table.relations.derived import (
+    Computed,
     Copy,
     Counter,
     FixedWhere,
@@ -29,6 +30,7 @@ __all__ = [
     "Above",
     "Below",
     "Combinations",
+    "Computed",
     "Copy",
     "Counter",
     "DateText",

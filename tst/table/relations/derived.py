@@ -57,6 +57,17 @@ class Computed(InEveryRow):
         """The column's dtype, as pandas spells it."""
         return self.number.dtype
 
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """Columns that it follows from; none where it follows from where the rows stand."""
+        return ()
+
+    def _near(self, x: np.ndarray | float) -> np.ndarray | float:
+        """Return how far a sum may lie from numbers as they are written."""
+        if self.number.decimals is None:
+            return 1e-6 * np.abs(x)
+        return 0.01 * 10.0**-self.number.decimals
+
     def apply(self, frame: pd.DataFrame, places: Places) -> pd.DataFrame:
         """Return the frame without the column."""
         return frame.drop(columns=self.column)
@@ -174,17 +185,12 @@ class Shares(Computed):
     def broken(self, frame: pd.DataFrame, places: Places) -> np.ndarray:
         """Return the rows with another sum or a number below 0; all may be missing together."""
         x = np.stack([numbers(frame, name) for name in (*self.others, self.column)])
-        is_off = ~(np.abs(x.sum(axis=0) - self.total) <= self._near) | (x < 0).any(axis=0)
+        is_off = ~(np.abs(x.sum(axis=0) - self.total) <= self._near(self.total)) | (x < 0).any(
+            axis=0
+        )
         last = x[-1]
         is_missing = np.isnan(x[:-1]).any(axis=0) & np.isnan(last)
         return is_off & ~is_missing
-
-    @property
-    def _near(self) -> float:
-        """Half the last digit of the column."""
-        if self.number.decimals is None:
-            return 1e-6 * abs(self.total)
-        return 0.01 * 10.0**-self.number.decimals
 
     def restore(self, frame: pd.DataFrame, places: Places) -> pd.DataFrame:
         """Return the frame with the column; others that are more than the total are made less."""
@@ -234,10 +240,7 @@ class RunningTotal(Computed):
     def broken(self, frame: pd.DataFrame, places: Places) -> np.ndarray:
         """Return the rows with another sum, or where a number is missing."""
         real = numbers(frame, self.column)
-        near = 1e-6 * np.abs(real)
-        if self.number.decimals is not None:
-            near = np.full(len(real), 0.01 * 10.0**-self.number.decimals)
-        return ~(np.abs(self._sums(frame, places) - real) <= near)
+        return ~(np.abs(self._sums(frame, places) - real) <= self._near(real))
 
     def restore(self, frame: pd.DataFrame, places: Places) -> pd.DataFrame:
         """Return the frame with the column."""
@@ -269,11 +272,6 @@ class Counter(Computed):
         """Say what holds."""
         change = f"{'rises' if self.step > 0 else 'falls'} by {abs(self.step):g} a row"
         return f"{self.column} {change} and is {self.value:g} in the {self.end} row of each series"
-
-    @property
-    def inputs(self) -> tuple[str, ...]:
-        """Columns that it follows from: none, but for where the rows stand."""
-        return ()
 
     def _counted(self, places: Places) -> np.ndarray:
         """Return the numbers, float64 (n_rows,)."""
