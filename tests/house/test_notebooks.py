@@ -20,7 +20,7 @@ from tst.models.jobs import Job
 from tst.models.transformer import generative, model
 from tst.models.transformer.config import GenerativeConfig, TSTConfig
 from tst.series import SeriesSet
-from tst.study import run_notebook
+from tst.study import run_notebook, tables
 from tst.study.peers import compare_tables
 from tst.training.loop import TrainConfig
 from tst.vocabulary import TERMS
@@ -178,6 +178,8 @@ def test_notebook_18_goes_on_where_it_was_stopped(artifacts):
     """
     simulated.gcut(60, 1).head(12).save(artifacts / "test")
     train_tiny(artifacts, model.SPEC, doppelganger.SPEC, generative.SPEC)
+    null = {"dataset": "gcut", "origin": "simulated", "metric": "acf_rms", "level": 0.95}
+    tables.write(pd.DataFrame([null | {"value": 0.1}]), BASE["profile"], "17-nulls")
     out = artifacts.parent.parent / "18-budget-gcut.ipynb"
     runs = []
     for _ in range(2):
@@ -192,6 +194,7 @@ def test_notebook_18_goes_on_where_it_was_stopped(artifacts):
     assert len(points) == 3 * 3 + 3
     assert points.nunique() == 1
     assert len(written) == 2 * (3 + len(points))
+    assert re.search(r"C8, TST, .* budgets; at 100x by its trend", out.read_text())
     steps = SETTINGS["18-budget"]["steps"]
     assert (table["n_steps"] == table["multiple"] * table["model"].map(steps)).all()
 

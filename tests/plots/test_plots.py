@@ -142,7 +142,7 @@ FIGURES = {
     "shares": lambda: task_scores.shares(grown(), paper("accuracy")),
     "f1": lambda: task_scores.f1(by_class()),
     "claims": lambda: verdict_plots.claims(JUDGED),
-    "budget": lambda: budget_plots.against_steps(SWEEP, AHEAD),
+    "budget": lambda: budget_plots.against_steps(SWEEP, AHEAD, {"acf_rms": 5.0}),
     "peers": lambda: peer_plots.beside_peers(RUN_HERE, PAPERS, ["noise"]),
     "peers by table": lambda: peer_plots.by_table(ON_TABLES, ["off_calendar", "membership_auc"]),
 }
@@ -336,16 +336,17 @@ def test_privacy_has_a_panel_a_metric():
 
 def test_a_budget_is_a_line_a_model_and_size():
     """Each at the mean of its runs; what lies ahead stands at its number of steps."""
-    fig = budget_plots.against_steps(SWEEP, AHEAD)
+    fig = budget_plots.against_steps(SWEEP, AHEAD, {"acf_rms": 5.0})
     by_title = {ax.get_title(loc): ax for ax in fig.axes for loc in ("left", "center")}
     ax = by_title["accuracy on real test data"]
     chosen = SWEEP.query("metric == 'accuracy' and model == 'doppelganger' and size == 'large'")
     lines = [line.get_xydata().tolist() for line in ax.lines]
     assert chosen[["n_steps", "value"]].to_numpy().tolist() in lines
     assert [[10_000.0, 14.0]] in lines
-    assert [[10_000.0, 14.0]] not in [
-        line.get_xydata().tolist() for line in by_title["autocorrelation, RMS error"].lines
-    ]
+    beside = [line.get_xydata().tolist() for line in by_title["autocorrelation, RMS error"].lines]
+    assert [[10_000.0, 14.0]] not in beside
+    assert [[0.0, 5.0], [1.0, 5.0]] in beside
+    assert [[0.0, 5.0], [1.0, 5.0]] not in lines
 
 
 def test_labels_at_the_end_do_not_overlap():

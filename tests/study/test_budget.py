@@ -3,7 +3,6 @@
 import math
 
 import numpy as np
-import pandas as pd
 import pytest
 from helpers import TINY_TST, labelled_series
 
@@ -125,33 +124,3 @@ def test_a_set_that_cannot_be_scored_is_said(capsys):
         budget.scores(["context_fid"], real, Reference(real), few, 0, 8)["context_fid"]
     )
     assert "need" in capsys.readouterr().out
-
-
-def sweep(values, model="tst_paper"):
-    """Return the table of one line at 1x, 10x and 100x of 20 steps."""
-    rows = [
-        {"model": model, "size": "small", "multiple": m, "n_steps": 20 * m, "value": v}
-        for m, v in zip((1, 10, 100), values, strict=True)
-    ]
-    return pd.DataFrame(rows).assign(metric="accuracy", seed=0)
-
-
-def test_ahead_reads_each_line_at_a_multiple():
-    """A line in log(steps) goes on; one of two points is left out; failed runs do not count."""
-    table = pd.concat([sweep([0.1, 0.2, 0.3]), sweep([0.5, np.nan, 0.7], "doppelganger")])
-    (row,) = budget.ahead(table, 1000).itertuples()
-    assert (row.model, row.n_points, row.n_steps) == ("tst_paper", 3, 20_000)
-    assert (row.value, row.low, row.high) == pytest.approx((0.4, 0.4, 0.4))
-
-
-@pytest.mark.parametrize(
-    ("other", "above", "order"),
-    [([0.0, 0.1, 0.2], 3, "same"), ([0.0, 0.1, 0.4], 2, "moves"), ([0.9, 0.9, 0.9], 0, "same")],
-)
-def test_orders_say_whether_a_budget_moves_them(other, above, order):
-    """Two models at three budgets; unknown where one was never there."""
-    table = pd.concat([sweep([0.1, 0.2, 0.3]), sweep(other, "doppelganger")])
-    (row,) = budget.orders(table, "tst_paper", "doppelganger").itertuples()
-    assert (row.above, row.budgets, row.order) == (above, 3, order)
-    (row,) = budget.orders(table, "tst_paper", "missing").itertuples()
-    assert (row.budgets, row.order) == (0, "unknown")

@@ -116,6 +116,40 @@ def test_definitions_are_compared_on_one_scale():
     assert verdicts(forecasts(real, real, r2_flat=[0.95] * 3))["W6"] == "confirmed"
 
 
+def classified(dataset, origin, gaps):
+    """Return rows of table 06: real alone at .8, TST + real a gap a classifier beside it."""
+    at = {"dataset": dataset, "origin": origin, "metric": "accuracy"}
+    parts = []
+    for classifier, gap in zip(weak_points.OTHER_CLASSIFIERS, gaps, strict=True):
+        noise = np.array([-0.001, 0, 0.001])
+        where = at | {"classifier": classifier}
+        with_real = where | {"share": 1.0, "train": "synthetic+real", "model": "tst_paper"}
+        parts.append(rows(**with_real, values=0.8 + gap + noise))
+        parts.append(rows(**where, model="real", train="real", values=[0.8] * 3))
+    return pd.concat(parts)
+
+
+@pytest.mark.parametrize(
+    ("sets", "verdict", "told"),
+    [
+        ({"gcut": [-0.1] * 4}, "confirmed", "-0.1 [-0.102, -0.0975] on gcut, below 0 with 4 of 4"),
+        ({"gcut": [-0.1] * 4, "iot": [0.1, -0.1, -0.1, -0.1]}, "not confirmed", "3 of 4"),
+        ({"borg2019": [0.1] * 4, "iot": [-0.2] * 4}, "not confirmed", "; -0.2 on iot, below 0"),
+        ({"borg2019": [-0.1] * 4, "iot": [-0.2] * 4, "gcut": [0.1] * 4}, "confirmed", "0.2 on iot"),
+    ],
+)
+def test_other_classifiers_are_judged_on_every_real_set(sets, verdict, told):
+    """W7: confirmed where all of them say so; a simulated set counts only where it is alone."""
+    parts = [
+        classified(name, "simulated" if name == "gcut" else "subset", gaps)
+        for name, gaps in sets.items()
+    ]
+    judged = weak_points.judge({"06-classification": pd.concat(parts)}).set_index("point")
+    assert judged.loc["W7", "verdict"] == verdict
+    assert told in judged.loc["W7", "sentence"]
+    assert ("gcut" in judged.loc["W7", "sentence"]) is (len(sets) == 1)
+
+
 def test_the_papers_bars():
     """W3 is arithmetic on printed numbers: it never depends on a table."""
     one, other = (weak_points.judge(t).set_index("point").loc["W3"] for t in ({}, tables()))

@@ -1,16 +1,25 @@
 """Figures of scores against budgets (notebook 18)."""
 
+from collections.abc import Mapping
+
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from tst.plots.base import evidence_note, format_log_axis, label_line_ends, model_style, panel_grid
+from tst.plots.base import (
+    GREY,
+    evidence_note,
+    format_log_axis,
+    label_line_ends,
+    model_style,
+    panel_grid,
+)
 from tst.vocabulary import metric_label
 
 LINES = ("-", "--", ":", "-.")  # of the sizes, in the order of the table
 
 
-def against_steps(frame: pd.DataFrame, ahead: pd.DataFrame) -> Figure:
+def against_steps(frame: pd.DataFrame, ahead: pd.DataFrame, limits: Mapping[str, float]) -> Figure:
     """Draw scores against optimiser steps, a panel a metric, a line a model and size.
 
     Dots are runs, lines their means; a bar is where the line would stand at more steps, with its
@@ -21,11 +30,15 @@ def against_steps(frame: pd.DataFrame, ahead: pd.DataFrame) -> Figure:
     frame
         Rows of one data set: dataset, origin, model, size, n_steps, seed, metric, value.
     ahead
-        As `tst.study.budget.ahead` returns it.
+        As `tst.study.budget_trends.ahead` returns it.
+    limits
+        By metric the value that a claim must not exceed, drawn dashed; not all have one.
     """
     metrics = list(dict.fromkeys(frame["metric"]))
     fig, _ = panel_grid(len(metrics), 3, 4.2, 3.2)
     for ax, metric in zip(fig.axes, metrics, strict=True):
+        if metric in limits:
+            ax.axhline(limits[metric], color=GREY, ls="--", lw=1)
         _draw(ax, frame[frame["metric"] == metric], ahead[ahead["metric"] == metric])
         ax.set(xscale="log", title=metric_label(metric))
         format_log_axis(ax.xaxis)

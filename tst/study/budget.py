@@ -9,11 +9,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-import pandas as pd
-
 from tst.errors import DataError, translate_errors
-from tst.evaluation import downstream, fidelity
-from tst.evaluation.extrapolation import extrapolate
+from tst.evaluation import downstream, fidelity, ragged
 from tst.evaluation.reference import Reference
 from tst.io.untrusted import from_mapping
 from tst.models import controls, spec_of
@@ -26,7 +23,9 @@ from tst.study.training import TrainingWorkspace
 from tst.training.config import TrainConfig
 from tst.vocabulary import Classifier, Regressor
 
-DISTANCES = {**fidelity.STATISTICS, **fidelity.LEARNED_SCORES}
+STATISTICS = {**fidelity.STATISTICS, "length_ks": ragged.class_length_ks}
+DISTANCES = {**STATISTICS, **fidelity.LEARNED_SCORES}
+DISTANCE_TABLES = ("05-fidelity", "09-lengths")
 CLASSIFIER: Classifier = "mlp"  # the paper's
 REGRESSOR: Regressor = "mlp_1"  # the paper's first
 # The last size of TST, of its paper.
@@ -147,7 +146,7 @@ def endpoint_metrics(real: SeriesSet) -> list[str]:
     """
     names: dict[str, None] = {}
     for check in checks.of_claim(role="endpoint"):
-        is_distance = check.table == "05-fidelity" and check.metric in DISTANCES
+        is_distance = check.table in DISTANCE_TABLES and check.metric in DISTANCES
         is_score = check.metric == DOWNSTREAM.get(check.table)
         if check.metric == "accuracy" and real.label is None:
             continue
@@ -186,8 +185,8 @@ def scores(
 def _score(
     name: str, real: SeriesSet, test: Reference, made: SeriesSet, seed: int, n_steps: int
 ) -> float:
-    if name in fidelity.STATISTICS:
-        return fidelity.STATISTICS[name](test.real, made)
+    if name in STATISTICS:
+        return STATISTICS[name](test.real, made)
     if name in fidelity.LEARNED_SCORES:
         return fidelity.LEARNED_SCORES[name](test, made, seed)
     if name == "r2":
@@ -196,53 +195,3 @@ def _score(
     else:
         table = downstream.classify(made, test.real, real, CLASSIFIER, seed, n_steps)
     return float(table.set_index("metric").loc[name, "value"])
-
-
-def ahead(table: pd.DataFrame, at: float) -> pd.DataFrame:
-    """Return where each line of the table would stand at `at` times 1x (`extrapolate`).
-
-    Parameters
-    ----------
-    table
-        Rows of one data set: model, size, multiple, n_steps, seed, metric, value.
-
-    Returns
-    -------
-    DataFrame
-        Columns model, size, metric, n_points, n_steps, value, low, high; lines of fewer than three
-        points are left out.
-    """
-    rows = []
-    scored = table.dropna(subset=["multiple", "value"])
-    for key, line in scored.groupby(["model", "size", "metric"], sort=False):
-        n_steps = at * float((line["n_steps"] / line["multiple"]).mean())
-        value, low, high = extrapolate(line["n_steps"].array, line["value"].array, n_steps)
-        if not math.isnan(value):
-            facts = dict(zip(("model", "size", "metric"), key, strict=True))
-            facts |= {"n_points": len(line), "n_steps": n_steps}
-            rows.append(facts | {"value": value, "low": low, "high": high})
-    columns = ["model", "size", "metric", "n_points", "n_steps", "value", "low", "high"]
-    return pd.DataFrame(rows, columns=columns)
-
-
-def orders(table: pd.DataFrame, one: str, other: str) -> pd.DataFrame:
-    """Return by metric at how many budgets model `one` lies above `other`, mean over sizes.
-
-    Parameters
-    ----------
-    table
-        Rows of one data set: model, multiple, metric, value.
-
-    Returns
-    -------
-    DataFrame
-        Columns metric, above, budgets (at which both are there) and order: same, moves or unknown.
-    """
-    mean = table.groupby(["metric", "multiple", "model"])["value"].mean().unstack("model")
-    gap = (mean.reindex(columns=[one, other])[one] - mean.get(other, math.nan)).dropna()
-    rows = []
-    for metric in dict.fromkeys(table["metric"]):
-        above = gap[gap.index.get_level_values("metric") == metric] > 0
-        order = "moves" if above.nunique() > 1 else "same" if len(above) > 1 else "unknown"
-        rows.append({"metric": metric, "above": above.sum(), "budgets": len(above), "order": order})
-    return pd.DataFrame(rows, columns=["metric", "above", "budgets", "order"])
