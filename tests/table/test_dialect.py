@@ -132,6 +132,22 @@ def test_what_may_be_read_in_two_ways_is_one_sentence(tmp_path, text, sentence):
     assert sentence in table_error(tmp_path / "t.csv")
 
 
+@pytest.mark.parametrize("separator", [",", ";"])
+def test_an_empty_place_in_the_heading_stays_empty(tmp_path, separator):
+    """As spreadsheets leave one at the end, or pandas above the numbers of the rows."""
+    path = tmp_path / "a.csv"
+    lines = [",who,day,x,,\n"]
+    lines += [f"{i},s{i // 12},{i % 12},{i * 7 % 5}.5,,\n" for i in range(120)]
+    path.write_text("".join(lines).replace(",", separator))
+    table, series = Table.fit(path)
+    assert table.dialect.unnamed == ("Unnamed: 0", "Unnamed: 4", "Unnamed: 5")
+    with table_writer(tmp_path / "b.csv", ".csv", (), table.dialect) as write:
+        write(table.to_frame(series))
+    written = (tmp_path / "b.csv").read_text()
+    assert written.splitlines()[0] == lines[0].strip().replace(",", separator)
+    assert list(read(tmp_path / "b.csv")) == list(read(path))
+
+
 def test_a_beginning_that_is_cut(tmp_path):
     """The line at which it is cut does not count."""
     (tmp_path / "t.csv").write_text("a;b;c\n" + "1;2;3\n" * 50000)

@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
+from babel.dates import format_date
 from helpers import problem_text, table_error
 
 from tst.table import source
@@ -40,6 +41,15 @@ def measured(n_people=20, seed=0):
 
 
 DATES = [f"2024-{month:02d}-01" for month in range(1, 13)]
+# What twelve columns may be called: months, dates by words and digits, quarters.
+CALLED = {
+    "months": "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split(),
+    "mois": [format_date(pd.Timestamp(date), "LLLL", locale="fr") for date in DATES],
+    "Monate": [format_date(pd.Timestamp(date), "MMM yyyy", locale="de") for date in DATES],
+    "slashes": [f"{month:02d}/2024" for month in range(1, 13)],
+    "days": [f"{day}/1/2024" for day in range(1, 13)],
+    "quarters": [f"{year} Q{quarter}" for year in (2021, 2022, 2023) for quarter in range(1, 5)],
+}
 
 
 @pytest.mark.parametrize(
@@ -50,8 +60,10 @@ DATES = [f"2024-{month:02d}-01" for month in range(1, 13)]
         wide().drop(columns="curve"),
         wide().set_axis(["curve", *DATES, "grade"], axis=1),
         wide().drop(columns=["curve", "grade"]).set_axis(range(12), axis=1),
+        *(wide().set_axis(["curve", *names, "grade"], axis=1) for names in CALLED.values()),
+        wide().set_axis(["curve", *CALLED["months"], "grade"], axis=1).assign(Total=1.5),
     ],
-    ids=["numbers", "called like a time", "no id", "dates", "numbers alone"],
+    ids=["numbers", "called like a time", "no id", "dates", "numbers alone", *CALLED, "a total"],
 )
 def test_a_wide_table(frame):
     """One sentence that names it; where it is said, each value comes back to its column."""
@@ -81,6 +93,15 @@ def test_a_wide_table_of_several_measurements_and_lengths():
     assert series.lengths.tolist() == [6 + i % 6 for i in range(30)]
     values = frame.columns.drop("curve")
     pd.testing.assert_frame_equal(table.to_frame(series)[values], frame[values])
+
+
+def test_the_steps_are_in_the_order_of_the_dates():
+    """Not in that of the columns, nor of their names."""
+    frame = wide().set_axis(["curve", *CALLED["mois"], "grade"], axis=1)
+    turned = frame[frame.columns[::-1]]
+    _, series = Table.fit(turned, {"shape": "wide", "id": "curve"})
+    known = frame[CALLED["mois"]].to_numpy()
+    assert np.array_equal(series.values.reshape(30, 12), known.astype(series.values.dtype))
 
 
 def test_numbered_sensors_are_not_wide():

@@ -101,7 +101,7 @@ def test_a_date_that_names_each_row_is_the_time():
     assert table.keys.time == "when"
 
 
-@pytest.mark.parametrize("text", ["{0.day} mars {0.year}", "{0.day}. {0.month}. in {0.year}"])
+@pytest.mark.parametrize("text", ["{0.day}er mars {0.year}", "{0.day}. {0.month}. in {0.year}"])
 def test_a_time_that_is_not_read_is_asked_about(text):
     """Before the order of the rows is taken; a column of words is none."""
     frame, times = hourly(freq="D")

@@ -119,7 +119,9 @@ def write_copy(
         if file.is_parquet:
             frame.to_parquet(part)
         else:
-            frame.to_csv(part, index=False, **file.dialect.writing())
+            frame.to_csv(
+                part, index=False, header=file.dialect.heading(frame), **file.dialect.writing()
+            )
     return target, read(ChunkedFile(target))
 
 

@@ -265,9 +265,10 @@ def _w7(tables: Tables) -> Finding:
         return _untestable("W7", tables, OF_CLASSES[0], reason)
     told: list[str] = []
     n_below = []
-    for dataset, gaps in found.items():
+    values = [f"{gaps.mean():.3g}" for gaps in found.values()]
+    values[0] = "{value}"
+    for value, (dataset, gaps) in zip(values, found.items(), strict=True):
         n_below.append(sum(t_interval(gap)[2] < 0 for gap in gaps))
-        value = "{value}" if not told else f"{gaps.mean():.3g}"
         told.append(f"{value} on {in_words(dataset)}, below 0 with {n_below[-1]} of {len(gaps)}")
     text = "accuracy of TST + real minus real, mean of the four other classifiers: "
     text += "; ".join(told)

@@ -1,13 +1,13 @@
 """Dates as people write them: found from the shapes that a column has, read, and written back.
 
 A format is a pattern of strftime with four more signs: `%q` is a quarter, `%-d` a number without
-the zero in front, `%3f` a fraction of three digits, and `%b` any name of a month in English. All
-of a column's shapes decide it, and where the day and the month could be either of two numbers, the
+the zero in front, `%3f` a fraction of three digits, and `%b` any name of a month. All of a
+column's shapes decide it, and where the day and the month could be either of two numbers, the
 regularity of its dates does.
 """
 
 import re
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from itertools import zip_longest
 
@@ -16,11 +16,9 @@ import pandas as pd
 from pandas.api import types
 
 from tst.cycles import DAY
+from tst.table.date_names import DAYS, ENGLISH, MONTHS, DateNames
 
-MONTHS = (
-    "January February March April May June July August September October November December"
-).split()
-DAYS = "Monday Tuesday Wednesday Thursday Friday Saturday Sunday".split()
+SHORT = [name[:3] for name in MONTHS]
 DIGITS = str.maketrans("0123456789", "9999999999")  # makes a shape of a text
 MAX_SHAPES = 500  # of a column; dates have a few, by names of months some hundred
 DIRECTIVE = re.compile(r"(%-?\d?[A-Za-z])")
@@ -79,17 +77,22 @@ class DateFormat:
         Of names: as in March, upper or lower.
     trims_fraction
         Whether a fraction is written only where it is not 0, as Python's isoformat does.
+    names
+        Of months and weekdays, where they are not English.
     """
 
     pattern: str
     others: tuple[str, ...] = ()
     case: str = ""
     trims_fraction: bool = False
+    names: DateNames | None = None
 
     def read(self, text: pd.Series) -> pd.Series:
         """Return dates, datetime64[ns], NaT where a text is not written so."""
         codes, distinct = pd.factorize(text)
         values = pd.Series(distinct, dtype=object)
+        if self.names is not None:
+            values = values.map(self.names.in_english)
         dates = _parse(values, self.pattern)
         for pattern in self.others:
             if dates.notna().all():
@@ -117,7 +120,7 @@ class DateFormat:
             if DIRECTIVE.fullmatch(piece):
                 text = text + self._field(dates, piece)
             else:
-                text = text + piece
+                text = text + (piece if self.names is None else self.names.as_written(piece))
         return text
 
     def _field(self, dates: pd.DatetimeIndex, directive: str) -> np.ndarray:
@@ -137,13 +140,17 @@ class DateFormat:
         if sign == "p":
             halves = ["am", "pm"] if self.case == "lower" else ["AM", "PM"]
             return np.array(halves, dtype=object)[np.asarray(dates.hour) // 12]
-        known = MONTHS if sign in "bB" else DAYS
-        cased = [name.upper() if self.case == "upper" else name for name in known]
-        cased = [name.lower() if self.case == "lower" else name for name in cased]
-        if sign in "ab":
-            cased = [name[:3] for name in cased]
-        position = dates.month - 1 if sign in "bB" else dates.day_of_week
-        return np.array(cased, dtype=object)[np.asarray(position)]
+        is_month = sign.lower() == "b"
+        position = np.where(is_month, dates.month - 1, dates.day_of_week)
+        if self.names is not None:
+            names = self.names.written(sign.lower())
+        else:
+            names = tuple(ENGLISH[sign.lower()])
+            if self.case:
+                names = tuple(map(getattr(str, self.case), names))
+            if sign in "ab":
+                names = tuple(name[:3] for name in names)
+        return np.array(names, dtype=object)[position]
 
 
 def _number(dates: pd.DatetimeIndex, sign: str) -> tuple[np.ndarray, int]:
@@ -205,15 +212,26 @@ def formats_of(shapes: Collection[str]) -> list[DateFormat]:
     if not shapes or len(shapes) > MAX_SHAPES:
         return []
     tokens = {shape: _tokens(shape) for shape in shapes}
-    if not all(tokens.values()):
+    if all(tokens.values()):
+        return _formats(tokens)
+    names = DateNames.of(shapes)
+    if names is None:
         return []
+    english = {shape: _tokens(shape) for shape in map(names.in_english, shapes)}
+    if not all(english.values()):
+        return []
+    return [replace(one, names=names) for one in _formats(english)]
+
+
+def _formats(tokens: Mapping[str, list[tuple[str, int]]]) -> list[DateFormat]:
+    """Return the formats of dates with English names, from the tokens of each shape."""
     kinds: dict[tuple[str, ...], list[list[tuple[str, int]]]] = {}
     for one in tokens.values():
         kinds.setdefault(tuple(sign for sign, _ in one), []).append(one)
     longest = max(kinds, key=len)
     if not all(kind == longest[: len(kind)] for kind in kinds):
         return []
-    case = _case(shapes)
+    case = _case(tokens)
     formats = []
     for pattern in _patterns(kinds[longest]):
         others: list[str] = []
@@ -226,7 +244,7 @@ def formats_of(shapes: Collection[str]) -> list[DateFormat]:
             formats.append(
                 DateFormat(pattern=pattern, others=tuple(others), case=case, trims_fraction=trims)
             )
-    if any(re.search(r"(?<![A-Za-z])[qm](?![A-Za-z])", shape) for shape in shapes):
+    if any(re.search(r"(?<![A-Za-z])[qm](?![A-Za-z])", shape) for shape in tokens):
         formats = [replace(one, pattern=_lowered(one.pattern)) for one in formats if not one.others]
     return formats
 
@@ -375,7 +393,14 @@ def are_months(column: pd.Series) -> bool:
     """Tell whether all texts of a column are names of months, at least two."""
     if not types.is_string_dtype(column.dtype) or column.nunique() < 2:
         return False
-    return all(_letter_sign(str(name)) == "b" for name in column.dropna().unique()[:1000])
+    names = [str(name) for name in column.dropna().unique()[:1000]]
+    return all(_letter_sign(name) == "b" for name in names) or _are_named_elsewhere(names)
+
+
+def _are_named_elsewhere(names: list[str]) -> bool:
+    """Tell whether all texts are names of months in one other language."""
+    known = DateNames.of(names)
+    return known is not None and all(known.in_english(name) in SHORT for name in names)
 
 
 def regularity(dates: pd.Series) -> float:

@@ -9,6 +9,7 @@ import csv
 import gzip
 import io
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import zip_longest
 from pathlib import Path
@@ -39,11 +40,14 @@ class Dialect:
         Before the decimals of a number.
     skips_blanks
         Whether a blank stands behind each separator, which belongs to no value.
+    unnamed
+        Names that pandas gives to the columns whose place in the heading is empty.
     """
 
     separator: str = ","
     decimal: str = "."
     skips_blanks: bool = False
+    unnamed: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.separator not in SEPARATORS or self.decimal not in (".", ","):
@@ -84,7 +88,13 @@ class Dialect:
                 "quotes around names and values, or none."
             )
         decimal = "." if separator == "," else _decimal(lines, path)
-        return cls(separator=separator, decimal=decimal, skips_blanks=_has_blanks(lines))
+        unnamed = [f"Unnamed: {i}" for i, name in enumerate(lines[0]) if not name.strip()]
+        return cls(
+            separator=separator,
+            decimal=decimal,
+            skips_blanks=_has_blanks(lines),
+            unnamed=tuple(unnamed),
+        )
 
     def reading(self) -> dict[str, Any]:
         """Return the options by which pandas reads it."""
@@ -97,6 +107,10 @@ class Dialect:
     def writing(self) -> dict[str, Any]:
         """Return the options by which pandas writes it."""
         return {"sep": self.separator, "decimal": self.decimal}
+
+    def heading(self, columns: Iterable[str]) -> list[str]:
+        """Return the names of columns as they stand in the file."""
+        return ["" if name in self.unnamed else name for name in columns]
 
 
 PLAIN = Dialect()  # as pandas reads and writes without a word

@@ -16,6 +16,8 @@ from pandas.api import types
 from tst.errors import DataError
 from tst.table.calendar import is_time
 from tst.table.columns import Category, Problem
+from tst.table.date_names import months_among
+from tst.table.dates import ALL_DIGITS, formats_of, regularity, shapes_of
 from tst.table.evidence import is_called_id, is_called_time, words
 from tst.table.roles import Roles
 from tst.table.values import free_name, is_named, is_numeric
@@ -215,14 +217,36 @@ def _numbered_columns(frame: pd.DataFrame) -> dict[str, dict[int, str]]:
 
 
 def _dated_columns(frame: pd.DataFrame) -> dict[str, dict[int, str]]:
-    """Return numeric columns whose names are dates, as steps of one measurement."""
-    dates = {}
-    for name in frame:
-        if types.is_numeric_dtype(frame[name].dtype) and re.match(r"^\d{4}[-/]\d", name):
-            date = pd.to_datetime(name, errors="coerce")
-            if not pd.isna(date):
-                dates[int(date.value)] = name
-    return {"": dates} if len(dates) >= MIN_STEPS else {}
+    """Return numeric columns whose names are dates, or months, as steps of one measurement."""
+    numeric = [name for name in frame if types.is_numeric_dtype(frame[name].dtype)]
+    months = months_among(numeric)
+    if len(months) >= MIN_STEPS:
+        return {"": months}
+    numbered = [name for name in numeric if re.search(r"\d", name)]
+    alone = [name for name in numbered if formats_of(shapes_of([name]))]
+    for names in (numbered, alone):
+        if len(names) >= MIN_STEPS:
+            dates = _dates_of(names)
+            if dates:
+                return {"": dates}
+    return {}
+
+
+def _dates_of(names: list[str]) -> dict[int, str]:
+    """Return names that are dates, all in one way, by their nanoseconds; none where they are not.
+
+    Where day and month could be either of two numbers, the more regular dates are meant.
+    """
+    text = pd.Series(names, dtype=object)
+    found: list[pd.Series] = []
+    for one in formats_of(shapes_of(names)):
+        dates = one.read(text)
+        if one.pattern not in ("%Y", *ALL_DIGITS) and dates.notna().all() and dates.is_unique:
+            found.append(dates)
+    if not found:
+        return {}
+    best = max(found, key=regularity).to_numpy("datetime64[ns]").astype(np.int64)
+    return dict(zip(best.tolist(), names, strict=True))
 
 
 def _step_columns(frame: pd.DataFrame) -> dict[str, list[str]]:
@@ -241,7 +265,8 @@ def _wide_shape(frame: pd.DataFrame, roles: Roles) -> Shape:
     if not steps:
         raise DataError(
             "the roles say that the table is wide, but no columns are called like steps: name them "
-            f"with numbers or dates, at least {MIN_STEPS} (x_0, x_1, ...), or give a row a step."
+            f"with numbers, dates or months, at least {MIN_STEPS} (x_0, x_1, ...), or give a row a "
+            "step."
         )
     columns = list(frame)
     in_steps = {name for names in steps.values() for name in names}

@@ -1,7 +1,7 @@
 """What looks like a time and is none for `tst.table.evidence`: asked about, not passed over.
 
 A time may stand in several columns (year, month, day; date and hour), be written in a way that is
-not read (`3 mars 2019`), or be a time of the day that starts again at midnight.
+not read (`1er mars 2019`), or be a time of the day that starts again at midnight.
 """
 
 from collections.abc import Callable, Collection

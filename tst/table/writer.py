@@ -42,7 +42,7 @@ def csv_writer(file: TextIO, dialect: Dialect = PLAIN) -> Write:
 
     def write(frame: pd.DataFrame) -> None:
         nonlocal is_begun
-        header = not is_begun
+        header = False if is_begun else dialect.heading(frame)
         frame.to_csv(file, index=False, header=header, lineterminator="\n", **dialect.writing())
         is_begun = True
 
