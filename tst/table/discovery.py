@@ -22,6 +22,7 @@ from tst.table.relations import (
     DateText,
     FixedWhere,
     FromTime,
+    NumberText,
     Relation,
     Value,
     apply_all,
@@ -31,13 +32,15 @@ from tst.table.relations import (
 from tst.table.roles import Roles
 from tst.table.said import Said
 from tst.table.sample import MIN_CHANGES, Rows, Sample, constant_within, plain, some_series
+from tst.table.spelled import Spelling
 from tst.table.time_evidence import TimeEvidence
 from tst.table.transitions import TransitionCounts
-from tst.table.values import is_number
+from tst.table.values import TextCheck, is_number
 from tst.table.writing import TextDates
 
 MIN_MISSED = 10.0  # series whose combination would be expected and does not occur
 MAX_COMBINATIONS = 1000
+MAX_TEXTS = 50_000  # distinct ones of a column of numbers, that tell how they are written
 NEARER = 0.9  # of a date's spread: less from a time of its series, and it goes by that
 SECONDS = 10**9
 UNITS = (DAY, 3600 * SECONDS, 60 * SECONDS, SECONDS, 10**6)
@@ -74,6 +77,7 @@ def find_relations(parts: Rows, has_dates: bool, roles: Roles) -> list[Relation]
     found: list[Relation] = []
     stages: tuple[Callable[[Sample], list[Relation]], ...] = (
         lambda sample: _date_texts(sample, parts),
+        lambda sample: _number_texts(sample, parts),
         lambda sample: _from_times(sample) if has_dates else [],
         lambda sample: derived(sample, labels, said.formulas(sample)),
         _fixed_where,
@@ -146,6 +150,39 @@ def _date_texts(sample: Sample, parts: Rows) -> list[Relation]:
             if isinstance(writing, TextDates):
                 found.append(DateText(column=name, writing=writing))
     return found
+
+
+def _number_texts(sample: Sample, parts: Rows) -> list[Relation]:
+    """Return the columns of text that are numbers with signs, all written in one way."""
+    texts: dict[str, dict[str, None]] = {}
+    for name in sample.frame:
+        column = sample.frame[name]
+        is_text = types.is_object_dtype(column.dtype) or types.is_string_dtype(column.dtype)
+        if is_text and name not in sample.codes and _is_spelled(column):
+            texts[name] = {}
+    if not texts:
+        return []
+    dtypes = {}
+    for frame, _ in parts():
+        for name, known in texts.items():
+            dtypes[name] = str(frame[name].dtype)
+            if len(known) < MAX_TEXTS:
+                known.update(dict.fromkeys(frame[name].dropna().unique()))
+    found: list[Relation] = []
+    for name, known in texts.items():
+        spelling = Spelling.of(known)
+        if spelling is not None:
+            found.append(NumberText(column=name, dtype=dtypes[name], spelling=spelling))
+    return found
+
+
+def _is_spelled(column: pd.Series) -> bool:
+    """Tell whether a column of text holds numbers with signs."""
+    if not all(isinstance(value, str) for value in column.dropna().head(1000)):
+        return False
+    text = TextCheck()
+    text.add(column)
+    return text.is_spelled
 
 
 def _from_times(sample: Sample) -> list[Relation]:

@@ -23,6 +23,7 @@ from tst.table.relations.derived import (
     Shares,
 )
 from tst.table.relations.order import Above, Below, Monotone, StateOrder, Within
+from tst.table.relations.spelled import NumberText
 from tst.table.relations.transitions import Transitions
 
 __all__ = [
@@ -40,6 +41,7 @@ __all__ = [
     "Lookup",
     "Monotone",
     "Number",
+    "NumberText",
     "Places",
     "Relation",
     "RunningTotal",
@@ -57,6 +59,7 @@ __all__ = [
 
 Relation = (
     DateText
+    | NumberText
     | FromTime
     | Copy
     | Counter

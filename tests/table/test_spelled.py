@@ -1,0 +1,156 @@
+"""Laws of numbers that are text: read in the one way that there is, written as they stood."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+from helpers import read_back, user_table
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tst.table.spelled import Spelling
+from tst.table.table import Table
+
+WAYS = {
+    "percent": "{:.1f}%",
+    "percent apart": "{:.1f} %",
+    "dollars": "${:,.2f}",
+    "euros behind": "{:.2f} €",
+    "degrees": "{:.1f}°C",
+    "kilograms": "{:.0f} kg",
+    "speed": "{:.1f} km/h",
+    "thousands": "{:,.0f}",
+    "thousands and decimals": "{:,.1f}",
+    "euros before": "EUR {:.2f}",
+    "digits as needed": "${:g}",
+}
+LOSSES = {"first": "-$5.25", "inner": "$-5.25", "last": "$5.25-", "brackets": "($5.25)"}
+
+
+def signed(kind, numbers, change=str):
+    """Return numbers as text."""
+    return pd.Series([change(WAYS[kind].format(x)) for x in numbers], dtype="str")
+
+
+def european(text):
+    """Return a text with points between thousands and a comma before decimals."""
+    return text.translate(str.maketrans(",.", ".,"))
+
+
+def swiss(text):
+    """Return a text with quotes between thousands."""
+    return text.replace(",", "'")
+
+
+@pytest.mark.parametrize("change", [str, european, swiss])
+@pytest.mark.parametrize("kind", WAYS)
+def test_a_column_of_such_numbers_is_learned_as_numbers(kind, change):
+    """They are a measurement, come back as they stood, and the model's folder keeps how."""
+    if change is european and kind == "thousands":
+        return  # 1.234 is a number as it stands
+    frame = user_table()
+    numbers = np.random.default_rng(0).lognormal(7, 2, len(frame)).round(3)
+    frame["price"] = signed(kind, numbers, change)
+    table, series = Table.fit(read_back(frame))
+    place = series.feature_names.index("price")
+    meant = np.array([float(WAYS[kind].format(x).translate(KEPT)) for x in numbers])
+    order = np.lexsort((frame["when"], frame["host"]))
+    np.testing.assert_allclose(series.values[:, place], meant[order], rtol=1e-6)
+    for one in (table, Table.from_dict(json.loads(json.dumps(table.to_dict())))):
+        made = one.to_frame(series)
+        assert sorted(made["price"]) == sorted(frame["price"])
+
+
+KEPT = {code: None for code in range(128) if chr(code) not in "0123456789.-"}
+KEPT |= {ord(sign): None for sign in "€°"}
+
+
+@given(
+    numbers=st.lists(
+        st.decimals(-(10**7), 10**7, places=2).map(float), min_size=30, max_size=60, unique=True
+    ),
+    minus=st.sampled_from(sorted(LOSSES)),
+    before=st.sampled_from(["", "$", "EUR ", "£"]),
+    behind=st.sampled_from(["", " %", "°C", " kg"]),
+    thousands=st.sampled_from(["", ",", ".", "'", "\u202f"]),
+    n_decimals=st.sampled_from([1, 2, 4]),
+    is_padded=st.booleans(),
+)
+def test_what_is_read_is_what_was_written(
+    numbers, minus, before, behind, thousands, n_decimals, is_padded
+):
+    """Read in one way or not at all; never as another number."""
+    way = Spelling(
+        before=before,
+        behind=behind,
+        thousands=thousands,
+        decimal="," if thousands == "." else ".",
+        decimals=n_decimals,
+        is_padded=is_padded,
+        minus=minus,
+    )
+    texts = way.write(pd.Series(numbers))
+    found = Spelling.of(texts.unique())
+    if found is not None:
+        meant = way.read(texts)
+        np.testing.assert_array_equal(found.read(texts), meant)
+        np.testing.assert_allclose(meant, numbers, atol=0.501 * 10.0**-n_decimals)
+        assert found.write(meant).equals(texts)
+    elif thousands == "" or any(abs(x) >= 1000 for x in numbers):
+        assert not is_padded or n_decimals == 3
+
+
+@pytest.mark.parametrize("minus", LOSSES)
+def test_a_loss_is_below_zero(minus):
+    """Wherever its sign stands, or in brackets."""
+    way = Spelling.of([LOSSES[minus], "$6.50", "$1234.00"])
+    assert way.minus == minus
+    assert way.read(pd.Series([LOSSES[minus], "$6.50", None])).tolist()[:2] == [-5.25, 6.5]
+    assert way.write(pd.Series([-5.25, np.nan])).tolist() == [LOSSES[minus], None]
+
+
+@pytest.mark.parametrize(
+    "texts",
+    [
+        ["1,234", "5,678"],  # thousands, or three decimals
+        ["1.234 €", "5.678 €"],
+        ["12 kg", "900 g"],
+        ["$5.00", "€6.00"],
+        ["012 kg", "13 kg"],
+        ["(5.00)", "-6.00"],
+        ["1,2,3", "4,5"],
+        ["12.5%", "n.a."],
+        ["5 to 6", "7 to 8"],
+        [],
+    ],
+)
+def test_what_can_be_read_in_two_ways_or_none(texts):
+    """Is not read."""
+    assert Spelling.of(texts) is None
+
+
+def test_a_zero_may_lose_its_minus():
+    """-0.0% is 0.0%."""
+    way = Spelling.of(["-0.0%", "0.5%", "-1.5%"])
+    assert way.write(way.read(pd.Series(["-0.0%", "-1.5%"]))).tolist() == ["0.0%", "-1.5%"]
+
+
+def test_codes_that_are_said_to_be_such_stay():
+    """The roles may say that numbers with signs are categories."""
+    frame = user_table()
+    frame["dose"] = signed("kilograms", np.arange(len(frame)) % 30)
+    table, series = Table.fit(frame, {"categorical": ["dose"]})
+    assert not any(one.kind == "number text" for one in table.relations)
+    assert set(table.to_frame(series)["dose"]) == set(frame["dose"])
+
+
+def test_relations_hold_between_them():
+    """A total of columns of money is kept as any sum."""
+    frame = user_table()
+    rng = np.random.default_rng(0)
+    net, tax = rng.lognormal(6, 1, (2, len(frame))).round(2)
+    for name, x in (("net", net), ("tax", tax), ("gross", net + tax)):
+        frame[name] = signed("dollars", x)
+    table, _ = Table.fit(frame)
+    assert "gross = net + tax" in [one.text for one in table.relations]
