@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from tst.table.date_names import LANGUAGES, DateNames, months_among
 from tst.table.dates import are_months, formats_of, shapes_of
+from tst.table.table import Table
 from tst.table.time_evidence import TimeEvidence
 
 PATTERNS = ("d MMM yyyy", "d. MMMM yyyy", "MMM yyyy", "MMMM-yyyy", "EEE d MMM yyyy", "dd-MMM-yy")
@@ -93,11 +94,49 @@ def test_words_that_are_no_dates(texts):
     assert not TimeEvidence.of(pd.Series(texts, dtype=object)).is_time
 
 
+THINGS = {
+    "one month": lambda i: f"Set {2001 + i}",
+    "uneven years": lambda i: ["Mars 10", "Mai 11", "Juin 12", "Mars 14"][i % 4],
+    "flights": lambda i: ["LIS 1701", "MAR 1810", "MAJ 2021", "LIS 1999"][i % 4],
+    "models": lambda i: ["LIS-12", "MAR-14", "MAJ-20"][i % 3],
+    "days": lambda i: f"{['März', 'April', 'Mai'][i // 28]} {1 + i % 28:02d}",
+    "days in English": lambda i: f"{['Mar', 'Apr', 'May'][i // 28]} {1 + i % 28:02d}",
+}
+
+
+@pytest.mark.parametrize("kind", THINGS)
+def test_names_of_months_that_are_no_months_of_years(kind):
+    """Things that are called so, and days without a year: of the months no even steps, or not row
+    by row."""
+    texts = pd.Series([THINGS[kind](i) for i in range(80)], dtype=object)
+    assert not TimeEvidence.of(texts).is_time
+
+
+def test_an_id_that_is_called_like_a_month_names_series():
+    """A step beside it stays the time."""
+    frame = pd.DataFrame({"host": np.repeat([f"Set {2001 + i}" for i in range(20)], 20)})
+    frame["step"] = np.tile(np.arange(20), 20)
+    frame["cpu"] = np.random.default_rng(0).normal(size=400)
+    table, _ = Table.fit(frame)
+    assert (table.keys.id, table.keys.time) == (("host",), "step")
+
+
+@pytest.mark.parametrize("texts", [["Set 2019", "Mar 2020", "Gen 2021"], ["2019-01-01"] * 2])
+def test_dates_that_are_said_to_be_codes_stay(texts):
+    """The roles may say that a column of dates is of categories."""
+    frame = pd.DataFrame({"host": np.repeat(np.arange(20), 20), "step": np.tile(range(20), 20)})
+    frame["val"] = pd.Series([texts[i % len(texts)] for i in range(400)], dtype="str")
+    frame["cpu"] = np.random.default_rng(0).normal(size=400)
+    table, series = Table.fit(frame, {"categorical": ["val"]})
+    assert table.to_frame(series)["val"].tolist() == frame["val"].tolist()
+
+
 def test_a_column_of_months():
     """All of one language, three at least; beside a year they are a time."""
     french = pd.Series(as_text("MMMM", "fr"), dtype="str")
     assert are_months(french)
     assert are_months(pd.Series(["Mai", "Juni", "Dez."], dtype="str"))
+    assert are_months(pd.Series(["Jan", "Feb", "Mrz", "Okt"], dtype="str"))
     assert not are_months(pd.Series(["mars", "mai"], dtype="str"))
     assert not are_months(pd.Series(["janvier", "Februar", "marzo"], dtype="str"))
     assert not are_months(pd.Series(["lundi", "mardi", "mercredi"], dtype="str"))

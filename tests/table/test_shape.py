@@ -104,6 +104,37 @@ def test_the_steps_are_in_the_order_of_the_dates():
     assert np.array_equal(series.values.reshape(30, 12), known.astype(series.values.dtype))
 
 
+def test_a_year_that_begins_in_another_month_stays_so():
+    """April to March are steps in this order."""
+    called = [*CALLED["months"][3:], *CALLED["months"][:3]]
+    frame = wide().set_axis(["curve", *called, "grade"], axis=1)
+    _, series = Table.fit(frame, {"shape": "wide", "id": "curve"})
+    known = frame[called].to_numpy()
+    assert np.array_equal(series.values.reshape(30, 12), known.astype(series.values.dtype))
+
+
+@pytest.mark.parametrize(
+    ("names", "n_steps"),
+    [
+        ([f"Mar {day}" for day in range(1, 32)], 31),
+        ([*[f"x_{i}" for i in range(30)], *CALLED["months"]], 30),
+    ],
+)
+def test_of_two_readings_the_larger_is_meant(names, n_steps):
+    """Days of a month without a year are numbers; months beside more steps are attributes."""
+    curves = np.random.default_rng(0).normal(size=(30, len(names))).cumsum(axis=1).round(2)
+    frame = pd.DataFrame(curves, columns=names)
+    _, series = Table.fit(frame, {"shape": "wide"})
+    assert set(series.lengths) == {n_steps}
+
+
+def test_a_column_between_the_steps_may_be_one():
+    """A month that is not read as one is not left out: the table is not taken for wide."""
+    called = [*CALLED["months"][:6], "Jully", *CALLED["months"][7:]]
+    frame = wide().set_axis(["curve", *called, "grade"], axis=1)
+    assert "no columns are called like steps" in table_error(frame, {"shape": "wide"})
+
+
 def test_numbered_sensors_are_not_wide():
     """A unit that repeats and a time say that a row is a step."""
     rng = np.random.default_rng(0)

@@ -9,6 +9,9 @@ from helpers import read_back, user_table
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tst.errors import DataError
+from tst.table.given import Given
+from tst.table.recent import Recent
 from tst.table.spelled import Spelling
 from tst.table.table import Table
 
@@ -122,6 +125,16 @@ def test_a_loss_is_below_zero(minus):
         ["1,2,3", "4,5"],
         ["12.5%", "n.a."],
         ["5 to 6", "7 to 8"],
+        ["1011 AB", "1012 AB"],  # postcodes, rooms, streets
+        ["12 B", "14 B"],
+        ["12 th", "13 th"],
+        ["10.123.456", "10.950.370"],  # versions
+        ["1'153", "5'123"],
+        ["(212)", "(305)"],  # area codes
+        ["12-", "13-"],
+        ["480000000000000000000 kg", "1 kg"],
+        ["000 kg", "12 kg"],
+        ["$0.00", "$12"],
         [],
     ],
 )
@@ -143,6 +156,43 @@ def test_codes_that_are_said_to_be_such_stay():
     table, series = Table.fit(frame, {"categorical": ["dose"]})
     assert not any(one.kind == "number text" for one in table.relations)
     assert set(table.to_frame(series)["dose"]) == set(frame["dose"])
+
+
+@pytest.mark.parametrize("change", [str.upper, lambda text: text + " kg", lambda _: "n/a"])
+def test_rows_to_go_on_from_are_written_alike(change):
+    """Another currency or a word is one sentence, not another number."""
+    frame = user_table()
+    numbers = np.random.default_rng(0).lognormal(7, 1, len(frame))
+    frame["price"] = signed("kilograms", numbers)
+    table, _ = Table.fit(frame)
+    assert len(Recent.of(table, frame).rows) == len(frame)
+    frame.loc[3, "price"] = change(frame.loc[3, "price"])
+    with pytest.raises(DataError, match="'price' holds '.*' in row 4, which the table writes like"):
+        Recent.of(table, frame)
+
+
+def test_an_attribute_is_given_as_it_is_written():
+    """As text or as a number; it comes back as text."""
+    frame = user_table()
+    limit = frame["host"].str[1:].astype(int) * 12.5
+    frame["limit"] = signed("dollars", limit)
+    table, series = Table.fit(frame)
+    for value in ("$1,375.00", 1375.0):
+        given_one = Given.of(table, {"limit": value}, len(series))
+        made = given_one.written(table, table.to_frame(series), series.lengths)
+        assert set(made["limit"]) == {"$1,375.00"}
+
+
+@pytest.mark.parametrize("attribute", [True, False])
+def test_a_label_and_codes_stay_texts(attribute):
+    """What the roles name as label or categorical is no number."""
+    frame = user_table()
+    texts = [f"{50 + i % 24} %" for i in range(len(frame))]
+    if attribute:
+        texts = [f"{50 + int(host[1:]) % 6} %" for host in frame["host"]]
+    frame["grade"] = pd.Series(texts, dtype="str")
+    table, series = Table.fit(frame, {"categorical": ["grade"]})
+    assert set(table.to_frame(series)["grade"]) == set(frame["grade"])
 
 
 def test_relations_hold_between_them():

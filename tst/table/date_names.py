@@ -25,6 +25,8 @@ LANGUAGES = (
 )
 # Letters, and the dot behind an abbreviation; Portuguese weekdays are of two parts.
 WORD = re.compile(r"[^\W\d_]+(?:-feira)?\.?", re.IGNORECASE)
+# Short names of months that people and programs write and CLDR lacks, by their place from 0.
+MORE = {"de": {"mrz": 2}, "it": {"sett": 8}, "es": {"set": 8}}
 JOINTS = {"de": "~", "del": "^"}  # stand between day, month and year: 3 de marzo de 2019
 OTHERS = {*JOINTS, "T", "am", "pm", "AM", "PM"}  # words of dates that are no names
 MIN_MONTHS = 3  # names of one or two may mean something else: `Set 1`, `gen 2`
@@ -180,7 +182,7 @@ def _names(language: str) -> tuple[dict[str, int], dict[str, int]]:
         for form, found in short.items():
             if len(found) == 1:
                 places.setdefault(form, min(found))
-    return months, days
+    return MORE.get(language, {}) | months, days
 
 
 def _as_written(found: Collection[Name], sign: str, language: str) -> tuple[str, ...]:

@@ -76,8 +76,8 @@ def find_relations(parts: Rows, has_dates: bool, roles: Roles) -> list[Relation]
     labels = [] if roles.label is None else [roles.label]
     found: list[Relation] = []
     stages: tuple[Callable[[Sample], list[Relation]], ...] = (
-        lambda sample: _date_texts(sample, parts),
-        lambda sample: _number_texts(sample, parts),
+        lambda sample: _date_texts(sample, parts, labels),
+        lambda sample: _number_texts(sample, parts, labels),
         lambda sample: _from_times(sample) if has_dates else [],
         lambda sample: derived(sample, labels, said.formulas(sample)),
         _fixed_where,
@@ -126,10 +126,12 @@ def _holding(candidates: list[Relation], parts: Rows, found: list[Relation]) -> 
     return candidates
 
 
-def _date_texts(sample: Sample, parts: Rows) -> list[Relation]:
-    """Return the columns of text that are dates."""
+def _date_texts(sample: Sample, parts: Rows, labels: list[str]) -> list[Relation]:
+    """Return the columns of text that are dates, but for codes and the label."""
     names = []
     for name in sample.frame:
+        if name in (*sample.codes, *labels):
+            continue
         column = sample.frame[name]
         is_text = types.is_object_dtype(column.dtype) or types.is_string_dtype(column.dtype)
         known = column.dropna()
@@ -152,13 +154,16 @@ def _date_texts(sample: Sample, parts: Rows) -> list[Relation]:
     return found
 
 
-def _number_texts(sample: Sample, parts: Rows) -> list[Relation]:
-    """Return the columns of text that are numbers with signs, all written in one way."""
+def _number_texts(sample: Sample, parts: Rows, labels: list[str]) -> list[Relation]:
+    """Return the columns of text that are numbers with signs, all written in one way.
+
+    Not codes, nor the label.
+    """
     texts: dict[str, dict[str, None]] = {}
     for name in sample.frame:
         column = sample.frame[name]
         is_text = types.is_object_dtype(column.dtype) or types.is_string_dtype(column.dtype)
-        if is_text and name not in sample.codes and _is_spelled(column):
+        if is_text and name not in (*sample.codes, *labels) and _is_spelled(column):
             texts[name] = {}
     if not texts:
         return []

@@ -10,6 +10,8 @@ import pandas as pd
 
 from tst.errors import DataError
 from tst.table.columns import ColumnCodec
+from tst.table.relations import NumberText
+from tst.table.spelled import Spelling
 from tst.table.table import Table
 
 
@@ -49,6 +51,7 @@ class Given:
         """
         index = pd.RangeIndex(n_series)
         codecs = {codec.name: codec for codec in table.learned}
+        spellings = _spellings(table)
         values: dict[str, list[object]] = {}
         labels: dict[str, list[str]] = {}
         starts = None
@@ -58,6 +61,8 @@ class Given:
             if column == table.clock.name and table.keys.time:
                 starts = table.start_times(listed)
                 continue
+            if column in spellings:
+                listed = [_as_number(spellings[column], one) for one in listed]
             if column in codecs:
                 listed = [_as_learned(codecs[column], one) for one in listed]
             known = {one: table.given(column, one) for one in dict.fromkeys(listed)}
@@ -92,6 +97,7 @@ class Given:
             Rows of each series, (n_series,).
         """
         names = dict(table.labels)
+        spellings = _spellings(table)
         for column in self.values:
             each = self.values[column]
             values = np.repeat(each.to_numpy(), lengths)
@@ -99,9 +105,24 @@ class Given:
                 values = each.to_numpy()
                 if len(frame) != len(values):
                     values = _same(column, each, len(frame))
+            if column in spellings:
+                values = spellings[column].write(pd.Series(values, dtype="float64")).to_numpy()
             label = names.get(column, column)
             frame[label] = pd.Series(values, index=frame.index).astype(frame[label].dtype)
         return frame
+
+
+def _spellings(table: Table) -> dict[str, Spelling]:
+    """Return how numbers that are text are written, by column."""
+    return {one.column: one.spelling for one in table.relations if isinstance(one, NumberText)}
+
+
+def _as_number(spelling: Spelling, value: object) -> object:
+    """Return the number of a text that is written as the table has such; another value as it is."""
+    if not isinstance(value, str):
+        return value
+    number = spelling.read(pd.Series([value], dtype=object)).iloc[0]
+    return value if np.isnan(number) else float(number)
 
 
 def _as_learned(codec: ColumnCodec, value: object) -> object:

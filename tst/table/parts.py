@@ -100,7 +100,7 @@ def divide_columns(table: SortedTable, roles: Roles) -> Parts:
             f"no column but names changes within the series of '{table.id_column}': there is "
             "nothing to learn."
         )
-    attribute_codecs = [_fit_attribute(first[name], problems) for name in attributes]
+    attribute_codecs = [_fit_attribute(first[name], roles, problems) for name in attributes]
     if roles.label and roles.label not in attributes:
         raise DataError(
             f"label '{roles.label}' is not an attribute: it must be the same in all rows of a "
@@ -214,14 +214,15 @@ def _fit_feature(
     """Return how a column that changes in time is coded, and add to the problems."""
     facts = known.facts
     is_date = types.is_datetime64_any_dtype(facts.distinct.dtype)
-    if is_time(facts.distinct) and not is_date and not is_number(facts.distinct):
+    is_code = name in roles.categorical
+    if is_time(facts.distinct) and not (is_date or is_number(facts.distinct) or is_code):
         raise DataError(
             f"feature '{name}' holds dates as text, not all written alike; leave it out by a roles "
             "file, or give seconds."
         )
-    known.text.check(name, is_code=name in roles.categorical)
+    known.text.check(name, is_code=is_code)
     is_binary = types.is_integer_dtype(facts.distinct.dtype) and facts.distinct.nunique() <= 2
-    codec = ColumnCodec.of(facts, categorical=name in roles.categorical or is_binary)
+    codec = ColumnCodec.of(facts, categorical=is_code or is_binary)
     if codec.kind == "category" and not is_number(facts.distinct):
         n_known = facts.n_rows - facts.n_missing
         if len(codec.categories) > max(FEW, min(MAX_DISTINCT, n_known / 2)):
@@ -271,9 +272,9 @@ def _pooled(
     return pooled
 
 
-def _fit_attribute(column: pd.Series, problems: list[Problem]) -> ColumnCodec:
+def _fit_attribute(column: pd.Series, roles: Roles, problems: list[Problem]) -> ColumnCodec:
     """Return how a column with one value a series is coded, and add to the problems."""
-    if not is_number(column):
+    if not is_number(column) and column.name not in roles.categorical:
         check_text(column)
     codec = ColumnCodec.fit_attribute(column)
     if codec.kind != "category":

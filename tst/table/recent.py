@@ -21,6 +21,7 @@ from tst.table.columns import ColumnCodec
 from tst.table.relations import (
     Counter,
     Monotone,
+    NumberText,
     Places,
     Relation,
     RunningTotal,
@@ -80,6 +81,7 @@ class Recent:
         frame = _dtypes_as_learned(table, frame)
         frame, times, is_first = _sorted(table, frame)
         places = Places(times=times, is_first=is_first)
+        _check_spelled(table, frame, places)
         learned = apply_all(table.relations, frame, places)
         clock = table.clock
         if clock.intervals:
@@ -308,6 +310,21 @@ def _times(table: Table, column: pd.Series) -> np.ndarray:
             f"{row_name(column, row)}, which is not written as those that were learned."
         )
     return clock.wall(times)
+
+
+def _check_spelled(table: Table, frame: pd.DataFrame, places: Places) -> None:
+    """Raise DataError where a number that is text is written otherwise than the table has it."""
+    for one in table.relations:
+        if not isinstance(one, NumberText):
+            continue
+        is_broken = one.broken(frame, places)
+        if is_broken.any():
+            row = int(np.argmax(is_broken))
+            raise DataError(
+                f"'{one.column}' holds '{frame[one.column].iloc[row]}' in "
+                f"{row_name(frame[one.column], row)}, which the table writes like "
+                f"{one.spelling.example}: write it so."
+            )
 
 
 def _check_categories(table: Table, learned: pd.DataFrame) -> None:

@@ -6,6 +6,7 @@ for granted: a table that looks like one is named as such, with the option that 
 """
 
 import re
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -220,16 +221,32 @@ def _dated_columns(frame: pd.DataFrame) -> dict[str, dict[int, str]]:
     """Return numeric columns whose names are dates, or months, as steps of one measurement."""
     numeric = [name for name in frame if types.is_numeric_dtype(frame[name].dtype)]
     months = months_among(numeric)
-    if len(months) >= MIN_STEPS:
-        return {"": months}
+    if len(months) >= MIN_STEPS and _are_side_by_side(frame, months.values()):
+        return {"": _in_order(frame, months)}
     numbered = [name for name in numeric if re.search(r"\d", name)]
     alone = [name for name in numbered if formats_of(shapes_of([name]))]
     for names in (numbered, alone):
-        if len(names) >= MIN_STEPS:
+        if len(names) >= MIN_STEPS and _are_side_by_side(frame, names):
             dates = _dates_of(names)
             if dates:
                 return {"": dates}
     return {}
+
+
+def _are_side_by_side(frame: pd.DataFrame, names: Collection[str]) -> bool:
+    """Tell whether no other column stands between columns: it might be a step, too."""
+    places = frame.columns.get_indexer(list(names))
+    return int(np.ptp(places)) == len(names) - 1
+
+
+def _in_order(frame: pd.DataFrame, months: dict[int, str]) -> dict[int, str]:
+    """Return months in the order of the table where that is a year's, from whichever month on."""
+    named = {name: place for place, name in months.items()}
+    placed = [(named[name], name) for name in frame if name in named]
+    steps = np.diff([place for place, _ in placed]) % 12
+    if (steps == 1).all():
+        return {i: name for i, (_, name) in enumerate(placed)}
+    return months
 
 
 def _dates_of(names: list[str]) -> dict[int, str]:
@@ -251,7 +268,10 @@ def _dates_of(names: list[str]) -> dict[int, str]:
 
 def _step_columns(frame: pd.DataFrame) -> dict[str, list[str]]:
     """Return the columns of the steps of each measurement, in order, all with the same steps."""
-    stems = _dated_columns(frame) or _numbered_columns(frame)
+    dated = _dated_columns(frame)
+    stems = _numbered_columns(frame)
+    if sum(map(len, dated.values())) >= sum(map(len, stems.values())):
+        stems = dated
     if not stems:
         return {}
     largest = max(stems.values(), key=len)

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 MAX_DECIMALS = 12
+LARGEST = 1e15  # whole numbers above are not told apart as float64
 DECIMAL = (".", ",", "")  # what may stand before decimals; nothing where there are none
 # A sign or bracket, what stands before the digits, a sign, the digits, what stands behind, a sign
 # or bracket.
@@ -17,6 +18,15 @@ PARTS = re.compile(
     r"(?P<first>[-(]?)(?P<before>[^\d.,()+-]*)(?P<inner>-?)"
     r"(?P<digits>\d(?:[\d.,'’\u00a0\u202f]*\d)?)(?P<behind>[^\d()+-]*)(?P<last>[-)]?)"
 )
+# What may stand behind a number: signs, currencies, units of measurement.
+CURRENCIES = "AUD|CAD|CHF|CNY|CZK|DKK|EUR|GBP|INR|JPY|NOK|PLN|SEK|USD"
+UNITS = (
+    r"[kMGTmcnµdh]?(?:g|m|s|l|L|W|V|Hz|Pa|J|Wh|VA|bar|mol)|[kMGTP]i?B|[kMG]?bit|min|hr?|hrs|days?"
+    r"|yrs?|lbs?|oz|ft|in|mi|yd|mph|rpm|bpm|ppm|ppb|dB|mmHg|k?cal|kn|ha|t|pcs"
+)
+EACH = r"(?:/(?:s|min|h|d|m|km|m2|m3|ha|l|L|dl|dL|kg|g|mol|kWh))?"
+BEHIND = rf"\s?(?:[%‰$€£¥₹°]|°\s?[CFK]|{CURRENCIES}|(?:{UNITS}){EACH}[²³23]?)?"
+GROUPED = r"\d{1,3}(?:\D\d{3})+"
 Minus = Literal["first", "inner", "last", "brackets"]
 MINUS: dict[tuple[str, str, str], Minus] = {
     ("-", "", ""): "first",
@@ -72,7 +82,11 @@ class Spelling:
         if len(around) != 1 or len(ways) > 1 or ways[0] is None:
             return None
         ((before, behind),) = around
+        if ways[0] != "first" and ("", "", "") not in signs:
+            return None  # (212) and 12- are codes where all are written so
         digits = [parts["digits"] for parts in found]
+        if not re.fullmatch(BEHIND, behind) or _are_all_apart(digits, before + behind):
+            return None
         column = pd.Series(list(texts), dtype=object)
         fitting = []
         for thousands, decimal, n_decimals in _ways(digits):
@@ -85,7 +99,7 @@ class Spelling:
                 is_padded=min(n_decimals) == max(n_decimals),
                 minus=ways[0],
             )
-            if one.comes_back(column).all():
+            if one.comes_back(column).all() and (one.read(column).abs() < LARGEST).all():
                 fitting.append(one)
         return fitting[0] if len(fitting) == 1 else None
 
@@ -105,7 +119,8 @@ class Spelling:
     def comes_back(self, texts: pd.Series) -> np.ndarray:
         """Return which texts are written as they stand, bool (n_rows,); -0.0 may lose its sign."""
         numbers = self.read(texts)
-        return ((self.write(numbers) == texts) | (numbers == 0)).to_numpy(bool)
+        is_zero = (numbers == 0) & (texts == self._signed(self._size(0.0), is_negative=True))
+        return ((self.write(numbers) == texts) | is_zero).to_numpy(bool)
 
     @property
     def example(self) -> str:
@@ -115,7 +130,7 @@ class Spelling:
 
     def _number(self, text: str) -> float:
         parts = PARTS.fullmatch(text)
-        if parts is None:
+        if parts is None or parts.group("before", "behind") != (self.before, self.behind):
             return np.nan
         plain = parts["digits"]
         for sign, meant in ((self.thousands, ""), (self.decimal, ".")):
@@ -129,15 +144,27 @@ class Spelling:
         return -size if is_negative else size
 
     def _text(self, number: float) -> str:
+        size = self._size(number)
+        return self._signed(size, number < 0 and bool(re.search("[1-9]", size)))
+
+    def _size(self, number: float) -> str:
+        """Return the digits of a number, whatever its sign."""
         size = f"{abs(number):,.{self.decimals}f}"
         if not self.is_padded:
             size = size.rstrip("0").rstrip(".")
-        first = inner = last = ""
-        if number < 0 and re.search("[1-9]", size):
-            first, inner, last = SIGNS[self.minus]
         meant = {",": self.thousands, ".": self.decimal}
-        size = re.sub("[,.]", lambda sign: meant[sign[0]], size)
+        return re.sub("[,.]", lambda sign: meant[sign[0]], size)
+
+    def _signed(self, size: str, is_negative: bool) -> str:
+        first = inner = last = ""
+        if is_negative:
+            first, inner, last = SIGNS[self.minus]
         return f"{first}{self.before}{inner}{size}{self.behind}{last}"
+
+
+def _are_all_apart(digits: Collection[str], around: str) -> bool:
+    """Tell whether all numbers are groups of three digits and nothing more, as codes may be."""
+    return not around.strip() and all(re.fullmatch(GROUPED, number) for number in digits)
 
 
 def _ways(digits: Collection[str]) -> list[tuple[str, str, list[int]]]:

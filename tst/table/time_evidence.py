@@ -14,6 +14,7 @@ import pandas as pd
 from pandas.api import types
 
 from tst.errors import DataError
+from tst.table.date_names import MIN_MONTHS
 from tst.table.dates import (
     ALL_DIGITS,
     EARLIEST,
@@ -49,6 +50,7 @@ WHOLE = re.compile(r"9+")  # shape of a whole number
 MIN_WEEKS = 20  # the same, of years with weeks of 1 to 53, which half of such numbers fit
 MIN_DISTINCT = 3  # dates in digits alone, below which they could be any numbers
 NEAR = 0.05  # of regularity: by so little more, an order of day and month is no better
+MOST_EVEN = 0.5  # of the steps between months, that are alike
 N_SHOWN = 30  # texts that are kept
 MOST = 0.5  # of the texts, which must be dates of the format that their shapes have
 MAX_DAYS = 2**16  # distinct days that are kept, to tell day and month
@@ -196,12 +198,41 @@ class TimeEvidence:
         formats = [f for f in formats if f.pattern not in ALL_DIGITS or f.pattern in digits]
         if not formats and not strict:
             formats = formats_of(like(self.plain_first, self.shapes))
+        formats = [f for f in formats if self._may_be_months(f)]
         if order:
             first = ORDERS[order]
             formats = [f for f in formats if f.pattern.lower().lstrip("%-").startswith(first)]
         if len(formats) < 2 or not self.days:
             return formats[0] if formats else None
         return self._most_regular(formats, name)
+
+    def _may_be_months(self, date_format: DateFormat) -> bool:
+        """Tell whether texts of a month's name and a number are months of years.
+
+        `Set 2019` and `Mars 10` may be names of things, `März 01` a day: months of years follow
+        each other in even steps, and those whose years have two digits do so row by row. Of
+        English names with four digits that is not asked.
+        """
+        pattern = date_format.pattern
+        is_named = "%b" in pattern.lower()
+        has_day = "%d" in pattern or "%-d" in pattern
+        is_plain = date_format.names is None and "%Y" in pattern
+        if not is_named or has_day or is_plain:
+            return True
+        texts = pd.Series([self._without_zone(text) for text in self.some], dtype=object)
+        dates = date_format.read(texts).dropna()
+        months = dates.dt.year * 12 + dates.dt.month
+        steps = np.abs(np.diff(months))
+        sorted_steps = np.diff(np.unique(months))
+        if not len(sorted_steps) or dates.dt.month.nunique() < MIN_MONTHS:
+            return False
+        values, counts = np.unique(sorted_steps, return_counts=True)
+        commonest = values[counts.argmax()]
+        is_even = counts.max() > MOST_EVEN * counts.sum()
+        return bool(is_even and ("%Y" in pattern or (steps == commonest).mean() > MOST_EVEN))
+
+    def _without_zone(self, text: str) -> str:
+        return ZONE.sub("", text) if self.zones else text
 
     def _most_regular(self, formats: list[DateFormat], name: str) -> DateFormat | None:
         """Return the format by which all days can be read, and are the most regular."""
@@ -301,7 +332,7 @@ class TimeEvidence:
 
     def _are_most(self, date_format: DateFormat) -> bool:
         """Tell whether most texts are dates of a format."""
-        some = pd.Series([ZONE.sub("", text) if self.zones else text for text in self.some])
+        some = pd.Series([self._without_zone(text) for text in self.some])
         return bool(date_format.read(some).notna().mean() > MOST)
 
     def _span_writing(self, dtype: str) -> TextSpans:
