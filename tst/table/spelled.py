@@ -99,7 +99,7 @@ class Spelling:
                 is_padded=min(n_decimals) == max(n_decimals),
                 minus=ways[0],
             )
-            if one.comes_back(column).all() and (one.read(column).abs() < LARGEST).all():
+            if one.comes_back(column).all():
                 fitting.append(one)
         return fitting[0] if len(fitting) == 1 else None
 
@@ -139,6 +139,8 @@ class Spelling:
         try:
             size = float(plain)
         except ValueError:
+            return np.nan
+        if size >= LARGEST:
             return np.nan
         is_negative = any(parts.group("first", "inner", "last"))
         return -size if is_negative else size
