@@ -18,6 +18,7 @@ from tst.study.report import site
 from tst.synthesiser import Synthesiser
 from tst.table.roles import Roles
 from tst.table.source import ChunkedFile, read
+from tst.table.writer import table_writer
 
 NOTEBOOK = "20-own-data"
 MIN_SERIES = 40  # of a table, for some to be held out
@@ -119,9 +120,8 @@ def write_copy(
         if file.is_parquet:
             frame.to_parquet(part)
         else:
-            frame.to_csv(
-                part, index=False, header=file.dialect.heading(frame), **file.dialect.writing()
-            )
+            with table_writer(part, target.suffix, dialect=file.dialect) as write:
+                write(frame)
     return target, read(ChunkedFile(target))
 
 

@@ -126,16 +126,23 @@ def _holding(candidates: list[Relation], parts: Rows, found: list[Relation]) -> 
     return candidates
 
 
+def _texts(sample: Sample, labels: list[str]) -> list[str]:
+    """Return the columns of text, but for codes and the label."""
+    names = []
+    for name in sample.frame:
+        dtype = sample.frame[name].dtype
+        is_text = types.is_object_dtype(dtype) or types.is_string_dtype(dtype)
+        if is_text and name not in (*sample.codes, *labels):
+            names.append(name)
+    return names
+
+
 def _date_texts(sample: Sample, parts: Rows, labels: list[str]) -> list[Relation]:
     """Return the columns of text that are dates, but for codes and the label."""
     names = []
-    for name in sample.frame:
-        if name in (*sample.codes, *labels):
-            continue
-        column = sample.frame[name]
-        is_text = types.is_object_dtype(column.dtype) or types.is_string_dtype(column.dtype)
-        known = column.dropna()
-        if is_text and (not len(known) or TimeEvidence.of(known.head(1000)).is_time):
+    for name in _texts(sample, labels):
+        known = sample.frame[name].dropna()
+        if not len(known) or TimeEvidence.of(known.head(1000)).is_time:
             names.append(name)
     if not names:
         return []
@@ -160,10 +167,8 @@ def _number_texts(sample: Sample, parts: Rows, labels: list[str]) -> list[Relati
     Not codes, nor the label.
     """
     texts: dict[str, dict[str, None]] = {}
-    for name in sample.frame:
-        column = sample.frame[name]
-        is_text = types.is_object_dtype(column.dtype) or types.is_string_dtype(column.dtype)
-        if is_text and name not in (*sample.codes, *labels) and _is_spelled(column):
+    for name in _texts(sample, labels):
+        if _is_spelled(sample.frame[name]):
             texts[name] = {}
     if not texts:
         return []

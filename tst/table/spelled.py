@@ -9,6 +9,8 @@ from typing import Literal, Self
 import numpy as np
 import pandas as pd
 
+from tst.table.values import CURRENCIES
+
 MAX_DECIMALS = 12
 LARGEST = 1e15  # whole numbers above are not told apart as float64
 DECIMAL = (".", ",", "")  # what may stand before decimals; nothing where there are none
@@ -19,7 +21,6 @@ PARTS = re.compile(
     r"(?P<digits>\d(?:[\d.,'’\u00a0\u202f]*\d)?)(?P<behind>[^\d()+-]*)(?P<last>[-)]?)"
 )
 # What may stand behind a number: signs, currencies, units of measurement.
-CURRENCIES = "AUD|CAD|CHF|CNY|CZK|DKK|EUR|GBP|INR|JPY|NOK|PLN|SEK|USD"
 UNITS = (
     r"[kMGTmcnµdh]?(?:g|m|s|l|L|W|V|Hz|Pa|J|Wh|VA|bar|mol)|[kMGTP]i?B|[kMG]?bit|min|hr?|hrs|days?"
     r"|yrs?|lbs?|oz|ft|in|mi|yd|mph|rpm|bpm|ppm|ppb|dB|mmHg|k?cal|kn|ha|t|pcs"

@@ -24,11 +24,11 @@ MIN_CODED = 20
 MIN_CODED_SHARE = 0.0005
 MAX_WORDS = 3  # that stand for missing in a column
 N_TRIED = 1000  # numbers of a part that are looked at first
+CURRENCIES = "AUD|CAD|CHF|CNY|CZK|DKK|EUR|GBP|INR|JPY|NOK|PLN|SEK|USD"
 # A number as people write it: with a currency, a unit, thousands apart, a decimal comma, a minus
 # behind.
 SPELLED = (
-    r"[-+(]?(?:(?:[$€£¥₹]|AUD|CAD|CHF|CNY|CZK|DKK|EUR|GBP|INR|JPY|NOK|PLN|R\$|Rs\.|SEK|USD)"
-    r"\s?)?[-+]?"
+    rf"[-+(]?(?:(?:[$€£¥₹]|{CURRENCIES}|R\$|Rs\.)\s?)?[-+]?"
     r"(?:\d{1,3}(?:[,.'’\u00a0\u202f]\d{3})+(?:[.,]\d+)?|\d+(?:[.,]\d+)?)"
     r"(?:\s?(?:[%‰$€£¥]|°\s?[CFK])|\s[A-Za-zµ]{1,4}(?:/[A-Za-z]{1,3})?)?[-)]?"
 )
