@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from tst.models.transformer.feature_encoding import FeatureEncoder
+from tst.models.transformer.feature_encoding import FeatureEncoder, grid_places
 
 
 @pytest.mark.parametrize(("n_fractions", "is_count"), [(1, True), (20, False)])
@@ -85,3 +85,88 @@ def test_mass_intervals_touch_and_reach_infinity():
     assert upper.tolist() == [0.5, 1.5, 2.5, np.inf]
     lower, upper = FeatureEncoder().mass_interval(np.array([0.25, -3.0]))
     np.testing.assert_array_equal(lower, upper)
+
+
+@pytest.mark.parametrize("factor", [0.03046, 0.067, 0.7, 2.5])
+@pytest.mark.parametrize("is_scaled", [False, True])
+def test_a_meter_is_seen_by_its_steps(factor, is_scaled):
+    """Counts times a factor, rounded, and scaled to 0..1 in float32: each place as it is written.
+
+    Places without a value stand between.
+    """
+    rng = np.random.default_rng(0)
+    counts = rng.binomial(200, 0.4, 5000)
+    counts[counts == 80] = 81
+    written = np.round(counts * factor - 3.1, 3)
+    x = written
+    if is_scaled:
+        x = ((x - x.min()) / np.ptp(x)).astype(np.float32).astype(np.float64)
+    places = np.array(grid_places(x))
+    assert len(places) == np.ptp(counts) + 1
+    np.testing.assert_array_equal(places[counts - counts.min()], x)
+    middle = places[80 - counts.min()]
+    np.testing.assert_allclose(middle, (x[counts == 79][0] + x[counts == 81][0]) / 2, rtol=0.01)
+
+
+@pytest.mark.parametrize(
+    "x",
+    [
+        np.random.default_rng(0).normal(size=4000),
+        np.repeat(np.random.default_rng(0).normal(size=40), 100),
+        np.repeat([0.5, 1.0, 1.5], 100),
+        np.repeat(2.0 ** np.arange(-5, 8), 100),
+        # readings and means of two or three of them
+        np.repeat(np.concatenate([np.arange(0, 9, 0.1), np.arange(0, 9, 0.1) / 3]), 10),
+        # a grid of which few places have values
+        np.repeat(0.25 * np.random.default_rng(0).choice(4000, 200, replace=False), 50),
+    ],
+)
+def test_what_lies_on_no_grid_has_no_places(x):
+    """Continuous values, levels, three values, powers, means of readings, a sparse grid."""
+    assert grid_places(x) == ()
+
+
+def test_a_few_values_off_a_grid_are_seen():
+    """A third of a step beside it, once in 5,000, is no rounding."""
+    x = np.repeat(0.3 * np.arange(100), 50)
+    assert len(grid_places(x)) == 100
+    x[7] += 0.1
+    assert grid_places(x) == ()
+
+
+def test_samples_fall_on_the_nearest_place():
+    """Within the places and beyond them, where the grid goes on; a place stays what it is."""
+    x = np.repeat(np.round(0.067 * np.arange(-40, 60), 3), 50)
+    encoder = FeatureEncoder.fit(x, np.zeros(len(x), bool), False)
+    assert encoder.step == pytest.approx(0.067, abs=1e-4)
+    y = torch.from_numpy(np.random.default_rng(0).uniform(-4, 6, 2000))
+    found = encoder.inverse(y)
+    assert (found - y).abs().max() <= 0.51 * encoder.step
+    torch.testing.assert_close(encoder.inverse(found), found, rtol=0, atol=1e-12)
+    within = (y > x.min()) & (y < x.max())
+    assert set(found[within].tolist()) == set(x.tolist())
+    assert found.min() < x.min() - 1
+    assert found.max() > x.max() + 1
+
+
+def test_mass_intervals_of_a_grid_touch():
+    """Each place has a step, of a skewed measurement too; repeats need no gate of their own."""
+    rng = np.random.default_rng(0)
+    x = 0.2 * np.floor(np.exp(rng.normal(2, 1.5, 20_000))).clip(max=3000)
+    repeats = np.diff(x, prepend=-1) == 0
+    encoder = FeatureEncoder.fit(x, repeats, False)
+    assert encoder.offset == pytest.approx(0.2)
+    assert not encoder.repeats
+    places = np.array(encoder.places)
+    lower, upper = encoder.mass_interval(places)
+    assert lower[0] == -np.inf
+    np.testing.assert_allclose(lower[1:], upper[:-1], atol=1e-6)
+    torch.testing.assert_close(
+        encoder.inverse(torch.from_numpy(encoder.forward(places))), torch.from_numpy(places)
+    )
+
+
+def test_places_that_do_not_increase_are_refused():
+    """As a damaged file may have them."""
+    with pytest.raises(ValueError, match="do not increase"):
+        FeatureEncoder(places=(0.0, 0.5, 0.5))

@@ -157,6 +157,20 @@ def line(folder, limit=8, loss=None, begin=None, **settings):
     return loop.optimise(Line(), loss or squares, Whole(), config, folder, {"line": 1}, begin)
 
 
+def test_a_run_is_called_by_its_label(tmp_path, capsys):
+    """Where it has one, not by its folder; the label decides nothing else."""
+    config = TrainConfig(max_steps=2, learning_rate=1e-2)
+
+    def loss(model, batch):
+        return model(batch).square().mean()
+
+    for label, name in (("", "3f2a"), ("7 steps, seed 0", "7 steps, seed 0"), ("other", "other")):
+        loop.optimise(Line(), loss, Whole(), config, tmp_path / "3f2a", {"a": 1}, label=label)
+        seen = "".join(capsys.readouterr())
+        assert f"{name}: " in seen
+        assert ("already trained" in seen) == bool(label)
+
+
 def test_a_batch_without_memory_is_worked_off_in_pieces(tmp_path, capsys):
     """Halved until it fits, and said; curve and weights are the whole batch's, to rounding."""
     whole = line(tmp_path / "whole")

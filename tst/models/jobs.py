@@ -53,6 +53,8 @@ class Job:
         Where the trained model goes.
     config, train
         Fields of the model's configuration and of `TrainConfig`.
+    label
+        What its progress and messages call it; empty: the folder's name.
     """
 
     model: str
@@ -60,6 +62,7 @@ class Job:
     folder: str
     config: dict[str, Any]
     train: dict[str, Any]
+    label: str = ""
 
     @classmethod
     def of(
@@ -111,7 +114,7 @@ class Job:
         return spec_of(self.model).load(Path(self.folder))
 
     def digest(self) -> str:
-        """Return 12 hex digits that name a job by what it trains, its data and folder aside."""
+        """Return 12 hex digits that name a job by what it trains: data, folder and label aside."""
         facts = {"model": self.model, "config": self.config, "train": self.train}
         return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:12]
 
@@ -156,6 +159,7 @@ def train(job: Job) -> pd.DataFrame:
         facts,
         training.begin,
         training.score,
+        job.label,
     )
     return history.assign(seed=settings.seed)
 

@@ -59,6 +59,7 @@ def optimise(
     fingerprint: Mapping[str, Any],
     begin: Callable[[], object] | None = None,
     score: Score | None = None,
+    label: str = "",
 ) -> pd.DataFrame:
     """Train a model, resume an interrupted run, or load the history of a finished one.
 
@@ -84,6 +85,8 @@ def optimise(
     score
         How good a model is by held-out data: the run ends where that no longer rises, and its model
         is the best one seen (`tst.training.held_out`).
+    label
+        What progress and messages call the run; empty: the folder's name.
 
     Returns
     -------
@@ -100,20 +103,19 @@ def optimise(
         Where a single series does not fit into memory.
     """
     folder = Path(folder)
+    name = label or folder.name
     state = PartialState(cpu=not torch.cuda.is_available())
     if state.is_main_process:
         _empty_unless_same(folder, fingerprint)
     state.wait_for_everyone()
     if (folder / "model.safetensors").exists():
-        return _finished_history(folder, state)
+        return _finished_history(folder, name, state)
     if (folder / DIVERGED_FILE).exists():
         raise Diverged((folder / DIVERGED_FILE).read_text())
     if isinstance(loss, Mapping) and state.num_processes > 1:
-        raise ValueError(
-            f"{folder.name}: players train in one process, not in {state.num_processes}."
-        )
-    precision = _decided_precision(state, model, loss, batches, config, folder)
-    run = _Run(model, loss, batches, config, folder, precision, score)
+        raise ValueError(f"{name}: players train in one process, not in {state.num_processes}.")
+    precision = _decided_precision(state, model, loss, batches, config, folder, name)
+    run = _Run(model, loss, batches, config, folder, name, precision, score)
     if begin is not None and not run.history:
         begin()
     return run.train()
@@ -129,7 +131,7 @@ def _empty_unless_same(folder: Path, fingerprint: Mapping[str, Any]) -> None:
         files.write_text(text, path)
 
 
-def _finished_history(folder: Path, state: PartialState) -> pd.DataFrame:
+def _finished_history(folder: Path, name: str, state: PartialState) -> pd.DataFrame:
     """Return the loss history of a finished run, and say that it is one."""
     if state.is_main_process:
         # Left by a run killed after it saved the model and before it deleted its checkpoints.
@@ -137,7 +139,7 @@ def _finished_history(folder: Path, state: PartialState) -> pd.DataFrame:
     history = pd.read_csv(folder / "loss.csv")
     cost = _cost(folder)
     print(
-        f"{folder.name}: already trained on the same data with the same code and settings: "
+        f"{name}: already trained on the same data with the same code and settings: "
         f"{len(history):,} steps in {cost['seconds']:,.0f} s on {cost['device']}."
     )
     return history
@@ -150,6 +152,7 @@ def _decided_precision(
     batches: Batches,
     config: TrainConfig,
     folder: Path,
+    name: str,
 ) -> str:
     """Return fp32 or bf16; what was measured is kept in the folder, so that a run resumes in it."""
     if config.precision != "auto":
@@ -168,8 +171,7 @@ def _decided_precision(
 
         choice, gain = fastest(backward, state.device)
         print(
-            f"{folder.name}: bf16 runs {gain:.2f} times as fast as fp32 on this machine; "
-            f"taking {choice}."
+            f"{name}: bf16 runs {gain:.2f} times as fast as fp32 on this machine; taking {choice}."
         )
         files.write_text(json.dumps({"precision": choice, "gain": gain}), path)
     state.wait_for_everyone()
@@ -186,11 +188,13 @@ class _Run:
         batches: Batches,
         config: TrainConfig,
         folder: Path,
+        name: str,
         precision: str,
         score: Score | None,
     ) -> None:
         self.config = config
         self.folder = folder
+        self.name = name
         self.precision = precision
         self.accelerator = Accelerator(cpu=not torch.cuda.is_available())
         set_seed(config.seed, device_specific=True)
@@ -199,7 +203,7 @@ class _Run:
         self.model, *prepared = self.accelerator.prepare(model, *optimizers)
         for objective, optimizer in zip(self.objectives, prepared, strict=True):
             objective.optimizer = optimizer
-        self.batches = MicroBatches(self.accelerator, batches, config.batch_size, folder.name)
+        self.batches = MicroBatches(self.accelerator, batches, config.batch_size, name)
         self.held_out: HeldOut | None = None
         if score is not None:
             self.held_out = HeldOut(self.accelerator.unwrap_model(self.model), score, config)
@@ -245,7 +249,7 @@ class _Run:
             for objective in self.objectives:
                 losses[objective.name] = self._move(objective, step)
         except RuntimeError as error:
-            _check_device(error, self.folder, step)
+            _check_device(error, self.name, step)
             raise
         for name, value in losses.items():
             subject = f"loss of the {name}" if name else "loss"
@@ -319,10 +323,7 @@ class _Run:
         """Raise Diverged, and leave its sentence in the folder, unless all was finite."""
         if finite:
             return
-        text = (
-            f"{self.folder.name}: the {problem} at step {step}; "
-            "lower learning_rate and start again."
-        )
+        text = f"{self.name}: the {problem} at step {step}; lower learning_rate and start again."
         if self.accelerator.is_main_process:
             files.write_text(text, self.folder / DIVERGED_FILE)
         raise Diverged(text)
@@ -330,7 +331,7 @@ class _Run:
     def _progress_bar(self, n_done: int) -> Any:
         """Return a progress bar on standard output, which only the main process shows."""
         return progress.bar(
-            self.folder.name,
+            self.name,
             "step",
             self.config.max_steps,
             n_done,
@@ -338,12 +339,12 @@ class _Run:
         )
 
 
-def _check_device(error: RuntimeError, folder: Path, step: int) -> None:
+def _check_device(error: RuntimeError, name: str, step: int) -> None:
     """Raise DeviceLost where an error is the GPU's own."""
     first_line = (str(error).splitlines() or [""])[0]
     if "CUDA error" in first_line or "CUDA driver error" in first_line:
         raise DeviceLost(
-            f"{folder.name}: the GPU failed at step {step} ({first_line}); check it with "
+            f"{name}: the GPU failed at step {step} ({first_line}); check it with "
             "nvidia-smi and run the same command again: it goes on from the last checkpoint."
         ) from error
 

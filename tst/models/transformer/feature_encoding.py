@@ -1,11 +1,13 @@
 """How one measurement is transformed, and which of its values carry probability mass.
 
 A skewed measurement that is not negative is taken to logarithms, sooner where it is never 0, and so
-are counts from 1 on that are of several sizes, as seconds between events. Whole numbers carry the
-mass of the interval that rounds to them; values that pile up at a bound, the mass beyond it.
+are counts from 1 on that are of several sizes, as seconds between events. Whole numbers and others
+on a grid, as a meter's readings, carry the mass of the interval that rounds to them; values that
+pile up at a bound, the mass beyond it.
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Self
 
 import numpy as np
@@ -22,6 +24,13 @@ SKEWED_POSITIVE = 7
 # Share of the values between the bounds up to which a count may have fractions (half views).
 MAX_FRACTIONS = 0.001
 MAX_EXPONENT = 80.0  # of a transformed value: e^80 is still finite in float32
+# Of a grid: its places, and the rows that each value of it has on average.
+MIN_PLACES = 8
+MAX_PLACES = 4096
+MIN_ROWS_EACH = 5
+TAIL = 0.05  # of the rows, at either end, where many places may be empty
+MIN_FILLED = 0.5  # share of the places between them that have rows
+MAX_OFF = 0.1  # steps that a value may lie beside its place: values are rounded once more
 
 
 @dataclass(frozen=True)
@@ -40,6 +49,9 @@ class FeatureEncoder:
         Whether exact repeats of the step before are frequent.
     n_categories
         Of a categorical one, whose values are codes; else 0.
+    places
+        Of values on a grid that are no whole numbers: its places, increasing, each as the values
+        there are written; else empty.
     """
 
     offset: float | None = None
@@ -48,6 +60,11 @@ class FeatureEncoder:
     high: float | None = None
     repeats: bool = False
     n_categories: int = 0
+    places: tuple[float, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.places and not (len(self.places) > 1 and np.all(np.diff(self.places) > 0)):
+            raise ValueError("the places of a measurement's grid do not increase")
 
     @classmethod
     def fit(cls, x: np.ndarray, is_repeat: np.ndarray, categorical: bool) -> Self:
@@ -64,6 +81,7 @@ class FeatureEncoder:
             return cls(n_categories=int(x.max()) + 1)
         is_constant = bool(x.max() == x.min())
         whole = _is_count(x) and not is_constant
+        places = () if whole else grid_places(x)
         low = None
         if x.min() == 0 or is_atom(x == x.min()):
             low = float(x.min())
@@ -71,11 +89,12 @@ class FeatureEncoder:
         if is_atom(x == x.max()):
             high = float(x.max())
         return cls(
-            offset=_log_offset(x, whole),
+            offset=_log_offset(x, whole, _step(places)),
             whole=whole,
             low=low,
             high=high,
-            repeats=is_constant or (not whole and is_atom(is_repeat)),
+            repeats=is_constant or (not whole and not places and is_atom(is_repeat)),
+            places=places,
         )
 
     def forward(self, x: np.ndarray) -> np.ndarray:
@@ -98,9 +117,34 @@ class FeatureEncoder:
             x = torch.exp(y.clamp(max=MAX_EXPONENT)) - self.offset
         if self.whole:
             x = torch.round(x)
+        elif self.places:
+            x = self._on_grid(x)
         if self.low is None and self.high is None:
             return x
         return x.clamp(min=self.low, max=self.high)
+
+    @cached_property
+    def step(self) -> float:
+        """Distance of neighbouring places of the grid: 1 of whole numbers, 0 without a grid."""
+        return 1.0 if self.whole else _step(self.places)
+
+    def _on_grid(self, x: torch.Tensor) -> torch.Tensor:
+        """Return the nearest place of each value; beyond the outermost, the grid goes on."""
+        places = self._place_tensor.to(x.dtype)
+        first, last = self.places[0], self.places[-1]
+        nearest = places[torch.bucketize(x, self._midpoints.to(x.dtype))]
+        below = first + self.step * torch.round((x - first) / self.step)
+        above = last + self.step * torch.round((x - last) / self.step)
+        beyond = torch.where(x < first, below, torch.where(x > last, above, nearest))
+        return torch.where(torch.isfinite(x), beyond, x)
+
+    @cached_property
+    def _place_tensor(self) -> torch.Tensor:
+        return torch.tensor(self.places, dtype=torch.float64)
+
+    @cached_property
+    def _midpoints(self) -> torch.Tensor:
+        return (self._place_tensor[1:] + self._place_tensor[:-1]) / 2
 
     def mass_interval(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return the transformed interval whose probability mass a value carries.
@@ -117,9 +161,9 @@ class FeatureEncoder:
         """
         if self.n_categories:
             return x, x
-        if self.whole:
-            lower = self.forward(x - 0.5)
-            upper = self.forward(x + 0.5)
+        if self.step:
+            lower = self.forward(x - self.step / 2)
+            upper = self.forward(x + self.step / 2)
         else:
             lower = self.forward(x).copy()
             upper = lower.copy()
@@ -130,7 +174,38 @@ class FeatureEncoder:
         return lower, upper
 
 
-def _log_offset(x: np.ndarray, whole: bool) -> float | None:
+def grid_places(x: np.ndarray) -> tuple[float, ...]:
+    """Return the places of the grid that values lie on, empty where they lie on none.
+
+    A meter counts steps; what is written is their number times a factor, mostly rounded. A place
+    that has values is as they are; the others stand where the step puts them.
+    """
+    values = np.unique(x)
+    if not MIN_PLACES <= len(values) <= min(MAX_PLACES, len(x) / MIN_ROWS_EACH):
+        return ()
+    gaps = np.diff(values)
+    step = float(np.median(gaps[gaps < 1.5 * gaps.min()]))
+    if values[-1] - values[0] > MAX_PLACES * step:
+        return ()
+    for _ in range(3):  # the step from near places first, then from all
+        number = np.concatenate([[0], np.cumsum(np.rint(gaps / step))])
+        step, first = np.polyfit(number, values, 1)
+    is_off = np.abs(values - first - step * number) > MAX_OFF * step
+    low, high = np.quantile(x, [TAIL, 1 - TAIL])
+    middle = number[(values >= low) & (values <= high)]
+    if is_off.any() or len(middle) < MIN_FILLED * (np.ptp(middle) + 1):
+        return ()
+    places = first + step * np.arange(int(number[-1]) + 1)
+    places[number.astype(int)] = values
+    return tuple(places.tolist())
+
+
+def _step(places: tuple[float, ...]) -> float:
+    """Return the mean distance of neighbouring places, 0 where there are none."""
+    return (places[-1] - places[0]) / (len(places) - 1) if places else 0.0
+
+
+def _log_offset(x: np.ndarray, whole: bool, step: float) -> float | None:
     """Return the offset of a skewed measurement's logarithm, None where it is not skewed.
 
     Of counts spread evenly from 1 on, the 5 % quantile is a tenth of the median, so that small ones
@@ -148,6 +223,8 @@ def _log_offset(x: np.ndarray, whole: bool) -> float | None:
         return None
     if whole:
         return 1.0
+    if step:
+        return step
     return float(max(np.quantile(positive, 0.01), 1e-6 * x.max()))
 
 
