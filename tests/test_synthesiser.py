@@ -380,3 +380,26 @@ def test_a_copy_knows_its_calendar_after_it_was_saved(tmp_path):
     loaded = Synthesiser.load(model.save(tmp_path / "model"))
     pd.testing.assert_frame_equal(loaded.sample(5, 3), model.sample(5, 3))
     assert (model.sample(20, given={"kind": "a"})["kind"] == "a").all()
+
+
+def meters(shift, n_series=30, n_steps=40):
+    """Readings of meters, counts of .0305 above `shift` to 3 decimals; one in ten is missing."""
+    rng = np.random.default_rng(0)
+    counts = 80 + np.cumsum(rng.integers(-2, 3, (n_series, n_steps)), axis=1).ravel()
+    level = np.round(shift + 0.0305 * counts, 3)
+    level[rng.random(len(level)) < 0.1] = np.nan
+    level[:n_steps] = np.nan  # of one series all
+    where = {"meter": np.repeat(np.arange(n_series), n_steps), "step": np.tile(range(n_steps), 30)}
+    return pd.DataFrame(where | {"level": level, "noise": rng.normal(size=len(level))})
+
+
+@pytest.mark.parametrize("shift", [0.0, 5000.0])
+def test_readings_of_a_meter_stay_readings(shift):
+    """Synthetic values fall on the meter's places as they are written, also far from 0."""
+    frame = meters(shift)
+    made = Synthesiser(**TINY, roles={"id": "meter", "time": "step"}).fit(frame).sample(40)
+    places = set(np.round(shift + 0.0305 * np.arange(-100, 300), 3).tolist())
+    levels = made["level"].dropna()
+    assert len(levels) > 1000
+    assert set(levels.tolist()) <= places
+    assert made["noise"].nunique() > 0.9 * len(made)

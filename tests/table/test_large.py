@@ -253,7 +253,7 @@ def test_facts_of_parts_are_those_of_the_whole(numbers, cut):
 
 @settings(max_examples=60, deadline=None)
 @given(FLOATS, st.integers(0, 60))
-def test_the_median_of_parts_is_numpys(numbers, cut):
+def test_the_median_of_parts_is_the_lower_of_the_middle_two(numbers, cut):
     """Bit for bit, of negative and equal numbers too."""
     x = np.array(numbers)
-    assert values.median(lambda: [x[:cut], x[cut:]]) == np.median(x)
+    assert values.median(lambda: [x[:cut], x[cut:]]) == np.sort(x)[(len(x) - 1) // 2]

@@ -33,7 +33,7 @@ from tst.table.rows import Rows, first_of_ids, places_of_ids
 from tst.table.source import read
 from tst.table.stretches import steps_within
 from tst.table.table import Table
-from tst.table.values import row_name
+from tst.table.values import median, row_name
 from tst.table.writing import is_unread
 from tst.table.written import truths_as_written
 
@@ -373,4 +373,4 @@ def _median(column: ColumnCodec, learned: pd.DataFrame) -> float:
     x = x[np.isfinite(x)]
     if not len(x):
         return 0.0
-    return float(np.median(x))
+    return median(lambda: [x])

@@ -400,33 +400,30 @@ def _decimals(x: np.ndarray) -> int | None:
 def median(parts: Callable[[], Iterable[np.ndarray]]) -> float:
     """Return the median of numbers in parts, which are gone through four times.
 
-    Each time the next 16 bits of the two middle numbers are found, by counting.
+    Of the two middle ones the lower: a number that occurs, as one between may not. Each time the
+    next 16 bits of it are found, by counting.
 
     Parameters
     ----------
     parts
         Returns, whenever it is called, float64 arrays of shape (n,), without NaN.
     """
-    n = sum(map(len, parts()))
-    ranks = np.array([(n - 1) // 2, n // 2])
-    prefixes = np.zeros(2, np.uint64)
+    rank = (sum(map(len, parts())) - 1) // 2
+    prefix = 0
     for shift in (48, 32, 16, 0):
-        # The two are mostly one number: then its digits are counted once.
-        counts = {prefix: np.zeros(2**16, np.int64) for prefix in prefixes.tolist()}
+        count = np.zeros(2**16, np.int64)
         for part in parts():
             keys = _sortable_bits(part)
-            for prefix, count in counts.items():
-                of_prefix = keys
-                if shift < 48:
-                    of_prefix = keys[keys >> np.uint64(shift + 16) == np.uint64(prefix)]
-                digits = (of_prefix >> np.uint64(shift) & np.uint64(0xFFFF)).astype(np.int64)
-                count += np.bincount(digits, minlength=2**16)
-        for i, prefix in enumerate(prefixes.tolist()):
-            reached = np.cumsum(counts[prefix])
-            digit = int(np.searchsorted(reached, ranks[i], "right"))
-            ranks[i] -= reached[digit - 1] if digit else 0
-            prefixes[i] = np.uint64(prefix << 16 | digit)
-    return float(np.mean(_from_sortable_bits(prefixes)))
+            if shift < 48:
+                keys = keys[keys >> np.uint64(shift + 16) == np.uint64(prefix)]
+            digits = (keys >> np.uint64(shift) & np.uint64(0xFFFF)).astype(np.int64)
+            count += np.bincount(digits, minlength=2**16)
+        reached = np.cumsum(count)
+        digit = int(np.searchsorted(reached, rank, "right"))
+        if digit:
+            rank -= int(reached[digit - 1])
+        prefix = prefix << 16 | digit
+    return float(_from_sortable_bits(np.array([prefix], np.uint64))[0])
 
 
 def _sortable_bits(x: np.ndarray) -> np.ndarray:
