@@ -183,3 +183,13 @@ def test_own_makes_a_report_where_the_study_is(capsys):
         assert 'href="site.css"' not in page
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.mark.parametrize(("said", "kept"), [(None, "PASSIVE"), ("ACTIVE", "ACTIVE")])
+def test_waiting_threads_sleep_unless_the_user_says_otherwise(monkeypatch, said, kept):
+    """Spinning ones make a run on a busy machine many times as long; kernels take it over."""
+    monkeypatch.delenv("OMP_WAIT_POLICY", raising=False)
+    if said:
+        monkeypatch.setenv("OMP_WAIT_POLICY", said)
+    assert __main__.main(["own", "no-such-file.csv"]) == 1
+    assert paths.environment()["OMP_WAIT_POLICY"] == kept

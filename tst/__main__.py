@@ -42,6 +42,7 @@ class Parser(argparse.ArgumentParser):
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Read the command line and run; return 0, or 1 after one sentence on stderr."""
+    paths.let_waiting_threads_sleep()
     try:
         options = _parser().parse_args(arguments)
         options.run(options)
