@@ -109,6 +109,19 @@ def test_a_meter_is_seen_by_its_steps(factor, is_scaled):
 
 
 @pytest.mark.parametrize(
+    ("unit", "decimals"),
+    [(0.18, 1), (5 / 1023, 3), (25.4 / 64, 1), (0.25, 2), (0.1, 1)],
+)
+def test_places_are_those_of_the_meter_not_of_its_digits(unit, decimals):
+    """Tenths Celsius in Fahrenheit, a converter's steps, 64ths of an inch, quarters: no others."""
+    counts = np.random.default_rng(0).binomial(400, 0.4, 20_000)
+    x = np.round(counts * unit, decimals)
+    places = np.array(grid_places(x))
+    assert len(places) == np.ptp(counts) + 1
+    assert set(x.tolist()) <= set(places.tolist())
+
+
+@pytest.mark.parametrize(
     "x",
     [
         np.random.default_rng(0).normal(size=4000),

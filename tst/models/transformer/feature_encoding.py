@@ -30,7 +30,11 @@ MAX_PLACES = 4096
 MIN_ROWS_EACH = 5
 TAIL = 0.05  # of the rows, at either end, where many places may be empty
 MIN_FILLED = 0.5  # share of the places between them that have rows
-MAX_OFF = 0.1  # steps that a value may lie beside its place: values are rounded once more
+# Steps that a value may lie beside its place, for values are rounded once more (degrees Fahrenheit
+# to a tenth, of tenths Celsius); few values lie so by chance.
+MAX_OFF = 0.1
+MANY_PLACES = 32
+MAX_OFF_OF_MANY = 0.3
 
 
 @dataclass(frozen=True)
@@ -183,21 +187,42 @@ def grid_places(x: np.ndarray) -> tuple[float, ...]:
     values = np.unique(x)
     if not MIN_PLACES <= len(values) <= min(MAX_PLACES, len(x) / MIN_ROWS_EACH):
         return ()
+    low, high = np.quantile(x, [TAIL, 1 - TAIL])
+    is_middle = (values >= low) & (values <= high)
     gaps = np.diff(values)
-    step = float(np.median(gaps[gaps < 1.5 * gaps.min()]))
+    for typical in (np.median(gaps), gaps.min()):  # the least one where most places are empty
+        step = float(gaps[gaps < 1.5 * typical].mean())
+        places = _places(values, step, is_middle)
+        if len(places):
+            return tuple(places.tolist())
+    return ()
+
+
+def _places(values: np.ndarray, step: float, is_middle: np.ndarray) -> np.ndarray:
+    """Return the places of a grid of about this step, none where values do not lie on it.
+
+    Parameters
+    ----------
+    values
+        float64, (n_values,), increasing.
+    is_middle
+        bool, (n_values,): of which the places must mostly have values.
+    """
+    gaps = np.diff(values)
     if values[-1] - values[0] > MAX_PLACES * step:
-        return ()
-    for _ in range(3):  # the step from near places first, then from all
+        return values[:0]
+    for _ in range(3):  # the step by near places first, then by all
         number = np.concatenate([[0], np.cumsum(np.rint(gaps / step))])
         step, first = np.polyfit(number, values, 1)
-    is_off = np.abs(values - first - step * number) > MAX_OFF * step
-    low, high = np.quantile(x, [TAIL, 1 - TAIL])
-    middle = number[(values >= low) & (values <= high)]
-    if is_off.any() or len(middle) < MIN_FILLED * (np.ptp(middle) + 1):
-        return ()
-    places = first + step * np.arange(int(number[-1]) + 1)
+    off = np.abs(values - first - step * number).max() / step
+    middle = number[is_middle]
+    is_even = off <= (MAX_OFF if len(values) < MANY_PLACES else MAX_OFF_OF_MANY)
+    is_filled = len(middle) >= MIN_FILLED * (np.ptp(middle) + 1)
+    if not (is_even and is_filled and np.diff(number).min() >= 1):
+        return values[:0]
+    places: np.ndarray = first + step * np.arange(int(number[-1]) + 1)
     places[number.astype(int)] = values
-    return tuple(places.tolist())
+    return places
 
 
 def _step(places: tuple[float, ...]) -> float:
