@@ -29,6 +29,7 @@ WAYS = {
     "digits as needed": "${:g}",
 }
 LOSSES = {"first": "-$5.25", "inner": "$-5.25", "last": "$5.25-", "brackets": "($5.25)"}
+LOSSES |= {"true first": "−$5.25", "true inner": "$−5.25", "true last": "$5.25−"}
 
 
 def signed(kind, numbers, change=str):
@@ -46,7 +47,12 @@ def swiss(text):
     return text.replace(",", "'")
 
 
-@pytest.mark.parametrize("change", [str, european, swiss])
+def blank(text):
+    """Return a text with blanks between thousands."""
+    return text.replace(",", " ")
+
+
+@pytest.mark.parametrize("change", [str, european, swiss, blank])
 @pytest.mark.parametrize("kind", WAYS)
 def test_a_column_of_such_numbers_is_learned_as_numbers(kind, change):
     """They are a measurement, come back as they stood, and the model's folder keeps how."""
@@ -113,6 +119,18 @@ def test_a_loss_is_below_zero(minus):
     assert way.write(pd.Series([-5.25, np.nan])).tolist() == [LOSSES[minus], None]
 
 
+def test_a_true_minus_is_a_minus():
+    """U+2212, as tables of web pages have it; what is above zero is a plain number there."""
+    frame = user_table()
+    change = np.random.default_rng(0).normal(0, 900, len(frame)).round(1)
+    frame["change"] = [f"{x:,.1f}".replace("-", "−") for x in change]
+    table, series = Table.fit(read_back(frame))
+    order = np.lexsort((frame["when"], frame["host"]))
+    place = series.feature_names.index("change")
+    np.testing.assert_allclose(series.values[:, place], change[order], rtol=1e-6)
+    assert sorted(table.to_frame(series)["change"]) == sorted(frame["change"])
+
+
 @pytest.mark.parametrize(
     "texts",
     [
@@ -130,6 +148,10 @@ def test_a_loss_is_below_zero(minus):
         ["12 th", "13 th"],
         ["10.123.456", "10.950.370"],  # versions
         ["1'153", "5'123"],
+        ["1 153", "5 123"],
+        ["2020 01", "950"],
+        ["12 34", "13 57"],
+        ["−5.00", "-6.00"],
         ["(212)", "(305)"],  # area codes
         ["12-", "13-"],
         ["480000000000000000000 kg", "1 kg"],

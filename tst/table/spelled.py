@@ -17,8 +17,8 @@ DECIMAL = (".", ",", "")  # what may stand before decimals; nothing where there 
 # A sign or bracket, what stands before the digits, a sign, the digits, what stands behind, a sign
 # or bracket.
 PARTS = re.compile(
-    r"(?P<first>[-(]?)(?P<before>[^\d.,()+-]*)(?P<inner>-?)"
-    r"(?P<digits>\d(?:[\d.,'’\u00a0\u202f]*\d)?)(?P<behind>[^\d()+-]*)(?P<last>[-)]?)"
+    r"(?P<first>[-−(]?)(?P<before>[^\d.,()+−-]*)(?P<inner>[-−]?)"
+    r"(?P<digits>\d(?:[\d.,'’ \u00a0\u202f]*\d)?)(?P<behind>[^\d()+−-]*)(?P<last>[-−)]?)"
 )
 # What may stand behind a number: signs, currencies, units of measurement.
 UNITS = (
@@ -28,12 +28,15 @@ UNITS = (
 EACH = r"(?:/(?:s|min|h|d|m|km|m2|m3|ha|l|L|dl|dL|kg|g|mol|kWh))?"
 BEHIND = rf"\s?(?:[%‰$€£¥₹°]|°\s?[CFK]|{CURRENCIES}|(?:{UNITS}){EACH}[²³23]?)?"
 GROUPED = r"\d{1,3}(?:\D\d{3})+"
-Minus = Literal["first", "inner", "last", "brackets"]
+Minus = Literal["first", "inner", "last", "brackets", "true first", "true inner", "true last"]
 MINUS: dict[tuple[str, str, str], Minus] = {
     ("-", "", ""): "first",
     ("", "-", ""): "inner",
     ("", "", "-"): "last",
     ("(", "", ")"): "brackets",
+    ("−", "", ""): "true first",
+    ("", "−", ""): "true inner",
+    ("", "", "−"): "true last",
 }
 SIGNS = {minus: signs for signs, minus in MINUS.items()}
 EXAMPLES = {False: 12.5, True: 1234.5}  # whether thousands are apart
@@ -55,6 +58,7 @@ class Spelling:
         Whether all have so many; else zeros at the end are left out.
     minus
         Where a minus stands: first of all, behind what stands before, or last; or brackets instead.
+        It is a hyphen, or a true minus (U+2212).
     """
 
     before: str
@@ -83,7 +87,7 @@ class Spelling:
         if len(around) != 1 or len(ways) > 1 or ways[0] is None:
             return None
         ((before, behind),) = around
-        if ways[0] != "first" and ("", "", "") not in signs:
+        if not ways[0].endswith("first") and ("", "", "") not in signs:
             return None  # (212) and 12- are codes where all are written so
         digits = [parts["digits"] for parts in found]
         if not re.fullmatch(BEHIND, behind) or _are_all_apart(digits, before + behind):

@@ -28,9 +28,9 @@ CURRENCIES = "AUD|CAD|CHF|CNY|CZK|DKK|EUR|GBP|INR|JPY|NOK|PLN|SEK|USD"
 # A number as people write it: with a currency, a unit, thousands apart, a decimal comma, a minus
 # behind.
 SPELLED = (
-    rf"[-+(]?(?:(?:[$€£¥₹]|{CURRENCIES}|R\$|Rs\.)\s?)?[-+]?"
-    r"(?:\d{1,3}(?:[,.'’\u00a0\u202f]\d{3})+(?:[.,]\d+)?|\d+(?:[.,]\d+)?)"
-    r"(?:\s?(?:[%‰$€£¥]|°\s?[CFK])|\s[A-Za-zµ]{1,4}(?:/[A-Za-z]{1,3})?)?[-)]?"
+    rf"[-−+(]?(?:(?:[$€£¥₹]|{CURRENCIES}|R\$|Rs\.)\s?)?[-−+]?"
+    r"(?:\d{1,3}(?:[,.'’ \u00a0\u202f]\d{3})+(?:[.,]\d+)?|\d+(?:[.,]\d+)?)"
+    r"(?:\s?(?:[%‰$€£¥]|°\s?[CFK])|\s[A-Za-zµ]{1,4}(?:/[A-Za-z]{1,3})?)?[-−)]?"
 )
 UNIT = r"\s([A-Za-zµ/]+)\)?$"  # behind a number
 MAX_UNITS = 5  # of a column: 1011 AB is a postcode
