@@ -1,6 +1,7 @@
 """Laws of dates as people write them: written, read and written again, they are the same."""
 
 import json
+import re
 
 import numpy as np
 import pandas as pd
@@ -178,6 +179,24 @@ def test_a_fraction_that_only_some_have():
     text = text.str.replace("000$", "", regex=True)
     read = read_times(text)
     assert read.clock.write(read.times).tolist() == text.tolist()
+
+
+@pytest.mark.parametrize(
+    "pattern", ["%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M", "%-d.%-m.%Y %-H:%M", "%d %b %Y %I:%M %p"]
+)
+@pytest.mark.parametrize("bare", ["all", "some", "none"])
+def test_midnights_that_are_bare(pattern, bare):
+    """R leaves out a time of the day that is 0; where some midnights say it, all do in a copy."""
+    dates = pd.Series(pd.date_range("2023-03-13", periods=200, freq="6h"))
+    whole = DateFormat(pattern=pattern).write(dates)
+    days = DateFormat(pattern=re.split("[T ]%-?[HI]", pattern)[0]).write(dates)
+    is_bare = (dates.dt.hour == 0) & (bare != "none")
+    if bare == "some":
+        is_bare &= dates.dt.day % 2 == 0
+    text = whole.where(~is_bare, days).rename("t")
+    read = read_times(text)
+    wanted = whole if bare == "some" else text
+    assert read.clock.write(read.times).tolist() == wanted.tolist()
 
 
 @pytest.mark.parametrize("pattern", ["%d/%m/%Y", "%m/%d/%Y", "%d/%m/%Y %H:%M"])

@@ -77,6 +77,8 @@ class DateFormat:
         Of names: as in March, upper or lower.
     trims_fraction
         Whether a fraction is written only where it is not 0, as Python's isoformat does.
+    trims_midnight
+        Whether a time of the day is written only where it is not 0, as R does.
     names
         Of months and weekdays, where they are not English.
     """
@@ -85,6 +87,7 @@ class DateFormat:
     others: tuple[str, ...] = ()
     case: str = ""
     trims_fraction: bool = False
+    trims_midnight: bool = False
     names: DateNames | None = None
 
     def read(self, text: pd.Series) -> pd.Series:
@@ -111,7 +114,16 @@ class DateFormat:
             plain = self._filled(index, re.sub(r"\W%\df", "", pattern))
             has_fraction = np.asarray(index.as_unit("ns").asi8 % 10**9 != 0)
             text = np.where(has_fraction, text, plain)
+        if self.trims_midnight:
+            days = self._filled(index, self.others[0])
+            text = np.where(index == index.normalize(), days, text)
         return pd.Series(np.append(text, np.array([None]))[codes], index=dates.index)
+
+    def without_midnight(self) -> "DateFormat":
+        """Return the format of dates of which those without a time of the day are the midnights."""
+        is_bare = len(self.others) == 1 and not re.search("%-?[HI]", self.others[0])
+        has_clock = re.search("%-?[HI]", self.pattern) is not None
+        return replace(self, trims_midnight=is_bare and has_clock)
 
     def _filled(self, dates: pd.DatetimeIndex, pattern: str) -> np.ndarray:
         """Return the texts of dates by a pattern, object (n,)."""

@@ -45,6 +45,7 @@ from tst.table.writing import (
 )
 
 CLOCK_ZONE = r":\d\d(?:[.,]\d+)?\s*(?:Z|[+-]\d\d:?\d\d)$"  # behind the minutes or seconds
+MIDNIGHT = r"[T \t,_]0?0(?::00)*(?:[.,]0+)?$|[T \t,_]12(?::00)*\W?[aA][mM]$"
 SPAN = re.compile(r"-?9+ days?( [+-]?9+:99:99(\.9+)?)?|-?9{1,3}:99(:99(\.9+)?)?")
 WHOLE = re.compile(r"9+")  # shape of a whole number
 MIN_WEEKS = 20  # the same, of years with weeks of 1 to 53, which half of such numbers fit
@@ -96,6 +97,8 @@ class TimeEvidence:
         Distinct values, at most so many as a part has.
     has_text
         Whether there is any text.
+    has_midnight
+        Whether a text says that it is midnight: 00:00.
     some
         The first texts.
     """
@@ -110,6 +113,7 @@ class TimeEvidence:
     numbers: Numbers = field(default_factory=Numbers)
     n_distinct: int = 0
     has_text: bool = False
+    has_midnight: bool = False
     some: tuple[str, ...] = ()
 
     @classmethod
@@ -149,6 +153,7 @@ class TimeEvidence:
             gap=str(ends[0].dropna().iloc[0]) if zones else "",
             n_distinct=len(text),
             has_text=True,
+            has_midnight=bool(plain.str.contains(MIDNIGHT).any()),
             some=tuple(text[:N_SHOWN]),
             digits=frozenset(p for p in ALL_DIGITS if _are_text_digits(text, p)),
         )
@@ -167,6 +172,7 @@ class TimeEvidence:
             numbers=self.numbers.joined(following.numbers),
             n_distinct=self.n_distinct + following.n_distinct,
             has_text=self.has_text or following.has_text,
+            has_midnight=self.has_midnight or following.has_midnight,
             some=self.some or following.some,
         )
 
@@ -277,6 +283,8 @@ class TimeEvidence:
             return Spans(dtype=dtype)
         name = str(column.name)
         date_format = self.date_format(name, order)
+        if date_format is not None and not (self.has_midnight or self.zones):
+            date_format = date_format.without_midnight()
         if types.is_numeric_dtype(column.dtype):
             return self._number_writing(dtype, date_format)
         if not self.has_text:
