@@ -81,6 +81,7 @@ def test_equal_trials_share_a_folder(work):
     """Named by what is trained: another rate is another folder, the same settings are the same."""
     job = work.trial(SPEC, TINY_TST, SETTINGS, "tuning")
     assert job == work.trial(SPEC, TINY_TST, SETTINGS, "tuning")
+    assert job.label == f"tuning {SPEC.key}, seed {SETTINGS.seed}"
     other = work.trial(SPEC, TINY_TST, replace(SETTINGS, learning_rate=1e-3), "tuning")
     assert job.folder != other.folder
     assert job.folder.startswith(str(work.folder / "tuning"))

@@ -69,17 +69,11 @@ class TrainingWorkspace(Workspace):
         """Return the trained models that exist, by random seed."""
         return {job.seed: spec.load(Path(job.folder)) for job in self.finished(spec, seeds)}
 
-    def trial(
-        self, spec: ModelSpec, config: Any, settings: TrainConfig, name: str, label: str = ""
-    ) -> Job:
+    def trial(self, spec: ModelSpec, config: Any, settings: TrainConfig, name: str) -> Job:
         """Return a job on the training half; equal trials have the same folder.
 
-        Parameters
-        ----------
-        name
-            Of the folder of such trials.
-        label
-            What its progress calls it; empty: the hexadecimal name of its folder.
+        Their progress says what is trained, for the folder's name is hexadecimal.
         """
         job = Job.of(spec, self._data(spec), self.folder, config, settings)
+        label = f"{name} {spec.key}, seed {settings.seed}"
         return replace(job, folder=str(self.folder / name / job.digest()), label=label)
