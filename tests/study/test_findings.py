@@ -9,6 +9,16 @@ from tst.study.report import findings
 
 ADDED = ", r2, mlp_1, trained on synthetic+real"
 FAR = " over real halves' 95 % quantile"
+# Table 07-differences at the paper's size.
+LARGE = pd.DataFrame(
+    {
+        "model": ["tst_paper - real"] * 3 + ["tst - real"],
+        "train": "synthetic+real",
+        "regressor": ["mlp_1", "mlp_5", "linear", "mlp_1"],
+        "value": [-0.004, -0.001, 7.0, 0.3],
+        "low": [-0.005, -0.002, 6.0, 0.2],
+    }
+)
 
 
 @pytest.fixture
@@ -16,7 +26,7 @@ def results(tmp_path):
     """A folder of results with the rows and the notebooks that are read."""
     rows = [
         ("C3", f"TST - real{ADDED}", "wwt", -0.0021, 0.0032),
-        ("C3", f"real twice - real{ADDED}", "wwt", 0.0014, None),
+        ("C3", f"TST - real{ADDED.replace('mlp_1', 'mlp_5')}", "wwt", -0.00001, 0.0093),
         ("C8", f"TST, acf rms{FAR}", "wwt", 21.4, None),
         ("C8", f"TST, acf rms{FAR}", "borg2019", 2.0, None),
         ("Q2", f"TST (ours), acf rms{FAR}", "wwt", 1.26, None),
@@ -25,6 +35,7 @@ def results(tmp_path):
     ]
     (tmp_path / "tables").mkdir()
     judged = pd.DataFrame(rows, columns=["claim", "source", "dataset", "ours", "paper"])
+    judged["low"] = judged["ours"] - 0.001
     judged["origin"] = "subset"
     judged["n_seeds"] = judged["dataset"].map({"wwt": 10, "borg2019": 3, "no_data": 1})
     judged["endpoint"] = "endpoint"
@@ -34,11 +45,12 @@ def results(tmp_path):
         "gcut",
         0.1,
         0.04,
+        0.0,
         "simulated",
         30,
         "endpoint",
     ]
-    judged.loc[len(judged)] = ["Q3", "F1", "wwt", 0.1, None, "subset", 2, "supporting"]
+    judged.loc[len(judged)] = ["Q3", "F1", "wwt", 0.1, None, 0.0, "subset", 2, "supporting"]
     judged.to_csv(tmp_path / "tables" / "13-claims.csv", index=False)
     cost = pd.DataFrame(
         {
@@ -65,9 +77,9 @@ def read(results, name):
     return pd.read_csv(results / "tables" / f"{name}.csv")
 
 
-def found(results):
+def found(results, large=LARGE):
     """Return the findings of the folder's tables."""
-    return findings.findings(read(results, "13-claims"), read(results, "11-long-sequences"))
+    return findings.findings(read(results, "13-claims"), read(results, "11-long-sequences"), large)
 
 
 def test_the_scale_is_what_the_notebooks_print(results):
@@ -83,23 +95,37 @@ def test_the_scale_is_what_the_notebooks_print(results):
 def test_the_findings_are_the_tables(results):
     """Three, each with its numbers, of web traffic and of 2,500 steps."""
     first, second, third = found(results).splitlines()
-    assert "-0.0021" in first and "+0.0014" in first and "+0.0032" in first
+    assert "by −0.0021 to 0.0000 (2 forecasters; the paper: +0.0032 to +0.0093)" in first
+    assert first.endswith("at the paper's size by −0.0040 to −0.0010.")
+    assert found(results, None).splitlines()[0].endswith("+0.0093).")
     assert "21 times" in second and second.endswith("1.3 times.")
     assert "takes 110% of" in third and third.endswith("take 30%.")
 
 
 @pytest.mark.parametrize(
-    ("source", "value"),
-    [(f"TST - real{ADDED}", 0.2), (f"TST, acf rms{FAR}", 1.0), (f"TST (ours), acf rms{FAR}", 20.0)],
+    ("source", "column", "value"),
+    [
+        (f"TST - real{ADDED}", "low", 0.001),
+        (f"TST, acf rms{FAR}", "ours", 1.0),
+        (f"TST (ours), acf rms{FAR}", "ours", 20.0),
+    ],
 )
-def test_words_that_no_longer_hold_stop(results, source, value):
+def test_words_that_no_longer_hold_stop(results, source, column, value):
     """A table that says otherwise ends in a sentence, not in a README that is wrong."""
     path = results / "tables" / "13-claims.csv"
     judged = pd.read_csv(path)
-    judged.loc[judged["source"] == source, "ours"] = value
+    judged.loc[judged["source"] == source, column] = value
     judged.to_csv(path, index=False)
     with pytest.raises(DataError, match="no longer hold"):
         found(results)
-    judged[judged["source"] != source].to_csv(path, index=False)
-    with pytest.raises(DataError, match="has no row"):
+    judged[judged["claim"] != judged.loc[judged["source"] == source, "claim"].iloc[0]].to_csv(
+        path, index=False
+    )
+    with pytest.raises(DataError, match="has no"):
         found(results)
+
+
+def test_a_gain_at_the_papers_size_stops(results):
+    """One forecaster that learns more there ends in the same sentence."""
+    with pytest.raises(DataError, match="no longer hold"):
+        found(results, LARGE.assign(low=[-0.005, 0.001, 6.0, 0.2]))

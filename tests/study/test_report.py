@@ -16,7 +16,7 @@ from tst.__main__ import main
 from tst.errors import DataError
 from tst.io import paths
 from tst.study import checks, claims, screens, tables
-from tst.study.report import findings, readme
+from tst.study.report import committed, findings, readme
 from tst.study.report import site as pages_of
 
 pytestmark = pytest.mark.slow  # the site of all committed copies is made once
@@ -146,7 +146,10 @@ def test_the_front_page_is_the_first_screen_of_the_readme(site):
     assert words(first.replace("# ", "", 1)) in page
     frame = pd.read_csv(LAPTOP / "tables" / "13-claims.csv")
     cost = pd.read_csv(tables.find(LAPTOP / "tables", "11-long-sequences"))
-    lines = findings.findings(frame, cost).splitlines()  # README.md has them of the run it quotes
+    large = committed.at_papers_size(LAPTOP.parent, "07-differences")
+    lines = findings.findings(
+        frame, cost, large
+    ).splitlines()  # README.md has them of the run it quotes
     assert len(lines) == 3
     for line in lines:
         assert words(line[3:]) in page

@@ -15,6 +15,7 @@ from tst.study import claims, tables
 
 LAPTOP = "results/laptop"  # what is committed: a run without data writes elsewhere
 FULL = "results/full"
+PAPER = "paper"  # of the paper's sizes, on a GPU; not judged
 JUDGE = "13-claims"
 JUDGED = f"tables/{JUDGE}.csv"  # the file that says that a profile was run to its end
 
@@ -47,6 +48,18 @@ def read(folder: Path, name: str) -> pd.DataFrame:
         if path is not None:
             return pd.read_csv(path)
     raise FileNotFoundError(errno.ENOENT, "no such table", f"{LAPTOP}/tables/{name}.csv")
+
+
+def at_papers_size(folder: Path, name: str) -> pd.DataFrame | None:
+    """Return a table of the runs at the paper's sizes, None where there is none.
+
+    Parameters
+    ----------
+    folder
+        Of all results, a folder a profile.
+    """
+    path = folder / PAPER / "tables" / f"{name}.csv"
+    return pd.read_csv(path) if path.is_file() else None
 
 
 def judged(folder: Path) -> pd.DataFrame:

@@ -36,9 +36,9 @@ PAGES = (MAIN, "notebooks/README.md", "results/README.md")
 # Claims and open questions in a few words, in fewer, and the notebook that shows most of each;
 # its name is make's target, too.
 SHORT = {
-    "C1": "Classifiers learn more from TST's series than from DG's",
-    "C2": "F1 is higher in every class, also than with real series",
-    "C3": "Forecasters of web traffic learn more from TST's than from DG's",
+    "C1": "Classifiers learn more from TST's series alone than from DG's",
+    "C2": "F1 is higher in every class, also than with real series (the worst class)",
+    "C3": "Forecasters of web traffic learn more from TST's series alone than from DG's",
     "C4": "Correlations between measurements are kept",
     "C5": "Architecture: parameters as stated, causal, padding without influence",
     "C6": "What is generated helps, not the two real conditioning steps",
@@ -49,17 +49,17 @@ SHORT = {
     "Q3": "2,500 steps in less memory",
 }
 BRIEF = {
-    "C1": "classifiers beat DG's",
+    "C1": "classifiers: better than DG's",
     "C2": "highest F1 in all classes",
-    "C3": "forecasts beat DG's",
+    "C3": "forecasters: better than DG's",
     "C4": "correlations kept",
     "C5": "architecture as stated",
-    "C6": "more than real first steps",
-    "C7": "plain output is enough",
+    "C6": "more than conditioning steps",
+    "C7": "a plain output is enough",
     "C8": "autocorrelation kept",
     "Q1": "lengths without flags",
-    "Q2": "no real first steps",
-    "Q3": "half the memory",
+    "Q2": "no conditioning steps",
+    "Q3": "half the memory, by patches",
 }
 NOTEBOOKS = {
     "C1": "06-classification-borg2019",
@@ -243,26 +243,38 @@ def held(frame: pd.DataFrame) -> str:
     """Return a Markdown list: which claims and questions hold on which real sets, which do not."""
     rows = overall(frame)
     rows = rows[rows["origin"] != "simulated"]
+    is_claim = rows["claim"].astype(str).str.startswith("C")
     parts = []
     for verdict in ("supported", "contradicted"):
-        of_verdict = rows[rows["verdict"] == verdict]
-        names = []
-        for claim, sets in of_verdict.groupby("claim", observed=True)["dataset"]:
-            where = ", ".join(data for data in sets if data != NO_DATA)
-            behind = f"{claim}: {where}" if where else claim
-            names.append(f"{BRIEF[str(claim)]} ({behind})")
-        parts.append(f"- **{verdict.capitalize()}**: {'; '.join(names) or 'none'}.\n")
+        parts.append(f"- **{verdict.capitalize()}**: {_named(rows[is_claim], verdict)}.\n")
     is_open = rows["verdict"] == "inconclusive"
-    if not is_open.any():
-        return f"{''.join(parts)}- **Inconclusive**: none."
-    n_against = 0
-    for row in rows[is_open].itertuples():
-        region = region_of(row.direction, row.limit, row.margin)
-        n_against += decided(row.low, row.high, region) == "contradicted"
-    return (
-        f"{''.join(parts)}- **Inconclusive**: {is_open.sum()} pairs of claim and data set, "
-        f"{n_against} of them wholly on the wrong side but for Holm's correction."
-    )
+    if is_open.any():
+        n_against = 0
+        for row in rows[is_open].itertuples():
+            region = region_of(row.direction, row.limit, row.margin)
+            n_against += decided(row.low, row.high, region) == "contradicted"
+        parts.append(
+            f"- **Inconclusive**: {is_open.sum()} pairs of claim and data set, "
+            f"{n_against} of them wholly on the wrong side but for Holm's correction.\n"
+        )
+    else:
+        parts.append("- **Inconclusive**: no claim as a whole, but single endpoints below.\n")
+    questions = [
+        f"{verdict}: {_named(rows[~is_claim], verdict)}"
+        for verdict in ("supported", "contradicted")
+    ]
+    return f"{''.join(parts)}- **Open questions**, with TST (ours): {'; '.join(questions)}."
+
+
+def _named(rows: pd.DataFrame, verdict: str) -> str:
+    """Return the claims of a verdict in a few words, with their data sets."""
+    names = []
+    of_verdict = rows[rows["verdict"] == verdict]
+    for claim, sets in of_verdict.groupby("claim", observed=True)["dataset"]:
+        where = ", ".join(data for data in sets if data != NO_DATA)
+        behind = f"{claim}: {where}" if where else claim
+        names.append(f"{BRIEF[str(claim)]} ({behind})")
+    return "; ".join(names) or "none"
 
 
 def weak_table(frame: pd.DataFrame) -> str:
@@ -376,7 +388,11 @@ def markdown_parts(folder: Path, page: str) -> dict[str, str]:
         "weak": lambda: weak_table(read("13-weak-points")),
         "cost": lambda: cost_table(read("12-cost")),
         "nightly": lambda: nightly_list(folder / NIGHTLY),
-        "findings": lambda: findings.findings(judged(), read("11-long-sequences")),
+        "findings": lambda: findings.findings(
+            judged(),
+            read("11-long-sequences"),
+            committed.at_papers_size(folder / "results", "07-differences"),
+        ),
         "scale": lambda: _scale(folder, judged()),
         "figure": lambda: _figure(folder),
         "calibrated": lambda: _calibrated(folder),

@@ -26,7 +26,7 @@ from tst.errors import DataError
 from tst.io import files
 from tst.study import claims, run_notebook, screens, tables
 from tst.study.checks import NO_DATA
-from tst.study.report import contents, findings, readme
+from tst.study.report import committed, contents, findings, readme
 from tst.study.report.markdown import number, table
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -269,9 +269,10 @@ def _readme_parts(folder: Path, frames: dict[str, pd.DataFrame]) -> dict[str, st
         "weak": ("13-weak-points", readme.weak_table),
         "cost": ("12-cost", readme.cost_table),
         "scale": (JUDGE, lambda judged: findings.scale(copies, judged)),
-        "findings": (JUDGE, lambda judged: findings.findings(judged, frames[COSTS])),
+        "findings": (JUDGE, lambda judged: findings.findings(judged, frames[COSTS], large)),
     }
     copies = sorted(folder.glob("02-train-tst-*.ipynb"))
+    large = committed.at_papers_size(folder.parent, "07-differences")
     parts = {}
     for marker, (name, writer) in writers.items():
         if name in frames:
