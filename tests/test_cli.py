@@ -188,8 +188,8 @@ def test_own_makes_a_report_where_the_study_is(capsys):
 @pytest.mark.parametrize(("said", "kept"), [(None, "PASSIVE"), ("ACTIVE", "ACTIVE")])
 def test_waiting_threads_sleep_unless_the_user_says_otherwise(monkeypatch, said, kept):
     """Spinning ones make a run on a busy machine many times as long; kernels take it over."""
-    monkeypatch.delenv("OMP_WAIT_POLICY", raising=False)
-    if said:
-        monkeypatch.setenv("OMP_WAIT_POLICY", said)
+    monkeypatch.setenv("OMP_WAIT_POLICY", said or "")  # which puts it back afterwards
+    if not said:
+        monkeypatch.delenv("OMP_WAIT_POLICY")
     assert __main__.main(["own", "no-such-file.csv"]) == 1
     assert paths.environment()["OMP_WAIT_POLICY"] == kept

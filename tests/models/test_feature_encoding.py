@@ -179,6 +179,29 @@ def test_mass_intervals_of_a_grid_touch():
     )
 
 
+@pytest.mark.parametrize(("unit", "decimals"), [(0.18, 1), (5 / 1023, 3), (0.25, 2)])
+def test_what_carries_mass_is_what_rounds_to_a_place(unit, decimals):
+    """Just within its interval a value falls on the place, just beyond on the next one."""
+    x = np.repeat(np.round(np.arange(-30, 80) * unit, decimals), 20)
+    encoder = FeatureEncoder.fit(x, np.zeros(len(x), bool), False)
+    places = np.array(encoder.places)
+    ends = np.array([places[0] - 2 * unit, places[-1] + 2 * unit])
+    lower, upper = encoder.mass_interval(places)
+    np.testing.assert_allclose(lower[1:], upper[:-1])
+    for bound, sign in ((lower, 1), (upper, -1)):
+        within = torch.from_numpy(bound + sign * 1e-6)
+        np.testing.assert_array_equal(encoder.inverse(within).numpy(), places)
+    lower, upper = encoder.mass_interval(ends)
+    np.testing.assert_allclose((lower + upper) / 2, ends)
+    np.testing.assert_allclose(upper - lower, encoder.step)
+
+
+def test_a_grid_is_where_the_samples_are():
+    """On another device than the processor's too."""
+    encoder = FeatureEncoder(places=(0.0, 0.5, 1.0))
+    assert encoder.inverse(torch.zeros(4, device="meta")).device.type == "meta"
+
+
 def test_places_that_do_not_increase_are_refused():
     """As a damaged file may have them."""
     with pytest.raises(ValueError, match="do not increase"):

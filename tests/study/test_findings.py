@@ -13,6 +13,8 @@ FAR = " over real halves' 95 % quantile"
 LARGE = pd.DataFrame(
     {
         "model": ["tst_paper - real"] * 3 + ["tst - real"],
+        "dataset": "wwt",
+        "metric": "r2",
         "train": "synthetic+real",
         "regressor": ["mlp_1", "mlp_5", "linear", "mlp_1"],
         "value": [-0.004, -0.001, 7.0, 0.3],

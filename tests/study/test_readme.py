@@ -342,7 +342,12 @@ def test_what_holds_is_told_in_a_line():
     wrong = CLAIMS.assign(high=CLAIMS["high"].where(CLAIMS["claim"] != "C3", -0.005))
     assert ", 1 of them wholly" in readme.held(wrong)
     settled = CLAIMS.assign(verdict=CLAIMS["verdict"].replace("inconclusive", "contradicted"))
-    assert "\n- **Inconclusive**: no claim as a whole" in readme.held(settled)
+    assert "\n- **Inconclusive**: none.\n" in readme.held(settled)
+    single = settled[settled["claim"] == "C3"].assign(source="one", verdict="inconclusive")
+    with_one = readme.held(pd.concat([settled, single]))
+    assert "\n- **Inconclusive**: no claim as a whole" in with_one
+    opened = CLAIMS.assign(verdict=CLAIMS["verdict"].where(CLAIMS["claim"] != "Q2", "inconclusive"))
+    assert readme.held(opened).endswith("; inconclusive: no conditioning steps (Q2: wwt).")
 
 
 def test_simulated_series_are_not_counted():

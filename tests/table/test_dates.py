@@ -12,6 +12,7 @@ from tst.errors import DataError
 from tst.table.calendar import is_time, read_times
 from tst.table.dates import DateFormat, formats_of, shapes_of
 from tst.table.table import Table
+from tst.table.time_evidence import TimeEvidence
 
 DAYS = pd.Series(pd.date_range("2019-01-30", periods=400))
 HOURS = pd.Series(pd.date_range("2019-12-30 09:00", periods=400, freq="37min"))
@@ -197,6 +198,16 @@ def test_midnights_that_are_bare(pattern, bare):
     read = read_times(text)
     wanted = whole if bare == "some" else text
     assert read.clock.write(read.times).tolist() == wanted.tolist()
+
+
+def test_what_lacks_more_than_the_time_is_no_bare_midnight():
+    """Of a month alone the day would be lost; of seconds alone that are 0, nothing is left out."""
+    texts = pd.Series(["2024-01", "2024-01-05 05:30", "2024-02"])
+    found = TimeEvidence.of(texts).writing(texts).format
+    assert found.write(pd.Series(pd.to_datetime(["2024-01-15"]))).tolist() == ["2024-01-15 00:00"]
+    texts = pd.Series(["2024-01-01", "2024-01-02 12:00:00.000 AM", "2024-01-02 05:00:00.500 PM"])
+    found = TimeEvidence.of(texts).writing(texts).format
+    assert found.write(found.read(texts[1:])).tolist() == texts[1:].tolist()
 
 
 @pytest.mark.parametrize("pattern", ["%d/%m/%Y", "%m/%d/%Y", "%d/%m/%Y %H:%M"])

@@ -54,7 +54,7 @@ class Job:
     config, train
         Fields of the model's configuration and of `TrainConfig`.
     label
-        What its progress and messages call it; empty: the folder's name.
+        What the training loop calls it in progress and errors; empty: the folder's name.
     """
 
     model: str

@@ -115,15 +115,14 @@ class DateFormat:
             has_fraction = np.asarray(index.as_unit("ns").asi8 % 10**9 != 0)
             text = np.where(has_fraction, text, plain)
         if self.trims_midnight:
-            days = self._filled(index, self.others[0])
-            text = np.where(index == index.normalize(), days, text)
+            midnights = self._filled(index.normalize(), pattern)
+            text = np.where(text == midnights, self._filled(index, self.others[0]), text)
         return pd.Series(np.append(text, np.array([None]))[codes], index=dates.index)
 
     def without_midnight(self) -> "DateFormat":
         """Return the format of dates of which those without a time of the day are the midnights."""
-        is_bare = len(self.others) == 1 and not re.search("%-?[HI]", self.others[0])
-        has_clock = re.search("%-?[HI]", self.pattern) is not None
-        return replace(self, trims_midnight=is_bare and has_clock)
+        day, *clock = re.split(r"(?:T|[ \t,_]+)(?=%-?[HI])", self.pattern)
+        return replace(self, trims_midnight=bool(clock) and self.others == (day,))
 
     def _filled(self, dates: pd.DatetimeIndex, pattern: str) -> np.ndarray:
         """Return the texts of dates by a pattern, object (n,)."""

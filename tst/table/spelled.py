@@ -129,7 +129,7 @@ class Spelling:
 
     @property
     def example(self) -> str:
-        """A number as it is written, a negative one where its sign is not in front."""
+        """A number as it is written, a negative one where its sign is no hyphen in front."""
         number = EXAMPLES[bool(self.thousands)]
         return self._text(number if self.minus == "first" else -number)
 
@@ -185,6 +185,8 @@ def _ways(digits: Collection[str]) -> list[tuple[str, str, list[int]]]:
     found = []
     for thousands, decimal in permutations([*marks, "", ""], 2):
         if {thousands, decimal} - {""} != set(marks) or decimal not in DECIMAL:
+            continue
+        if thousands == " " and not decimal:  # 66 658 may be a code, 3 478 two numbers
             continue
         whole = r"\d+"
         if thousands:

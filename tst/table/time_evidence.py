@@ -45,7 +45,7 @@ from tst.table.writing import (
 )
 
 CLOCK_ZONE = r":\d\d(?:[.,]\d+)?\s*(?:Z|[+-]\d\d:?\d\d)$"  # behind the minutes or seconds
-MIDNIGHT = r"[T \t,_]0?0(?::00)*(?:[.,]0+)?$|[T \t,_]12(?::00)*\W?[aA][mM]$"
+MIDNIGHT = r"[T \t,_]0?0(?::00)*(?:[.,]0+)?$|[T \t,_]12(?::00)*(?:[.,]0+)?\W?[aA][mM]$"
 SPAN = re.compile(r"-?9+ days?( [+-]?9+:99:99(\.9+)?)?|-?9{1,3}:99(:99(\.9+)?)?")
 WHOLE = re.compile(r"9+")  # shape of a whole number
 MIN_WEEKS = 20  # the same, of years with weeks of 1 to 53, which half of such numbers fit

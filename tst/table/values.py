@@ -29,14 +29,15 @@ CURRENCIES = "AUD|CAD|CHF|CNY|CZK|DKK|EUR|GBP|INR|JPY|NOK|PLN|SEK|USD"
 # behind.
 SPELLED = (
     rf"[-−+(]?(?:(?:[$€£¥₹]|{CURRENCIES}|R\$|Rs\.)\s?)?[-−+]?"
-    r"(?:\d{1,3}(?:[,.'’ \u00a0\u202f]\d{3})+(?:[.,]\d+)?|\d+(?:[.,]\d+)?)"
+    r"(?:\d{1,3}(?:[,.'’\u00a0\u202f]\d{3})+(?:[.,]\d+)?|\d{1,3}(?: \d{3})+[.,]\d+|\d+(?:[.,]\d+)?)"
     r"(?:\s?(?:[%‰$€£¥]|°\s?[CFK])|\s[A-Za-zµ]{1,4}(?:/[A-Za-z]{1,3})?)?[-−)]?"
 )
 UNIT = r"\s([A-Za-zµ/]+)\)?$"  # behind a number
+TRUE_MINUS = "−"  # U+2212: beside it, numbers without a sign are numbers as text, too
 MAX_UNITS = 5  # of a column: 1011 AB is a postcode
 # What is written instead of a number that is missing.
 PLACEHOLDERS = frozenset(
-    "- -- --- – — . .. ... * ** ? ?? x #DIV/0! #N/V #REF! #VALUE! #WERT! k.A. k.a. missing "
+    "- -- --- – — − . .. ... * ** ? ?? x #DIV/0! #N/V #REF! #VALUE! #WERT! k.A. k.a. missing "
     "n.a. n.d. nd no_data none unknown".split()
 )
 SIGN_SHIFT = np.uint64(63)
@@ -176,7 +177,9 @@ class TextCheck:
         self.numbers.update(texts[~is_text][: FEW + 1])
         is_fraction = ~is_text & texts.str.contains(".", regex=False).to_numpy(bool)
         self.n_fractions += int(counts[is_fraction].sum())
-        is_spelled = (texts.str.fullmatch(SPELLED) & ~texts.str.fullmatch(r"\d+")).to_numpy(bool)
+        is_spelled = texts.str.fullmatch(SPELLED).to_numpy(bool)
+        if not texts[is_spelled].str.startswith(TRUE_MINUS).any():
+            is_spelled = is_spelled & ~texts.str.fullmatch(r"\d+").to_numpy(bool)
         self.n_spelled += int(counts[is_spelled].sum())
         if len(self.spelled) <= FEW:
             self.spelled.update(texts[is_spelled][: FEW + 1])

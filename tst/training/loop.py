@@ -86,7 +86,7 @@ def optimise(
         How good a model is by held-out data: the run ends where that no longer rises, and its model
         is the best one seen (`tst.training.held_out`).
     label
-        What progress and messages call the run; empty: the folder's name.
+        What progress and errors call the run; empty: the folder's name.
 
     Returns
     -------

@@ -134,13 +134,26 @@ class FeatureEncoder:
 
     def _on_grid(self, x: torch.Tensor) -> torch.Tensor:
         """Return the nearest place of each value; beyond the outermost, the grid goes on."""
-        places = self._place_tensor.to(x.dtype)
+        places = self._place_tensor.to(x)
         first, last = self.places[0], self.places[-1]
-        nearest = places[torch.bucketize(x, self._midpoints.to(x.dtype))]
+        nearest = places[torch.bucketize(x, self._midpoints.to(x))]
         below = first + self.step * torch.round((x - first) / self.step)
         above = last + self.step * torch.round((x - last) / self.step)
         beyond = torch.where(x < first, below, torch.where(x > last, above, nearest))
         return torch.where(torch.isfinite(x), beyond, x)
+
+    def _cell(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return the bounds of what rounds to whole numbers or places, float64 (rows,) each."""
+        lower = x - self.step / 2
+        upper = x + self.step / 2
+        if self.places:
+            middle = self._midpoints.numpy()
+            place = np.searchsorted(middle, x)
+            has_lower = (place > 0) & (x <= self.places[-1])
+            lower = np.where(has_lower, middle[np.maximum(place - 1, 0)], lower)
+            has_upper = (place < len(middle)) & (x >= self.places[0])
+            upper = np.where(has_upper, middle[np.minimum(place, len(middle) - 1)], upper)
+        return lower, upper
 
     @cached_property
     def _place_tensor(self) -> torch.Tensor:
@@ -166,8 +179,7 @@ class FeatureEncoder:
         if self.n_categories:
             return x, x
         if self.step:
-            lower = self.forward(x - self.step / 2)
-            upper = self.forward(x + self.step / 2)
+            lower, upper = map(self.forward, self._cell(np.asarray(x, np.float64)))
         else:
             lower = self.forward(x).copy()
             upper = lower.copy()

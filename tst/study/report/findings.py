@@ -126,13 +126,18 @@ def _added(judged: pd.DataFrame) -> pd.DataFrame:
 def _added_at_papers_size(large: pd.DataFrame) -> pd.DataFrame:
     """Return the same of table 07-differences; least squares without a penalty are not judged."""
     is_wanted = (large["model"] == "tst_paper - real") & (large["train"] == "synthetic+real")
-    return large[is_wanted & (large["regressor"] != "linear")]
+    is_wanted &= (large["dataset"] == "wwt") & (large["metric"] == "r2")
+    rows = large[is_wanted & (large["regressor"] != "linear")]
+    if rows.empty:
+        raise DataError("07-differences.csv has no forecasts of wwt at the paper's size.")
+    return rows
 
 
 def _range(values: pd.Series) -> str:
     """Return the least and the greatest difference of scores, with signs."""
     least, greatest = (f"{value:+.4f}" for value in (values.min(), values.max()))
-    return f"{least} to {greatest}".replace("-0.0000", "0.0000").replace("-", "−")
+    text = f"{least} to {greatest}"
+    return re.sub("[-+]0.0000", "0.0000", text).replace("-", "−")
 
 
 def _value(judged: pd.DataFrame, claim: str, source: str) -> float:

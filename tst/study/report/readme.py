@@ -74,6 +74,7 @@ NOTEBOOKS = {
     "Q2": "10-seedless-wwt",
     "Q3": "11-long-sequences-borg2019",
 }
+NONE = "none"
 SHORT_COLUMNS = ("claim", "test and unit", "paper", "here, 95 % interval, and verdict", "notebook")
 DIFFERENCES = ("accuracy", "F1", "R2")  # units of scores, of which endpoints are differences
 COSTS = {
@@ -247,7 +248,9 @@ def held(frame: pd.DataFrame) -> str:
     parts = []
     for verdict in ("supported", "contradicted"):
         parts.append(f"- **{verdict.capitalize()}**: {_named(rows[is_claim], verdict)}.\n")
-    is_open = rows["verdict"] == "inconclusive"
+    is_open = is_claim & (rows["verdict"] == "inconclusive")
+    is_endpoint = (frame["endpoint"] == "endpoint") & (frame["origin"] != "simulated")
+    has_open_endpoints = (is_endpoint & (frame["verdict"] == "inconclusive")).any()
     if is_open.any():
         n_against = 0
         for row in rows[is_open].itertuples():
@@ -257,12 +260,15 @@ def held(frame: pd.DataFrame) -> str:
             f"- **Inconclusive**: {is_open.sum()} pairs of claim and data set, "
             f"{n_against} of them wholly on the wrong side but for Holm's correction.\n"
         )
+    elif not has_open_endpoints:
+        parts.append("- **Inconclusive**: none.\n")
     else:
         parts.append("- **Inconclusive**: no claim as a whole, but single endpoints below.\n")
-    questions = [
-        f"{verdict}: {_named(rows[~is_claim], verdict)}"
-        for verdict in ("supported", "contradicted")
-    ]
+    questions = []
+    for verdict in ("supported", "contradicted", "inconclusive"):
+        named = _named(rows[~is_claim], verdict)
+        if named != NONE or verdict != "inconclusive":
+            questions.append(f"{verdict}: {named}")
     return f"{''.join(parts)}- **Open questions**, with TST (ours): {'; '.join(questions)}."
 
 
@@ -274,7 +280,7 @@ def _named(rows: pd.DataFrame, verdict: str) -> str:
         where = ", ".join(data for data in sets if data != NO_DATA)
         behind = f"{claim}: {where}" if where else claim
         names.append(f"{BRIEF[str(claim)]} ({behind})")
-    return "; ".join(names) or "none"
+    return "; ".join(names) or NONE
 
 
 def weak_table(frame: pd.DataFrame) -> str:
