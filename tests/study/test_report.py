@@ -33,6 +33,9 @@ def site(tmp_path_factory):
     """The site of the committed results, built in a copy of their folder."""
     folder = tmp_path_factory.mktemp("report") / "laptop"
     shutil.copytree(LAPTOP, folder, ignore=shutil.ignore_patterns("artifacts", "site", "logs"))
+    large = folder.parent / "paper" / "tables"
+    large.mkdir(parents=True)
+    shutil.copy(LAPTOP.parent / "paper" / "tables" / "07-differences.csv", large)
     return pages_of.build(folder)
 
 

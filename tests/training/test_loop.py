@@ -135,6 +135,7 @@ class Line(nn.Linear):
     def __init__(self):
         super().__init__(3, 1)
         nn.init.constant_(self.weight, 0.1)
+        nn.init.constant_(self.bias, 0.2)
 
     def save(self, folder):
         """Write the weights as the models of the house do."""
