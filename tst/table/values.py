@@ -29,7 +29,8 @@ CURRENCIES = "AUD|CAD|CHF|CNY|CZK|DKK|EUR|GBP|INR|JPY|NOK|PLN|SEK|USD"
 # behind.
 SPELLED = (
     rf"[-−+(]?(?:(?:[$€£¥₹]|{CURRENCIES}|R\$|Rs\.)\s?)?[-−+]?"
-    r"(?:\d{1,3}(?:[,.'’\u00a0\u202f]\d{3})+(?:[.,]\d+)?|\d{1,3}(?: \d{3})+[.,]\d+|\d+(?:[.,]\d+)?)"
+    r"(?:\d{1,3}(?:[,.'’\u00a0\u202f]\d{3})+(?:[.,]\d+)?"
+    r"|\d{1,3}(?: \d{3})+[.,]\d+|\d+(?:[.,]\d+)?)"
     r"(?:\s?(?:[%‰$€£¥]|°\s?[CFK])|\s[A-Za-zµ]{1,4}(?:/[A-Za-z]{1,3})?)?[-−)]?"
 )
 UNIT = r"\s([A-Za-zµ/]+)\)?$"  # behind a number

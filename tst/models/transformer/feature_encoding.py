@@ -144,15 +144,16 @@ class FeatureEncoder:
 
     def _cell(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return the bounds of what rounds to whole numbers or places, float64 (rows,) each."""
-        lower = x - self.step / 2
-        upper = x + self.step / 2
-        if self.places:
-            middle = self._midpoints.numpy()
-            place = np.searchsorted(middle, x)
-            has_lower = (place > 0) & (x <= self.places[-1])
-            lower = np.where(has_lower, middle[np.maximum(place - 1, 0)], lower)
-            has_upper = (place < len(middle)) & (x >= self.places[0])
-            upper = np.where(has_upper, middle[np.minimum(place, len(middle) - 1)], upper)
+        half = self.step / 2
+        if not self.places:
+            return x - half, x + half
+        first, last = self.places[0], self.places[-1]
+        middle = self._midpoints.numpy()
+        edges = np.concatenate([[first - half], middle, [last + half]])
+        place = np.searchsorted(middle, x)
+        is_within = (x >= first) & (x <= last)
+        lower = np.where(is_within, edges[place], x - half)
+        upper = np.where(is_within, edges[place + 1], x + half)
         return lower, upper
 
     @cached_property

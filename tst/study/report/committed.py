@@ -58,8 +58,8 @@ def at_papers_size(folder: Path, name: str) -> pd.DataFrame | None:
     folder
         Of all results, a folder a profile.
     """
-    path = folder / PAPER / "tables" / f"{name}.csv"
-    return pd.read_csv(path) if path.is_file() else None
+    path = tables.find(folder / PAPER / "tables", name)
+    return None if path is None else pd.read_csv(path)
 
 
 def judged(folder: Path) -> pd.DataFrame:
