@@ -177,6 +177,18 @@ def test_mixes_are_nested_and_stratified():
         assert added[name] == pytest.approx(share, abs=0.03)
 
 
+def test_the_parts_of_a_real_set_are_those_that_mixes_add():
+    """The same series in the same order; a share of no series has no part."""
+    real = labelled_series(200)
+    synthetic = labelled_series(50, seed=3, model="x")
+    parts = downstream.parts(real, (0, 0.002, 0.1, 1), seed=4)
+    assert list(parts) == [0.1, 1]
+    mix = downstream.mixes(synthetic, real, [0.1], seed=4)[0.1]
+    for added, alone in zip(list(mix)[50:], parts[0.1], strict=True):
+        np.testing.assert_array_equal(added, alone)
+    assert series_in(parts[1]) == series_in(real)
+
+
 def traffic(n=60, seed=0, n_steps=30, noise=0.0):
     """Return weekly series whose last days follow from the first."""
     rng = np.random.default_rng(seed)

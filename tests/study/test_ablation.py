@@ -63,6 +63,13 @@ def test_cost_and_what_nobody_measured_are_left_out():
     assert found(frame).sentence("base") == "other: no difference from base in 0 metrics"
 
 
+def test_a_finding_is_counted():
+    """Metrics that are better and worse, of how many; none: no difference."""
+    found = Finding("patch 4", ("r2",), ("acf_rms", "length_ks"), 5)
+    assert found.counted() == "patch 4 better in 1, worse in 2 of 5 metrics"
+    assert Finding("rope", (), (), 5).counted() == "rope no different in 5 metrics"
+
+
 def test_a_regressor_that_explodes_hides_no_other():
     """Known bad: the mean of two regressors says nothing where one of them is off by thousands."""
     noise = np.array([0.0, 0.01, -0.01, 0.005])

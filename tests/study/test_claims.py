@@ -298,6 +298,9 @@ def test_what_would_change_a_verdict():
     clear = replace(row, low=0.05, high=0.15)
     assert claims.what_would_change(clear).startswith("a smaller p")
     assert "seeds" in claims.what_would_change(replace(clear, n_seeds=2))
+    alone = replace(row, low=np.nan, high=np.nan, mde=np.nan, n_seeds=1)
+    assert claims.what_would_change(alone) == "more seeds"
+    assert "detectable" not in claims.sentence(alone)
     decided = replace(row, verdict=GOOD)
     assert claims.what_would_change(decided) == "an interval not wholly above 0"
     found = decisions.estimate([1.4, 1.5, 1.7], (-np.inf, 2.0), "log")

@@ -81,6 +81,19 @@ def test_the_detectable_effect_has_its_power(n):
     assert (p < 0.05).mean() == pytest.approx(0.8, abs=0.03)
 
 
+@pytest.mark.parametrize("value", [-1.0, 0.0, 0.1, 1e6])
+def test_values_that_are_all_the_same_have_no_detectable_effect(value):
+    """Rounding is no spread; a bootstrap that has one still gives a number."""
+    same = np.full(10, value) * (1 + 1e-15 * np.arange(10))
+    assert np.isnan(decisions.detectable(same))
+    found = decisions.estimate(same, ABOVE, resampled=Difference(value, value, value, 1.0))
+    assert np.isnan(found.mde)
+    found = decisions.estimate(
+        same, ABOVE, resampled=Difference(value, value - 0.1, value + 0.1, 1.0)
+    )
+    assert found.mde == pytest.approx(0.1 * (1.96 + 0.8416) / 1.96, rel=1e-3)
+
+
 @pytest.mark.parametrize(
     ("verdicts", "p", "expected"),
     [

@@ -143,3 +143,19 @@ def test_comparisons_are_listed_the_deciding_ones_first():
     first, second = (f"| T - D, F1 of class {k} |" for k in (1, 2))
     assert lines == [f"{first} yes | {told}", f"{second} no | {told}"]
     assert screens.compared(missing) == ""
+
+
+def test_checks_are_counted_by_their_verdict():
+    """Without those over all endpoints and those that could not be made; none: it is said."""
+    judged = controlled(3)
+    assert screens.tally(judged) == "6 *supported*, 2 *contradicted*"
+    assert screens.tally(judged.assign(n_seeds=0)) == "none could be made"
+    simulated = judged.assign(simulation="inconclusive", verdict="not tested")
+    assert screens.tally(simulated) == "8 *inconclusive*"
+
+
+def test_classes_have_their_names_in_a_sentence():
+    """Counted from 1; a number without a name stays a number."""
+    names = ["lamp", "radio", *"abcdefgh", "eleventh"]
+    told = screens.with_classes("F1 of class 2, F1 of class 11, F1 of class 12", names)
+    assert told == "F1 of class 2 (radio), F1 of class 11 (eleventh), F1 of class 12"

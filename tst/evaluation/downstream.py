@@ -152,6 +152,18 @@ def mixes(
 ) -> dict[float, SeriesSet]:
     """Return {share: training set}: the synthetic set plus that share of the real one.
 
+    Shares and errors are those of `parts`.
+    """
+    added = parts(real, shares, seed)
+    sets = {}
+    for share in shares:
+        sets[share] = concat([synthetic, added[share]]) if share in added else synthetic
+    return sets
+
+
+def parts(real: SeriesSet, shares: Sequence[float], seed: int) -> dict[float, SeriesSet]:
+    """Return {share: that part of the real set}, without shares that round to no series.
+
     The real series of a smaller share are among those of a larger one, and of each share the
     classes have about theirs.
 
@@ -161,13 +173,10 @@ def mixes(
         Where a share lies outside [0, 1].
     """
     if not all(0 <= share <= 1 for share in shares):
-        raise DataError(f"mixes: the shares are {list(shares)}; give numbers from 0 to 1.")
+        raise DataError(f"parts: the shares are {list(shares)}; give numbers from 0 to 1.")
     order = _stratified_order(real.labels, seed)
-    sets = {}
-    for share in shares:
-        n = round(share * len(real))
-        sets[share] = concat([synthetic, real.take(order[:n])]) if n else synthetic
-    return sets
+    sizes = {share: round(share * len(real)) for share in shares}
+    return {share: real.take(order[:n]) for share, n in sizes.items() if n}
 
 
 def _stratified_order(labels: np.ndarray, seed: int) -> np.ndarray:

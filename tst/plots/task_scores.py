@@ -1,5 +1,6 @@
 """Figures of scores on real test data (06, 07): by model, by share of real data added, by class."""
 
+import textwrap
 from collections.abc import Sequence
 
 import matplotlib.pyplot as plt
@@ -25,7 +26,8 @@ from tst.vocabulary import CLASSES, CLASSIFIERS, REGRESSORS, in_words, metric_la
 # to the upper quartile is written, not drawn: it would flatten the others.
 FAR_BELOW = 20
 DODGE = 0.09  # of a step of x between two models, so that their intervals do not hide each other
-MOST_PANELS = 3  # in a row
+MOST_PANELS = 5  # in a row
+MOST_TICKS = 15  # on the x axes of a row
 RANGES = {"accuracy": (0.0, 1.0), "f1": (0.0, 1.0)}  # of scores that know one; intervals end there
 HIGHER = "higher is better"  # of all scores here
 F1_LABEL = f"mean F1 of each class on real test data; {HIGHER}"
@@ -167,11 +169,13 @@ def scores(frame: pd.DataFrame, x: str, paper: pd.DataFrame | None = None) -> Fi
             if paper is not None:
                 _draw_score(ax, paper[paper[x] == panel], name, row + 0.18, _least(frame), True)
             _draw_score(ax, frame[frame[x] == panel], name, row, _least(frame), False)
-        ax.set(title=_panel_label(panel), ylim=(len(names) - 0.4, -0.6))
+        title = textwrap.fill(_panel_label(panel), LONG_NAME)
+        ax.set(title=title, ylim=(len(names) - 0.4, -0.6))
         ax.set_yticks(range(len(names)), _row_labels(names))
         ax.tick_params(axis="y", labelsize=8.5)
         least, most = RANGES.get(frame["metric"].iloc[0], (-np.inf, np.inf))
         ax.set_xlim(max(ax.get_xlim()[0], least), min(ax.get_xlim()[1], most))
+        ax.locator_params(axis="x", nbins=MOST_TICKS // columns)
     fig.supxlabel(f"{metric_label(frame['metric'].iloc[0])}; {HIGHER} (dashed: real)", fontsize=10)
     fig.suptitle(evidence_note(frame, paper), x=0.01, ha="left")
     return fig

@@ -21,6 +21,15 @@ class Finding:
     worse: tuple[str, ...]
     n_metrics: int
 
+    def counted(self) -> str:
+        """Return in how many metrics the setting is better, and worse."""
+        n_better, n_worse = len(self.better), len(self.worse)
+        if not n_better and not n_worse:
+            return f"{self.setting} no different in {self.n_metrics} metrics"
+        return (
+            f"{self.setting} better in {n_better}, worse in {n_worse} of {self.n_metrics} metrics"
+        )
+
     def sentence(self, base: str) -> str:
         """Return the finding in words."""
         if not self.better and not self.worse:

@@ -306,6 +306,8 @@ def what_would_change(row: Judgement) -> str:
     is_enough = row.n_seeds >= decisions.ENOUGH_SEEDS
     if is_enough and decisions.decided(row.low, row.high, row.region):
         return "a smaller p: the interval alone would decide, Holm's correction leaves a doubt"
+    if np.isnan(row.mde):
+        return "more seeds"
     needed = seeds_needed(row)
     seeds = f"about {needed:,} seeds, if this is the effect" if needed else "more seeds"
     return f"{_detectable(row)} from the limit, or {seeds}"
@@ -341,7 +343,7 @@ def sentence(row: Judgement, emphasis: str = "*") -> str:
     result = f"{emphasis}{row.verdict}{emphasis}"
     if row.n_seeds == 0:
         return f"{place}: {result}, because {row.reason}."
-    paper = "the paper gives no number"
+    paper = "the paper prints no number for this comparison"
     if not np.isnan(row.paper):
         paper = f"the paper reports {_text(row.paper)}"
     ours = f"we find {_text(row.ours)}"

@@ -29,6 +29,7 @@ SIGNIFICANT = 1 - LEVEL
 POWER = 0.8  # of the smallest detectable effect
 ENOUGH_SEEDS = 3  # two give an interval of one degree of freedom
 SMALLEST = 1e-12  # stands for 0 on the log scale
+ROUNDING = 1e-9  # of the largest value; a spread below it is none
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,7 +43,8 @@ class Estimate:
     p
         Two-sided, that the truth lies at the end of the region that decides.
     mde
-        Distance from that end that is detected with POWER; on the log scale a factor.
+        Distance from that end that is detected with POWER; on the log scale a factor. NaN where
+        all values are the same: no spread, no power.
     """
 
     value: float
@@ -82,7 +84,7 @@ def estimate(
         low = min(low, resampled.low)
         high = max(high, resampled.high)
         p = max(p, resampled.p)
-        mde = max(mde, _detectable_by_z(resampled.low, resampled.high))
+        mde = float(np.fmax(mde, _detectable_by_z(resampled.low, resampled.high)))
     ends = np.array([value, low, high, mde])
     value, low, high, mde = np.exp(ends) if scale == "log" else ends
     return Estimate(
@@ -107,8 +109,9 @@ def _t_test(x: np.ndarray, bound: float) -> float:
 
 
 def detectable(x: Sequence[float] | np.ndarray) -> float:
-    """Return the effect that a two-sided t-test of such values finds with POWER; NaN for one.
+    """Return the effect that a two-sided t-test of such values finds with POWER.
 
+    NaN for one value, and for values that are all the same: what does not vary has no power.
     From the noncentral t distribution with the values' own standard deviation.
     """
     x = np.asarray(x, dtype=float)
@@ -116,6 +119,8 @@ def detectable(x: Sequence[float] | np.ndarray) -> float:
     if n < 2:
         return np.nan
     deviation = float(x.std(ddof=1))
+    if deviation <= ROUNDING * np.abs(x).max():
+        return np.nan
     quantile = stats.t.ppf((1 + LEVEL) / 2, n - 1)
 
     def missing(effect: float) -> float:
@@ -129,6 +134,8 @@ def detectable(x: Sequence[float] | np.ndarray) -> float:
 def _detectable_by_z(low: float, high: float) -> float:
     """Return the effect that a normal estimate with this interval finds with POWER."""
     error = (high - low) / 2 / stats.norm.ppf((1 + LEVEL) / 2)
+    if error <= ROUNDING * max(abs(low), abs(high)):
+        return np.nan
     return float(error * (stats.norm.ppf((1 + LEVEL) / 2) + stats.norm.ppf(POWER)))
 
 

@@ -4,6 +4,8 @@ Below it the controls: what the endpoint is worth beside a simple model (AR), a 
 the true length, or the real series twice. They decide nothing.
 """
 
+import re
+from collections.abc import Sequence
 from typing import Any
 
 import pandas as pd
@@ -55,7 +57,7 @@ def _endpoints(rows: pd.DataFrame) -> str:
     for whole in rows[rows["source"] == claims.OVERALL].itertuples():
         is_deciding = (rows["dataset"] == whole.dataset) & (rows["endpoint"] == "endpoint")
         deciding = rows[is_deciding & (rows["source"] != claims.OVERALL) & (rows["n_seeds"] > 0)]
-        words = deciding["simulation"].where(deciding["simulation"] != "", deciding["verdict"])
+        words = _words(deciding)
         cells.append(
             [
                 f"{in_words(str(whole.dataset))} ({whole.origin})",
@@ -131,11 +133,40 @@ def compared(rows: pd.DataFrame) -> str:
 
 def _found(checks: pd.DataFrame) -> str:
     """Return what a control's checks on a data set say: the value of one, of more the verdicts."""
-    words = checks["simulation"].where(checks["simulation"] != "", checks["verdict"])
     if len(checks) == 1:
-        return f"{value_of(checks.iloc[0])}: *{words.iloc[0]}*"
-    counts = words.value_counts()
-    return ", ".join(f"{n} *{word}*" for word, n in counts.items())
+        return f"{value_of(checks.iloc[0])}: *{_words(checks).iloc[0]}*"
+    return tally(checks)
+
+
+def tally(rows: pd.DataFrame) -> str:
+    """Return how many checks have which verdict: `3 *supported*, 1 *inconclusive*`.
+
+    Parameters
+    ----------
+    rows
+        As `tst.study.claims.judge` gives them; those over all endpoints of a claim and those that
+        could not be made are not counted.
+    """
+    made = rows[(rows["n_seeds"] > 0) & (rows["source"] != claims.OVERALL)]
+    counts = _words(made).value_counts()
+    return ", ".join(f"{n} *{word}*" for word, n in counts.items()) or "none could be made"
+
+
+def _words(rows: pd.DataFrame) -> pd.Series:
+    """Return the verdict of each row; of simulated series what it would have been."""
+    return rows["simulation"].where(rows["simulation"] != "", rows["verdict"])
+
+
+def with_classes(text: str, names: Sequence[str]) -> str:
+    """Return a sentence about checks with the names of classes: `class 2, HueSwitch`.
+
+    Parameters
+    ----------
+    names
+        Of all classes, in the order of notebook 6; a class that is not among them stays a number.
+    """
+    by_number = {str(k): f" ({name})" for k, name in enumerate(names, 1)}
+    return re.sub(r"class (\d+)", lambda found: found[0] + by_number.get(found[1], ""), text)
 
 
 def value_of(row: Any) -> str:

@@ -1,7 +1,7 @@
 """The table of contents of the notebooks: each with its question, its answer and a picture.
 
 The question is the title of the source, the answer the first line that the verdict cell of an
-executed copy prints, or those that answer, of the notebooks of ANSWERS.
+executed copy prints, or, of the notebooks of ANSWERS, the one that answers.
 """
 
 import re
@@ -11,7 +11,6 @@ import nbformat
 
 from tst.study.report import committed
 from tst.study.report.markdown import cell, table
-from tst.vocabulary import in_words, metric_label
 
 TITLE = re.compile(r"# (\d+)\. (.*)")
 VERDICT = re.compile(r"^## Verdict$", re.MULTILINE)  # a text before it may end another part
@@ -35,9 +34,16 @@ PICTURES = {
     "18-budget": "18-budget",
     "19-peers-own": "19-peers-own",
 }
-FIRST = ("-wwt", "-head")  # the copy whose answer and picture stand for a notebook with several
-# Of these the first line says only what was tried; those with the words that follow answer.
-ANSWERS = {"16-privacy": "times the floor", "17-calibration": "wrong on"}
+# The copy whose answer and picture stand for a notebook with several: the first of these, else the
+# first by name.
+FIRST = ("-wwt", "-head", "-borg2019", "-iot")
+# Of these the first line says only what was tried; the one with the words that follow answers.
+ANSWERS = {
+    "08-ablation": "Beside ",
+    "12-cost": "Cost: ",
+    "16-privacy": "in brackets",
+    "17-calibration": "wrong verdict",
+}
 WIDTH = 260  # pixels of a picture
 
 
@@ -84,7 +90,7 @@ def listed(folder: Path) -> str:
         copies = committed.copies(folder, source.stem)
         if named is None or not copies:
             continue
-        copies.sort(key=lambda path: not path.stem.endswith(FIRST))
+        copies.sort(key=rank)
         links = []
         for path in copies:
             about = path.stem.removeprefix(source.stem).lstrip("-") or "read"
@@ -98,18 +104,15 @@ def listed(folder: Path) -> str:
 
 
 def _told(lines: list[str], stem: str) -> str:
-    """Return what stands for a notebook's answer: its verdict's first line, or those that answer.
+    """Return the line of a verdict that stands for the notebook: its first, or that of ANSWERS."""
+    answering = [line for line in lines if ANSWERS.get(stem, "") in line]
+    return answering[0] if answering else ""
 
-    A line may begin with the key of a metric, which is shown by its label.
-    """
-    if stem not in ANSWERS:
-        return lines[0] if lines else ""
-    told = []
-    for line in lines:
-        key, _, rest = line.partition(" ")
-        if ANSWERS[stem] in line:
-            told.append(f"{metric_label(key)} {in_words(rest)}".rstrip("."))
-    return "; ".join(told)
+
+def rank(copy: Path) -> int:
+    """Return where an executed copy stands among those of its notebook, by FIRST."""
+    ranks = [i for i, end in enumerate(FIRST) if copy.stem.endswith(end)]
+    return min(ranks, default=len(FIRST))
 
 
 def _picture(folder: Path, stem: str, copy: Path) -> str:

@@ -11,12 +11,14 @@ NO_BREAK = "\u00a0"  # a space at which no line ends
 def number(value: float) -> str:
     """Return a result with three digits, all of a whole part; below 1 with three decimals.
 
-    Nothing where it is missing.
+    Nothing where it is missing; what rounds to 0 has no sign.
     """
     if pd.isna(value):
         return ""
     if abs(value) >= 100 or value == 0:
         return f"{value:,.0f}"
+    if abs(value) < 0.0005:
+        return "0.000"
     if abs(value) >= 10:
         return f"{value:.1f}"
     return f"{value:.2f}" if abs(value) >= 1 else f"{value:.3f}"
