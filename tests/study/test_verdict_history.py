@@ -150,6 +150,10 @@ def test_checks_are_counted_by_their_verdict():
     judged = controlled(3)
     assert screens.tally(judged) == "6 *supported*, 2 *contradicted*"
     assert screens.tally(judged.assign(n_seeds=0)) == "none could be made"
+    assert (
+        screens.by_pair(judged[judged["pair"] != ""]) == "TST - AR 4 *supported*, 2 *contradicted*"
+    )
+    assert screens.by_pair(judged[:0]) == "none"
     simulated = judged.assign(simulation="inconclusive", verdict="not tested")
     assert screens.tally(simulated) == "8 *inconclusive*"
 

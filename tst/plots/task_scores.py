@@ -28,7 +28,7 @@ FAR_BELOW = 20
 DODGE = 0.09  # of a step of x between two models, so that their intervals do not hide each other
 MOST_PANELS = 5  # in a row
 MOST_TICKS = 15  # on the x axes of a row
-RANGES = {"accuracy": (0.0, 1.0), "f1": (0.0, 1.0)}  # of scores that know one; intervals end there
+RANGES = {"accuracy": (0.0, 1.0)}  # of scores that know one: all panels show the whole of it
 HIGHER = "higher is better"  # of all scores here
 F1_LABEL = f"mean F1 of each class on real test data; {HIGHER}"
 MOST_COLUMNS = 10  # classes; more are rows, whose names have room
@@ -173,8 +173,7 @@ def scores(frame: pd.DataFrame, x: str, paper: pd.DataFrame | None = None) -> Fi
         ax.set(title=title, ylim=(len(names) - 0.4, -0.6))
         ax.set_yticks(range(len(names)), _row_labels(names))
         ax.tick_params(axis="y", labelsize=8.5)
-        least, most = RANGES.get(frame["metric"].iloc[0], (-np.inf, np.inf))
-        ax.set_xlim(max(ax.get_xlim()[0], least), min(ax.get_xlim()[1], most))
+        ax.set_xlim(RANGES.get(frame["metric"].iloc[0], ax.get_xlim()))
         ax.locator_params(axis="x", nbins=MOST_TICKS // columns)
     fig.supxlabel(f"{metric_label(frame['metric'].iloc[0])}; {HIGHER} (dashed: real)", fontsize=10)
     fig.suptitle(evidence_note(frame, paper), x=0.01, ha="left")

@@ -92,7 +92,7 @@ def controls(rows: pd.DataFrame) -> str:
     data = list(dict.fromkeys(zip(made["dataset"], made["origin"], strict=True)))
     cells = []
     for pair, part in made.groupby("pair", sort=False):
-        sides = " - ".join(map(model_label, str(pair).split(" - ")))
+        sides = _sides(str(pair))
         lines = dict(list(part.groupby("source", sort=False)))
         if len(lines) > N_LINES:
             lines = {f"{sides}, {len(lines)} checks": part}
@@ -150,6 +150,19 @@ def tally(rows: pd.DataFrame) -> str:
     made = rows[(rows["n_seeds"] > 0) & (rows["source"] != claims.OVERALL)]
     counts = _words(made).value_counts()
     return ", ".join(f"{n} *{word}*" for word, n in counts.items()) or "none could be made"
+
+
+def by_pair(rows: pd.DataFrame) -> str:
+    """Return how many checks of each pair of models have which verdict, see `tally`."""
+    told = []
+    for pair, checks in rows.groupby("pair", sort=False):
+        told.append(f"{_sides(str(pair))} {tally(checks)}")
+    return "; ".join(told) or "none"
+
+
+def _sides(pair: str) -> str:
+    """Return a pair of models by their labels."""
+    return " - ".join(map(model_label, pair.split(" - ")))
 
 
 def _words(rows: pd.DataFrame) -> pd.Series:

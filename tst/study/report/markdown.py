@@ -6,19 +6,22 @@ import numpy as np
 import pandas as pd
 
 NO_BREAK = "\u00a0"  # a space at which no line ends
+NOTHING = 1e-6  # below it a result is 0
 
 
 def number(value: float) -> str:
     """Return a result with three digits, all of a whole part; below 1 with three decimals.
 
-    Nothing where it is missing; what rounds to 0 has no sign.
+    Below 0.0005 it has one digit. Nothing where it is missing.
     """
     if pd.isna(value):
         return ""
-    if abs(value) >= 100 or value == 0:
+    if abs(value) < NOTHING:
+        return "0"
+    if abs(value) >= 100:
         return f"{value:,.0f}"
     if abs(value) < 0.0005:
-        return "0.000"
+        return np.format_float_positional(float(f"{value:.0e}"), trim="-")
     if abs(value) >= 10:
         return f"{value:.1f}"
     return f"{value:.2f}" if abs(value) >= 1 else f"{value:.3f}"
