@@ -341,6 +341,24 @@ def test_what_the_long_tests_found_is_told(tmp_path):
     assert lines[4].endswith("maximum 0.5.")
 
 
+def test_the_levels_behind_a_difference():
+    """Of real sets that C1 is judged on: the MLP's means over seeds, without real series added."""
+    judged = CLAIMS[CLAIMS["claim"] == "C3"].assign(claim="C1", dataset="iot", origin="subset")
+    rows = []
+    for model, values in {
+        "tst_paper": (0.08, 0.1),
+        "doppelganger": (0.02, 0.04),
+        "real": (0.7,),
+    }.items():
+        for value in values:
+            rows.append({"dataset": "iot", "model": model, "value": value, "share": 0.0})
+    rows.append({"dataset": "iot", "model": "real", "value": 0.1, "share": 0.5})
+    rows.append({"dataset": "mba", "model": "real", "value": 0.1, "share": 0.0})
+    table = pd.DataFrame(rows).assign(metric="accuracy", classifier="mlp")
+    told = readme.levels(judged, table)
+    assert told == "Accuracies behind C1 (TST, DG, real): iot 0.09, 0.03, 0.7."
+
+
 def test_what_holds_is_told_in_a_line():
     """By claim and real set; intervals wholly on the wrong side are counted among the open."""
     text = readme.held(CLAIMS)
@@ -354,8 +372,11 @@ def test_what_holds_is_told_in_a_line():
     settled = CLAIMS.assign(verdict=CLAIMS["verdict"].replace("inconclusive", "contradicted"))
     assert "\n- **Inconclusive**: none.\n" in readme.held(settled)
     single = settled[settled["claim"] == "C3"].assign(source="one", verdict="inconclusive")
+    single = single.assign(endpoint="supporting", paper=0.01)
     with_one = readme.held(pd.concat([settled, single]))
-    assert "\n- **Inconclusive**: no claim as a whole" in with_one
+    assert "\n- **Inconclusive**: what the paper prints, beside what decides here (C3)." in with_one
+    both = pd.concat([settled, single, single.assign(source="two", verdict="supported")])
+    assert "\n- **Inconclusive**: none.\n" in readme.held(both)
     opened = CLAIMS.assign(verdict=CLAIMS["verdict"].where(CLAIMS["claim"] != "Q2", "inconclusive"))
     assert readme.held(opened).endswith("; inconclusive: no conditioning steps (Q2: wwt).")
 

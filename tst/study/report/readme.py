@@ -2,9 +2,10 @@
 
 In README.md it rewrites what stands between `<!-- claims:begin -->` and `<!-- claims:end -->` (the
 claims, one line each). In each of PAGES it fills, where they stand, the markers `questions` (the
-open ones), `findings`, `held` (what holds and what does not, as a list), `scale` (sizes and epochs
-of the models), `figure` (of all endpoints), `calibrated` (where the rules were), `endpoints` (a
-line a claim and data set), `numbers` (how many claims have which verdict), `weak` (W1 to W9),
+open ones), `findings`, `held` (what holds and what does not, as a list), `levels` (the accuracies
+behind C1), `scale` (sizes and epochs of the models), `figure` (of all endpoints), `calibrated`
+(where the rules were), `endpoints` (a line a claim and data set), `numbers` (how many claims have
+which verdict), `weak` (W1 to W9),
 `cost` (notebook 12's ratios), `nightly` (what `make nightly` found) and `contents` (the notebooks
 with their answers). Numbers are those of profile full where it was judged, else of laptop
 (`committed.py`). With `--check` it only tells whether they still agree. No number is typed by hand.
@@ -249,8 +250,6 @@ def held(frame: pd.DataFrame) -> str:
     for verdict in ("supported", "contradicted"):
         parts.append(f"- **{verdict.capitalize()}**: {_named(rows[is_claim], verdict)}.\n")
     is_open = is_claim & (rows["verdict"] == "inconclusive")
-    is_endpoint = (frame["endpoint"] == "endpoint") & (frame["origin"] != "simulated")
-    has_open_endpoints = (is_endpoint & (frame["verdict"] == "inconclusive")).any()
     if is_open.any():
         n_against = 0
         for row in rows[is_open].itertuples():
@@ -260,16 +259,47 @@ def held(frame: pd.DataFrame) -> str:
             f"- **Inconclusive**: {is_open.sum()} pairs of claim and data set, "
             f"{n_against} of them wholly on the wrong side but for Holm's correction.\n"
         )
-    elif not has_open_endpoints:
-        parts.append("- **Inconclusive**: none.\n")
     else:
-        parts.append("- **Inconclusive**: no claim as a whole, but single endpoints below.\n")
+        printed = _open_as_printed(frame)
+        told = f"what the paper prints, beside what decides here ({', '.join(printed)})"
+        parts.append(f"- **Inconclusive**: {told if printed else NONE}.\n")
     questions = []
     for verdict in ("supported", "contradicted", "inconclusive"):
         named = _named(rows[~is_claim], verdict)
         if named != NONE or verdict != "inconclusive":
             questions.append(f"{verdict}: {named}")
     return f"{''.join(parts)}- **Open questions**, with TST (ours): {'; '.join(questions)}."
+
+
+def _open_as_printed(frame: pd.DataFrame) -> list[str]:
+    """Return the claims whose comparisons with a number of the paper all decide nothing.
+
+    They support the claim and are no endpoints: the rules refuse them, or put others before them.
+    """
+    is_printed = (frame["endpoint"] == "supporting") & frame["paper"].notna()
+    rows = frame[is_printed & (frame["origin"] != "simulated") & (frame["verdict"] != "not tested")]
+    is_open = rows["verdict"].eq("inconclusive").groupby(rows["claim"]).all()
+    return [claim for claim in claims.CLAIMS if is_open.get(claim, False)]
+
+
+def levels(frame: pd.DataFrame, accuracy: pd.DataFrame) -> str:
+    """Return the accuracies behind C1's differences, of each real set that it is judged on.
+
+    Parameters
+    ----------
+    frame
+        Table 13-claims.
+    accuracy
+        Table 06-classification.
+    """
+    judged = overall(frame).query("claim == 'C1' and origin != 'simulated'")["dataset"]
+    rows = accuracy[(accuracy["metric"] == "accuracy") & (accuracy["classifier"] == "mlp")]
+    rows = rows[rows["dataset"].isin(judged) & (rows["share"].astype(float) == 0)]
+    mean = rows.pivot_table(index="dataset", columns="model", values="value")
+    told = []
+    for row in mean[["tst_paper", "doppelganger", "real"]].dropna().itertuples():
+        told.append(f"{row.Index} {', '.join(map(two_digits, row[1:]))}")
+    return f"Accuracies behind C1 (TST, DG, real): {'; '.join(told)}."
 
 
 def _named(rows: pd.DataFrame, verdict: str) -> str:
@@ -390,6 +420,7 @@ def markdown_parts(folder: Path, page: str) -> dict[str, str]:
         "questions": lambda: of_claims("Q"),
         "endpoints": lambda: claims_table(judged()),
         "held": lambda: held(judged()),
+        "levels": lambda: levels(judged(), read("06-classification")),
         "numbers": lambda: numbers(judged()),
         "weak": lambda: weak_table(read("13-weak-points")),
         "cost": lambda: cost_table(read("12-cost")),
