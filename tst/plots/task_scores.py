@@ -27,6 +27,7 @@ from tst.vocabulary import CLASSES, CLASSIFIERS, REGRESSORS, in_words, metric_la
 FAR_BELOW = 20
 DODGE = 0.09  # of a step of x between two models, so that their intervals do not hide each other
 MOST_PANELS = 5  # in a row
+TITLE_WIDTH = 60  # characters of the titles of a row together
 MOST_TICKS = 15  # on the x axes of a row
 RANGES = {"accuracy": (0.0, 1.0)}  # of scores that know one: all panels show the whole of it
 HIGHER = "higher is better"  # of all scores here
@@ -169,7 +170,7 @@ def scores(frame: pd.DataFrame, x: str, paper: pd.DataFrame | None = None) -> Fi
             if paper is not None:
                 _draw_score(ax, paper[paper[x] == panel], name, row + 0.18, _least(frame), True)
             _draw_score(ax, frame[frame[x] == panel], name, row, _least(frame), False)
-        title = textwrap.fill(_panel_label(panel), LONG_NAME)
+        title = textwrap.fill(_panel_label(panel), TITLE_WIDTH // columns)
         ax.set(title=title, ylim=(len(names) - 0.4, -0.6))
         ax.set_yticks(range(len(names)), _row_labels(names))
         ax.tick_params(axis="y", labelsize=8.5)
