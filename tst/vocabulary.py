@@ -59,7 +59,7 @@ MODELS = {
     "bootstrap_copy": "bootstrap copy",
     "permuted_labels": "labels permuted",
     "real_twice": "2 x real",
-    "real_part": "real alone",
+    "real_alone": "real alone",
     "real_floor": "two real halves",
     "noise": "noise",
     "published": "published",

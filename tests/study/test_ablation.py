@@ -67,7 +67,7 @@ def test_a_finding_is_counted():
     """Metrics that are better and worse, of how many; none: no difference."""
     found = Finding("patch 4", ("r2",), ("acf_rms", "length_ks"), 5)
     assert found.counted() == "patch 4 better in 1, worse in 2 of 5 metrics"
-    assert Finding("rope", (), (), 5).counted() == "rope no different in 5 metrics"
+    assert Finding("rope", (), (), 5).counted() == "rope no clear difference in 5 metrics"
 
 
 def test_a_regressor_that_explodes_hides_no_other():

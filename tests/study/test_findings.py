@@ -98,7 +98,7 @@ def test_the_scale_is_what_the_notebooks_print(results):
 def test_the_findings_are_the_tables(results):
     """Three, each with its numbers, of web traffic and of 2,500 steps."""
     first, second, third = found(results).splitlines()
-    assert "by −0.0021 to 0.0000, no interval above 0.0010 " in first
+    assert "by −0.0021 to 0.0000, no interval reaches above 0.0010 " in first
     assert "(2 forecasters; the paper: +0.0032 to +0.0093)" in first
     assert first.endswith("at the paper's size by −0.0040 to −0.0010.")
     assert found(results, None).splitlines()[0].endswith("+0.0093).")

@@ -374,7 +374,7 @@ def test_what_holds_is_told_in_a_line():
     single = settled[settled["claim"] == "C3"].assign(source="one", verdict="inconclusive")
     single = single.assign(endpoint="supporting", paper=0.01)
     with_one = readme.held(pd.concat([settled, single]))
-    assert "\n- **Inconclusive**: as the paper prints it, C3." in with_one
+    assert "\n- **Inconclusive**: C3 as printed, real series added." in with_one
     both = pd.concat([settled, single, single.assign(source="two", verdict="supported")])
     assert "\n- **Inconclusive**: none.\n" in readme.held(both)
     opened = CLAIMS.assign(verdict=CLAIMS["verdict"].where(CLAIMS["claim"] != "Q2", "inconclusive"))

@@ -71,7 +71,8 @@ def test_a_screen_says_the_limit_once_where_all_sets_share_it():
     judged = controlled(0)
     text = screens.screen(judged, "C1")
     assert "lie:* F1, above 0." in text
-    assert "| 3; 0.100 | **supported**, p = 0.010 | - |" in text
+    assert "| 3; 0.100 | **supported**, p = 0.01 | - |" in text
+    assert "**supported**, p < 0.0001 |" in screens.screen(judged.assign(p=1e-17), "C1")
     judged.loc[judged["dataset"] == "gcut", "paper"] = 0.04
     told = screens.screen(judged, "C1")
     assert "lie:* iot: F1, above 0; gcut: F1, above 0 (the paper: 0.040)." in told
@@ -129,6 +130,13 @@ def test_controls_stand_beside_the_endpoints():
     told = "0.200 [0.100, 0.300]: *contradicted*"
     assert f"| T - AR, F1 of class 1 | F1, above 0 | {told} | {told} |" in text
     assert "control" not in screens.compared(controlled(1)), "a control is no comparison"
+    of_iot = controlled(1).query("dataset == 'iot' or endpoint != 'control'")
+    assert f"| T - AR, F1 of class 1 | F1, above 0 | {told} |" in screens.screen(of_iot, "C1")
+    beside = of_iot.assign(endpoint="control", pair="x - y")[lambda rows: rows["dataset"] == "gcut"]
+    asked = screens.controls(pd.concat([of_iot, beside]))
+    assert f"| T - AR, F1 of class 1 | F1, above 0 | {told} |  |" in asked, (
+        "nothing was asked there"
+    )
     counted = screens.screen(controlled(9), "C1")
     assert "| TST - AR, 9 checks | F1, above 0 | 8 *supported*, 1 *contradicted* |" in counted
 

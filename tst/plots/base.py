@@ -71,7 +71,7 @@ class ModelStyle:
 COLOUR_MARKER = {
     "real": (GREY, "o"),
     "real_twice": (GREY, "h"),
-    "real_part": (GREY, "X"),
+    "real_alone": (GREY, "X"),
     "published": (GREEN, "D"),
     "simulated": (PURPLE, "s"),
     "tst_paper": (BLUE, "o"),

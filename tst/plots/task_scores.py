@@ -162,7 +162,7 @@ def scores(frame: pd.DataFrame, x: str, paper: pd.DataFrame | None = None) -> Fi
     panels = list(dict.fromkeys(frame[x]))
     names = list(dict.fromkeys(zip(frame["model"], frame["train"], strict=True)))
     names.sort(key=lambda name: name[0] != "real")
-    columns = 2 if len(panels) == 4 else MOST_PANELS
+    columns = 2 if len(panels) == 4 else min(len(panels), MOST_PANELS)
     height = min(0.25 * len(names) + 0.4, HEIGHT / -(-len(panels) // columns) - 0.5)
     fig, _ = panel_grid(len(panels), columns, 6.6 / columns, height, sharey=True)
     for ax, panel in zip(fig.axes, panels, strict=True):

@@ -25,7 +25,7 @@ class Finding:
         """Return in how many metrics the setting is better, and worse."""
         n_better, n_worse = len(self.better), len(self.worse)
         if not n_better and not n_worse:
-            return f"{self.setting} no different in {self.n_metrics} metrics"
+            return f"{self.setting} no clear difference in {self.n_metrics} metrics"
         return (
             f"{self.setting} better in {n_better}, worse in {n_worse} of {self.n_metrics} metrics"
         )

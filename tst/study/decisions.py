@@ -44,7 +44,7 @@ class Estimate:
         Two-sided, that the truth lies at the end of the region that decides.
     mde
         Distance from that end that is detected with POWER; on the log scale a factor. NaN where
-        all values are the same: no spread, no power.
+        all values are the same: without a spread it is undefined.
     """
 
     value: float
@@ -111,7 +111,7 @@ def _t_test(x: np.ndarray, bound: float) -> float:
 def detectable(x: Sequence[float] | np.ndarray) -> float:
     """Return the effect that a two-sided t-test of such values finds with POWER.
 
-    NaN for one value, and for values that are all the same: what does not vary has no power.
+    NaN for one value, and for values that are all the same: their spread is not known.
     From the noncentral t distribution with the values' own standard deviation.
     """
     x = np.asarray(x, dtype=float)

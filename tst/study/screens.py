@@ -16,6 +16,7 @@ from tst.study.report.markdown import NO_BREAK, number, table
 from tst.study.wording import spoken
 from tst.vocabulary import in_words, model_label
 
+LEAST_P = 1e-4  # below it p is only said to be
 N_LINES = 3  # checks of a control that have a line of their own; of more, verdicts are counted
 
 
@@ -64,7 +65,7 @@ def _endpoints(rows: pd.DataFrame) -> str:
                 f"{spoken(whole.worst)}; {(words == 'supported').sum()} of {len(deciding)} hold",
                 value_of(whole).replace(" ", NO_BREAK),
                 f"{whole.n_seeds}{_behind('; ', whole.mde)}",
-                f"{claims.told(whole, '**')}{_behind(', p = ', whole.p)}",
+                f"{claims.told(whole, '**')}{_p_behind(whole.p)}",
                 whole.change,
             ]
         )
@@ -78,6 +79,13 @@ def _behind(sign: str, value: float) -> str:
     if pd.isna(value):
         return ""
     return f"{sign}{number(value)}"
+
+
+def _p_behind(p: float) -> str:
+    """Return p behind a verdict; nothing where it is missing."""
+    if pd.isna(p):
+        return ""
+    return ", p < 0.0001" if p < LEAST_P else f", p = {p:.2g}"
 
 
 def controls(rows: pd.DataFrame) -> str:
@@ -133,6 +141,8 @@ def compared(rows: pd.DataFrame) -> str:
 
 def _found(checks: pd.DataFrame) -> str:
     """Return what a control's checks on a data set say: the value of one, of more the verdicts."""
+    if checks.empty:
+        return ""
     if len(checks) == 1:
         return f"{value_of(checks.iloc[0])}: *{_words(checks).iloc[0]}*"
     return tally(checks)
@@ -171,7 +181,7 @@ def _words(rows: pd.DataFrame) -> pd.Series:
 
 
 def with_classes(text: str, names: Sequence[str]) -> str:
-    """Return a sentence about checks with the names of classes: `class 2, HueSwitch`.
+    """Return a sentence about checks with the names of classes: `class 2 (HueSwitch)`.
 
     Parameters
     ----------

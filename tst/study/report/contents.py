@@ -41,7 +41,7 @@ FIRST = ("-wwt", "-head", "-borg2019", "-iot")
 ANSWERS = {
     "08-ablation": "Beside ",
     "12-cost": "Cost: ",
-    "16-privacy": "in brackets",
+    "16-privacy": "in brackets without",
     "17-calibration": "wrong verdict",
 }
 WIDTH = 260  # pixels of a picture

@@ -261,7 +261,7 @@ def held(frame: pd.DataFrame) -> str:
         )
     else:
         printed = _open_as_printed(frame)
-        told = f"as the paper prints it, {', '.join(printed)}"
+        told = f"{', '.join(printed)} as printed, real series added"
         parts.append(f"- **Inconclusive**: {told if printed else NONE}.\n")
     questions = []
     for verdict in ("supported", "contradicted", "inconclusive"):
