@@ -162,6 +162,17 @@ def test_samples_fall_on_the_nearest_place():
     assert found.max() > x.max() + 1
 
 
+def test_whole_numbers_that_float32_does_not_tell_apart_have_a_density():
+    """A byte counter of hundreds of millions is continuous: no value carries a mass of its own.
+
+    Small counts beside large ones keep theirs.
+    """
+    counter = np.float32([0, 7, 60_000, 2.1e8, 4.4e9])
+    lower, upper = FeatureEncoder(offset=1.0, whole=True).mass_interval(counter)
+    assert (lower < upper).tolist() == [True, True, True, False, False]
+    np.testing.assert_allclose(np.exp(upper[:3]) - np.exp(lower[:3]), 1, rtol=1e-6)
+
+
 def test_mass_intervals_of_a_grid_touch():
     """Each place has a step, of a skewed measurement too; repeats need no gate of their own."""
     rng = np.random.default_rng(0)

@@ -143,10 +143,8 @@ class FeatureEncoder:
         return torch.where(torch.isfinite(x), beyond, x)
 
     def _cell(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return the bounds of what rounds to whole numbers or places, float64 (rows,) each."""
+        """Return the bounds of what rounds to the places of the grid, float64 (rows,) each."""
         half = self.step / 2
-        if not self.places:
-            return x - half, x + half
         first, last = self.places[0], self.places[-1]
         middle = self._midpoints.numpy()
         edges = np.concatenate([[first - half], middle, [last + half]])
@@ -175,11 +173,15 @@ class FeatureEncoder:
         Returns
         -------
         lower, upper
-            float64, (rows,) each: equal where a value has a density.
+            float64, (rows,) each: equal where a value has a density, as whole numbers have that
+            are too large for the type of `x` to tell them from the next.
         """
         if self.n_categories:
             return x, x
-        if self.step:
+        if self.whole:
+            lower = self.forward(x - 0.5)
+            upper = self.forward(x + 0.5)
+        elif self.places:
             lower, upper = map(self.forward, self._cell(np.asarray(x, np.float64)))
         else:
             lower = self.forward(x).copy()
