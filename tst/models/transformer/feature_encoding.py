@@ -129,8 +129,8 @@ class FeatureEncoder:
 
     @cached_property
     def step(self) -> float:
-        """Distance of neighbouring places of the grid: 1 of whole numbers, 0 without a grid."""
-        return 1.0 if self.whole else _step(self.places)
+        """Mean distance of neighbouring places of the grid, 0 without one."""
+        return _step(self.places)
 
     def _on_grid(self, x: torch.Tensor) -> torch.Tensor:
         """Return the nearest place of each value; beyond the outermost, the grid goes on."""
