@@ -159,15 +159,17 @@ def test_profile_keys_are_known(path):
             assert set(part) <= run_notebook.known_parameters(notebook), name
 
 
+def profile(name):
+    """Return the settings of a profile, by notebook."""
+    return yaml.safe_load((run_notebook.PROFILES / f"{name}.yml").read_text())
+
+
 def test_full_is_laptop_with_more_seeds():
     """Profile full has laptop's sizes and steps, ten seeds where those have three.
 
     On iot and mba TST (ours) goes on for longer there: held-out series say when it stops.
     """
-    laptop, full = (
-        yaml.safe_load((run_notebook.PROFILES / f"{name}.yml").read_text())
-        for name in ("laptop", "full")
-    )
+    laptop, full = profile("laptop"), profile("full")
     del full["18-budget"]
     for name, settings in full.items():
         expected = laptop[name]
@@ -184,10 +186,7 @@ def test_full_is_laptop_with_more_seeds():
 
 def test_a_sweep_over_budgets_begins_at_laptop_s_steps():
     """Notebook 18's 1x is what notebooks 2, 3 and 10 train in profile laptop."""
-    laptop, full = (
-        yaml.safe_load((run_notebook.PROFILES / f"{name}.yml").read_text())
-        for name in ("laptop", "full")
-    )
+    laptop, full = profile("laptop"), profile("full")
     trained_in = {
         "tst_paper": ("02-train-tst", "max_steps"),
         "doppelganger": ("03-train-baselines", "dg_steps"),

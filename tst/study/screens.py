@@ -85,7 +85,7 @@ def _p_behind(p: float) -> str:
     """Return p behind a verdict; nothing where it is missing."""
     if pd.isna(p):
         return ""
-    return ", p < 0.0001" if p < LEAST_P else f", p = {p:.2g}"
+    return f", p < {LEAST_P:.4f}" if p < LEAST_P else f", p = {p:.2g}"
 
 
 def controls(rows: pd.DataFrame) -> str:
