@@ -46,13 +46,14 @@ CHAIN_STEPS = 2
 CHAIN_CONTEXT = 5
 
 
-def random_chain(head="mixture", seed=0):
-    """Return the head of this chain with random weights, in float64."""
+def random_chain(head="mixture", seed=0, step=CHAIN_STEP):
+    """Return the head of such a chain with random weights, in float64."""
     torch.manual_seed(seed)
-    sizes = {"n_context": CHAIN_CONTEXT, "n_recent": CHAIN_WIDTH * CHAIN_STEPS}
+    width = sum(variable.width for variable in step)
+    sizes = {"n_context": CHAIN_CONTEXT, "n_recent": width * CHAIN_STEPS}
     edges = CHAIN_EDGES * CHAIN_STEPS
     model = ChainHead(
-        CHAIN_STEP * CHAIN_STEPS, **sizes, head=head, bin_edges=edges, period=len(CHAIN_STEP)
+        step * CHAIN_STEPS, **sizes, head=head, bin_edges=edges, period=len(step)
     ).double()
     for parameter in model.parameters():
         parameter.data += 0.3 * torch.randn_like(parameter)

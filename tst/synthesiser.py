@@ -56,8 +56,6 @@ N_EPOCHS = 400  # passes over a set, at most; a model that is judged by held-out
 N_BLIND_EPOCHS = 60  # passes over a set that is too small to hold series out
 HELD_OUT = 0.1  # of the series
 FEW_SEGMENTS = 12  # of one series, of which none is held out
-SMALL = 2**20  # values of a set, up to which a share of the units is dropped in training
-DROPOUT = 0.1
 DRAWS = 50  # rounds of attributes that are drawn for rare given ones, before they are set
 TIMED = 5  # steps
 PRIVATE_BATCH = 512  # series of a private step, at most
@@ -571,7 +569,7 @@ class Synthesiser:
             n_head=4,
             n_layer=self.n_layer,
             d_ff=2 * self.d_model,
-            dropout=DROPOUT if series.values.size <= SMALL else 0.0,
+            dropout=sizes.dropout(series),
             attention_dropout=0.0,
             context_length=context,
             patch=patch,

@@ -50,6 +50,17 @@ def test_common_values_are_found():
     assert find_atoms(packets(), [0]) == ()
 
 
+def test_values_of_a_few_series_are_found():
+    """Each of 30 kinds of device has two sizes of its own, none of them frequent among all."""
+    rng = np.random.default_rng(0)
+    own = np.sort(rng.choice(np.arange(300, 1500, 2), (30, 2), replace=False), axis=1)
+    columns = []
+    for kind in np.repeat(own, 6, axis=0):
+        noise = np.round(rng.normal(150, 20, N_STEPS))
+        columns.append(np.where(rng.random(N_STEPS) < 0.5, rng.choice(kind, N_STEPS), noise))
+    assert found(one(columns)) == sorted(own.ravel().tolist())
+
+
 def test_a_number_of_few_values_has_all_of_them():
     """Limits that are set, far from each other, as memory that is assigned."""
     rng = np.random.default_rng(0)
@@ -58,10 +69,11 @@ def test_a_number_of_few_values_has_all_of_them():
     assert found(series) == limits.tolist()
 
 
-@pytest.mark.parametrize("spread", [4.0, 40.0])
-def test_a_count_has_no_atoms(spread):
-    """Each of its values is common, and so are those beside it."""
-    rng = np.random.default_rng(0)
+@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("spread", [4.0, 40.0, 400.0])
+def test_a_count_has_no_atoms(spread, seed):
+    """Each of its values is common, and so are those beside it, but for chance."""
+    rng = np.random.default_rng(seed)
     assert found(one(rng.poisson(spread, (50, 40)))) == []
     assert found(one(np.round(rng.exponential(spread, (50, 40))))) == []
 

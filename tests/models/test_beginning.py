@@ -93,6 +93,24 @@ def test_a_category_is_as_likely_as_behind_the_one_before(patch):
 
 
 @torch.no_grad()
+def test_many_common_values_are_drawn_as_often_as_they_are():
+    """More than have places of their own in what the model sees; a sample has no other values."""
+    rng = np.random.default_rng(0)
+    share = 1 / np.arange(8, 108)
+    share /= share.sum()
+    values = 3 * rng.permutation(2000)[:100]
+    series = toy_series([values[rng.choice(100, (40, 1), p=share)] for _ in range(400)])
+    model = begun(series, n_features=1)
+    (atoms,) = model.encoder.atoms
+    assert len(atoms.values) == 100
+    assert model.spec.step[0].in_digits
+    drawn = model.sample(400, 0).values[:, 0]
+    shares = [(drawn == value).mean() for value in values]
+    np.testing.assert_allclose(shares, share, atol=0.01)
+    assert np.isin(drawn, values).mean() > 0.99
+
+
+@torch.no_grad()
 def test_a_number_is_near_where_regression_puts_it():
     """What is left is its noise, at the first step of a series, too; the components span it."""
     series = persistent()

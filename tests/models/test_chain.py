@@ -5,13 +5,13 @@ from typing import get_args
 import numpy as np
 import pytest
 import torch
-from helpers import CHAIN_CONTEXT, CHAIN_STEPS, CHAIN_WIDTH, random_chain
+from helpers import CHAIN_CONTEXT, CHAIN_STEP, CHAIN_STEPS, CHAIN_WIDTH, random_chain
 from scipy import stats
 
 from tst.models.transformer.chain import ChainSampler
 from tst.models.transformer.config import POINT_HEADS, Head
 from tst.models.transformer.distributions import LogisticMixture, QuantileBins
-from tst.models.transformer.variables import BIG, encode
+from tst.models.transformer.variables import BIG, Variable, encode
 
 HEADS = get_args(Head)
 N_ROWS = 6
@@ -19,32 +19,35 @@ N_DRAWS = 20_000
 D_NUMBER, D_CATEGORY, D_GATED, D_END = range(4)  # the variables of a step
 
 
-def past(n=N_ROWS, seed=1):
+def past(n=N_ROWS, seed=1, width=CHAIN_WIDTH):
     """Return a random context and encoding of the token before."""
     generator = torch.Generator().manual_seed(seed)
     context = torch.randn(n, CHAIN_CONTEXT, generator=generator, dtype=torch.float64)
-    recent = torch.randn(n, CHAIN_WIDTH * CHAIN_STEPS, generator=generator, dtype=torch.float64)
+    recent = torch.randn(n, width * CHAIN_STEPS, generator=generator, dtype=torch.float64)
     return context, recent
 
 
-def numbers(n=N_ROWS):
+def numbers(n=N_ROWS, n_categories=3):
     """Return random numbers of a token and which of them repeat, (n, 8) each."""
     generator = torch.Generator().manual_seed(2)
     value = torch.randn(n, 8, generator=generator, dtype=torch.float64)
-    value[:, D_CATEGORY::4] = torch.randint(0, 3, (n, CHAIN_STEPS), generator=generator).double()
+    codes = torch.randint(0, n_categories, (n, CHAIN_STEPS), generator=generator)
+    value[:, D_CATEGORY::4] = codes.double()
     repeat = torch.zeros(n, 8, dtype=torch.bool)
     repeat[::3, D_GATED::4] = True
     return value, repeat
 
 
 @pytest.mark.parametrize("head", HEADS)
+@pytest.mark.parametrize("category", [CHAIN_STEP[1], Variable("categorical", 90, in_digits=True)])
 @torch.no_grad()
-def test_number_by_number_is_all_at_once(head):
+def test_number_by_number_is_all_at_once(head, category):
     """What sampling computes of each number is what training computes in one go, to 1e-12."""
-    model = random_chain(head)
+    step = CHAIN_STEP[0], category, *CHAIN_STEP[2:]
+    model = random_chain(head, step=step)
     chain = ChainSampler(model)
-    value, repeat = numbers()
-    context, recent = past()
+    value, repeat = numbers(n_categories=category.n_categories)
+    context, recent = past(width=sum(variable.width for variable in step))
     encoded = encode(model.variables, value, repeat)
     out, base = model.outputs(context, recent, encoded)
     begun = chain.begin(context, recent)

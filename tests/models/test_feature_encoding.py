@@ -173,6 +173,30 @@ def test_whole_numbers_that_float32_does_not_tell_apart_have_a_density():
     np.testing.assert_allclose(np.exp(upper[:3]) - np.exp(lower[:3]), 1, rtol=1e-6)
 
 
+@pytest.mark.parametrize("whole", [False, True])
+@pytest.mark.parametrize("least", [0.0, 1.0, 3.0, 40.0])
+@pytest.mark.parametrize("spread", [0.1, 2.0])
+def test_what_is_positive_is_never_drawn_negative(whole, least, spread):
+    """A share of memory, bytes a day, seconds from 1 on; what may be 0 may be drawn 0."""
+    x = least + 10 * np.random.default_rng(0).lognormal(0, spread, 3000)
+    x = np.round(x) if whole else x
+    encoder = FeatureEncoder.fit(x, np.zeros(len(x), bool), False)
+    y = encoder.forward(x)
+    far = torch.from_numpy(np.linspace(y.mean() - 4 * y.std(), y.max(), 1000))
+    drawn = encoder.inverse(far)
+    assert drawn.min() >= 0
+    assert (drawn.min() > 0) == (x.min() > 0)
+    assert (drawn == drawn.round()).all() or not whole
+
+
+def test_the_largest_whole_numbers_of_float32_have_an_interval_of_one():
+    """Between 2^23 and 2^24 it has no halves: taken in it, every other interval would be 2 wide."""
+    x = np.float32(2**23) + np.arange(1000, dtype=np.float32)
+    lower, upper = FeatureEncoder(whole=True).mass_interval(x)
+    np.testing.assert_array_equal(upper - lower, 1)
+    np.testing.assert_array_equal(lower[1:], upper[:-1])
+
+
 def test_mass_intervals_of_a_grid_touch():
     """Each place has a step, of a skewed measurement too; repeats need no gate of their own."""
     rng = np.random.default_rng(0)

@@ -17,7 +17,7 @@ from helpers import (
 from tst.models.transformer.config import POINT_HEADS, Head
 from tst.models.transformer.distributions import LogisticMixture
 from tst.models.transformer.heads import ChainHead
-from tst.models.transformer.variables import Target, TokenSpec, encode
+from tst.models.transformer.variables import Target, TokenSpec, Variable, encode
 
 HEADS = get_args(Head)
 N_ROWS = 6
@@ -102,3 +102,15 @@ def test_an_unknown_head_is_named():
     """With the known ones."""
     with pytest.raises(ValueError, match="head is 'normal'; use one of sigmoid"):
         ChainHead(CHAIN_STEP, 3, 7, "normal", CHAIN_EDGES, 4)
+
+
+@pytest.mark.parametrize("n", [65, 100, 128, 129, 256])
+def test_digits_tell_all_categories_apart(n):
+    """The first, which is none of the common values, is all zeros."""
+    variable = Variable("categorical", n, in_digits=True)
+    codes = torch.arange(n, dtype=torch.float64)[:, None]
+    encoded = encode([variable], codes, torch.zeros(n, 1, dtype=torch.bool))
+    assert encoded.shape == (n, variable.width)
+    assert set(encoded.unique().tolist()) == {0, 1}
+    assert (encoded[0] == 0).all()
+    assert torch.cdist(encoded, encoded, p=1).fill_diagonal_(9).min() >= 2

@@ -25,3 +25,11 @@ def of_lengths(*lengths):
 def test_a_batch_has_as_many_tokens_whatever_a_series_is(lengths, patch, n_series):
     """Up to how few or many series make no sense."""
     assert sizes.batch_size(of_lengths(*lengths), patch) == n_series
+
+
+@pytest.mark.parametrize(
+    ("n_values", "share"), [(10, 0.1), (sizes.SMALL, 0.1), (sizes.SMALL + 1, 0.0)]
+)
+def test_units_are_dropped_where_a_set_is_small(n_values, share):
+    """Whatever its series are: what counts are the values that could be learned by heart."""
+    assert sizes.dropout(of_lengths(n_values)) == share

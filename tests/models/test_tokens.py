@@ -8,6 +8,7 @@ from helpers import encoded_batches, mixed_series, toy_series
 from tst.errors import DataError
 from tst.models.transformer import encoding, tokens
 from tst.models.transformer.encoding import SeriesEncoder
+from tst.models.transformer.feature_encoding import FeatureEncoder
 from tst.models.transformer.tokens import attribute_target, season_of, token_spec
 from tst.models.transformer.variables import BIG
 from tst.series import ceil_div
@@ -50,6 +51,21 @@ def test_masses_stand_where_values_pile_up():
     loc = encoder.series_loc_scale(series)[0][series.series_index, 1]
     np.testing.assert_allclose(target.value[:, 1] * scale + loc, count, atol=1e-4)
     assert (target.lower[:, 1].numpy()[count == 0] == -BIG).all()
+
+
+def test_no_mass_is_decided_by_rounding():
+    """Of counts of all sizes on a logarithmic scale: none has an interval that float32 closes."""
+    x = np.exp(np.random.default_rng(0).uniform(1, 18, 4000)).round()
+    series = toy_series([part[:, None] for part in x.reshape(40, 100)])
+    encoder, _, batches = encoded_batches(series)
+    assert encoder.feature_encoders[0] == FeatureEncoder(offset=1.0, whole=True, low=3.0, least=2)
+    target = batches.whole.target
+    width = (target.upper - target.lower)[:, 0].numpy()
+    true = np.log((1 + x + 0.5) / (1 + x - 0.5))
+    true /= encoder.series_loc_scale(series)[1][series.series_index, 0]
+    has_mass = (width > 0) & (x > 3)
+    assert has_mass[(x > 3) & (x < 1e5)].all() and not has_mass[x > 1e7].any()
+    np.testing.assert_allclose(width[has_mass], true[has_mass], rtol=1)
 
 
 def test_lengths_that_may_be_drawn_are_whole_series(monkeypatch):

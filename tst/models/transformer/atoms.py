@@ -14,14 +14,18 @@ import numpy as np
 
 from tst.series import Feature, SeriesSet
 
-MAX_ATOMS = 64  # of a number; the most common
+MAX_ATOMS = 256  # of a number; the most common
+FEW = 64  # values, of which none has to stand out
 MIN_HOLDERS = 3  # series that have a value, and as a share of all: else it is one of theirs
 MIN_HOLDING = 0.01
-MIN_SHARE = 0.005  # of the rows
+MIN_ROWS = 5  # that have a value, and as a share of all
+MIN_SHARE = 0.0002
 MIN_TOGETHER = 0.1  # share of the rows that all atoms of a number have
-# Times the rows of a typical value nearby that an atom has; N_NEAR values count as near.
-STANDS_OUT = 10
+# Times the rows of a typical value nearby that an atom has; N_NEAR values count as near, of whole
+# numbers those next to it, whether rows have them or not.
+STANDS_OUT = 3
 N_NEAR = 8
+N_DEVIATIONS = 8  # by which it exceeds them, as rows vary by chance
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,10 +76,12 @@ def common_values(x: np.ndarray, series: SeriesSet) -> np.ndarray:
     n_series = len(series)
     holders = np.unique(inverse.astype(np.int64) * n_series + series.series_index) // n_series
     n_holders = np.bincount(holders, minlength=len(values))
-    is_common = n_rows >= MIN_SHARE * len(x)
+    is_common = n_rows >= max(MIN_ROWS, MIN_SHARE * len(x))
     is_common &= n_holders >= max(MIN_HOLDERS, MIN_HOLDING * n_series)
-    if len(values) > MAX_ATOMS:
-        is_common &= n_rows >= STANDS_OUT * _rows_nearby(n_rows)
+    if len(values) > FEW:
+        near = _rows_nearby(values, n_rows)
+        by_chance = near + N_DEVIATIONS * np.sqrt(near + 1)
+        is_common &= n_rows >= np.maximum(STANDS_OUT * near, by_chance)
     elif _is_filled(values):
         return values[:0]
     if n_rows[is_common].sum() < MIN_TOGETHER * len(x):
@@ -85,8 +91,13 @@ def common_values(x: np.ndarray, series: SeriesSet) -> np.ndarray:
     return values[np.sort(most)]
 
 
-def _rows_nearby(n_rows: np.ndarray) -> np.ndarray:
+def _rows_nearby(values: np.ndarray, n_rows: np.ndarray) -> np.ndarray:
     """Return the median rows of the values around each, float (n_values,)."""
+    if np.all(values == np.round(values)):
+        away = np.delete(np.arange(-(N_NEAR // 2), N_NEAR // 2 + 1.0), N_NEAR // 2)
+        near = values[:, None].astype(np.float64) + away
+        place = np.searchsorted(values, near).clip(max=len(values) - 1)
+        return np.median(np.where(values[place] == near, n_rows[place], 0), axis=1)
     padded = np.pad(n_rows.astype(float), N_NEAR // 2, mode="reflect")
     around = np.lib.stride_tricks.sliding_window_view(padded, N_NEAR + 1)
     return np.median(around, axis=1)

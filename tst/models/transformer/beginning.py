@@ -62,14 +62,19 @@ def begin(
     for d, variable in enumerate(head.variables):
         is_known = batch.weight[:, d] > 0
         if variable.kind == "categorical":
-            _at_transitions(head, d, recent[is_known], encoded[is_known])
+            n_rows = torch.bincount(
+                batch.target.value[is_known, d].long(), minlength=variable.n_categories
+            )
+            _at_transitions(head, d, recent[is_known], encoded[is_known], n_rows)
         elif variable.kind == "continuous" and not has_point[d % head.period]:
             is_known &= ~batch.target.repeat[:, d]
             if is_known.any():
                 _at_regression(head, d, recent[is_known], encoded[is_known])
 
 
-def _at_transitions(head: ChainHead, d: int, recent: torch.Tensor, encoded: torch.Tensor) -> None:
+def _at_transitions(
+    head: ChainHead, d: int, recent: torch.Tensor, encoded: torch.Tensor, n_rows: torch.Tensor
+) -> None:
     """Let a category be as likely as it is behind that of the step before.
 
     A hidden unit a category tells which that was; where there are too many, only how frequent each
@@ -79,11 +84,13 @@ def _at_transitions(head: ChainHead, d: int, recent: torch.Tensor, encoded: torc
     ----------
     recent, encoded
         float, (rows, n_recent) and (rows, E).
+    n_rows
+        int64, (n_categories,): of each.
     """
     n = head.variables[d].n_categories
     mine = slice(head.starts[d], head.ends[d])
     outputs = slice(1, 1 + n)
-    margin = encoded[:, mine].sum(0) + PRIOR_COUNT
+    margin = n_rows.to(encoded.dtype) + PRIOR_COUNT
     log_margin = torch.log(margin / margin.sum())
     head.bias[d, outputs] = log_margin
     head.out[d, :, outputs] = 0.0

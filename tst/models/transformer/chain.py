@@ -9,7 +9,7 @@ from torch.nn import functional as F
 
 from tst.models.transformer.distributions import Hazard
 from tst.models.transformer.heads import N_HIDDEN, ChainHead
-from tst.models.transformer.variables import Variable
+from tst.models.transformer.variables import Variable, digits
 
 N_UNIFORM = 3  # uniform numbers a variable: its gate, which part of its distribution, where in it
 
@@ -134,6 +134,8 @@ class ChainSampler:
             encoded[:, start] = value
             if repeat is not None:
                 encoded[:, start + 1] = repeat
+        elif variable.in_digits:
+            encoded[:, start : self.head.ends[d]] = digits(value.long(), variable.n_digits)
         elif variable.kind == "categorical":
             encoded.scatter_(1, value.long()[:, None] + start, 1.0)
 

@@ -6,6 +6,7 @@ on a grid, as a meter's readings, carry the mass of the interval that rounds to 
 pile up at a bound, the mass beyond it.
 """
 
+import math
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Self
@@ -56,6 +57,8 @@ class FeatureEncoder:
     places
         Of values on a grid that are no whole numbers: its places, increasing, each as the values
         there are written; else empty.
+    least
+        What no sample is below where all values are positive: half of the least of them; else None.
     """
 
     offset: float | None = None
@@ -65,6 +68,7 @@ class FeatureEncoder:
     repeats: bool = False
     n_categories: int = 0
     places: tuple[float, ...] = ()
+    least: float | None = None
 
     def __post_init__(self) -> None:
         if self.places and not (len(self.places) > 1 and np.all(np.diff(self.places) > 0)):
@@ -99,6 +103,7 @@ class FeatureEncoder:
             high=high,
             repeats=is_constant or (not whole and not places and is_atom(is_repeat)),
             places=places,
+            least=_half_of_least(x, whole),
         )
 
     def forward(self, x: np.ndarray) -> np.ndarray:
@@ -123,9 +128,10 @@ class FeatureEncoder:
             x = torch.round(x)
         elif self.places:
             x = self._on_grid(x)
-        if self.low is None and self.high is None:
+        lowest = self.least if self.low is None else self.low
+        if lowest is None and self.high is None:
             return x
-        return x.clamp(min=self.low, max=self.high)
+        return x.clamp(min=lowest, max=self.high)
 
     @cached_property
     def step(self) -> float:
@@ -179,8 +185,9 @@ class FeatureEncoder:
         if self.n_categories:
             return x, x
         if self.whole:
-            lower = self.forward(x - 0.5)
-            upper = self.forward(x + 0.5)
+            half = np.where(np.spacing(np.abs(x)) > 1, 0.0, 0.5)
+            lower = self.forward(x - half)
+            upper = self.forward(x + half)
         elif self.places:
             lower, upper = map(self.forward, self._cell(np.asarray(x, np.float64)))
         else:
@@ -266,6 +273,14 @@ def _log_offset(x: np.ndarray, whole: bool, step: float) -> float | None:
     if step:
         return step
     return float(max(np.quantile(positive, 0.01), 1e-6 * x.max()))
+
+
+def _half_of_least(x: np.ndarray, whole: bool) -> float | None:
+    """Return half of the least of positive values, a whole number of such; None of others."""
+    least = float(x.min())
+    if least <= 0:
+        return None
+    return math.ceil(least / 2) if whole else least / 2
 
 
 def _is_count(x: np.ndarray) -> bool:

@@ -189,16 +189,18 @@ class ChainHead(nn.Module):
         out, base = self.outputs(context, recent, encoded)
         out = at_least_float32(out)
         base = at_least_float32(base)
-        # One column a variable; those of continuous ones are filled at once below.
+        # One column a variable; those of continuous ones are filled at once below. Taken apart at
+        # once: the gradient of each slice by itself would be as large as `out`.
         columns = [out.new_zeros(len(out))] * len(self.variables)
+        outs = out.unbind(1)
         for d, variable in enumerate(self.variables):
             if variable.kind != "continuous":
-                columns[d] = self.discrete(variable, out[:, d]).log_prob(target.value[:, d])
+                columns[d] = self.discrete(variable, outs[d]).log_prob(target.value[:, d])
         log_probs = torch.stack(columns, dim=1)
         if not len(self.numbers):
             return log_probs
         continuous = self._numbers_log_prob(
-            out[:, self.numbers],
+            torch.stack([outs[d] for d in self.numbers.tolist()], dim=1),
             base[:, self.numbers],
             target.map(lambda tensor: tensor[:, self.numbers]),
         )

@@ -21,6 +21,7 @@ from tst.models.transformer.variables import (
 from tst.series import SeriesSet, ceil_div, offsets
 
 N_BINS = 64  # of a quantised head
+MAX_ONE_HOT = 64  # categories of a number of a step; of more, later ones see the digits
 BLOCK = 2**20  # numbers whose autocorrelations are computed at once
 ROUNDING = 1e-12  # variance, in scaled units, that a constant may have
 LEAST_SEASON = 0.1  # autocorrelation, from which on a token sees that of a season ago
@@ -161,7 +162,8 @@ def has_end(encoder: SeriesEncoder) -> bool:
 def step_variable(encoder: FeatureEncoder) -> Variable:
     """Return what a measurement that is encoded like this is as a number of a step."""
     if encoder.n_categories:
-        return Variable("categorical", encoder.n_categories)
+        in_digits = encoder.n_categories > MAX_ONE_HOT
+        return Variable("categorical", encoder.n_categories, in_digits=in_digits)
     return Variable("continuous", repeats=encoder.repeats)
 
 
@@ -272,6 +274,10 @@ def tokens(
         uppers.append(feature_upper)
     lower = np.clip((np.stack(lowers, axis=1) - loc[rows]) / scale[rows], -BIG, BIG)
     upper = np.clip((np.stack(uppers, axis=1) - loc[rows]) / scale[rows], -BIG, BIG)
+    # Rounding would decide whether there is a mass: all that are so narrow have a density.
+    is_narrow = upper - lower < np.spacing(np.abs(z).astype(np.float32))
+    lower = np.where(is_narrow, z, lower)
+    upper = np.where(is_narrow, z, upper)
     has_gate = np.array([variable.repeats for variable in spec.step[: series.n_features]])
     repeat = exact_repeats(series) & has_gate
     if has_end(encoder):

@@ -6,7 +6,7 @@ series ends there. A token is a patch of steps, one after another.
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from itertools import pairwise
 from typing import Any, Literal, Self
 
@@ -22,6 +22,7 @@ VariableKind = Literal["continuous", "categorical", "stop", "flags"]
 Limits = tuple[tuple[tuple[float, float], ...], ...]  # of each category and number
 
 MAX_SEASON = 512  # tokens
+SCATTER = 77  # odd: codes of so many digits change places, none is lost
 SHORT_SEASON = 8
 BIG = 1e6  # stands for infinity in scaled units: sums with it stay finite in float32
 
@@ -36,11 +37,15 @@ class Variable:
         Of a categorical one, else 0.
     repeats
         Whether an exact repeat of the step before has a probability of its own.
+    in_digits
+        Whether later numbers see a category by its binary digits: one place for each of many
+        would be most of the model's weights, which few series train.
     """
 
     kind: VariableKind = "continuous"
     n_categories: int = 0
     repeats: bool = False
+    in_digits: bool = field(default=False, repr=False)  # as the digest of an attribute fit knows it
 
     def __post_init__(self) -> None:
         if self.n_categories < 0:
@@ -51,7 +56,14 @@ class Variable:
         """Numbers that encode it for later variables and for the model's input."""
         if self.kind == "continuous":
             return 2  # value, and whether it repeats the one before
+        if self.in_digits:
+            return 2 * self.n_digits
         return self.n_categories if self.kind == "categorical" else 0
+
+    @property
+    def n_digits(self) -> int:
+        """Binary digits of the categories' codes."""
+        return (self.n_categories - 1).bit_length()
 
 
 @dataclass(frozen=True)
@@ -184,14 +196,26 @@ def encode(
 
     Returns
     -------
-    float, (rows, sum of widths): value and repeat of a continuous one, one-hot of a categorical
-    one, nothing for an end.
+    float, (rows, sum of widths): value and repeat of a continuous one, one-hot or digits of a
+    categorical one, nothing for an end.
     """
     parts = [value.new_zeros(len(value), 0)]
     for d, variable in enumerate(variables):
         if variable.kind == "continuous":
             parts.append(torch.stack([value[:, d], repeat[:, d].to(value.dtype)], dim=1))
+        elif variable.in_digits:
+            parts.append(digits(value[:, d].long(), variable.n_digits).to(value.dtype))
         elif variable.kind == "categorical":
             one_hot = F.one_hot(value[:, d].long(), variable.n_categories)
             parts.append(one_hot.to(value.dtype))
     return torch.cat(parts, dim=1)
+
+
+def digits(code: torch.Tensor, n_digits: int) -> torch.Tensor:
+    """Return the binary digits of codes, and of the codes in another order, (rows, 2 n_digits).
+
+    By two of them a linear layer tells more codes from the others than by one.
+    """
+    place = 2 ** torch.arange(n_digits, device=code.device)
+    scattered = code * SCATTER % 2**n_digits  # 0 stays 0
+    return torch.stack([code, scattered], dim=1)[..., None].floor_divide(place).flatten(1) % 2
