@@ -173,6 +173,38 @@ def test_whole_numbers_that_float32_does_not_tell_apart_have_a_density():
     np.testing.assert_allclose(np.exp(upper[:3]) - np.exp(lower[:3]), 1, rtol=1e-6)
 
 
+@pytest.mark.parametrize("unit", [2, 10, 144])
+@pytest.mark.parametrize("spread", [0.5, 3.0])
+def test_multiples_of_a_unit_are_drawn_as_such(unit, spread):
+    """Energy in tens of watt-hours, eggs by the dozen: on a linear and a logarithmic scale."""
+    x = unit * np.random.default_rng(0).lognormal(3, spread, 2000).round()
+    encoder = FeatureEncoder.fit(x, np.zeros(len(x), bool), False)
+    assert encoder.unit == unit
+    lower, upper = encoder.mass_interval(np.unique(x)[1:])
+    np.testing.assert_allclose(encoder.forward(np.unique(x)[1:] + unit / 2), upper)
+    np.testing.assert_allclose(encoder.forward(np.unique(x)[1:] - unit / 2), lower)
+    y = encoder.forward(x)
+    y = torch.from_numpy(np.linspace(y.min(), y.max(), 500))
+    assert (encoder.inverse(y) % unit == 0).all()
+    assert len(encoder.inverse(y).unique()) > 1
+
+
+@pytest.mark.parametrize(
+    "x",
+    [
+        np.arange(1000.0),
+        10 * np.arange(7.0).repeat(50),  # seven values: by chance or not
+        10 * np.arange(1000.0) + 1,
+        np.append(10 * np.arange(5000.0), 0.5),
+        np.float32(2**26) + 4 * np.arange(1000, dtype=np.float32),
+        np.float64(np.float32(np.random.default_rng(0).uniform(1e9, 4e9, 1000))),
+    ],
+)
+def test_other_whole_numbers_have_no_unit(x):
+    """What float32 leaves of large numbers is none."""
+    assert FeatureEncoder.fit(x.astype(float), np.zeros(len(x), bool), False).unit == 1
+
+
 @pytest.mark.parametrize("whole", [False, True])
 @pytest.mark.parametrize("least", [0.0, 1.0, 3.0, 40.0])
 @pytest.mark.parametrize("spread", [0.1, 2.0])

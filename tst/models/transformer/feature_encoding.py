@@ -26,7 +26,8 @@ SKEWED_POSITIVE = 7
 MAX_FRACTIONS = 0.001
 MAX_EXPONENT = 80.0  # of a transformed value: e^80 is still finite in float32
 # Of a grid: its places, and the rows that each value of it has on average.
-MIN_PLACES = 8
+MIN_PLACES = 8  # or values, of which a common divisor is taken for a unit
+MAX_EXACT = 2.0**53  # of whole numbers in float64
 MAX_PLACES = 4096
 MIN_ROWS_EACH = 5
 TAIL = 0.05  # of the rows, at either end, where many places may be empty
@@ -48,6 +49,8 @@ class FeatureEncoder:
         The transform is log(offset + x), or x itself where it is None.
     whole
         Whether all values are whole numbers.
+    unit
+        Of whole numbers: what all of them are multiples of.
     low, high
         Bound with an atom, or 0 for what is never negative; None where there is none.
     repeats
@@ -69,6 +72,7 @@ class FeatureEncoder:
     n_categories: int = 0
     places: tuple[float, ...] = ()
     least: float | None = None
+    unit: int = 1
 
     def __post_init__(self) -> None:
         if self.places and not (len(self.places) > 1 and np.all(np.diff(self.places) > 0)):
@@ -90,6 +94,7 @@ class FeatureEncoder:
         is_constant = bool(x.max() == x.min())
         whole = _is_count(x) and not is_constant
         places = () if whole else grid_places(x)
+        unit = _unit(x) if whole else 1
         low = None
         if x.min() == 0 or is_atom(x == x.min()):
             low = float(x.min())
@@ -97,13 +102,14 @@ class FeatureEncoder:
         if is_atom(x == x.max()):
             high = float(x.max())
         return cls(
-            offset=_log_offset(x, whole, _step(places)),
+            offset=_log_offset(x, unit if whole else 0, _step(places)),
             whole=whole,
             low=low,
             high=high,
             repeats=is_constant or (not whole and not places and is_atom(is_repeat)),
             places=places,
-            least=_half_of_least(x, whole),
+            least=_half_of_least(x, unit if whole else 0),
+            unit=unit,
         )
 
     def forward(self, x: np.ndarray) -> np.ndarray:
@@ -125,7 +131,7 @@ class FeatureEncoder:
         if self.offset is not None:
             x = torch.exp(y.clamp(max=MAX_EXPONENT)) - self.offset
         if self.whole:
-            x = torch.round(x)
+            x = torch.round(x / self.unit) * self.unit
         elif self.places:
             x = self._on_grid(x)
         lowest = self.least if self.low is None else self.low
@@ -185,7 +191,7 @@ class FeatureEncoder:
         if self.n_categories:
             return x, x
         if self.whole:
-            half = np.where(np.spacing(np.abs(x)) > 1, 0.0, 0.5)
+            half = np.where(np.spacing(np.abs(x)) > self.unit, 0.0, self.unit / 2)
             lower = self.forward(x - half)
             upper = self.forward(x + half)
         elif self.places:
@@ -252,8 +258,10 @@ def _step(places: tuple[float, ...]) -> float:
     return (places[-1] - places[0]) / (len(places) - 1) if places else 0.0
 
 
-def _log_offset(x: np.ndarray, whole: bool, step: float) -> float | None:
+def _log_offset(x: np.ndarray, unit: int, step: float) -> float | None:
     """Return the offset of a skewed measurement's logarithm, None where it is not skewed.
+
+    `unit` is that of whole numbers, else 0.
 
     Of counts spread evenly from 1 on, the 5 % quantile is a tenth of the median, so that small ones
     are of another size where they are more frequent than among these. Where they are rarer, a
@@ -265,22 +273,36 @@ def _log_offset(x: np.ndarray, whole: bool, step: float) -> float | None:
     middle = np.median(positive)
     skewed = SKEWED_POSITIVE if x.min() > 0 else SKEWED
     has_long_tail = np.quantile(x, 0.99) > skewed * middle
-    has_small_ones = whole and x.min() >= 1 and middle >= SKEWED * np.quantile(x, 0.05)
+    has_small_ones = unit and x.min() >= 1 and middle >= SKEWED * np.quantile(x, 0.05)
     if not has_long_tail and not has_small_ones:
         return None
-    if whole:
-        return 1.0
-    if step:
-        return step
+    if unit or step:
+        return float(unit or step)
     return float(max(np.quantile(positive, 0.01), 1e-6 * x.max()))
 
 
-def _half_of_least(x: np.ndarray, whole: bool) -> float | None:
-    """Return half of the least of positive values, a whole number of such; None of others."""
+def _half_of_least(x: np.ndarray, unit: int) -> float | None:
+    """Return half of the least of positive values, None of others.
+
+    `unit` is that of whole numbers, else 0: of these it is a multiple.
+    """
     least = float(x.min())
     if least <= 0:
         return None
-    return math.ceil(least / 2) if whole else least / 2
+    return unit * math.ceil(least / 2 / unit) if unit else least / 2
+
+
+def _unit(x: np.ndarray) -> int:
+    """Return what whole numbers are multiples of: of enough of them that it is not by chance.
+
+    Nor by float32, which tells large ones by twos and fours.
+    """
+    values = np.unique(x)
+    if len(values) < MIN_PLACES or np.any(values != np.round(values)):
+        return 1
+    largest = np.abs(values).max()
+    unit = int(np.gcd.reduce(values.astype(np.int64))) if largest < MAX_EXACT else 1
+    return unit if unit > np.spacing(np.float32(largest)) else 1
 
 
 def _is_count(x: np.ndarray) -> bool:
