@@ -17,6 +17,7 @@ from sklearn.tree import DecisionTreeClassifier
 
 from tst.errors import DataError
 from tst.evaluation import downstream
+from tst.evaluation.reference import Reference
 from tst.series import Feature, concat, from_list
 from tst.vocabulary import CLASSIFIERS, REGRESSORS
 
@@ -47,6 +48,20 @@ def test_permuted_labels_give_chance(classifier):
     permuted = real.attributes["kind"].sample(frac=1, random_state=0).reset_index(drop=True)
     real.attributes["kind"] = permuted
     assert abs(score(real, test, classifier)["accuracy"] - 1 / 3) < 0.12
+
+
+def test_a_forest_learns_classes_and_no_chance():
+    """A copy teaches as the original; labels that mean nothing teach nothing."""
+    real = labelled_series(300)
+    test = labelled_series(300, seed=1)
+    copied = real.take(np.arange(len(real)))
+    reference = Reference(real)
+    value = downstream.forest_accuracy(real, test, reference, 0)
+    assert value > 0.6
+    assert downstream.forest_accuracy(copied, test, reference, 0) == value
+    permuted = copied.attributes["kind"].sample(frac=1, random_state=0).reset_index(drop=True)
+    copied.attributes["kind"] = permuted
+    assert abs(downstream.forest_accuracy(copied, test, reference, 0) - 1 / 3) < 0.12
 
 
 @pytest.mark.parametrize("classifier", ["naive_bayes", "logistic_regression", "decision_tree"])

@@ -50,7 +50,8 @@ def test_common_values_are_found():
     assert find_atoms(packets(), [0]) == ()
 
 
-def test_values_of_a_few_series_are_found():
+@pytest.mark.parametrize("scale", [1, 10, 0.1])
+def test_values_of_a_few_series_are_found(scale):
     """Each of 30 kinds of device has two sizes of its own, none of them frequent among all."""
     rng = np.random.default_rng(0)
     own = np.sort(rng.choice(np.arange(300, 1500, 2), (30, 2), replace=False), axis=1)
@@ -58,7 +59,8 @@ def test_values_of_a_few_series_are_found():
     for kind in np.repeat(own, 6, axis=0):
         noise = np.round(rng.normal(150, 20, N_STEPS))
         columns.append(np.where(rng.random(N_STEPS) < 0.5, rng.choice(kind, N_STEPS), noise))
-    assert found(one(columns)) == sorted(own.ravel().tolist())
+    values = found(one([scale * column for column in columns]))
+    np.testing.assert_allclose(values, scale * np.sort(own.ravel()), rtol=1e-6)
 
 
 def test_a_number_of_few_values_has_all_of_them():
@@ -76,6 +78,24 @@ def test_a_count_has_no_atoms(spread, seed):
     rng = np.random.default_rng(seed)
     assert found(one(rng.poisson(spread, (50, 40)))) == []
     assert found(one(np.round(rng.exponential(spread, (50, 40))))) == []
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize(
+    "draw",
+    [
+        lambda rng, size: 10 * rng.poisson(400, size),
+        lambda rng, size: 3 * rng.poisson(400, size),
+        lambda rng, size: np.round(rng.normal(20, 3, size), 1),
+        lambda rng, size: rng.normal(1e8, 1e3, size),  # by eights, in float32
+        lambda rng, size: np.floor(rng.exponential(8, size)),  # the least is the commonest
+        lambda rng, size: rng.normal(size=size),
+        lambda rng, size: np.append(rng.poisson(50, size).ravel()[1:], 50.5).reshape(size),
+    ],
+)
+def test_what_is_smooth_on_any_grid_has_no_atoms(draw, seed):
+    """Tens, threes, tenths, what float32 leaves of large numbers; one value beside the grid."""
+    assert found(one(draw(np.random.default_rng(seed), (750, 12)))) == []
 
 
 def test_what_one_series_holds_is_no_atom():

@@ -193,7 +193,8 @@ def test_multiples_of_a_unit_are_drawn_as_such(unit, spread):
     "x",
     [
         np.arange(1000.0),
-        10 * np.arange(7.0).repeat(50),  # seven values: by chance or not
+        10 * np.arange(4.0).repeat(50),  # by chance or not
+        2 * np.arange(8.0).repeat(50),
         10 * np.arange(1000.0) + 1,
         np.append(10 * np.arange(5000.0), 0.5),
         np.float32(2**26) + 4 * np.arange(1000, dtype=np.float32),
@@ -219,6 +220,23 @@ def test_what_is_positive_is_never_drawn_negative(whole, least, spread):
     assert drawn.min() >= 0
     assert (drawn.min() > 0) == (x.min() > 0)
     assert (drawn == drawn.round()).all() or not whole
+
+
+@pytest.mark.parametrize("first", [1, 5, 8])
+def test_the_least_that_is_drawn_lies_on_the_grid(first):
+    """Tenths, from a low and from a higher one on."""
+    x = np.round(0.1 * (first + np.random.default_rng(0).integers(0, 60, 5000)), 1)
+    encoder = FeatureEncoder.fit(x, np.zeros(len(x), bool), False)
+    drawn = encoder.inverse(torch.linspace(-3.0, float(x.max()), 500, dtype=torch.float64))
+    assert drawn.min() > 0
+    torch.testing.assert_close(drawn, drawn.mul(10).round() / 10, rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize("change", [{"unit": 0}, {"least": 0.0}, {"least": float("nan")}])
+def test_a_unit_and_a_least_value_that_are_none_are_refused(change):
+    """As of a damaged file."""
+    with pytest.raises(ValueError, match="are none"):
+        FeatureEncoder(**change)
 
 
 def test_the_largest_whole_numbers_of_float32_have_an_interval_of_one():

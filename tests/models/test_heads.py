@@ -113,4 +113,14 @@ def test_digits_tell_all_categories_apart(n):
     assert encoded.shape == (n, variable.width)
     assert set(encoded.unique().tolist()) == {0, 1}
     assert (encoded[0] == 0).all()
-    assert torch.cdist(encoded, encoded, p=1).fill_diagonal_(9).min() >= 2
+    assert len(encoded.unique(dim=0)) == n
+    # More than one set of digits and a constant have.
+    rank = torch.linalg.matrix_rank(torch.cat([encoded, torch.ones(n, 1)], dim=1))
+    assert rank >= variable.n_digits + 5
+
+
+@pytest.mark.parametrize("change", [{"kind": "stop"}, {"n_categories": 1}])
+def test_what_has_no_digits_is_refused(change):
+    """As of a damaged file."""
+    with pytest.raises(ValueError, match="no digits"):
+        Variable(**{"kind": "categorical", "n_categories": 90, "in_digits": True} | change)

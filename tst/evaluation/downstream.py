@@ -14,6 +14,7 @@ from collections.abc import Callable, Collection, Sequence
 
 import numpy as np
 import pandas as pd
+from sklearn.ensemble import RandomForestClassifier
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LinearRegression, Ridge
 from sklearn.metrics import accuracy_score, f1_score, r2_score
@@ -21,10 +22,13 @@ from sklearn.neural_network import MLPRegressor
 
 from tst.errors import DataError
 from tst.evaluation import classifiers
+from tst.evaluation.learned_scores import summary
 from tst.evaluation.ragged_rows import Ragged
+from tst.evaluation.reference import Reference
 from tst.series import SeriesSet, concat
 from tst.vocabulary import CLASSIFIERS, REGRESSORS, Classifier, Regressor
 
+N_TREES = 300  # of a random forest
 MIN_SERIES = 10  # long enough training series without which no regressor is trained
 LARGEST_LOG = 25  # forecasts are cut here before they become views again: 7e10 a day
 
@@ -129,6 +133,30 @@ def fit_classifier(
         return names[fitted(Ragged(series, low, high, n_steps))]
 
     return predict
+
+
+def forest_accuracy(train: SeriesSet, test: SeriesSet, reference: Reference, seed: int) -> float:
+    """Return the accuracy on a test set of a random forest that sees a summary of each series.
+
+    Parameters
+    ----------
+    train
+        Set to learn from.
+    reference
+        Of the real training set: its ranks are the scale of what is summarised
+        (`tst.evaluation.learned_scores.summary`).
+    seed
+        Of the trees.
+
+    Raises
+    ------
+    DataError
+        Where a set has no label.
+    """
+    forest = RandomForestClassifier(N_TREES, random_state=seed)
+    forest.fit(summary(reference, train, len(train), seed), train.labels)
+    predicted = forest.predict(summary(reference, test, len(test), seed))
+    return float(accuracy_score(test.labels, predicted))
 
 
 def class_names(reference: SeriesSet) -> pd.Index:

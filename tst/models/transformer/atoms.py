@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from tst.models.transformer.feature_encoding import MAX_FRACTIONS, MAX_OFF
 from tst.series import Feature, SeriesSet
 
 MAX_ATOMS = 256  # of a number; the most common
@@ -21,8 +22,7 @@ MIN_HOLDING = 0.01
 MIN_ROWS = 5  # that have a value, and as a share of all
 MIN_SHARE = 0.0002
 MIN_TOGETHER = 0.1  # share of the rows that all atoms of a number have
-# Times the rows of a typical value nearby that an atom has; N_NEAR values count as near, of whole
-# numbers those next to it, whether rows have them or not.
+# Times the rows of a typical place nearby that an atom has; so many places count as near.
 STANDS_OUT = 3
 N_NEAR = 8
 N_DEVIATIONS = 8  # by which it exceeds them, as rows vary by chance
@@ -79,9 +79,10 @@ def common_values(x: np.ndarray, series: SeriesSet) -> np.ndarray:
     is_common = n_rows >= max(MIN_ROWS, MIN_SHARE * len(x))
     is_common &= n_holders >= max(MIN_HOLDERS, MIN_HOLDING * n_series)
     if len(values) > FEW:
-        near = _rows_nearby(values, n_rows)
+        chosen = np.flatnonzero(is_common)
+        near = _rows_nearby(values, n_rows, chosen)
         by_chance = near + N_DEVIATIONS * np.sqrt(near + 1)
-        is_common &= n_rows >= np.maximum(STANDS_OUT * near, by_chance)
+        is_common[chosen] = n_rows[chosen] >= np.maximum(STANDS_OUT * near, by_chance)
     elif _is_filled(values):
         return values[:0]
     if n_rows[is_common].sum() < MIN_TOGETHER * len(x):
@@ -91,22 +92,47 @@ def common_values(x: np.ndarray, series: SeriesSet) -> np.ndarray:
     return values[np.sort(most)]
 
 
-def _rows_nearby(values: np.ndarray, n_rows: np.ndarray) -> np.ndarray:
-    """Return the median rows of the values around each, float (n_values,)."""
-    if np.all(values == np.round(values)):
-        away = np.delete(np.arange(-(N_NEAR // 2), N_NEAR // 2 + 1.0), N_NEAR // 2)
-        near = values[:, None].astype(np.float64) + away
-        place = np.searchsorted(values, near).clip(max=len(values) - 1)
-        return np.median(np.where(values[place] == near, n_rows[place], 0), axis=1)
-    padded = np.pad(n_rows.astype(float), N_NEAR // 2, mode="reflect")
-    around = np.lib.stride_tricks.sliding_window_view(padded, N_NEAR + 1)
-    return np.median(around, axis=1)
+def _rows_nearby(values: np.ndarray, n_rows: np.ndarray, chosen: np.ndarray) -> np.ndarray:
+    """Return the median rows of the places around chosen values, float (n_chosen,).
+
+    Of values on an even grid, as whole numbers, tens or tenths are, a place without rows counts;
+    of others, the values beside it are its places.
+    """
+    away = np.delete(np.arange(N_NEAR + 1) - N_NEAR // 2, N_NEAR // 2)
+    place = _even_places(values, n_rows)
+    near = place[chosen][:, None] + away  # (n_chosen, N_NEAR)
+    found = np.searchsorted(place, near).clip(max=len(place) - 1)
+    rows = np.where(place[found] == near, n_rows[found], 0.0)
+    rows[(near < place[0]) | (near > place[-1])] = np.nan
+    return np.nanmedian(rows, axis=1)
+
+
+def _even_places(values: np.ndarray, n_rows: np.ndarray) -> np.ndarray:
+    """Return the numbers of the places of values, int64 (n_values,), increasing.
+
+    Where more than a few rows lie beside their grid, the values are numbered one after another.
+    """
+    values = values.astype(np.float64)
+    step = _step(values)
+    number = (values - values[0]) / step
+    place = np.rint(number).astype(np.int64)
+    is_beside = np.abs(number - place) > MAX_OFF
+    if n_rows[is_beside].sum() > MAX_FRACTIONS * n_rows.sum():
+        return np.arange(len(values))
+    return place
 
 
 def _is_filled(values: np.ndarray) -> bool:
     """Tell whether at least half of the places of an even grid are values: a count, a scale."""
-    gaps = np.diff(values.astype(np.float64))
-    return bool(len(values) > 0.5 * ((values[-1] - values[0]) / gaps.min() + 1))
+    values = values.astype(np.float64)
+    return bool(len(values) > 0.5 * ((values[-1] - values[0]) / _step(values) + 1))
+
+
+def _step(values: np.ndarray) -> float:
+    """Return the step of the grid that increasing values may lie on, float64: the commonest gap."""
+    gaps = np.diff(values)
+    _, which, n_gaps = np.unique(np.float32(gaps), return_inverse=True, return_counts=True)
+    return float(np.median(gaps[which == n_gaps.argmax()]))
 
 
 def with_codes(features: Sequence[Feature], atoms: Sequence[Atoms]) -> tuple[Feature, ...]:

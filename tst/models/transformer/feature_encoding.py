@@ -26,8 +26,10 @@ SKEWED_POSITIVE = 7
 MAX_FRACTIONS = 0.001
 MAX_EXPONENT = 80.0  # of a transformed value: e^80 is still finite in float32
 # Of a grid: its places, and the rows that each value of it has on average.
-MIN_PLACES = 8  # or values, of which a common divisor is taken for a unit
-MAX_EXACT = 2.0**53  # of whole numbers in float64
+MIN_PLACES = 8
+# Of a unit: one in how many sets of whole numbers has such a divisor by chance; float64's largest.
+RARE = 10_000
+MAX_EXACT = 2.0**53
 MAX_PLACES = 4096
 MIN_ROWS_EACH = 5
 TAIL = 0.05  # of the rows, at either end, where many places may be empty
@@ -77,6 +79,8 @@ class FeatureEncoder:
     def __post_init__(self) -> None:
         if self.places and not (len(self.places) > 1 and np.all(np.diff(self.places) > 0)):
             raise ValueError("the places of a measurement's grid do not increase")
+        if self.unit < 1 or not (self.least is None or 0 < self.least < math.inf):
+            raise ValueError(f"a unit of {self.unit} and a least value of {self.least} are none")
 
     @classmethod
     def fit(cls, x: np.ndarray, is_repeat: np.ndarray, categorical: bool) -> Self:
@@ -108,7 +112,7 @@ class FeatureEncoder:
             high=high,
             repeats=is_constant or (not whole and not places and is_atom(is_repeat)),
             places=places,
-            least=_half_of_least(x, unit if whole else 0),
+            least=_half_of_least(x, unit if whole else _step(places)),
             unit=unit,
         )
 
@@ -281,15 +285,16 @@ def _log_offset(x: np.ndarray, unit: int, step: float) -> float | None:
     return float(max(np.quantile(positive, 0.01), 1e-6 * x.max()))
 
 
-def _half_of_least(x: np.ndarray, unit: int) -> float | None:
+def _half_of_least(x: np.ndarray, step: float) -> float | None:
     """Return half of the least of positive values, None of others.
 
-    `unit` is that of whole numbers, else 0: of these it is a multiple.
+    Of values on a grid: the lowest of its places that is not below; `step` is 0 without one.
     """
     least = float(x.min())
     if least <= 0:
         return None
-    return unit * math.ceil(least / 2 / unit) if unit else least / 2
+    n_below = math.floor(least / 2 / step) if step else 0
+    return least - n_below * step if step else least / 2
 
 
 def _unit(x: np.ndarray) -> int:
@@ -298,11 +303,12 @@ def _unit(x: np.ndarray) -> int:
     Nor by float32, which tells large ones by twos and fours.
     """
     values = np.unique(x)
-    if len(values) < MIN_PLACES or np.any(values != np.round(values)):
-        return 1
     largest = np.abs(values).max()
-    unit = int(np.gcd.reduce(values.astype(np.int64))) if largest < MAX_EXACT else 1
-    return unit if unit > np.spacing(np.float32(largest)) else 1
+    if largest >= MAX_EXACT or np.any(values != np.round(values)):
+        return 1
+    unit = int(np.gcd.reduce(values.astype(np.int64)))
+    is_chance = (len(values) - 1) * math.log(max(unit, 1)) < math.log(RARE)
+    return 1 if is_chance or unit <= np.spacing(np.float32(largest)) else unit
 
 
 def _is_count(x: np.ndarray) -> bool:

@@ -90,6 +90,7 @@ class ChainHead(nn.Module):
         self.register_buffer("bin_edges", edges, persistent=False)
         self.register_buffer("before", self._sees_before(E), persistent=False)
         numbers = [d for d, v in enumerate(self.variables) if v.kind == "continuous"]
+        self.continuous_ones = tuple(numbers)  # a GPU is not asked for them
         self.register_buffer("numbers", torch.tensor(numbers, dtype=torch.int64), persistent=False)
         gated = torch.tensor([variable.repeats for variable in self.variables])
         self.register_buffer("gated", gated, persistent=False)
@@ -200,7 +201,7 @@ class ChainHead(nn.Module):
         if not len(self.numbers):
             return log_probs
         continuous = self._numbers_log_prob(
-            torch.stack([outs[d] for d in self.numbers.tolist()], dim=1),
+            torch.stack([outs[d] for d in self.continuous_ones], dim=1),
             base[:, self.numbers],
             target.map(lambda tensor: tensor[:, self.numbers]),
         )

@@ -6,7 +6,7 @@ series ends there. A token is a patch of steps, one after another.
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from itertools import pairwise
 from typing import Any, Literal, Self
 
@@ -45,11 +45,13 @@ class Variable:
     kind: VariableKind = "continuous"
     n_categories: int = 0
     repeats: bool = False
-    in_digits: bool = field(default=False, repr=False)  # as the digest of an attribute fit knows it
+    in_digits: bool = False
 
     def __post_init__(self) -> None:
         if self.n_categories < 0:
             raise ValueError(f"n_categories is {self.n_categories}; give at least 0.")
+        if self.in_digits and (self.kind != "categorical" or self.n_categories < 2):
+            raise ValueError(f"a {self.kind} of {self.n_categories} categories has no digits")
 
     @property
     def width(self) -> int:
@@ -214,7 +216,7 @@ def encode(
 def digits(code: torch.Tensor, n_digits: int) -> torch.Tensor:
     """Return the binary digits of codes, and of the codes in another order, (rows, 2 n_digits).
 
-    By two of them a linear layer tells more codes from the others than by one.
+    A linear layer tells more groups of codes apart by both than by one.
     """
     place = 2 ** torch.arange(n_digits, device=code.device)
     scattered = code * SCATTER % 2**n_digits  # 0 stays 0
