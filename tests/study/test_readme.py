@@ -348,6 +348,7 @@ def test_the_levels_behind_a_difference():
     for model, values in {
         "tst_paper": (0.08, 0.1),
         "doppelganger": (0.02, 0.04),
+        "tst": (0.6,),
         "real": (0.7,),
     }.items():
         for value in values:
@@ -356,7 +357,7 @@ def test_the_levels_behind_a_difference():
     rows.append({"dataset": "mba", "model": "real", "value": 0.1, "share": 0.0})
     table = pd.DataFrame(rows).assign(metric="accuracy", classifier="mlp")
     told = readme.levels(judged, table)
-    assert told == "Accuracies behind C1 (TST, DG, real): iot 0.09, 0.03, 0.7."
+    assert told == "Accuracies (TST, DG, TST (ours), real): iot 0.09, 0.03, 0.6, 0.7."
 
 
 def test_what_holds_is_told_in_a_line():

@@ -6,8 +6,8 @@ tokens a batch has, down to some 500, and the higher the rate is, up to about ha
 wide beats 32 (hardly faster, for the head takes most of a step) and 128 (half as many steps). The
 ablations `width`, `batch` and `rate` show it anew.
 
-With a tenth of the units dropped, held-out series are likelier on iot (207 series) and borg2019
-(328), as likely on mba (300 short ones), and less likely on WWT (1,733, of a million values).
+With a tenth of the units dropped, held-out series are likelier on iot (207 series), about as likely
+on borg2019 (328), mba (300) and gcut_attempts, and less likely on WWT (1,733, of a million values).
 """
 
 import numpy as np

@@ -283,7 +283,7 @@ def _open_as_printed(frame: pd.DataFrame) -> list[str]:
 
 
 def levels(frame: pd.DataFrame, accuracy: pd.DataFrame) -> str:
-    """Return the accuracies behind C1's differences, of each real set that it is judged on.
+    """Return the accuracies behind C1's and Q2's differences, of each real set of C1.
 
     Parameters
     ----------
@@ -297,9 +297,9 @@ def levels(frame: pd.DataFrame, accuracy: pd.DataFrame) -> str:
     rows = rows[rows["dataset"].isin(judged) & (rows["share"].astype(float) == 0)]
     mean = rows.pivot_table(index="dataset", columns="model", values="value")
     told = []
-    for row in mean[["tst_paper", "doppelganger", "real"]].dropna().itertuples():
+    for row in mean[["tst_paper", "doppelganger", "tst", "real"]].dropna().itertuples():
         told.append(f"{row.Index} {', '.join(map(two_digits, row[1:]))}")
-    return f"Accuracies behind C1 (TST, DG, real): {'; '.join(told)}."
+    return f"Accuracies (TST, DG, TST (ours), real): {'; '.join(told)}."
 
 
 def _named(rows: pd.DataFrame, verdict: str) -> str:
