@@ -366,7 +366,7 @@ def test_what_holds_is_told_in_a_line():
     lines = text.splitlines()
     assert lines[0] == "- **Supported**: architecture as stated (C5)."
     assert lines[1] == "- **Contradicted**: none."
-    assert lines[3].endswith("supported: no conditioning steps (Q2: wwt); contradicted: none.")
+    assert lines[3].endswith("supported: no conditioning steps (Q2: wwt).")
     assert "**Inconclusive**: 1 pairs of claim and data set, 0 of them wholly" in text
     wrong = CLAIMS.assign(high=CLAIMS["high"].where(CLAIMS["claim"] != "C3", -0.005))
     assert ", 1 of them wholly" in readme.held(wrong)
@@ -379,7 +379,7 @@ def test_what_holds_is_told_in_a_line():
     both = pd.concat([settled, single, single.assign(source="two", verdict="supported")])
     assert "\n- **Inconclusive**: none.\n" in readme.held(both)
     opened = CLAIMS.assign(verdict=CLAIMS["verdict"].where(CLAIMS["claim"] != "Q2", "inconclusive"))
-    assert readme.held(opened).endswith("; inconclusive: no conditioning steps (Q2: wwt).")
+    assert readme.held(opened).endswith(": inconclusive: no conditioning steps (Q2: wwt).")
 
 
 def test_simulated_series_are_not_counted():

@@ -266,9 +266,10 @@ def held(frame: pd.DataFrame) -> str:
     questions = []
     for verdict in ("supported", "contradicted", "inconclusive"):
         named = _named(rows[~is_claim], verdict)
-        if named != NONE or verdict != "inconclusive":
+        if named != NONE:
             questions.append(f"{verdict}: {named}")
-    return f"{''.join(parts)}- **Open questions**, with TST (ours): {'; '.join(questions)}."
+    told = "; ".join(questions) or NONE
+    return f"{''.join(parts)}- **Open questions**, with TST (ours): {told}."
 
 
 def _open_as_printed(frame: pd.DataFrame) -> list[str]:
