@@ -102,7 +102,7 @@ lint: $(ENV) ## check style, types, import directions, notebooks without outputs
 	@$(PYTHON) -m ruff check . && $(PYTHON) -m ruff format --check . && $(PYTHON) -m mypy --no-error-summary
 	@$(PYTHON:python=lint-imports) >.lint-imports.log || { cat .lint-imports.log; exit 1; }
 	@$(PYTHON) -m nbstripout --verify --keep-id notebooks/*.ipynb
-check: lint ## a minute: lint and unit tests
+check: lint ## lint and the quick tests, minutes
 	@$(PYTEST) -m "not slow and not notebooks" tests --ignore tests/house --ignore tests/fuzz --ignore tests/test_kills.py
 test: lint ## all tests: unit tests, a smoke run of every notebook, a replay of the executed copies
 	@$(MAKE) --no-print-directory smoke

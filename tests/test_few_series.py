@@ -47,6 +47,7 @@ def half_deals(lengths, rng):
     return np.quantile(found, 0.95)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(2))
 def test_60_series_have_the_lengths_of_their_classes(seed):
     """Medians within 15 %, distributions as near as halves of the real ones."""

@@ -52,6 +52,7 @@ def fitted():
     return small().fit(frame), frame
 
 
+@pytest.mark.slow
 def test_a_counter_never_falls_and_goes_on_where_it_begins(fitted):
     """From day to day, too; a day adds about as much as a real one."""
     model, frame = fitted
@@ -69,6 +70,7 @@ def broken(table, real, copy):
     return rules.set_index("rule")["broken"].to_dict()
 
 
+@pytest.mark.slow
 def test_states_take_no_other_steps(fitted):
     """From one day to the next, too."""
     model, frame = fitted
@@ -78,6 +80,7 @@ def test_states_take_no_other_steps(fitted):
     assert made["time"].iloc[0] == frame["time"].iloc[0]
 
 
+@pytest.mark.slow
 def test_every_door_gives_the_same_rows(fitted, tmp_path, monkeypatch):
     """At once, as a file, on a terminal, in parts; parts that are there already stay."""
     model, _ = fitted
@@ -180,6 +183,7 @@ def by_month():
     return pd.DataFrame({"rate": (np.arange(360) % 12 + 0.5).round(2), "total": np.arange(360.0)})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("make", [uneven, with_holes, long_ones, by_month])
 def test_whatever_its_steps_are(make):
     """The copy has as many rows as were asked for, and breaks nothing that holds in the table."""

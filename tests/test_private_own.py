@@ -42,6 +42,7 @@ def table():
     return user_table(60)
 
 
+@pytest.mark.slow
 def test_a_private_copy_has_the_columns_that_are_said(table, tmp_path):
     """And no others; its account is saved and loaded with the model."""
     model = Synthesiser(**QUICK).fit(table)
@@ -128,6 +129,7 @@ def run(*arguments):
     return __main__.main(["own", *map(str, arguments)])
 
 
+@pytest.mark.slow
 def test_the_command_writes_a_copy_and_its_account(table, tmp_path, capsys):
     """As many series as are said, not as there are; no report that looks at the real rows."""
     table.to_csv(tmp_path / "t.csv", index=False)

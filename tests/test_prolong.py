@@ -62,6 +62,7 @@ def test_times_ids_and_attributes_go_on(fitted):
     pd.testing.assert_frame_equal(made, model.sample(continue_from=frame, n_steps=28, seed=3))
 
 
+@pytest.mark.slow
 def test_columns_without_a_value_keep_their_dtypes(tmp_path):
     """Whatever they are: in a copy and in rows that go on, in Python and in Parquet."""
     frame = sawtooth(12)

@@ -45,6 +45,7 @@ def test_a_sample_looks_like_the_table(fitted):
     assert made.groupby("host")["status"].nunique().max() == 1
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_table(fitted):
     """Another seed another one; a second training of the same seed the same."""
     model, frame = fitted
@@ -221,6 +222,7 @@ def test_a_sample_in_one_file_is_its_parts(fitted, tmp_path, monkeypatch, suffix
     assert whole.groupby("host", sort=False)["site"].first().tolist() == given["site"]
 
 
+@pytest.mark.slow
 def test_a_sample_in_one_file_takes_the_memory_of_a_part(fitted, tmp_path, monkeypatch):
     """Four times the parts take about as much; the same series at once take more."""
     model, _ = fitted
@@ -372,6 +374,7 @@ def test_a_copy_swings_with_the_day_and_the_week(monkeypatch):
     assert np.ptp(means_by(blind, "hour")) < 0.5 * np.ptp(means_by(real, "hour"))
 
 
+@pytest.mark.slow
 def test_a_copy_knows_its_calendar_after_it_was_saved(tmp_path):
     """The same table comes out of what was loaded, also in parts; what is given is met."""
     real = swinging(30, 30).assign(kind=lambda f: np.where(f["site"].str[-1] < "5", "a", "b"))
@@ -393,6 +396,7 @@ def meters(shift, n_series=30, n_steps=40):
     return pd.DataFrame(where | {"level": level, "noise": rng.normal(size=len(level))})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shift", [0.0, 5000.0])
 def test_readings_of_a_meter_stay_readings(shift):
     """Synthetic values fall on the meter's places as they are written, also far from 0."""

@@ -52,6 +52,7 @@ def test_calibration_without_tables_says_what_is_missing(tmp_path, monkeypatch, 
     assert not (tmp_path / "calibration.json").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(
     not all(any(paths.data_dir().glob(pattern)) for pattern in calibrate.INPUTS),
     reason="the real tables are not in the data folder",

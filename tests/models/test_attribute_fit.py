@@ -99,6 +99,7 @@ def test_the_likelihood_is_the_mean_of_each_row():
     torch.testing.assert_close(mean_log_p(head, target), torch.stack(rows).mean(0))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("is_averaged", [True, False])
 def test_each_conditional_is_kept_at_its_own_step(is_averaged, monkeypatch):
     """As a literal twin: all conditionals go as far as each one needs, and that one is taken.
@@ -143,6 +144,7 @@ def wearing_series(n, seed):
     return toy_series(arrays)
 
 
+@pytest.mark.slow
 def test_means_of_weights_stand_nearer_to_a_narrow_distribution(monkeypatch):
     """A level that decides the length: further series are likelier, and most so by the worst seed.
 
@@ -256,6 +258,7 @@ def test_what_is_chance_is_not_learned_by_heart():
     assert log_p[2] > -0.1, "what is decided is known"
 
 
+@pytest.mark.slow
 def test_the_seed_decides_and_nothing_else(monkeypatch):
     """The same seed gives the same bits; torch's own state is neither read nor moved."""
     monkeypatch.setattr(attribute_fit, "MAX_STEPS", 200)
@@ -274,6 +277,7 @@ def test_the_seed_decides_and_nothing_else(monkeypatch):
     assert not torch.equal(heads[0], heads[2])
 
 
+@pytest.mark.slow
 def test_a_remembered_fit_is_that_of_the_same_table_only(monkeypatch):
     """The same head, table and seed are fitted once; another of any of them is fitted anew."""
     monkeypatch.setattr(attribute_fit, "MAX_STEPS", 40)
@@ -307,6 +311,7 @@ def test_a_table_of_hardly_a_row_is_fitted(n):
     assert np.isfinite(drawn(model, 20)).all()
 
 
+@pytest.mark.slow
 def test_a_table_larger_than_a_batch_is_fitted_by_batches(monkeypatch):
     """What decides is found there, too."""
     real = deciding_series(5, n=400)
@@ -349,6 +354,7 @@ def test_rare_categories_stay_as_rare():
     assert stats.chisquare(counts, 20_000 * p / p.sum()).pvalue > 1e-4
 
 
+@pytest.mark.slow
 def test_lengths_belong_to_their_class():
     """60 series of three classes, each of one length: drawn lengths are the class's (KS <= .25)."""
     kinds = np.arange(60) % 3
@@ -363,6 +369,7 @@ def test_lengths_belong_to_their_class():
         assert max(np.mean(given < length), np.mean(given > length)) <= 0.25
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("k", [3, 10, 30])
 def test_what_an_attribute_decides_is_found(k):
     """Of 300 series: pairs that exist, and the level of each series, from the fit alone."""
@@ -372,6 +379,7 @@ def test_what_an_attribute_decides_is_found(k):
     assert explained(values[:, 2], values[:, 0]) >= 0.95
 
 
+@pytest.mark.slow
 def test_few_series_tell_what_a_category_decides():
     """Sixty, of two kinds: levels and spreads, drawn, are those of real series of the kind.
 

@@ -92,6 +92,7 @@ def few_steps(monkeypatch):
     monkeypatch.setattr(attribute_fit, "MAX_STEPS", 100)
 
 
+@pytest.mark.slow
 def test_a_run_that_goes_on_does_not_fit_its_attributes_again(tmp_path, monkeypatch, few_steps):
     """Broken off and started again: fitted once, and the same bits as unbroken.
 

@@ -231,6 +231,7 @@ def test_a_batch_is_a_poisson_sample_of_units():
     assert windows_seen == set(range(len(batches.lengths)))
 
 
+@pytest.mark.slow
 def test_nothing_else_of_the_data_reaches_a_model(monkeypatch):
     """With the same noisy counts and the same gradients, two tables give one model, bit for bit."""
     domain = some_domain()
@@ -245,6 +246,7 @@ def test_nothing_else_of_the_data_reaches_a_model(monkeypatch):
         assert torch.equal(value, models[1].state_dict()[name]), name
 
 
+@pytest.mark.slow
 def test_gradients_and_counts_do_reach_a_model():
     """The law above can fail: without noise two tables give two models, of other scales."""
     models = [fitted(some_series(40, seed=s), budget=None)[0] for s in (0, 99)]
@@ -252,6 +254,7 @@ def test_gradients_and_counts_do_reach_a_model():
     assert not torch.equal(models[0].head.bias, models[1].head.bias)
 
 
+@pytest.mark.slow
 def test_the_account_is_within_the_budget_and_is_saved():
     """Spent, by Opacus, of what was really released; JSON brings it back."""
     _, account = fitted(some_series(group="person", n=90))
@@ -278,6 +281,7 @@ def test_what_is_no_account_is_not_loaded(changes):
         Account.from_dict(facts | {"releases": [kept, kept | {"noise": 0.0}]})
 
 
+@pytest.mark.slow
 def test_samples_are_within_what_is_said():
     model, _ = fitted(some_series())
     made = model.sample(50, seed=1)
@@ -287,6 +291,7 @@ def test_samples_are_within_what_is_said():
     assert np.abs(made.values[:, 2]).max() <= 2
 
 
+@pytest.mark.slow
 def test_the_systems_randomness_repeats_nothing():
     """Two trainings of one seed: other noise, other models; a given randomness repeats."""
     free = [fitted(some_series(), randomness=None)[0].head.bias for _ in range(2)]

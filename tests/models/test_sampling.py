@@ -420,6 +420,7 @@ def hourly_table(n=30, n_steps=(30, 50), uneven=False, seed=0):
     return pd.concat(frames, ignore_index=True)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("patch", [1, 3])
 @pytest.mark.parametrize("uneven", [False, True])
 def test_the_calendar_that_a_sample_sees_is_that_of_the_table_it_becomes(

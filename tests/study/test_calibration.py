@@ -26,6 +26,7 @@ def tried(check, n_trials=6):
     return calibration.shares(pd.DataFrame(rows)).set_index("set")
 
 
+@pytest.mark.slow
 def test_a_distance_rule_accepts_the_good_and_refuses_the_bad():
     """Of series that depend on their past; a margin that lets all pass is seen to miss."""
     found = tried(ACF)

@@ -30,6 +30,7 @@ def test_an_unknown_data_set_is_told():
         domain_of("moon")
 
 
+@pytest.mark.slow
 def test_runs_resume(tmp_path, monkeypatch):
     """A set that is there is not made again; of another promise, size or data it is."""
     real = replace(simulated.gcut(40, 0).head(8), group=None)  # each task a unit

@@ -209,6 +209,7 @@ def test_a_log_keeps_the_lines_with_their_time(house):
     assert all(line[:4].isdigit() and line[10] == " " for line in lines)
 
 
+@pytest.mark.slow
 def test_a_notebook_runs_once_at_a_time(house):
     """A second process that wants the same place is told so; afterwards it may."""
     profile(house, "01-a: {all: {number: 3}}")

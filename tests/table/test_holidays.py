@@ -62,6 +62,7 @@ def test_days_that_are_low_each_year_are_found_with_their_size(freq):
         assert holiday.size == pytest.approx(FACTOR, abs=0.1)
 
 
+@pytest.mark.slow
 def test_no_holidays_are_found_where_there_are_none():
     """In 95 of 100 tables: noise, also heavy-tailed, seasons, trends, spikes in one year."""
     n_with = 0
