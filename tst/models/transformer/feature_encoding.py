@@ -27,9 +27,6 @@ MAX_FRACTIONS = 0.001
 MAX_EXPONENT = 80.0  # of a transformed value: e^80 is still finite in float32
 # Of a grid: its places, and the rows that each value of it has on average.
 MIN_PLACES = 8
-# Of a unit: one in how many sets of whole numbers has such a divisor by chance; float64's largest.
-RARE = 10_000
-MAX_EXACT = 2.0**53
 MAX_PLACES = 4096
 MIN_ROWS_EACH = 5
 TAIL = 0.05  # of the rows, at either end, where many places may be empty
@@ -39,6 +36,9 @@ MIN_FILLED = 0.5  # share of the places between them that have rows
 MAX_OFF = 0.1
 MANY_PLACES = 32
 MAX_OFF_OF_MANY = 0.3
+# Of a unit: one in how many sets of whole numbers has such a divisor by chance; float64's largest.
+RARE = 10_000
+MAX_EXACT = 2.0**53
 
 
 @dataclass(frozen=True)
@@ -99,6 +99,7 @@ class FeatureEncoder:
         whole = _is_count(x) and not is_constant
         places = () if whole else grid_places(x)
         unit = _unit(x) if whole else 1
+        step = unit if whole else _step(places)
         low = None
         if x.min() == 0 or is_atom(x == x.min()):
             low = float(x.min())
@@ -106,13 +107,13 @@ class FeatureEncoder:
         if is_atom(x == x.max()):
             high = float(x.max())
         return cls(
-            offset=_log_offset(x, unit if whole else 0, _step(places)),
+            offset=_log_offset(x, whole, step),
             whole=whole,
             low=low,
             high=high,
             repeats=is_constant or (not whole and not places and is_atom(is_repeat)),
             places=places,
-            least=_half_of_least(x, unit if whole else _step(places)),
+            least=_half_of_least(x, step),
             unit=unit,
         )
 
@@ -262,10 +263,10 @@ def _step(places: tuple[float, ...]) -> float:
     return (places[-1] - places[0]) / (len(places) - 1) if places else 0.0
 
 
-def _log_offset(x: np.ndarray, unit: int, step: float) -> float | None:
+def _log_offset(x: np.ndarray, whole: bool, step: float) -> float | None:
     """Return the offset of a skewed measurement's logarithm, None where it is not skewed.
 
-    `unit` is that of whole numbers, else 0.
+    `step` is that of the grid, 0 without one.
 
     Of counts spread evenly from 1 on, the 5 % quantile is a tenth of the median, so that small ones
     are of another size where they are more frequent than among these. Where they are rarer, a
@@ -277,11 +278,11 @@ def _log_offset(x: np.ndarray, unit: int, step: float) -> float | None:
     middle = np.median(positive)
     skewed = SKEWED_POSITIVE if x.min() > 0 else SKEWED
     has_long_tail = np.quantile(x, 0.99) > skewed * middle
-    has_small_ones = unit and x.min() >= 1 and middle >= SKEWED * np.quantile(x, 0.05)
+    has_small_ones = whole and x.min() >= 1 and middle >= SKEWED * np.quantile(x, 0.05)
     if not has_long_tail and not has_small_ones:
         return None
-    if unit or step:
-        return float(unit or step)
+    if step:
+        return float(step)
     return float(max(np.quantile(positive, 0.01), 1e-6 * x.max()))
 
 
@@ -293,8 +294,9 @@ def _half_of_least(x: np.ndarray, step: float) -> float | None:
     least = float(x.min())
     if least <= 0:
         return None
-    n_below = math.floor(least / 2 / step) if step else 0
-    return least - n_below * step if step else least / 2
+    if not step:
+        return least / 2
+    return least - math.floor(least / 2 / step) * step
 
 
 def _unit(x: np.ndarray) -> int:

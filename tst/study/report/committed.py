@@ -1,9 +1,9 @@
 """Where the committed results stand that the README files quote: `full` where it was judged.
 
 Profile full is laptop with ten seeds in place of three, and with TST (ours) trained for longer on
-iot and mba. What it was not run on (gcut, which is simulated; the costs) is laptop's, also among
-the verdicts. Full appears in parts: until it was judged, what laptop has is laptop's, and what
-laptop lacks (scores against training steps) is full's.
+iot and mba, on iot with a larger model. What it was not run on (gcut, which is simulated; the
+costs) is laptop's, also among the verdicts. Full appears in parts: until it was judged, what laptop
+has is laptop's, and what laptop lacks (scores against training steps) is full's.
 """
 
 import errno
