@@ -16,6 +16,7 @@ from helpers import mixed_series, user_table
 from tst import Synthesiser
 from tst.cycles import Cycles
 from tst.io import paths
+from tst.models.transformer import attribute_fit
 from tst.series import DataError
 
 TINY = {"max_steps": 30, "d_model": 16, "n_layer": 1}
@@ -327,6 +328,7 @@ def test_a_training_without_a_folder_leaves_nothing(tmp_path, monkeypatch):
 def test_the_steps_are_written_whole(tmp_path, monkeypatch):
     """A second count never leaves half of the first: the old file is replaced, not changed."""
     monkeypatch.setattr("tst.synthesiser._seconds_a_step", lambda training: 0.125)
+    monkeypatch.setattr("tst.synthesiser._seconds_of", lambda action: 0.0)
     series = mixed_series()
     for minutes, n_steps in ((0.01, 4), (0.02, 9)):
         model = Synthesiser(minutes=minutes, d_model=8, n_layer=1)
@@ -335,6 +337,33 @@ def test_the_steps_are_written_whole(tmp_path, monkeypatch):
             os.link(tmp_path / "steps.json", tmp_path / "first.json")
     assert json.loads((tmp_path / "first.json").read_text())["steps"] == 4
     assert json.loads((tmp_path / "steps.json").read_text())["steps"] == 9
+
+
+@pytest.mark.parametrize(("spent", "n_steps"), [(0.0, 48), (2.0, 32), (9.0, 24)])
+def test_the_minutes_hold_what_the_attributes_take(tmp_path, monkeypatch, spent, n_steps):
+    """Of six seconds, at an eighth a step; the steps have half of them at least."""
+    monkeypatch.setattr("tst.synthesiser._seconds_a_step", lambda training: 0.125)
+    monkeypatch.setattr("tst.synthesiser._seconds_of", lambda action: spent)
+    series = mixed_series()
+    model = Synthesiser(minutes=0.1, d_model=8, n_layer=1)
+    assert model._affordable_steps(series, model.config(series), tmp_path) == n_steps
+
+
+def test_attributes_are_learned_once(monkeypatch):
+    """What was learned of them for the measure of time is what the model has."""
+    monkeypatch.setattr(attribute_fit, "_fits", {})
+    monkeypatch.setattr("tst.synthesiser._seconds_a_step", lambda training: 0.1)
+    n_fits = 0
+    fit = attribute_fit._fit
+
+    def counted(*arguments):
+        nonlocal n_fits
+        n_fits += 1
+        return fit(*arguments)
+
+    monkeypatch.setattr(attribute_fit, "_fit", counted)
+    Synthesiser(minutes=0.01, d_model=8, n_layer=1).fit(user_table())
+    assert n_fits == 1
 
 
 def swinging(n=60, n_steps=60, seed=0):

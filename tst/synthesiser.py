@@ -8,8 +8,9 @@ optimiser steps the time given. A saved model is model.safetensors and model.jso
 import hashlib
 import json
 import math
+import time
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Self, TextIO, cast, get_args
@@ -71,8 +72,9 @@ class Synthesiser:
         Optimiser steps, at most: training ends where the likelihood of held-out series no longer
         rises. None: as many as fit into `minutes`.
     minutes
-        Processor time for the training, by the measure of its first steps; only with `max_steps`
-        is a seed exactly repeatable.
+        Processor time for the training: what the attributes take, and as many steps as then fit
+        by the measure of the first ones, for half of it at least. Only with `max_steps` is a seed
+        exactly repeatable.
     seed
         Of weights, batches and, unless another is given, samples.
     roles
@@ -620,13 +622,16 @@ class Synthesiser:
         settings = TrainConfig(
             max_steps=1, batch_size=batch_size, seed=self.seed, held_out=self._held_out(series)
         )
+        torch.manual_seed(self.seed)  # as the training begins, which then knows the attributes
         training = SPEC.prepare(config, series, settings)
+        spent = _seconds_of(training.begin) if training.begin else 0.0
         seconds = _seconds_a_step(training)
         steps_per_epoch = cast(TokenBatches, training.batches).steps_per_epoch
         n_epochs = N_BLIND_EPOCHS if training.score is None else N_EPOCHS
         most = min(max(MIN_STEPS, n_epochs * steps_per_epoch), MAX_STEPS)
-        n_steps = int(np.clip(60 * self.minutes / seconds, 1, most))
-        minutes = n_steps * seconds / 60
+        left = 60 * self.minutes - min(spent, 30 * self.minutes)
+        n_steps = int(np.clip(left / seconds, 1, most))
+        minutes = (spent + n_steps * seconds) / 60
         print(
             f"{seconds:.2f} s a step: {n_steps:,} steps, about {minutes:.1f} minutes undisturbed",
             flush=True,
@@ -833,6 +838,13 @@ def _domain(public: Public, table: Table) -> Domain:
         fixed_length=public.fixed_length,
         n_units=public.n_series,
     )
+
+
+def _seconds_of(action: Callable[[], object]) -> float:
+    """Return the seconds that an action takes on this machine undisturbed."""
+    started = time.process_time()
+    action()
+    return (time.process_time() - started) / torch.get_num_threads()
 
 
 def _seconds_a_step(training: Training) -> float:

@@ -2,6 +2,7 @@
 
 import copy
 import math
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -11,7 +12,9 @@ from helpers import encoded_batches, tiny_generative, toy_series
 from scipy import stats
 
 from tst.models.transformer import attribute_fit, sampling, sizes
+from tst.models.transformer.heads import ChainHead
 from tst.models.transformer.tokens import attribute_target
+from tst.models.transformer.variables import Target, Variable
 from tst.series import Feature
 from tst.synthesiser import MIN_STEPS, N_EPOCHS, Synthesiser
 from tst.training.batches import EpochOrder
@@ -312,13 +315,62 @@ def test_a_table_of_hardly_a_row_is_fitted(n):
 
 
 @pytest.mark.slow
-def test_a_table_larger_than_a_batch_is_fitted_by_batches(monkeypatch):
-    """What decides is found there, too."""
+def test_what_decides_is_found_in_a_large_table(monkeypatch):
+    """By batches, which a small table is not fitted by, too."""
     real = deciding_series(5, n=400)
-    monkeypatch.setattr(attribute_fit, "BATCH", 128)
-    monkeypatch.setattr(attribute_fit, "MIN_HELD_OUT", 100)
+    monkeypatch.setattr(attribute_fit, "LARGE", 399)
+    n_rows = []
+    log_p = attribute_fit._log_p
+
+    def counted(head, rows):
+        n_rows.append(len(rows))
+        return log_p(head, rows)
+
+    monkeypatch.setattr(attribute_fit, "_log_p", counted)
     a, b = drawn(fitted(real)[0])[:, :2].T.astype(int)
     assert existing(real, a, b) >= 0.99
+    assert set(n_rows) == {attribute_fit.BATCHED.batch, 100}, "batches, and the held-out rows"
+
+
+def bent_chain(n, seed):
+    """Return rows of six numbers that each nearly follow from the one before, and their log p."""
+    rng = np.random.default_rng(seed)
+    z = rng.normal(size=(n, 6))
+    x = z.copy()
+    for d in range(1, 6):
+        x[:, d] = np.tanh(1.5 * x[:, d - 1]) / 0.7 + 0.05 * z[:, d]
+    value = torch.from_numpy(x).float()
+    repeat = torch.zeros(value.shape, dtype=torch.bool)
+    log_p = stats.norm.logpdf(z).sum(1).mean() - 5 * math.log(0.05)
+    return Target(value=value, lower=value, upper=value, repeat=repeat), log_p
+
+
+@pytest.mark.slow
+def test_batches_and_a_falling_rate_learn_a_large_table_better(monkeypatch):
+    """What is nearly certain: further rows are nearly as likely as their own density has them."""
+    batched = replace(attribute_fit.BATCHED, most=1_000)
+    monkeypatch.setattr(attribute_fit, "BATCHED", batched)
+    rows, _ = bent_chain(2_500, seed=0)
+    further, exact = bent_chain(2_500, seed=1)
+    missing = []
+    for large in (2_000, 10_000):
+        monkeypatch.setattr(attribute_fit, "LARGE", large)
+        attribute_fit._fits.clear()
+        torch.manual_seed(0)
+        head = ChainHead((Variable(),) * 6, 1, 0, "mixture", ((-3.0, 3.0),) * 6, 6)
+        head.requires_grad_(False)
+        attribute_fit.fit(head, rows, 0)
+        missing.append(exact - float(mean_log_p(head, further).sum()))
+    assert 0 < missing[0] < 0.7 * missing[1]
+
+
+def test_the_rate_of_a_large_table_falls_to_nothing():
+    """By half a wave of a cosine; that of others stays."""
+    recipe = attribute_fit.Recipe(learning_rate=0.1, cools=True, most=100)
+    rates = [recipe.rate(step) for step in (0, 25, 50, 75, 100)]
+    half = math.sqrt(0.5) / 2
+    assert rates == pytest.approx([0.1, 0.05 + 0.1 * half, 0.05, 0.05 - 0.1 * half, 0.0])
+    assert attribute_fit.PLAIN.rate(0) == attribute_fit.PLAIN.rate(999) == 2e-2
 
 
 def probabilities(head, n_categories):
