@@ -33,7 +33,8 @@ from tst.training import loop
 from tst.training.config import TrainConfig
 
 PROGRAM = Path(__file__).parent / "run_peer.py"
-TIMED_STEPS = (5, 25)  # of DG: the difference of two short runs is the time of its steps
+# Of DG: the difference of the last two short runs is the time of its steps; the first one begins.
+TIMED_STEPS = (1, 5, 45)
 DG_BATCH = 100  # series, the paper's
 OWN = "_own"  # ends the key of a peer that stops by its own rule, not after our core-seconds
 
@@ -228,7 +229,7 @@ def _affordable_steps(
             started = time.process_time()
             jobs.train_all([job])
             spent.append(time.process_time() - started)
-        step = (spent[1] - spent[0]) / (TIMED_STEPS[1] - TIMED_STEPS[0])
+        step = (spent[-1] - spent[-2]) / (TIMED_STEPS[-1] - TIMED_STEPS[-2])
         known = {"of": decided_by, "seconds": step}
         files.write_text(json.dumps(known), path)
     return max(1, int(seconds / known["seconds"]))
