@@ -170,6 +170,19 @@ def padded_rows(n=90, seed=0, n_classes=3, signal=0.3):
     return Ragged(series, low, high, N_STEPS), plain, codes
 
 
+def recorded(monkeypatch, owner, name):
+    """Return the arguments of each call of a function from now on, which does as before."""
+    calls = []
+    function = getattr(owner, name)
+
+    def recording(*arguments):
+        calls.append(arguments)
+        return function(*arguments)
+
+    monkeypatch.setattr(owner, name, recording)
+    return calls
+
+
 def toy_series(arrays, **fields):
     """Return a set of (length, n_features) arrays with features f0, f1, ... and these `fields`."""
     features = [Feature(f"f{j}") for j in range(np.shape(arrays[0])[1])]

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from helpers import mixed_series, user_table
+from helpers import mixed_series, recorded, user_table
 
 from tst import Synthesiser
 from tst.cycles import Cycles
@@ -353,17 +353,9 @@ def test_attributes_are_learned_once(monkeypatch):
     """What was learned of them for the measure of time is what the model has."""
     monkeypatch.setattr(attribute_fit, "_fits", {})
     monkeypatch.setattr("tst.synthesiser._seconds_a_step", lambda training: 0.1)
-    n_fits = 0
-    fit = attribute_fit._fit
-
-    def counted(*arguments):
-        nonlocal n_fits
-        n_fits += 1
-        return fit(*arguments)
-
-    monkeypatch.setattr(attribute_fit, "_fit", counted)
+    fits = recorded(monkeypatch, attribute_fit, "_fit")
     Synthesiser(minutes=0.01, d_model=8, n_layer=1).fit(user_table())
-    assert n_fits == 1
+    assert len(fits) == 1
 
 
 def swinging(n=60, n_steps=60, seed=0):

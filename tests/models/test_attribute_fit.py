@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from helpers import encoded_batches, tiny_generative, toy_series
+from helpers import encoded_batches, recorded, tiny_generative, toy_series
 from scipy import stats
 
 from tst.models.transformer import attribute_fit, sampling, sizes
@@ -195,35 +195,22 @@ def test_a_fit_and_each_of_its_folds_begin_at_their_own_rows(monkeypatch):
     """Four folds leave out each row once; the whole table's fit leaves out none."""
     monkeypatch.setattr(attribute_fit, "SMALL", 0)  # plainly alone
     monkeypatch.setattr(attribute_fit, "MAX_STEPS", 20)
-    begin = attribute_fit._begin_at_levels
-    n_rows = []
-
-    def counted(head, target):
-        n_rows.append(len(target.value))
-        return begin(head, target)
-
-    monkeypatch.setattr(attribute_fit, "_begin_at_levels", counted)
+    begun = recorded(monkeypatch, attribute_fit, "_begin_at_levels")
     fitted(deciding_series(3, n=44, seed=5))
-    assert n_rows == [33, 33, 33, 33, 44]
+    assert [len(target.value) for _, target in begun] == [33, 33, 33, 33, 44]
 
 
 def test_a_held_out_row_of_a_new_category_judges_nothing(monkeypatch):
     """All rows judge where each category is in several, and where none is."""
-    judging = []
-    curves = attribute_fit._held_out_curves
-
-    def counted(head, kept, held_out, *others):
-        judging.append(held_out.target.value[:, 0].int().tolist())
-        return curves(head, kept, held_out, *others)
-
-    monkeypatch.setattr(attribute_fit, "_held_out_curves", counted)
+    judging = recorded(monkeypatch, attribute_fit, "_held_out_curves")
     monkeypatch.setattr(attribute_fit, "SMALL", 0)
     monkeypatch.setattr(attribute_fit, "MAX_STEPS", 20)
     for kinds, unknown in (([0, 1] * 20, []), ([0] * 39 + [1], [1]), (list(range(40)), [])):
         judging.clear()
         attributes = pd.DataFrame({"kind": pd.Categorical(kinds)})
         fitted(toy_series([np.ones((2, 1))] * 40, attributes=attributes))
-        judged = sorted(code for fold in judging for code in fold)
+        codes = [held_out.target.value[:, 0] for _, _, held_out, *_ in judging]
+        judged = sorted(torch.cat(codes).int().tolist())
         assert judged == sorted(code for code in kinds if code not in unknown)
 
 
@@ -285,24 +272,16 @@ def test_a_remembered_fit_is_that_of_the_same_table_only(monkeypatch):
     """The same head, table and seed are fitted once; another of any of them is fitted anew."""
     monkeypatch.setattr(attribute_fit, "MAX_STEPS", 40)
     monkeypatch.setattr(attribute_fit, "N_KEPT", 2)
-    n_fits = 0
-    fit_anew = attribute_fit._fit
-
-    def counted(*arguments):
-        nonlocal n_fits
-        n_fits += 1
-        return fit_anew(*arguments)
-
-    monkeypatch.setattr(attribute_fit, "_fit", counted)
+    fits = recorded(monkeypatch, attribute_fit, "_fit")
     first = fitted(deciding_series(3, n=40))[0].attribute_head
     again = fitted(deciding_series(3, n=40))[0].attribute_head
-    assert n_fits == 1
+    assert len(fits) == 1
     assert all(map(torch.equal, first.parameters(), again.parameters()))
     again.bias.zero_()
     assert fitted(deciding_series(3, n=40))[0].attribute_head.bias.any()
     fitted(deciding_series(3, n=40), seed=1)
     fitted(deciding_series(3, n=40, seed=1))
-    assert n_fits == 3
+    assert len(fits) == 3
     assert len(attribute_fit._fits) == 2
 
 
@@ -319,17 +298,11 @@ def test_what_decides_is_found_in_a_large_table(monkeypatch):
     """By batches, which a small table is not fitted by, too."""
     real = deciding_series(5, n=400)
     monkeypatch.setattr(attribute_fit, "LARGE", 399)
-    n_rows = []
-    log_p = attribute_fit._log_p
-
-    def counted(head, rows):
-        n_rows.append(len(rows))
-        return log_p(head, rows)
-
-    monkeypatch.setattr(attribute_fit, "_log_p", counted)
+    seen = recorded(monkeypatch, attribute_fit, "_log_p")
     a, b = drawn(fitted(real)[0])[:, :2].T.astype(int)
     assert existing(real, a, b) >= 0.99
-    assert set(n_rows) == {attribute_fit.BATCHED.batch, 100}, "batches, and the held-out rows"
+    n_rows = {len(rows) for _, rows in seen}
+    assert n_rows == {attribute_fit.BATCHED.batch, 100}, "batches, and the held-out rows"
 
 
 def bent_chain(n, seed):
