@@ -147,6 +147,19 @@ def test_a_few_values_off_a_grid_are_seen():
     assert grid_places(x) == ()
 
 
+def test_of_interpolated_readings_a_few_may_lie_beside_the_grid():
+    """Tenths, five steps between two of them; where a reading is missing, eleven."""
+    rng = np.random.default_rng(0)
+    readings = np.round(rng.normal(0, 0.4, 4000).cumsum(), 1)
+    at = np.cumsum(rng.choice([6, 12], 4000, p=[0.995, 0.005]))
+    x = np.interp(np.arange(at[0], at[-1]), at, readings)
+    places = np.array(grid_places(np.float64(np.float32(x)), 0.01))
+    np.testing.assert_allclose(np.diff(places).mean(), 1 / 60, rtol=1e-3)
+    assert grid_places(x) == ()
+    noise = x + (rng.random(len(x)) < 0.05) * rng.random(len(x)) / 60
+    assert grid_places(noise, 0.01) == ()
+
+
 def test_samples_fall_on_the_nearest_place():
     """Within the places and beyond them, where the grid goes on; a place stays what it is."""
     x = np.repeat(np.round(0.067 * np.arange(-40, 60), 3), 50)

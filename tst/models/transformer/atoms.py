@@ -3,7 +3,8 @@
 A density has no place for a value that thousands of rows share, and samples beside it tell a
 synthetic set from a real one at a glance. Which of the common values a number is, or none, is
 therefore a category of its own, drawn before the number (a mixed distribution); the number itself
-is learned from the rows that have none of them.
+is learned from the rows that have none of them. Of interpolated readings the category also tells
+whether a step is held, or goes on by the change before (`tst.models.transformer.lines`).
 """
 
 import math
@@ -12,7 +13,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from tst.models.transformer.feature_encoding import MAX_FRACTIONS, MAX_OFF
+from tst.models.transformer.feature_encoding import MAX_FRACTIONS, MAX_OFF, common_gap
+from tst.models.transformer.lines import Line, ahead, before
 from tst.series import Feature, SeriesSet
 
 MAX_ATOMS = 256  # of a number; the most common
@@ -30,30 +32,60 @@ N_DEVIATIONS = 8  # by which it exceeds them, as rows vary by chance
 
 @dataclass(frozen=True, kw_only=True)
 class Atoms:
-    """The common values of a measurement.
+    """What a category tells of a measurement: 0 nothing, then which common value it is.
 
     Parameters
     ----------
     column
-        Its place among the measurements, without the categories that tell which value it is.
+        Its place among the measurements, without the categories that tell of them.
     values
-        The values, increasing.
+        The common values, increasing.
+    line
+        Of interpolated readings: how these lie on lines; two more categories tell that a value is
+        held, and that it goes on. None of others.
     """
 
     column: int
-    values: tuple[float, ...]
+    values: tuple[float, ...] = ()
+    line: Line | None = None
 
     def __post_init__(self) -> None:
         is_increasing = list(self.values) == sorted(set(self.values))
         is_finite = all(math.isfinite(value) for value in self.values)
-        if not (self.column >= 0 and self.values and is_increasing and is_finite):
+        tells = len(self.values) > 0 or self.line is not None
+        if not (self.column >= 0 and tells and is_increasing and is_finite):
             raise ValueError(f"the common values of measurement {self.column} are none")
 
-    def codes(self, x: np.ndarray) -> np.ndarray:
-        """Return which of the values numbers of any shape are, counted from 1; else 0."""
-        values = np.array(self.values, dtype=x.dtype)
-        place = np.searchsorted(values, x).clip(max=len(values) - 1)
-        return np.where(values[place] == x, place + 1, 0)
+    @property
+    def n_categories(self) -> int:
+        """Number of categories, the one that tells nothing among them."""
+        return 1 + len(self.values) + 2 * (self.line is not None)
+
+    @property
+    def held(self) -> int:
+        """Category of what equals the step before; the next one is of what goes on by a change."""
+        return 1 + len(self.values)
+
+    def codes(self, x: np.ndarray, n_before: np.ndarray) -> np.ndarray:
+        """Return the categories of numbers.
+
+        Parameters
+        ----------
+        x
+            float, (..., n_steps).
+        n_before
+            int, (n_steps,): steps of the series before each.
+        """
+        codes = np.zeros(x.shape, dtype=np.int64)
+        if self.values:
+            values = np.array(self.values, dtype=x.dtype)
+            place = np.searchsorted(values, x).clip(max=len(values) - 1)
+            codes = np.where(values[place] == x, place + 1, 0)
+        if self.line is not None:
+            goes_on = np.abs(x - ahead(x, n_before)) <= self.line.slack
+            codes[goes_on] = self.held + 1
+            codes[x == before(x, n_before)] = self.held
+        return codes
 
 
 def find_atoms(series: SeriesSet, columns: Sequence[int]) -> tuple[Atoms, ...]:
@@ -113,7 +145,7 @@ def _even_places(values: np.ndarray, n_rows: np.ndarray) -> np.ndarray:
     Where more than a few rows lie beside their grid, the values are numbered one after another.
     """
     values = values.astype(np.float64)
-    step = _step(values)
+    step = common_gap(values)
     number = (values - values[0]) / step
     place = np.rint(number).astype(np.int64)
     is_beside = np.abs(number - place) > MAX_OFF
@@ -125,14 +157,7 @@ def _even_places(values: np.ndarray, n_rows: np.ndarray) -> np.ndarray:
 def _is_filled(values: np.ndarray) -> bool:
     """Tell whether at least half of the places of an even grid are values: a count, a scale."""
     values = values.astype(np.float64)
-    return bool(len(values) > 0.5 * ((values[-1] - values[0]) / _step(values) + 1))
-
-
-def _step(values: np.ndarray) -> float:
-    """Return the step of the grid that increasing values may lie on, float64: the commonest gap."""
-    gaps = np.diff(values)
-    _, which, n_gaps = np.unique(np.float32(gaps), return_inverse=True, return_counts=True)
-    return float(np.median(gaps[which == n_gaps.argmax()]))
+    return bool(len(values) > 0.5 * ((values[-1] - values[0]) / common_gap(values) + 1))
 
 
 def with_codes(features: Sequence[Feature], atoms: Sequence[Atoms]) -> tuple[Feature, ...]:
@@ -151,12 +176,19 @@ def with_codes(features: Sequence[Feature], atoms: Sequence[Atoms]) -> tuple[Fea
     return tuple(found)
 
 
-def split(values: np.ndarray, atoms: Sequence[Atoms]) -> np.ndarray:
-    """Return values (..., n_features) with the codes of atoms, as `with_codes` has them."""
-    columns = [one.column for one in atoms]
-    codes = [one.codes(values[..., one.column]) for one in atoms]
+def split(
+    values: np.ndarray, atoms: Sequence[Atoms], n_before: np.ndarray | None = None
+) -> np.ndarray:
+    """Return values (..., n_steps, n_features) with the codes of atoms, as `with_codes` has them.
+
+    `n_before` is as in `Atoms.codes`; None: the steps are those of one series.
+    """
     if not atoms:
         return values
+    if n_before is None:
+        n_before = np.arange(values.shape[-2])
+    columns = [one.column for one in atoms]
+    codes = [one.codes(values[..., one.column], n_before) for one in atoms]
     return np.insert(values, columns, np.stack(codes, axis=-1).astype(values.dtype), axis=-1)
 
 
@@ -175,4 +207,5 @@ def split_set(series: SeriesSet, atoms: Sequence[Atoms]) -> SeriesSet:
     if not atoms:
         return series
     features = with_codes(series.features, atoms)
-    return replace(series, values=split(series.values, atoms), features=features)
+    values = split(series.values, atoms, series.step_index)
+    return replace(series, values=values, features=features)

@@ -255,8 +255,10 @@ class TokenBatches:
         if self.whole is not None:
             return self.whole, self._first_tokens_of_series[series] + first_tokens, series
         patch = self.config.patch
-        # The tokens at all lags are seen, and what the first of them repeats stands before it.
-        n_before = np.minimum(first_tokens, 1 + max(self.spec.lags))
+        # The tokens at all lags are seen; what tells whether the first of them repeats or goes on
+        # stands before it.
+        n_seen = max(self.spec.lags) + ceil_div(self.encoder.n_told_by, patch)
+        n_before = np.minimum(first_tokens, n_seen)
         starts = (first_tokens - n_before) * patch
         ends = np.minimum((first_tokens + self.n_window) * patch, self.series.lengths[series])
         pieces = self.encoder.learned(self.series.pieces(series, starts, ends - starts))

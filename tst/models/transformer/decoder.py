@@ -46,6 +46,8 @@ class Unfinished:
         float, (B, n) each: encodings of the last tokens, as many as are seen, the last at the end.
     previous
         float, (B, n_features): values of the step before in data units, NaN before the first.
+    earlier
+        The same of the step before that.
     prefix
         float, (B, n, n_features): steps that are given, NaN behind the last of each, or None.
     n_behind
@@ -60,6 +62,7 @@ class Unfinished:
     recent: torch.Tensor
     tokens: list[torch.Tensor]
     previous: torch.Tensor
+    earlier: torch.Tensor
     prefix: torch.Tensor | None
     n_behind: np.ndarray
 
@@ -74,6 +77,7 @@ class Unfinished:
             recent=self.recent[rows],
             tokens=[encoded[rows] for encoded in self.tokens],
             previous=self.previous[rows],
+            earlier=self.earlier[rows],
             prefix=None if self.prefix is None else self.prefix[rows],
             n_behind=self.n_behind[rows.cpu().numpy()],
         )
@@ -113,6 +117,7 @@ def start(
         recent=torch.zeros(B, model.n_recent, device=device),
         tokens=[],
         previous=torch.full((B, encoder.n_features), torch.nan, device=device),
+        earlier=torch.full((B, encoder.n_features), torch.nan, device=device),
         prefix=prefix,
         n_behind=np.zeros(B),
     )
@@ -154,10 +159,14 @@ class Decoder:
         self.patch = model.config.patch
         self.chain = ChainSampler(model.head)
         self.has_end = has_end(encoder)
-        # Of measurements with atoms, by the category before them: none, then each value.
+        # What tells of measurements, by the place of the category: the measurement is behind it.
+        self.told = dict(zip(code_columns(encoder.atoms), encoder.atoms, strict=True))
+        # By category: a common value, or NaN.
         self.common: dict[int, torch.Tensor] = {}
-        for code, one in zip(code_columns(encoder.atoms), encoder.atoms, strict=True):
-            self.common[code + 1] = torch.tensor([torch.nan, *one.values])
+        for f, one in self.told.items():
+            values = torch.full((one.n_categories,), torch.nan)
+            values[1 : 1 + len(one.values)] = torch.tensor(one.values)
+            self.common[f] = values
 
     def run(
         self,
@@ -336,13 +345,14 @@ class Decoder:
                 d = s * D + f
                 allowed = self._allowed(unfinished, f, n_left, s)
                 z, repeat = chain.draw(d, past, encoded, uniform, allowed)
-                common = self._common_value(f, token[:, s])
-                value, z, repeat = self._settle(unfinished, f, z, repeat, common, first + s)
+                code = token[:, s, f - 1].long() if f - 1 in self.told else None
+                value, z, repeat = self._settle(unfinished, f, z, repeat, code, first + s)
                 token[:, s, f] = value
                 chain.write(d, encoded, z, repeat)
             if self.has_end:
                 end, _ = chain.draw(s * D + D - 1, past, encoded, uniform)
                 ends[(ends < 0) & (end > 0)] = s
+            unfinished.earlier = unfinished.previous
             unfinished.previous = token[:, s]
         self._remember(unfinished, encoded)
         return token, ends
@@ -354,10 +364,35 @@ class Decoder:
 
         `n_left` is as in `_next_token`.
         """
+        if f in self.told and self.told[f].line is not None:
+            return self._ways_on(unfinished, f)
         if f not in self.masks:
             return None
         behind = None if n_left is None else n_left - s
         return self.masks[f].allowed(unfinished.previous[:, f], behind)
+
+    def _ways_on(self, unfinished: Unfinished, f: int) -> torch.Tensor:
+        """Return what category f may tell of interpolated readings, bool (B, n_categories).
+
+        Nothing is held before there is a step, and no line goes on that leaves the training set's
+        range.
+        """
+        told = self.told[f]
+        previous = unfinished.previous[:, f + 1]
+        ahead = self._ahead(unfinished, f + 1)
+        allowed = torch.ones(len(ahead), told.n_categories, dtype=torch.bool, device=ahead.device)
+        allowed[:, told.held] = ~torch.isnan(previous)
+        y = self.encoder.feature_encoders[f + 1].forward_tensor(ahead)
+        is_within = (y >= self.encoder.y_low[f + 1]) & (y <= self.encoder.y_high[f + 1])
+        allowed[:, told.held + 1] = is_within
+        return allowed
+
+    def _ahead(self, unfinished: Unfinished, f: int) -> torch.Tensor:
+        """Return where the last change of measurement f leads, (B,); NaN where there was none."""
+        previous = unfinished.previous[:, f]
+        change = previous - unfinished.earlier[:, f]
+        ahead = self.encoder.feature_encoders[f].on_grid(previous + change)
+        return torch.where(change == 0, torch.nan, ahead)
 
     def _remember(self, unfinished: Unfinished, encoded: torch.Tensor) -> None:
         """Take down a token's encoding, (B, n), for those that see it."""
@@ -369,21 +404,28 @@ class Decoder:
             seen.append(unfinished.tokens[-lag] if is_there else torch.zeros_like(encoded))
         unfinished.recent = torch.cat(seen, dim=1) if len(seen) > 1 else encoded
 
-    def _common_value(self, f: int, step: torch.Tensor) -> torch.Tensor | None:
-        """Return the value that the category before measurement f tells, (B,), NaN where none.
+    def _as_told(
+        self, unfinished: Unfinished, f: int, value: torch.Tensor, code: torch.Tensor
+    ) -> torch.Tensor:
+        """Return what the category before measurement f tells, or else its draw, (B,).
 
         Parameters
         ----------
-        step
-            float, (B, n_features): what is drawn of the step, up to f.
-
-        Returns
-        -------
-        None where measurement f has no common values.
+        value
+            float, (B,): what was drawn.
+        code
+            int64, (B,): the category.
         """
-        if f not in self.common:
-            return None
-        return self.common[f].to(step)[step[:, f - 1].long()]
+        told = self.told[f - 1]
+        common = self.common[f - 1].to(value)[code]
+        value = torch.where(torch.isnan(common), value, common)
+        if told.line is None:
+            return value
+        previous = unfinished.previous[:, f]
+        change = (value - previous).clamp(-told.line.most, told.line.most)
+        value = torch.where(torch.isnan(previous), value, previous + change)
+        value = torch.where(code == told.held, previous, value)
+        return torch.where(code == told.held + 1, self._ahead(unfinished, f), value)
 
     def _settle(
         self,
@@ -391,7 +433,7 @@ class Decoder:
         f: int,
         z: torch.Tensor,
         repeat: torch.Tensor | None,
-        common: torch.Tensor | None,
+        code: torch.Tensor | None,
         step: int,
     ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor | None]:
         """Repeat, replace, or round and bound a draw of measurement f, as it must be.
@@ -400,8 +442,8 @@ class Decoder:
         ----------
         z, repeat
             float and bool, (B,): what the chain drew; repeat is None where it has no gate.
-        common
-            As `_common_value` returns it.
+        code
+            int64, (B,): the category that tells of the measurement, or None.
 
         Returns
         -------
@@ -414,8 +456,8 @@ class Decoder:
         if repeat is not None:
             repeat = repeat & ~torch.isnan(previous)
             value = torch.where(repeat, previous, value)
-        if common is not None:
-            value = torch.where(torch.isnan(common), value, common)
+        if code is not None:
+            value = self._as_told(unfinished, f, value, code)
         if unfinished.prefix is not None and step < unfinished.prefix.shape[1]:
             given = unfinished.prefix[:, step, f]
             value = torch.where(torch.isnan(given), value, given)

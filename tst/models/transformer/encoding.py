@@ -19,13 +19,14 @@ import torch
 from tst.errors import DataError
 from tst.io.untrusted import from_mapping
 from tst.models.attributes import SeriesFacts, from_codes, known_categories
-from tst.models.transformer import atoms, levels
+from tst.models.transformer import atoms, levels, lines
 from tst.models.transformer.atoms import Atoms
 from tst.models.transformer.feature_encoding import FeatureEncoder
 from tst.models.transformer.twins import (
     Twin,
     find_twins,
     learned_features,
+    learned_largest,
     learned_set,
     learned_values,
     restored_values,
@@ -63,10 +64,11 @@ class SeriesEncoder:
         Whether each series is scaled by its own loc and scale.
     shared
         Measurements that, even so, are scaled alike in all series: most of their values are one
-        bound.
+        bound, or they tell of another.
     atoms
-        The common values of measurements, as they are learned, where series have no loc and scale
-        of their own; before each such measurement stands a category that tells which it is.
+        What categories tell of measurements, as they are learned: that interpolated readings are
+        held or go on, and, where series have no loc and scale of their own, which common value it
+        is; the category stands before the measurement.
     loc, scale
         Mean and standard deviation of each transformed measurement over all rows; with levels, of
         what these leave of it: a long series counts as often as it has rows.
@@ -146,7 +148,7 @@ class SeriesEncoder:
             return not columns
         fits = True
         for one, code in zip(self.atoms, atoms.code_columns(self.atoms), strict=True):
-            fits &= self.feature_encoders[code].n_categories == len(one.values) + 1
+            fits &= self.feature_encoders[code].n_categories == one.n_categories
             fits &= self.feature_encoders[code + 1].n_categories == 0
         return fits
 
@@ -183,9 +185,13 @@ class SeriesEncoder:
         series = series.excerpt(MAX_FITTED)
         facts = SeriesFacts.of(series)
         twins = find_twins(whole, series, exact_repeats(series))
+        largest = learned_largest(np.abs(series.values).max(0), twins)
         series = learned_set(series, twins)
         is_long = bool(attributes and np.quantile(whole.lengths, 0.05) >= MIN_OWN_STEPS)
-        common = () if is_long else _common_values(series, twins)
+        common = _interpolated(series, largest)
+        if not is_long:
+            common += _common_values(series, twins, common)
+        common = tuple(sorted(common, key=lambda one: one.column))
         series = atoms.split_set(series, common)
         feature_encoders = _fit_features(series, common)
         y = _transformed(feature_encoders, series)
@@ -196,7 +202,7 @@ class SeriesEncoder:
         min_scale = np.maximum(0.01 * typical, LEAST_REST * scale)
         own = np.concatenate([series_loc, np.log(np.maximum(series_scale, min_scale))], axis=1)
         categories = known_categories(whole) if attributes else {}
-        shared = _mostly_at_a_bound(series, feature_encoders) if is_long else ()
+        shared = _without_level(series, feature_encoders, common) if is_long else ()
         per_series = is_long and len(shared) < series.n_features
         found: list[np.ndarray] = []
         if per_series:
@@ -262,6 +268,11 @@ class SeriesEncoder:
         return counts
 
     @property
+    def n_told_by(self) -> int:
+        """Steps before a value by which it is told whether it is held or goes on."""
+        return 2 if any(one.line is not None for one in self.atoms) else 1
+
+    @property
     def own(self) -> list[int]:
         """Numbers of an attribute row's loc and scale: of measurements with their own, both."""
         if not self.per_series:
@@ -282,7 +293,7 @@ class SeriesEncoder:
         return atoms.split_set(learned_set(series, self.twins), self.atoms)
 
     def learned_values(self, values: np.ndarray) -> np.ndarray:
-        """Return what `learned` has of values (..., features of the set), `n_features` wide."""
+        """Return what `learned` has of values (..., steps of a series, features of the set)."""
         return atoms.split(learned_values(values, self.twins), self.atoms)
 
     def restored_values(self, learned: np.ndarray) -> np.ndarray:
@@ -290,7 +301,7 @@ class SeriesEncoder:
         return restored_values(atoms.joined(learned, self.atoms), self.twins)
 
     def is_atom(self, values: np.ndarray) -> np.ndarray:
-        """Tell where learned values are common ones, which their category tells; of that shape."""
+        """Tell where learned values are those that their category tells; of that shape."""
         found = np.zeros(values.shape, dtype=bool)
         for code in atoms.code_columns(self.atoms):
             found[..., code + 1] = values[..., code] > 0
@@ -455,36 +466,55 @@ class SeriesEncoder:
         return self.facts.to_series(values, lengths, from_codes(codes, self.categories), model)
 
 
-def _common_values(series: SeriesSet, twins: Sequence[Twin]) -> tuple[Atoms, ...]:
-    """Return the common values of a set as it is learned, of numbers that move.
+def _interpolated(series: SeriesSet, largest: np.ndarray) -> tuple[Atoms, ...]:
+    """Return what tells of the measurements of a learned set that are interpolated, in order.
+
+    `largest`, (n_features,), is as in `lines.line_of`.
+    """
+    found = []
+    for column in range(series.n_features):
+        line = lines.line_of(series, column, float(largest[column]))
+        if line is not None:
+            found.append(Atoms(column=column, line=line))
+    return tuple(found)
+
+
+def _common_values(
+    series: SeriesSet, twins: Sequence[Twin], interpolated: Sequence[Atoms]
+) -> tuple[Atoms, ...]:
+    """Return the common values of a set as it is learned, of other numbers that move.
 
     One that is often held would be torn from its value by a category that is drawn at each step. A
     difference has none.
     """
     copies = np.array([twin.column for twin in twins if twin.exact], dtype=np.int64)
-    differences = []
+    told = [one.column for one in interpolated]
     for twin in twins:
         if not twin.exact:
-            differences.append(twin.column - np.count_nonzero(copies < twin.column))
+            told.append(twin.column - int(np.count_nonzero(copies < twin.column)))
     columns = []
     for column, encoder in enumerate(_fit_features(series, ())):
-        if column not in differences and not encoder.repeats:
+        if column not in told and not encoder.repeats:
             columns.append(column)
     return atoms.find_atoms(series, columns)
 
 
-def _fit_features(series: SeriesSet, common: Sequence[Atoms]) -> tuple[FeatureEncoder, ...]:
+def _fit_features(series: SeriesSet, told: Sequence[Atoms]) -> tuple[FeatureEncoder, ...]:
     """Return the encoder of each measurement of a training set."""
-    n_values = dict(zip(atoms.code_columns(common), common, strict=True))
+    categories = dict(zip(atoms.code_columns(told), told, strict=True))
+    interpolated = {code + 1 for code, one in categories.items() if one.line is not None}
     repeats = exact_repeats(series)
     encoders = []
     for f, feature in enumerate(series.features):
         values = series.values[:, f].astype(np.float64)
         is_categorical = feature.kind == "categorical"
-        if f in n_values:
-            encoders.append(FeatureEncoder(n_categories=len(n_values[f].values) + 1))
-        else:
-            encoders.append(FeatureEncoder.fit(values, repeats[:, f], is_categorical))
+        if f in categories:
+            encoders.append(FeatureEncoder(n_categories=categories[f].n_categories))
+            continue
+        is_line = f in interpolated
+        # A category tells what is held: no gate.
+        is_repeat = repeats[:, f] & (not is_line)
+        encoders.append(FeatureEncoder.fit(values, is_repeat, is_categorical, is_line))
     return tuple(encoders)
 
 
@@ -566,18 +596,21 @@ def _shared(
     return own_loc, own_scale
 
 
-def _mostly_at_a_bound(series: SeriesSet, encoders: Sequence[FeatureEncoder]) -> tuple[int, ...]:
-    """Return the measurements of which one bound has most of the values, as pings that are lost.
+def _without_level(
+    series: SeriesSet, encoders: Sequence[FeatureEncoder], common: Sequence[Atoms]
+) -> tuple[int, ...]:
+    """Return the measurements that have no level of their own in a series.
 
-    A level that is drawn is never quite the bound, and moves all of a series' values off it.
+    Of some, as pings that are lost, one bound has most of the values: a level that is drawn is
+    never quite the bound, and moves all of a series' values off it. Nor has what tells of another
+    measurement a level.
     """
-    mostly = []
+    found = set(atoms.code_columns(common))
     for f, encoder in enumerate(encoders):
         for bound in (encoder.low, encoder.high):
             if bound is not None and np.mean(series.values[:, f] == np.float32(bound)) > MOSTLY:
-                mostly.append(f)
-                break
-    return tuple(mostly)
+                found.add(f)
+    return tuple(sorted(found))
 
 
 def _series_moments(y: np.ndarray, series: SeriesSet) -> tuple[np.ndarray, np.ndarray]:

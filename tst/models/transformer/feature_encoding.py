@@ -31,6 +31,7 @@ MAX_PLACES = 4096
 MIN_ROWS_EACH = 5
 TAIL = 0.05  # of the rows, at either end, where many places may be empty
 MIN_FILLED = 0.5  # share of the places between them that have rows
+MAX_BESIDE = 0.01  # share of the rows of interpolated readings that may lie beside it
 # Steps that a value may lie beside its place, for values are rounded once more (degrees Fahrenheit
 # to a tenth, of tenths Celsius); few values lie so by chance.
 MAX_OFF = 0.1
@@ -83,7 +84,9 @@ class FeatureEncoder:
             raise ValueError(f"a unit of {self.unit} and a least value of {self.least} are none")
 
     @classmethod
-    def fit(cls, x: np.ndarray, is_repeat: np.ndarray, categorical: bool) -> Self:
+    def fit(
+        cls, x: np.ndarray, is_repeat: np.ndarray, categorical: bool, interpolated: bool = False
+    ) -> Self:
         """Return the encoder of a training set's values.
 
         Parameters
@@ -92,12 +95,14 @@ class FeatureEncoder:
             float64, (rows,).
         is_repeat
             bool, (rows,): exact repeats of the step before.
+        interpolated
+            Whether they lie on lines (`tst.models.transformer.lines`).
         """
         if categorical:
             return cls(n_categories=int(x.max()) + 1)
         is_constant = bool(x.max() == x.min())
         whole = _is_count(x) and not is_constant
-        places = () if whole else grid_places(x)
+        places = () if whole else grid_places(x, MAX_BESIDE * interpolated)
         unit = _unit(x) if whole else 1
         step = unit if whole else _step(places)
         low = None
@@ -137,8 +142,8 @@ class FeatureEncoder:
             x = torch.exp(y.clamp(max=MAX_EXPONENT)) - self.offset
         if self.whole:
             x = torch.round(x / self.unit) * self.unit
-        elif self.places:
-            x = self._on_grid(x)
+        else:
+            x = self.on_grid(x)
         lowest = self.least if self.low is None else self.low
         if lowest is None and self.high is None:
             return x
@@ -149,8 +154,13 @@ class FeatureEncoder:
         """Mean distance of neighbouring places of the grid, 0 without one."""
         return _step(self.places)
 
-    def _on_grid(self, x: torch.Tensor) -> torch.Tensor:
-        """Return the nearest place of each value; beyond the outermost, the grid goes on."""
+    def on_grid(self, x: torch.Tensor) -> torch.Tensor:
+        """Return the nearest place of each value; beyond the outermost, the grid goes on.
+
+        Without a grid it is the value.
+        """
+        if not self.places:
+            return x
         places = self._place_tensor.to(x)
         first, last = self.places[0], self.places[-1]
         nearest = places[torch.bucketize(x, self._midpoints.to(x))]
@@ -211,13 +221,14 @@ class FeatureEncoder:
         return lower, upper
 
 
-def grid_places(x: np.ndarray) -> tuple[float, ...]:
+def grid_places(x: np.ndarray, beside: float = 0.0) -> tuple[float, ...]:
     """Return the places of the grid that values lie on, empty where they lie on none.
 
     A meter counts steps; what is written is their number times a factor, mostly rounded. A place
-    that has values is as they are; the others stand where the step puts them.
+    that has values is as they are; the others stand where the step puts them. `beside` is the share
+    of the rows that may lie beside it, as those of interpolated readings where one is missing.
     """
-    values = np.unique(x)
+    values, n_rows = np.unique(x, return_counts=True)
     if not MIN_PLACES <= len(values) <= min(MAX_PLACES, len(x) / MIN_ROWS_EACH):
         return ()
     low, high = np.quantile(x, [TAIL, 1 - TAIL])
@@ -228,7 +239,41 @@ def grid_places(x: np.ndarray) -> tuple[float, ...]:
         places = _places(values, step, is_middle)
         if len(places):
             return tuple(places.tolist())
-    return ()
+    if not beside:
+        return ()
+    number, is_on = _on_a_grid(values, n_rows)
+    if n_rows[~is_on].sum() > beside * len(x):
+        return ()
+    order = np.lexsort((n_rows, number))  # of those at one place, the most frequent is the last
+    order = order[is_on[order]]
+    kept = order[np.diff(number[order], append=np.inf) > 0]
+    if len(kept) < MIN_PLACES:
+        return ()
+    step = float(np.median(np.diff(values[kept]) / np.diff(number[kept])))
+    return tuple(_places(values[kept], step, is_middle[kept]).tolist())
+
+
+def _on_a_grid(values: np.ndarray, n_rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the places of increasing values, (n_values,), and which of them lie on the grid.
+
+    Its step is about the commonest gap.
+    """
+    step = common_gap(values)
+    anchor = values[n_rows.argmax()]
+    for _ in range(3):  # the step by near places first, then by all
+        number = np.rint((values - anchor) / step)
+        is_on = np.abs(values - anchor - step * number) <= MAX_OFF * step
+        if np.ptp(number[is_on]) > 0:
+            weights = np.sqrt(n_rows[is_on])
+            step = float(np.polyfit(number[is_on], values[is_on], 1, w=weights)[0])
+    return number, is_on
+
+
+def common_gap(values: np.ndarray) -> float:
+    """Return the step of the grid that increasing values may lie on, float64: the commonest gap."""
+    gaps = np.diff(values)
+    _, which, n_gaps = np.unique(np.float32(gaps), return_inverse=True, return_counts=True)
+    return float(np.median(gaps[which == n_gaps.argmax()]))
 
 
 def _places(values: np.ndarray, step: float, is_middle: np.ndarray) -> np.ndarray:

@@ -159,6 +159,14 @@ def learned_values(values: np.ndarray, twins: Sequence[Twin]) -> np.ndarray:
     return np.delete(learned, copies, axis=-1)
 
 
+def learned_largest(largest: np.ndarray, twins: Sequence[Twin]) -> np.ndarray:
+    """Return the greatest absolute value, (n_features,), behind each learned measurement."""
+    found = largest.copy()
+    for twin in twins:
+        found[twin.column] = max(largest[twin.column], largest[twin.of])
+    return np.delete(found, [twin.column for twin in twins if twin.exact])
+
+
 def restored_values(learned: np.ndarray, twins: Sequence[Twin]) -> np.ndarray:
     """Return the values (rows, n_features) of learned ones; inverts `learned_values`."""
     values = learned
