@@ -68,8 +68,9 @@ def line_of(series: SeriesSet, column: int, largest: float) -> Line | None:
         return None
     on_line = np.mean(off[has_line] <= slack)
     far = np.mean(off[has_line] > NEAR * slack)
-    is_chance = on_line < max(MIN_ON_LINE, TIMES_CHANCE * _chance(change[has_line], slack))
-    if is_chance or far < MIN_FAR or 1 - far - on_line > MAX_NEAR * on_line:
+    if on_line < MIN_ON_LINE or far < MIN_FAR or 1 - far - on_line > MAX_NEAR * on_line:
+        return None
+    if on_line < TIMES_CHANCE * _chance(change[has_line], slack):
         return None
     encoder = FeatureEncoder.fit(x, np.zeros(len(x), dtype=bool), categorical=False)
     if encoder.whole:
