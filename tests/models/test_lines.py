@@ -34,6 +34,17 @@ def readings(n=80, seed=0, n_steps=N_STEPS, held=0.2):
     return arrays
 
 
+def of_halves(n=300, n_steps=N_STEPS, seed=0):
+    """Return series of halves, five steps between two of them, capped at 24."""
+    rng = np.random.default_rng(seed)
+    arrays = []
+    for _ in range(n):
+        read = np.round(2 * (20 + rng.normal(0, 3) + rng.normal(size=7).cumsum())) / 2
+        at = rng.integers(BETWEEN) + np.arange(n_steps)
+        arrays.append(np.interp(at / BETWEEN, np.arange(7), read.clip(max=24)))
+    return arrays
+
+
 def one(columns, **fields):
     """Return series of one number, from a list of rows."""
     return toy_series([np.asarray(column, float)[:, None] for column in columns], **fields)
@@ -65,6 +76,7 @@ def test_interpolated_readings_are_found(scale, held):
         lambda rng: rng.normal(size=N_STEPS).cumsum(),
         lambda rng: np.sin(rng.uniform(0, 6) + np.arange(2000) * 2e-3),  # smooth, by dense steps
         lambda rng: np.sin(rng.uniform(0, 6) + np.arange(2000) * 5e-4),
+        lambda rng: np.sin(rng.choice([0, 1, 2, 4]) + np.arange(1500) % 200 * 6e-4),  # and jumps
         lambda rng: np.repeat(rng.normal(size=N_STEPS // 4), 4),  # held, not on a line
         lambda rng: np.arange(N_STEPS) + rng.integers(100),  # a count
         lambda rng: rng.poisson(3, N_STEPS),
@@ -73,7 +85,7 @@ def test_interpolated_readings_are_found(scale, held):
     ],
 )
 def test_what_is_not_interpolated_has_no_lines(draw):
-    """Noise, curves, what is held, whole numbers, one common change, and too few digits."""
+    """Noise, curves and pieces of some, held values, whole numbers, one common change, rounding."""
     rng = np.random.default_rng(0)
     assert line([draw(rng) for _ in range(60)]) is None
 
@@ -84,12 +96,25 @@ def test_a_category_has_no_lines():
     assert line_of(series) is None
 
 
+def test_small_series_beside_large_ones_have_lines_of_their_own():
+    """A new reading is one, also where it lies within a millionth of the range of all."""
+    rng = np.random.default_rng(0)
+    columns = [np.exp(3 * rng.normal()) * column for column in readings(400, held=0)]
+    series = one(columns)
+    spread = float(np.ptp(series.values))
+    atoms = Atoms(column=0, line=lines.Line(1e-6 * spread, spread, 0.0, spread))
+    codes = atoms.codes(series.values[:, 0], series.step_index).reshape(400, N_STEPS)
+    new = np.abs(np.diff(np.stack(columns), 2)) > 1e-4 * np.ptp(np.stack(columns), axis=1)[:, None]
+    assert np.mean(codes[:, 2:][new] == 2) < 0.05
+    assert np.mean(codes == 2) > 0.3
+
+
 def told_by_hand(x, slack):
     """Return 0, 1 (held) or 2 (goes on) of each step of one series."""
     codes = []
     for t, value in enumerate(x.astype(float)):
         code = 0
-        if t > 1 and x[t - 1] != x[t - 2]:
+        if t > 1 and abs(float(x[t - 1]) - float(x[t - 2])) > slack:
             ahead = 2 * float(x[t - 1]) - float(x[t - 2])
             code = 2 * (abs(value - ahead) <= slack)
         if t > 0 and x[t] == x[t - 1]:
@@ -163,12 +188,21 @@ def test_an_encoder_of_lines_is_kept_as_it_is():
     encoder = SeriesEncoder.fit(one(readings()))
     mapping = json.loads(json.dumps(asdict(encoder)))
     assert SeriesEncoder.from_dict(mapping) == encoder
-    mapping["atoms"] = [{"column": 0, "values": [1.0], "line": {"slack": 1e-5, "most": 1.0}}]
+    mapping["atoms"] = [{"column": 0, "values": [1.0, 2.0, 3.0]}]
     with pytest.raises(ValueError, match="do not fit each other"):
         SeriesEncoder.from_dict(mapping)
-    for slack, most in ((0.0, 1.0), (-1.0, 1.0), (float("nan"), 1.0), (1e-3, float("inf")), (2, 1)):
-        with pytest.raises(ValueError, match="are no line's"):
-            lines.Line(slack, most)
+    with pytest.raises(ValueError, match="common values of measurement 0"):
+        Atoms(column=0, values=(1.0,), line=encoder.atoms[0].line)
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [(0, 1, 0, 1), (-1, 1, 0, 1), (np.nan, 1, 0, 1), (2, 1, 0, 1), (1, np.inf, 0, 1), (1, 1, 1, 0)],
+)
+def test_a_line_that_is_none_is_refused(fields):
+    """No slack, a change below it, an endless one, a range that ends before it begins."""
+    with pytest.raises(ValueError, match="is no line"):
+        lines.Line(*fields)
 
 
 def shares(series):
@@ -205,18 +239,34 @@ def test_lines_are_drawn_again(patch):
 @pytest.mark.slow
 def test_lines_between_readings_of_a_grid_stay_on_it():
     """Halves, five steps between two of them: every sample is a twelfth."""
-    rng = np.random.default_rng(0)
-    arrays = []
-    for _ in range(300):
-        read = np.round(2 * (20 + rng.normal(0, 3) + rng.normal(size=7).cumsum())) / 2
-        at = rng.integers(BETWEEN) + np.arange(N_STEPS)
-        arrays.append(np.interp(at / BETWEEN, np.arange(7), read))
-    real = one(arrays)
+    real = one(of_halves())
     assert len(SeriesEncoder.fit(real).feature_encoders[1].places) > 50
     made = sampling.sample(trained(real, 60), 300, seed=0)
     assert np.isin(made.values, real.values).mean() > 0.99
     twelfths = 12 * made.values.astype(float)
     assert np.abs(twelfths - np.round(twelfths)).max() < 0.01
+
+
+@pytest.mark.slow
+def test_what_is_drawn_is_read_again_as_it_was_drawn():
+    """On a grid, at a bound, and of series that end at different steps."""
+    rng = np.random.default_rng(1)
+    real = one([column[: rng.integers(4, N_STEPS + 1)] for column in of_halves()])
+    model = trained(real, 40)
+    drawn = []
+    joined = SeriesEncoder.restored_values
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(
+            SeriesEncoder,
+            "restored_values",
+            lambda encoder, values: drawn.append(values) or joined(encoder, values),
+        )
+        made = sampling.sample(model, 300, seed=0)
+    codes = model.encoder.learned(made).values[:, 0]
+    np.testing.assert_array_equal(np.concatenate(drawn)[:, 0], codes)
+    assert set(codes) == {0, 1, 2}
+    assert np.isin(24, made.values)
+    assert made.values.max() <= 24
 
 
 @pytest.mark.slow

@@ -28,6 +28,7 @@ MIN_TOGETHER = 0.1  # share of the rows that all atoms of a number have
 STANDS_OUT = 3
 N_NEAR = 8
 N_DEVIATIONS = 8  # by which it exceeds them, as rows vary by chance
+HELD, GOES_ON = 1, 2  # categories of interpolated readings
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,8 +42,8 @@ class Atoms:
     values
         The common values, increasing.
     line
-        Of interpolated readings: how these lie on lines; two more categories tell that a value is
-        held, and that it goes on. None of others.
+        Of interpolated readings, which have no common values: how these lie on lines; two
+        categories tell that a value is held, and that it goes on. None of others.
     """
 
     column: int
@@ -52,19 +53,14 @@ class Atoms:
     def __post_init__(self) -> None:
         is_increasing = list(self.values) == sorted(set(self.values))
         is_finite = all(math.isfinite(value) for value in self.values)
-        tells = len(self.values) > 0 or self.line is not None
-        if not (self.column >= 0 and tells and is_increasing and is_finite):
+        tells_one = (len(self.values) > 0) != (self.line is not None)
+        if not (self.column >= 0 and tells_one and is_increasing and is_finite):
             raise ValueError(f"the common values of measurement {self.column} are none")
 
     @property
     def n_categories(self) -> int:
         """Number of categories, the one that tells nothing among them."""
-        return 1 + len(self.values) + 2 * (self.line is not None)
-
-    @property
-    def held(self) -> int:
-        """Category of what equals the step before; the next one is of what goes on by a change."""
-        return 1 + len(self.values)
+        return 1 + (len(self.values) if self.line is None else 2)
 
     def codes(self, x: np.ndarray, n_before: np.ndarray) -> np.ndarray:
         """Return the categories of numbers.
@@ -76,15 +72,14 @@ class Atoms:
         n_before
             int, (n_steps,): steps of the series before each.
         """
-        codes = np.zeros(x.shape, dtype=np.int64)
-        if self.values:
+        if self.line is None:
             values = np.array(self.values, dtype=x.dtype)
             place = np.searchsorted(values, x).clip(max=len(values) - 1)
-            codes = np.where(values[place] == x, place + 1, 0)
-        if self.line is not None:
-            goes_on = np.abs(x - ahead(x, n_before)) <= self.line.slack
-            codes[goes_on] = self.held + 1
-            codes[x == before(x, n_before)] = self.held
+            return np.where(values[place] == x, place + 1, 0)
+        slack = self.line.slack
+        goes_on = np.abs(x - ahead(x, n_before, slack)) <= slack
+        codes = np.where(goes_on, GOES_ON, 0)
+        codes[x == before(x, n_before)] = HELD
         return codes
 
 

@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from tst.models.transformer.atoms import code_columns
+from tst.models.transformer.atoms import GOES_ON, HELD, code_columns
 from tst.models.transformer.backbone import DROPPED_SHARE, KVCache
 from tst.models.transformer.batches import clock
 from tst.models.transformer.chain import ChainSampler
 from tst.models.transformer.encoding import SeriesEncoder
+from tst.models.transformer.lines import Line
 from tst.models.transformer.moves import Masks, Moves, by_place
 from tst.models.transformer.timeline import Timeline
 from tst.models.transformer.tokens import has_end
@@ -161,12 +162,13 @@ class Decoder:
         self.has_end = has_end(encoder)
         # What tells of measurements, by the place of the category: the measurement is behind it.
         self.told = dict(zip(code_columns(encoder.atoms), encoder.atoms, strict=True))
-        # By category: a common value, or NaN.
+        # Of a measurement with common values, by its category: NaN, then each.
         self.common: dict[int, torch.Tensor] = {}
+        self.lines: dict[int, Line] = {}
         for f, one in self.told.items():
-            values = torch.full((one.n_categories,), torch.nan)
-            values[1 : 1 + len(one.values)] = torch.tensor(one.values)
-            self.common[f] = values
+            self.common[f] = torch.tensor([torch.nan, *one.values])
+            if one.line is not None:
+                self.lines[f + 1] = one.line
 
     def run(
         self,
@@ -348,6 +350,8 @@ class Decoder:
                 code = token[:, s, f - 1].long() if f - 1 in self.told else None
                 value, z, repeat = self._settle(unfinished, f, z, repeat, code, first + s)
                 token[:, s, f] = value
+                if f in self.lines:
+                    self._read_again(unfinished, f, token[:, s], encoded, d)
                 chain.write(d, encoded, z, repeat)
             if self.has_end:
                 end, _ = chain.draw(s * D + D - 1, past, encoded, uniform)
@@ -364,7 +368,7 @@ class Decoder:
 
         `n_left` is as in `_next_token`.
         """
-        if f in self.told and self.told[f].line is not None:
+        if f + 1 in self.lines:
             return self._ways_on(unfinished, f)
         if f not in self.masks:
             return None
@@ -377,22 +381,25 @@ class Decoder:
         Nothing is held before there is a step, and no line goes on that leaves the training set's
         range.
         """
-        told = self.told[f]
         previous = unfinished.previous[:, f + 1]
-        ahead = self._ahead(unfinished, f + 1)
-        allowed = torch.ones(len(ahead), told.n_categories, dtype=torch.bool, device=ahead.device)
-        allowed[:, told.held] = ~torch.isnan(previous)
-        y = self.encoder.feature_encoders[f + 1].forward_tensor(ahead)
-        is_within = (y >= self.encoder.y_low[f + 1]) & (y <= self.encoder.y_high[f + 1])
-        allowed[:, told.held + 1] = is_within
+        shape = len(previous), self.told[f].n_categories
+        allowed = torch.ones(shape, dtype=torch.bool, device=previous.device)
+        allowed[:, HELD] = ~torch.isnan(previous)
+        allowed[:, GOES_ON] = ~torch.isnan(self._ahead(unfinished, f + 1))
         return allowed
 
     def _ahead(self, unfinished: Unfinished, f: int) -> torch.Tensor:
-        """Return where the last change of measurement f leads, (B,); NaN where there was none."""
+        """Return where the last change of measurement f leads, (B,).
+
+        NaN where there was none, or where it leads out of the range.
+        """
+        line = self.lines[f]
         previous = unfinished.previous[:, f]
         change = previous - unfinished.earlier[:, f]
         ahead = self.encoder.feature_encoders[f].on_grid(previous + change)
-        return torch.where(change == 0, torch.nan, ahead)
+        is_within = (ahead >= line.low - line.slack) & (ahead <= line.high + line.slack)
+        is_line = is_within & (change.abs() > line.slack)
+        return torch.where(is_line, ahead.clamp(line.low, line.high), torch.nan)
 
     def _remember(self, unfinished: Unfinished, encoded: torch.Tensor) -> None:
         """Take down a token's encoding, (B, n), for those that see it."""
@@ -416,16 +423,38 @@ class Decoder:
         code
             int64, (B,): the category.
         """
-        told = self.told[f - 1]
-        common = self.common[f - 1].to(value)[code]
-        value = torch.where(torch.isnan(common), value, common)
-        if told.line is None:
-            return value
+        if f not in self.lines:
+            common = self.common[f - 1].to(value)[code]
+            return torch.where(torch.isnan(common), value, common)
+        most = self.lines[f].most
         previous = unfinished.previous[:, f]
-        change = (value - previous).clamp(-told.line.most, told.line.most)
-        value = torch.where(torch.isnan(previous), value, previous + change)
-        value = torch.where(code == told.held, previous, value)
-        return torch.where(code == told.held + 1, self._ahead(unfinished, f), value)
+        near = torch.minimum(torch.maximum(value, previous - most), previous + most)
+        near = self.encoder.feature_encoders[f].on_grid(near)
+        value = torch.where(torch.isnan(previous), value, near)
+        value = torch.where(code == HELD, previous, value)
+        return torch.where(code == GOES_ON, self._ahead(unfinished, f), value)
+
+    def _read_again(
+        self, unfinished: Unfinished, f: int, token: torch.Tensor, encoded: torch.Tensor, d: int
+    ) -> None:
+        """Let the category before interpolated measurement f be that of its value, in place.
+
+        A number that is drawn may be the one before, or lie on the line.
+
+        Parameters
+        ----------
+        token
+            float, (B, n_features): the step.
+        encoded
+            float, (B, E): the encoding of the token, in which the measurement is variable d.
+        """
+        value = token[:, f]
+        goes_on = (value - self._ahead(unfinished, f)).abs() <= self.lines[f].slack
+        code = torch.where(goes_on, float(GOES_ON), 0.0)
+        code = torch.where(value == unfinished.previous[:, f], float(HELD), code)
+        token[:, f - 1] = code
+        encoded[:, self.chain.head.starts[d - 1] : self.chain.head.ends[d - 1]] = 0.0
+        self.chain.write(d - 1, encoded, code, None)
 
     def _settle(
         self,

@@ -294,6 +294,7 @@ class SeriesEncoder:
 
     def learned_values(self, values: np.ndarray) -> np.ndarray:
         """Return what `learned` has of values (..., steps of a series, features of the set)."""
+        values = values.astype(np.float32)  # as those of a set: a step that is held is equal
         return atoms.split(learned_values(values, self.twins), self.atoms)
 
     def restored_values(self, learned: np.ndarray) -> np.ndarray:

@@ -101,7 +101,7 @@ class FeatureEncoder:
         if categorical:
             return cls(n_categories=int(x.max()) + 1)
         is_constant = bool(x.max() == x.min())
-        whole = _is_count(x) and not is_constant
+        whole = is_count(x) and not is_constant
         places = () if whole else grid_places(x, MAX_BESIDE * interpolated)
         unit = _unit(x) if whole else 1
         step = unit if whole else _step(places)
@@ -358,7 +358,7 @@ def _unit(x: np.ndarray) -> int:
     return 1 if is_chance or unit <= np.spacing(np.float32(largest)) else unit
 
 
-def _is_count(x: np.ndarray) -> bool:
+def is_count(x: np.ndarray) -> bool:
     """Tell whether values are whole numbers.
 
     A few between the bounds may not be (`MAX_FRACTIONS`), none where all lie at the bounds.

@@ -11,20 +11,21 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tst.models.transformer.feature_encoding import FeatureEncoder
+from tst.models.transformer.feature_encoding import is_count
 from tst.series import SeriesSet
 
 MIN_ON_LINE = 0.5  # share of the steps behind a change that go on by it
+TIMES_CHANCE = 3  # by which more steps do than if each drew its change anew
 SLACK = 1e-6  # of a measurement's range, by which a value may lie beside the line
 ROUNDINGS = 4  # of float32, at the largest value that is written, that it may
 MAX_SLACK = 1e-4  # of the range: a coarser line is none
-# What is smooth comes near a line, the nearer the denser its steps are; what is interpolated either
-# lies on one or, where the next reading is, far from it. Times the slack that is near; the share of
-# those on it that may be; and the share of all steps that must be farther.
-NEAR = 30
-MAX_NEAR = 0.1
-MIN_FAR = 0.005
-TIMES_CHANCE = 3  # by which more steps go on than if each drew its change anew
+# A curve whose steps are dense comes near a line; what is interpolated lies on one or, behind the
+# next reading, far from it.
+NEAR = 30  # times the slack, up to which a step is near
+MAX_NEAR = 0.1  # share of the steps on the line that may be near it
+MIN_FAR = 0.005  # share of the steps that must be farther
+# And a curve bends one way: of neighbouring steps on the line, the share that may lie on one side.
+MAX_BENT = 0.75
 
 
 @dataclass(frozen=True)
@@ -36,23 +37,34 @@ class Line:
     slack
         How far one may lie beside the line through the two steps before.
     most
-        Change from one step to the next that no sample exceeds: a slope that is drawn leads away
-        for as long as it is kept.
+        Greatest change from one step to the next in the training set (of a large one, in its
+        excerpt), which no number that is drawn exceeds: a slope leads away for as long as it is
+        kept.
+    low, high
+        Range of the values, which no line leaves.
     """
 
     slack: float
     most: float
+    low: float
+    high: float
 
     def __post_init__(self) -> None:
-        if not 0 < self.slack <= self.most < np.inf:
-            raise ValueError(f"a slack of {self.slack} and a change of {self.most} are no line's")
+        is_finite = np.isfinite([self.most, self.low, self.high]).all()
+        if not (0 < self.slack <= self.most and self.low < self.high and is_finite):
+            raise ValueError(f"{self} is no line")
 
 
 def line_of(series: SeriesSet, column: int, largest: float) -> Line | None:
     """Return how values of a measurement lie on lines, None where they do not.
 
-    Whole numbers have no lines. `largest` is the greatest value, whatever its sign, that was
-    written: of a difference, that of either of both.
+    Whole numbers have no lines.
+
+    Parameters
+    ----------
+    largest
+        The greatest absolute value that was written: of a difference, the greater one of those of
+        the two measurements.
     """
     if series.features[column].kind == "categorical":
         return None
@@ -61,21 +73,31 @@ def line_of(series: SeriesSet, column: int, largest: float) -> Line | None:
     slack = max(SLACK * spread, float(ROUNDINGS * np.finfo(np.float32).eps * largest))
     if slack > MAX_SLACK * spread:
         return None
-    off = np.abs(x - ahead(x, series.step_index))
+    beside = x - ahead(x, series.step_index, slack)
     change = x - before(x, series.step_index)
-    has_line = ~np.isnan(off)
+    has_line = ~np.isnan(beside)
     if not has_line.any():
         return None
-    on_line = np.mean(off[has_line] <= slack)
-    far = np.mean(off[has_line] > NEAR * slack)
+    off = np.abs(beside[has_line])
+    on_line = np.mean(off <= slack)
+    far = np.mean(off > NEAR * slack)
     if on_line < MIN_ON_LINE or far < MIN_FAR or 1 - far - on_line > MAX_NEAR * on_line:
         return None
-    if on_line < TIMES_CHANCE * _chance(change[has_line], slack):
+    if _bent(beside, slack) > MAX_BENT or on_line < TIMES_CHANCE * _chance(change[has_line], slack):
         return None
-    encoder = FeatureEncoder.fit(x, np.zeros(len(x), dtype=bool), categorical=False)
-    if encoder.whole:
+    if is_count(x):
         return None
-    return Line(slack, float(np.nanmax(np.abs(change))))
+    return Line(slack, float(np.nanmax(np.abs(change))), float(x.min()), float(x.max()))
+
+
+def _bent(beside: np.ndarray, slack: float) -> float:
+    """Return the share of neighbouring steps on a line that lie on one side of it, 0 without any.
+
+    `beside`, (rows,), is how far each lies beside it.
+    """
+    side = np.where(np.abs(beside) <= slack, np.sign(beside), 0.0)
+    both = side[1:] * side[:-1]
+    return float(np.mean(both[both != 0] > 0)) if both.any() else 0.0
 
 
 def _chance(change: np.ndarray, slack: float) -> float:
@@ -84,8 +106,11 @@ def _chance(change: np.ndarray, slack: float) -> float:
     return float(np.sum((n_rows / len(change)) ** 2))
 
 
-def ahead(x: np.ndarray, n_before: np.ndarray) -> np.ndarray:
-    """Return where the change of the step before leads, float64; NaN where nothing changed there.
+def ahead(x: np.ndarray, n_before: np.ndarray, slack: float) -> np.ndarray:
+    """Return where the change of the step before leads, float64.
+
+    NaN where there was none beyond the slack: in a series of values that are small beside others'
+    every step would lie on such a line.
 
     Parameters
     ----------
@@ -96,7 +121,7 @@ def ahead(x: np.ndarray, n_before: np.ndarray) -> np.ndarray:
     """
     last = before(x, n_before)
     change = last - before(x, n_before, 2)
-    return np.where(change == 0, np.nan, last + change)
+    return np.where(np.abs(change) <= slack, np.nan, last + change)
 
 
 def before(x: np.ndarray, n_before: np.ndarray, n_steps: int = 1) -> np.ndarray:

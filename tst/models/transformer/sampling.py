@@ -314,6 +314,9 @@ def _codes(encoder: SeriesEncoder, name: str, column: Sequence[object]) -> torch
 def log_likelihood(model: "GenerativeTST", series: SeriesSet, batch_size: int = 64) -> np.ndarray:
     """Return the exact log p of each series given its attributes.
 
+    It is that of the weights: what sampling leaves out (categories that cannot follow, changes that
+    no line has) keeps its probability.
+
     Parameters
     ----------
     model
