@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 from helpers import encoded_batches, toy_series
+from models.test_continuation import added, behind, parts
 from models.test_sampling import trained
 
 from tst.models.transformer import lines, sampling
@@ -282,3 +283,17 @@ def test_a_line_that_is_given_goes_on():
         on_line.append(np.mean(np.abs(np.diff(three, 2)) < 1e-4))
     assert on_line[1] > 0.8
     assert abs(on_line[0] - on_line[1]) < 0.1
+
+
+@pytest.mark.slow
+def test_more_steps_are_the_same_steps():
+    """k and then m are k + m, on a grid and beside one: what was made is read as it was drawn."""
+    for columns in (of_halves(200, n_steps=12), readings(200, n_steps=12)):
+        series = one(columns)
+        model = trained(series, 20)
+        assert not model.encoder.per_series
+        known = parts(series, [3] * 200)
+        whole = behind(model, known, 7)
+        first = behind(model, known, 3)
+        second = behind(model, added(known, first), 4)
+        np.testing.assert_array_equal(np.concatenate([first, second], axis=1), whole)
