@@ -7,7 +7,7 @@ from dataclasses import asdict
 import numpy as np
 import pytest
 import torch
-from helpers import encoded_batches, toy_series
+from helpers import encoded_batches, recorded, toy_series
 from models.test_continuation import added, behind, parts
 from models.test_sampling import trained
 
@@ -249,22 +249,16 @@ def test_lines_between_readings_of_a_grid_stay_on_it():
 
 
 @pytest.mark.slow
-def test_what_is_drawn_is_read_again_as_it_was_drawn():
+def test_what_is_drawn_is_read_again_as_it_was_drawn(monkeypatch):
     """On a grid, at a bound, and of series that end at different steps."""
     rng = np.random.default_rng(1)
     real = one([column[: rng.integers(4, N_STEPS + 1)] for column in of_halves()])
     model = trained(real, 40)
-    drawn = []
-    joined = SeriesEncoder.restored_values
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(
-            SeriesEncoder,
-            "restored_values",
-            lambda encoder, values: drawn.append(values) or joined(encoder, values),
-        )
-        made = sampling.sample(model, 300, seed=0)
+    drawn = recorded(monkeypatch, SeriesEncoder, "restored_values")
+    made = sampling.sample(model, 300, seed=0)
     codes = model.encoder.learned(made).values[:, 0]
-    np.testing.assert_array_equal(np.concatenate(drawn)[:, 0], codes)
+    values = np.concatenate([values for _, values in drawn])
+    np.testing.assert_array_equal(values[:, 0], codes)
     assert set(codes) == {0, 1, 2}
     assert np.isin(24, made.values)
     assert made.values.max() <= 24

@@ -47,8 +47,9 @@ class Unfinished:
         float, (B, n) each: encodings of the last tokens, as many as are seen, the last at the end.
     previous
         float, (B, n_features): values of the step before in data units, NaN before the first.
-    earlier
-        The same of the step before that.
+    ahead
+        float, (B, n_features): where the last change of interpolated readings leads, NaN where
+        there was none, or where it leads out of the range; of others NaN.
     prefix
         float, (B, n, n_features): steps that are given, NaN behind the last of each, or None.
     n_behind
@@ -63,7 +64,7 @@ class Unfinished:
     recent: torch.Tensor
     tokens: list[torch.Tensor]
     previous: torch.Tensor
-    earlier: torch.Tensor
+    ahead: torch.Tensor
     prefix: torch.Tensor | None
     n_behind: np.ndarray
 
@@ -78,7 +79,7 @@ class Unfinished:
             recent=self.recent[rows],
             tokens=[encoded[rows] for encoded in self.tokens],
             previous=self.previous[rows],
-            earlier=self.earlier[rows],
+            ahead=self.ahead[rows],
             prefix=None if self.prefix is None else self.prefix[rows],
             n_behind=self.n_behind[rows.cpu().numpy()],
         )
@@ -118,7 +119,7 @@ def start(
         recent=torch.zeros(B, model.n_recent, device=device),
         tokens=[],
         previous=torch.full((B, encoder.n_features), torch.nan, device=device),
-        earlier=torch.full((B, encoder.n_features), torch.nan, device=device),
+        ahead=torch.full((B, encoder.n_features), torch.nan, device=device),
         prefix=prefix,
         n_behind=np.zeros(B),
     )
@@ -160,15 +161,13 @@ class Decoder:
         self.patch = model.config.patch
         self.chain = ChainSampler(model.head)
         self.has_end = has_end(encoder)
-        # What tells of measurements, by the place of the category: the measurement is behind it.
-        self.told = dict(zip(code_columns(encoder.atoms), encoder.atoms, strict=True))
-        # Of a measurement with common values, by its category: NaN, then each.
+        # Of measurements that a category tells of, by its code: NaN, then each common value.
         self.common: dict[int, torch.Tensor] = {}
         self.lines: dict[int, Line] = {}
-        for f, one in self.told.items():
-            self.common[f] = torch.tensor([torch.nan, *one.values])
+        for code, one in zip(code_columns(encoder.atoms), encoder.atoms, strict=True):
+            self.common[code + 1] = torch.tensor([torch.nan, *one.values])
             if one.line is not None:
-                self.lines[f + 1] = one.line
+                self.lines[code + 1] = one.line
 
     def run(
         self,
@@ -347,7 +346,7 @@ class Decoder:
                 d = s * D + f
                 allowed = self._allowed(unfinished, f, n_left, s)
                 z, repeat = chain.draw(d, past, encoded, uniform, allowed)
-                code = token[:, s, f - 1].long() if f - 1 in self.told else None
+                code = token[:, s, f - 1].long() if f in self.common else None
                 value, z, repeat = self._settle(unfinished, f, z, repeat, code, first + s)
                 token[:, s, f] = value
                 if f in self.lines:
@@ -356,8 +355,7 @@ class Decoder:
             if self.has_end:
                 end, _ = chain.draw(s * D + D - 1, past, encoded, uniform)
                 ends[(ends < 0) & (end > 0)] = s
-            unfinished.earlier = unfinished.previous
-            unfinished.previous = token[:, s]
+            self._step_on(unfinished, token[:, s])
         self._remember(unfinished, encoded)
         return token, ends
 
@@ -381,25 +379,23 @@ class Decoder:
         Nothing is held before there is a step, and no line goes on that leaves the training set's
         range.
         """
-        previous = unfinished.previous[:, f + 1]
-        shape = len(previous), self.told[f].n_categories
-        allowed = torch.ones(shape, dtype=torch.bool, device=previous.device)
-        allowed[:, HELD] = ~torch.isnan(previous)
-        allowed[:, GOES_ON] = ~torch.isnan(self._ahead(unfinished, f + 1))
+        ahead = unfinished.ahead[:, f + 1]
+        shape = len(ahead), self.encoder.feature_encoders[f].n_categories
+        allowed = torch.ones(shape, dtype=torch.bool, device=ahead.device)
+        allowed[:, HELD] = ~torch.isnan(unfinished.previous[:, f + 1])
+        allowed[:, GOES_ON] = ~torch.isnan(ahead)
         return allowed
 
-    def _ahead(self, unfinished: Unfinished, f: int) -> torch.Tensor:
-        """Return where the last change of measurement f leads, (B,).
-
-        NaN where there was none, or where it leads out of the range.
-        """
-        line = self.lines[f]
-        previous = unfinished.previous[:, f]
-        change = previous - unfinished.earlier[:, f]
-        ahead = self.encoder.feature_encoders[f].on_grid(previous + change)
-        is_within = (ahead >= line.low - line.slack) & (ahead <= line.high + line.slack)
-        is_line = is_within & (change.abs() > line.slack)
-        return torch.where(is_line, ahead.clamp(line.low, line.high), torch.nan)
+    def _step_on(self, unfinished: Unfinished, step: torch.Tensor) -> None:
+        """Let a step, (B, n_features), be the one before."""
+        for f, line in self.lines.items():
+            change = step[:, f] - unfinished.previous[:, f]
+            ahead = self.encoder.feature_encoders[f].on_grid(step[:, f] + change)
+            is_within = (ahead >= line.low - line.slack) & (ahead <= line.high + line.slack)
+            is_line = is_within & (change.abs() > line.slack)
+            within = ahead.clamp(line.low, line.high)
+            unfinished.ahead[:, f] = torch.where(is_line, within, torch.nan)
+        unfinished.previous = step
 
     def _remember(self, unfinished: Unfinished, encoded: torch.Tensor) -> None:
         """Take down a token's encoding, (B, n), for those that see it."""
@@ -424,7 +420,7 @@ class Decoder:
             int64, (B,): the category.
         """
         if f not in self.lines:
-            common = self.common[f - 1].to(value)[code]
+            common = self.common[f].to(value)[code]
             return torch.where(torch.isnan(common), value, common)
         most = self.lines[f].most
         previous = unfinished.previous[:, f]
@@ -432,7 +428,7 @@ class Decoder:
         near = self.encoder.feature_encoders[f].on_grid(near)
         value = torch.where(torch.isnan(previous), value, near)
         value = torch.where(code == HELD, previous, value)
-        return torch.where(code == GOES_ON, self._ahead(unfinished, f), value)
+        return torch.where(code == GOES_ON, unfinished.ahead[:, f], value)
 
     def _read_again(
         self, unfinished: Unfinished, f: int, token: torch.Tensor, encoded: torch.Tensor, d: int
@@ -449,7 +445,7 @@ class Decoder:
             float, (B, E): the encoding of the token, in which the measurement is variable d.
         """
         value = token[:, f]
-        goes_on = (value - self._ahead(unfinished, f)).abs() <= self.lines[f].slack
+        goes_on = (value - unfinished.ahead[:, f]).abs() <= self.lines[f].slack
         code = torch.where(goes_on, float(GOES_ON), 0.0)
         code = torch.where(value == unfinished.previous[:, f], float(HELD), code)
         token[:, f - 1] = code
