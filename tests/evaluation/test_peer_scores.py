@@ -176,6 +176,8 @@ def test_context_fid_orders_what_is_near_and_far():
     assert 0 < near < far / 5
     again = peer_ts2vec.fit(real, 0, QUICK)
     assert peer_context_fid.context_fid(real, walks(300, 1), 0, again) == near
+    points = peer_ts2vec.encode(encoder, real)
+    assert peer_context_fid.context_fid(real, walks(300, 1), 0, encoder, points) == near
 
 
 @pytest.mark.slow
@@ -213,10 +215,41 @@ def test_the_second_judge_does_not_know_neighbours():
     assert auc < 0.75
 
 
+def test_of_long_windows_the_second_judge_sees_steps_drawn():
+    """Each with all its columns: values, the changes into them, differences; short ones whole."""
+    rng = np.random.default_rng(0)
+    assert peer_second_judge._steps(24, 84, rng).tolist() == list(range(24))
+    steps = peer_second_judge._steps(256, 84, rng)
+    assert len(set(steps.tolist())) == peer_second_judge.MAX_COLUMNS // 84
+    windows = walks(20)
+    pairs = (np.array([2]), np.array([0]))
+    columns = peer_second_judge.seen(windows, pairs, np.array([0, 4, 11]))
+    expected = [windows[:, [0, 4, 11]].reshape(20, -1)]
+    expected += [windows[:, 4] - windows[:, 3], windows[:, 11] - windows[:, 10]]
+    expected += [windows[:, at, 2:] - windows[:, at, :1] for at in (0, 4, 11)]
+    np.testing.assert_array_equal(columns, np.concatenate(expected, 1))
+
+
+@pytest.mark.slow
+def test_the_second_judge_of_drawn_steps_sees_a_column_that_is_not_kept(monkeypatch):
+    """Equals are equal, and a little noise on a copied column is told, at 4 of 13 steps, too."""
+    monkeypatch.setattr(peer_second_judge, "MAX_COLUMNS", 60)
+    real, other = walks(900), walks(900, 1)
+    noisy = np.concatenate([other, other[..., :1]], 2)
+    noisy[..., 3] += np.random.default_rng(0).normal(0, 0.01, noisy[..., 3].shape)
+    blocks = np.arange(900) // 10
+    alike = peer_second_judge.second_judge(real, other, real_blocks=blocks)
+    copied = np.concatenate([real, real[..., :1]], 2)
+    told = peer_second_judge.second_judge(copied, noisy, real_blocks=blocks)
+    assert alike == pytest.approx(0.5, abs=0.08)
+    assert told > 0.95
+
+
 def test_all_pairs_of_few_columns_are_seen():
     """Values, changes and pairs; of many columns the most related pairs alone."""
     windows = walks(20)
-    columns = peer_second_judge.seen(windows, peer_second_judge.related_pairs(windows))
+    pairs = peer_second_judge.related_pairs(windows)
+    columns = peer_second_judge.seen(windows, pairs, np.arange(13))
     assert columns.shape == (20, 13 * 3 + 12 * 3 + 13 * 3)
     wide = np.random.default_rng(0).normal(size=(50, 3, 40))
     wide[..., 31] = 1 - 2 * wide[..., 7]

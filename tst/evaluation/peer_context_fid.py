@@ -14,7 +14,11 @@ from tst.evaluation.learned_scores import frechet
 
 
 def context_fid(
-    real: np.ndarray, synthetic: np.ndarray, seed: int, encoder: nn.Module | None = None
+    real: np.ndarray,
+    synthetic: np.ndarray,
+    seed: int,
+    encoder: nn.Module | None = None,
+    points: np.ndarray | None = None,
 ) -> float:
     """Return the Frechet distance of the representations; 0 is best.
 
@@ -26,6 +30,8 @@ def context_fid(
         Of the encoder. The protocol takes the mean of five encoders.
     encoder
         What `peer_ts2vec.fit(real, seed)` gives, where several sets are compared with one real set.
+    points
+        What `peer_ts2vec.encode(encoder, real)` gives, where that is so.
 
     Raises
     ------
@@ -34,5 +40,6 @@ def context_fid(
     """
     peer_windows.check(real, synthetic)
     encoder = encoder or peer_ts2vec.fit(real, seed)
-    points = [peer_ts2vec.encode(encoder, windows) for windows in (real, synthetic)]
-    return frechet(*points)
+    if points is None:
+        points = peer_ts2vec.encode(encoder, real)
+    return frechet(points, peer_ts2vec.encode(encoder, synthetic))

@@ -16,6 +16,7 @@ from tst.evaluation.peer_correlation import correlations
 
 MAX_WINDOWS = 4000  # of each set and half: boosting takes minutes of more, and gains little
 MAX_PAIRS = 28  # of columns whose differences it sees: all pairs of 8
+MAX_COLUMNS = 4000  # of what it sees; of long windows steps are drawn, each with all its columns
 N_TREES = 100
 
 
@@ -61,6 +62,7 @@ def second_judge(
         peer_windows.halves(real_blocks), peer_windows.halves(synthetic_blocks), strict=True
     )
     pairs = related_pairs(real)
+    steps = _steps(real.shape[1], 2 * real.shape[2] + len(pairs[0]), rng)
     parts = []
     for real_half, synthetic_half in halves:
         n = min(len(real_half), len(synthetic_half), max_windows)
@@ -68,7 +70,7 @@ def second_judge(
             peer_windows.some(real[real_half], n, rng),
             peer_windows.some(synthetic[synthetic_half], n, rng),
         ]
-        parts.append((seen(np.concatenate(kept), pairs), np.repeat([1, 0], n)))
+        parts.append((seen(np.concatenate(kept), pairs, steps), np.repeat([1, 0], n)))
     first, second = parts
     return (_auc(first, second, seed) + _auc(second, first, seed)) / 2
 
@@ -81,8 +83,27 @@ def related_pairs(windows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return first[order], second[order]
 
 
-def seen(windows: np.ndarray, pairs: tuple[np.ndarray, np.ndarray]) -> np.ndarray:
+def _steps(length: int, n_columns: int, rng: np.random.Generator) -> np.ndarray:
+    """Return which of `length` steps the judge sees where one of them gives n_columns columns."""
+    n = min(length, max(2, MAX_COLUMNS // n_columns))
+    if n == length:  # nothing is drawn: short windows are judged as without a limit
+        return np.arange(length)
+    return np.sort(rng.choice(length, n, replace=False))
+
+
+def seen(
+    windows: np.ndarray, pairs: tuple[np.ndarray, np.ndarray], steps: np.ndarray
+) -> np.ndarray:
     """Return what the judge sees of windows: values, step changes, differences of columns.
+
+    Parameters
+    ----------
+    windows
+        float, shape (N, length, n_features).
+    pairs
+        Columns whose differences are seen (`related_pairs`).
+    steps
+        Steps at which it looks; a change is the one from the step before, which the first has not.
 
     Returns
     -------
@@ -91,7 +112,9 @@ def seen(windows: np.ndarray, pairs: tuple[np.ndarray, np.ndarray]) -> np.ndarra
     """
     windows = windows.astype(np.float32)
     first, second = pairs
-    parts = [windows, np.diff(windows, axis=1), windows[..., first] - windows[..., second]]
+    changes = np.diff(windows, axis=1)[:, steps[steps > 0] - 1]
+    windows = windows[:, steps]
+    parts = [windows, changes, windows[..., first] - windows[..., second]]
     return np.concatenate([part.reshape(len(windows), -1) for part in parts], axis=1)
 
 

@@ -75,6 +75,7 @@ class Scores:
         self.protocol = protocol
         self.folder = folder
         self._encoders: dict[int, nn.Module] = {}
+        self._encoded: dict[tuple[int, bytes], np.ndarray] = {}
 
     def of(self, values: np.ndarray, model: str, seed: int) -> list[Row]:
         """Return the rows of a model's windows (M, length, n_features), cut to the real number."""
@@ -151,8 +152,8 @@ class Scores:
     def _context_fid(self, real: np.ndarray, made: np.ndarray) -> dict[str, Any]:
         scores = []
         for repeat in range(self.protocol.n_repeats):
-            encoder = self._encoder(repeat)
-            scores.append(peer_context_fid.context_fid(real, made, repeat, encoder))
+            encoder, points = self._encoder(repeat), self._points(real, repeat)
+            scores.append(peer_context_fid.context_fid(real, made, repeat, encoder, points))
         return {"context_fid": scores}
 
     def _correlational_score(self, real: np.ndarray, made: np.ndarray) -> dict[str, Any]:
@@ -194,6 +195,13 @@ class Scores:
             sizes = self.protocol.encoder
             self._encoders[repeat] = peer_ts2vec.fit(self.real, repeat, sizes)
         return self._encoders[repeat]
+
+    def _points(self, real: np.ndarray, repeat: int) -> np.ndarray:
+        """Return the representations of real windows, the same for all models, encoded once."""
+        key = (repeat, hashlib.sha256(np.ascontiguousarray(real).tobytes()).digest())
+        if key not in self._encoded:
+            self._encoded[key] = peer_ts2vec.encode(self._encoder(repeat), real)
+        return self._encoded[key]
 
     def _kept(
         self,
