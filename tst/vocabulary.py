@@ -140,6 +140,7 @@ METRICS = {
     "held_out_score": Metric("discriminative score, held-out times", "", "lower"),
     "second_judge_auc": Metric("second judge, AUC", "", "lower"),
     "copied_share": Metric("copied steps", "share", "lower"),
+    "memorised_share": Metric("memorised windows", "share", "lower"),
     "nn_distance_ratio": Metric("nearest neighbour ratio", "", "near_1"),
     "membership_auc": Metric("membership inference, AUC", "", "lower"),
     "copied_series_share": Metric("copied series", "share", "lower"),

@@ -64,29 +64,51 @@ def test_copies_are_found_and_new_windows_are_not():
     real = stride_one()
     starts = np.arange(len(real))
     copied = peer_copies.copies(real[:800], real[100:400], starts[:800])
-    assert copied == {"nn_distance_ratio": 0, "copied_share": 1}
+    assert copied == {"nn_distance_ratio": 0, "copied_share": 1, "memorised_share": 1}
     fresh = peer_copies.copies(real[:800], real[900:], starts[:800])
     assert fresh["nn_distance_ratio"] == pytest.approx(1, abs=0.15)
     assert fresh["copied_share"] < 0.15
+    assert fresh["memorised_share"] < 0.15
 
 
-def test_the_nearest_is_the_nearest():
-    """A literal twin, with and without windows that share a step."""
+def test_a_crowd_about_the_middle_is_near_and_memorised_nothing():
+    """Windows shrunk to the mean lie near to real ones; blurred copies are near to one each."""
+    rng = np.random.default_rng(0)
+    real = rng.normal(size=(900, 7, 5)).astype(np.float32)
+    starts = np.arange(900) * 7
+    crowd = 0.4 * rng.normal(size=(300, 7, 5)).astype(np.float32)
+    found = peer_copies.copies(real, crowd, starts)
+    assert found["copied_share"] > 0.9
+    assert found["memorised_share"] < 0.15
+    blurred = real[:300] + 0.2 * rng.normal(size=(300, 7, 5)).astype(np.float32)
+    assert peer_copies.copies(real, blurred, starts)["memorised_share"] > 0.95
+
+
+def test_what_stands_twice_is_not_memorised():
+    """A window that the data repeat has two nearest at 0; without a second one none is told."""
+    np.testing.assert_array_equal(
+        peer_copies._over_next(np.array([[0, 0], [0, 2], [1, 2], [1, np.inf]])),
+        [1, 0, 0.5, np.nan],
+    )
+
+
+def test_the_nearest_two_are_the_nearest():
+    """A literal twin, with and without windows that share a step with the query."""
     rows = stride_one(131).reshape(131, -1).astype(np.float32)
     starts = np.arange(131)
-    apart = np.linalg.norm(rows[:, None] - rows, axis=2)
-    np.testing.assert_allclose(
-        peer_copies.nearest(rows[:20] + 1, rows),
-        [np.linalg.norm(row + 1 - rows, axis=1).min() for row in rows[:20]],
-        rtol=1e-4,
-    )
-    apart[np.abs(starts[:, None] - starts) < 7] = np.inf
-    found = peer_copies.nearest(rows, rows, starts, starts, 7)
-    np.testing.assert_allclose(found, apart.min(1), rtol=1e-4)
+    for queries, query_starts in ((rows[:20] + 1, None), (rows, starts)):
+        found = peer_copies.nearest_two(queries, rows, starts, 7, query_starts)
+        for i, query in enumerate(queries):
+            apart = np.linalg.norm(query - rows, axis=1)
+            if query_starts is not None:
+                apart[np.abs(starts - i) < 7] = np.inf
+            nearest = apart.argmin()
+            second = apart[np.abs(starts - nearest) >= 7].min()
+            np.testing.assert_allclose(found[i], [apart[nearest], second], rtol=1e-4)
 
 
 def test_a_window_that_overlaps_all_others_has_no_neighbour():
     """Its distance is infinite, and it is left out of the median."""
     rows = np.arange(6, dtype=np.float32).reshape(3, 2)
-    found = peer_copies.nearest(rows, rows, np.arange(3), np.arange(3), 5)
+    found = peer_copies.nearest_two(rows, rows, np.arange(3), 5, np.arange(3))
     assert np.isinf(found).all()
