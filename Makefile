@@ -6,7 +6,7 @@ SHELL := /bin/bash
 .DELETE_ON_ERROR:
 .SUFFIXES:
 .DEFAULT_GOAL := help
-.PHONY: help reproduce study smoke ablations tune budget peers peers-own env lock bench data own example report lab readme lint check test nightly audit coverage clean clean-artifacts
+.PHONY: help reproduce study smoke ablations tune budget peers peers-longer peers-own env lock bench data own example report lab readme lint check test nightly audit coverage clean clean-artifacts
 PROFILE ?= laptop
 PYTHON3 ?= python3
 export PYTHONPATH := $(CURDIR)
@@ -47,9 +47,10 @@ WARM := $(if $(findstring n,$(firstword -$(MAKEFLAGS))),,OMP_NUM_THREADS=1 $(PYT
 .deps.mk: notebooks/pipeline.yml $(wildcard notebooks/*.ipynb notebooks/ablations/*.yml) $(shell find tst -name '*.py' -o -type d ! -name __pycache__)
 	@$(PYTHON3) -m tst.study.dependencies > $@.part && mv $@.part $@ || { echo "Python 3.11 or newer? $$($(PYTHON3) --version). Name another: make PYTHON3=python3.11 ..."; exit 1; }
 -include .deps.mk
-# Notebooks 15 and 19 compare with what stands in .peers/env, an environment of its own; in miniature with what is there.
+# Notebooks 15, 19 and 21 compare with what stands in .peers/env, an environment of its own; in miniature with what is there.
 PEER_RUNS := $(addprefix $(DONE)/,$(filter 15-peers-$(if $(filter smoke,$(PROFILE)),sines-24,%),$(NAMES)))
-$(PEER_RUNS) $(DONE)/19-peers-own: | $(if $(filter smoke,$(PROFILE)),,.peers/.made)
+LONGER_RUNS := $(subst /15-peers-,/21-own-budgets-,$(filter %-24,$(PEER_RUNS)))
+$(PEER_RUNS) $(LONGER_RUNS) $(DONE)/19-peers-own: | $(if $(filter smoke,$(PROFILE)),,.peers/.made)
 
 help: ## this list
 	@echo "make TARGET [PROFILE=smoke|laptop|full|paper] [TST_DATA=folder of the raw data]"
@@ -66,6 +67,7 @@ ablations: $(ABLATIONS) ## one change at a time: all files of notebooks/ablation
 	@$(MAKE) --no-print-directory $(DONE)/13-claims
 ablation-<name>: ## a single ablation
 peers: $(PEER_RUNS) ## compare with other projects' models on public benchmarks, notebook 15; not part of reproduce
+peers-longer: $(LONGER_RUNS) ## the same at budgets of their own, notebook 21 (an hour and more a set); not part of reproduce
 peers-own: $(DONE)/19-peers-own ## compare `make own` with other projects' models on five tables, notebook 19 (an hour); not part of reproduce
 budget: $(addprefix $(DONE)/,$(filter 18-budget-%,$(NAMES))) ## scores against optimiser steps and sizes, notebook 18; not part of reproduce, resumes where it was stopped
 tune: $(addprefix $(DONE)/,$(filter 14-tuning-%,$(NAMES))) ## the same learning-rate trials for TST and DG, notebook 14; not part of reproduce

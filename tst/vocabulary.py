@@ -64,6 +64,7 @@ MODELS = {
     "noise": "noise",
     "published": "published",
     "simulated": "simulated",
+    "tst_own": "TST (ours), own budget",
     "tabular_argn": "TabularARGN",
     "tabular_argn_own": "TabularARGN, own budget",
     "par": "PAR",

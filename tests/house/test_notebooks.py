@@ -219,6 +219,19 @@ def test_notebook_15_says_which_peers_were_not_run(artifacts, monkeypatch):
 
 
 @pytest.mark.notebooks
+def test_notebook_21_stands_beside_equal_budgets(artifacts, monkeypatch):
+    """In miniature: it reads the rows of notebook 15, and says where there are none."""
+    assert "15-peers" in run_without_peers(artifacts, monkeypatch, "21-own-budgets", "sines-24")[0]
+    row = {"dataset": "sines-24", "origin": "simulated", "model": "tst", "seed": 0, "repeat": 0}
+    rows = [row | {"metric": "context_fid", "value": 7.125}, row | {"metric": "core_seconds"}]
+    tables.write(pd.DataFrame(rows).fillna({"value": 3}), BASE["profile"], "15-peers")
+    text, table = run_without_peers(artifacts, monkeypatch, "21-own-budgets", "sines-24")
+    assert "Context-FID: equal budget 7.125, own" in text
+    assert set(table["model"]) == {"tst_own"}
+    assert "memorised_share" in set(table["metric"])
+
+
+@pytest.mark.notebooks
 def test_notebook_19_says_which_copies_it_did_not_get(artifacts, monkeypatch):
     """In miniature: ours beside real rows; another project's model that is not there is named."""
     text, table = run_without_peers(artifacts, monkeypatch, "19-peers-own")

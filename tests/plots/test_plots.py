@@ -98,6 +98,14 @@ RUN_HERE = pd.DataFrame(
         "half_width": [0.01, np.nan, np.nan, np.nan],
     }
 )
+BUDGETS = pd.DataFrame(
+    [
+        {"model": m, "metric": k, "value": v + len(m), "half_width": h}
+        for m, h in (("tst", 0.1), ("tst_own", np.nan), ("par", 0.2), ("random_halves", np.nan))
+        for k, v in (("context_fid", 0.5), ("second_judge_auc", 0.6), ("core_seconds", 60))
+        if m != "random_halves" or k != "core_seconds"
+    ]
+)
 ON_TABLES = pd.DataFrame(
     [
         {"dataset": name, "model": model, "seed": 0, "metric": metric, "value": len(name + model)}
@@ -144,6 +152,9 @@ FIGURES = {
     "claims": lambda: verdict_plots.claims(JUDGED),
     "budget": lambda: budget_plots.against_steps(SWEEP, AHEAD, {"acf_rms": 5.0}),
     "peers": lambda: peer_plots.beside_peers(RUN_HERE, PAPERS, ["noise"]),
+    "peers at their own budgets": lambda: peer_plots.against_budget(
+        BUDGETS, ["second_judge_auc", "context_fid"], {"second_judge_auc": 0.6}
+    ),
     "peers by table": lambda: peer_plots.by_table(ON_TABLES, ["off_calendar", "membership_auc"]),
 }
 

@@ -78,6 +78,21 @@ def test_own_budgets_are_the_same_model_without_a_limit(work):
     assert (work.folder / "par_own-seed0" / "runs").read_text() == "par"
 
 
+def test_our_own_budget_is_the_same_model_for_longer(work, monkeypatch):
+    """`tst_own` has its own seconds, whatever the others are given, in a folder of its own."""
+    given = []
+
+    def fit(self, *_):
+        given.append((self.minutes * 60, Path(self.folder).name))
+        raise DataError("enough is known")
+
+    monkeypatch.setattr(generators.Synthesiser, "fit_series", fit)
+    for model in ("tst", "tst_own"):
+        with pytest.raises(DataError, match="enough"):
+            generators.make(work, sines(40), model, seconds=2, max_steps=0, seed=1, n=5)
+    assert given == [(2, "tst-seed1"), (generators.OWN_SECONDS, "tst_own-seed1")]
+
+
 def test_a_peer_that_fails_is_missing_or_unknown_is_said(work):
     """The last line of its complaint; where its environment is missing, how to make it."""
     with pytest.raises(DataError, match="par failed: seven is no seed"):

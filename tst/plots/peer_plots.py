@@ -1,4 +1,4 @@
-"""Figures of notebooks 15 and 19: ours and other projects' models on benchmarks and on tables."""
+"""Figures of notebooks 15, 19, 21: ours and other projects' models on benchmarks and tables."""
 
 import textwrap
 from typing import Any
@@ -14,6 +14,17 @@ from tst.vocabulary import METRICS, metric_label, model_label
 PALE = "#808080"  # of what others report and nobody ran here
 LOG = ("context_fid", "correlational_score")  # metrics that span decades
 DASHES = ("--", ":")  # of the controls
+# Not generators: what a score must put high or low.
+CONTROLS = (
+    "real",
+    "constant",
+    "random_halves",
+    "real_floor",
+    "bootstrap_copy",
+    "noise",
+    "shuffled_steps",
+)
+OWN = "_own"  # ends the key of a generator at its own budget
 TITLE_WIDTH = 26  # characters
 
 
@@ -59,6 +70,57 @@ def beside_peers(table: pd.DataFrame, published: pd.DataFrame, controls: list[st
         *fig.axes[0].get_legend_handles_labels(), loc="outside upper left", ncols=3, frameon=False
     )
     fig.supxlabel("lower is better; of an AUC, nearer 0.5; hollow: as published", fontsize=10)
+    return fig
+
+
+def against_budget(table: pd.DataFrame, metrics: list[str], limits: dict[str, float]) -> Figure:
+    """Draw scores against core-seconds, a panel a metric, with 95 % intervals over trainings.
+
+    A line leads from a generator's equal budget to its own (`OWN`). Two random halves of real
+    windows, which cost no training, are a broken line, what a metric shall reach a dotted one.
+
+    Parameters
+    ----------
+    table
+        Columns model, metric, value, half_width; core_seconds is a metric of each generator.
+    metrics
+        A panel each, in this order.
+    limits
+        Of some metrics.
+    """
+    spent = table[table["metric"] == "core_seconds"].set_index("model")["value"]
+    names = list(dict.fromkeys(model.removesuffix(OWN) for model in spent.index))
+    fig, _ = panel_grid(len(metrics), 2, 4.2, 2.6)
+    for ax, metric in zip(fig.axes, metrics, strict=True):
+        found = table[table["metric"] == metric].set_index("model")
+        for i, name in enumerate(names):
+            style = model_style(name, i)
+            points = [key for key in (name, name + OWN) if key in spent and key in found.index]
+            means, errors = found.loc[points, "value"], found.loc[points, "half_width"].fillna(0)
+            ax.errorbar(
+                spent[points],
+                means,
+                yerr=errors,
+                capsize=2,
+                ms=5,
+                color=style.colour,
+                marker=style.marker,
+                label=style.label,
+            )
+        for value in found.loc[found.index == "random_halves", "value"]:
+            ax.axhline(value, color=GREY, ls="--", lw=0.9, label=model_label("random_halves"))
+        if metric in limits:
+            ax.axhline(limits[metric], color=PALE, ls=":", lw=0.9, label="limit")
+        ax.set_title(metric_label(metric))
+        ax.set_xscale("log")
+        format_log_axis(ax.xaxis)
+        if metric in LOG:
+            ax.set_yscale("log")
+            format_log_axis(ax.yaxis)
+    fig.legend(
+        *fig.axes[0].get_legend_handles_labels(), loc="outside upper left", ncols=4, frameon=False
+    )
+    fig.supxlabel("core-seconds of training; of scores lower is better", size="medium")
     return fig
 
 

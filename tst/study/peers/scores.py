@@ -36,13 +36,8 @@ from tst.series import SeriesSet
 
 DE_FACTO = ("discriminative_score", "context_fid", "correlational_score", "predictive_score")
 JUDGES = ("held_out_score", "second_judge_auc")  # on times that they have not seen
-TRUSTED = (
-    *JUDGES,
-    "own_past_error",
-    "nn_distance_ratio",
-    "copied_share",
-    "memorised_share",
-)
+COPIES = ("nn_distance_ratio", "copied_share", "memorised_share")
+TRUSTED = (*JUDGES, "own_past_error", *COPIES)
 METRICS = (*DE_FACTO, *TRUSTED)
 PUBLISHED = Path(__file__).with_name("published.csv")
 MARKS = Path(__file__).with_name("marks.csv")

@@ -33,6 +33,7 @@ PICTURES = {
     "16-privacy": "16-privacy",
     "18-budget": "18-budget",
     "19-peers-own": "19-peers-own",
+    "21-own-budgets": "21-own-budgets",
 }
 # The copy whose answer and picture stand for a notebook with several: the first of these, else the
 # first by name.
