@@ -367,7 +367,7 @@ def test_what_holds_is_told_in_a_line():
     assert lines[0] == "- **Supported**: architecture as stated (C5)."
     assert lines[1] == "- **Contradicted**: none."
     assert lines[3].endswith("supported: no conditioning steps (Q2: wwt).")
-    assert "**Inconclusive**: 1 pairs of claim and data set, 0 of them wholly" in text
+    assert "**Inconclusive**: 1 pair of claim and data set, 0 of them wholly" in text
     wrong = CLAIMS.assign(high=CLAIMS["high"].where(CLAIMS["claim"] != "C3", -0.005))
     assert ", 1 of them wholly" in readme.held(wrong)
     settled = CLAIMS.assign(verdict=CLAIMS["verdict"].replace("inconclusive", "contradicted"))

@@ -255,8 +255,9 @@ def held(frame: pd.DataFrame) -> str:
         for row in rows[is_open].itertuples():
             region = region_of(row.direction, row.limit, row.margin)
             n_against += decided(row.low, row.high, region) == "contradicted"
+        pairs = "1 pair" if is_open.sum() == 1 else f"{is_open.sum()} pairs"
         parts.append(
-            f"- **Inconclusive**: {is_open.sum()} pairs of claim and data set, "
+            f"- **Inconclusive**: {pairs} of claim and data set, "
             f"{n_against} of them wholly on the wrong side but for Holm's correction.\n"
         )
     else:
