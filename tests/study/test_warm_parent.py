@@ -64,6 +64,7 @@ def command(house, line, warm=True):
     # More than one message of a socket takes, as on clusters.
     environment |= {f"FILLER_{i}": 1000 * "x" for i in range(300)}
     environment.pop(paths.WARM, None)
+    environment.pop("TST_DATA", None)  # a folder of real data that the caller's shell names
     return subprocess.Popen(
         [*parent, "sh", "-c", line],
         cwd=house,
