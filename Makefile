@@ -48,8 +48,9 @@ WARM := $(if $(findstring n,$(firstword -$(MAKEFLAGS))),,OMP_NUM_THREADS=1 $(PYT
 	@$(PYTHON3) -m tst.study.dependencies > $@.part && mv $@.part $@ || { echo "Python 3.11 or newer? $$($(PYTHON3) --version). Name another: make PYTHON3=python3.11 ..."; exit 1; }
 -include .deps.mk
 # Notebooks 15, 19 and 21 compare with what stands in .peers/env, an environment of its own; in miniature with what is there.
-PEER_RUNS := $(addprefix $(DONE)/,$(filter 15-peers-$(if $(filter smoke,$(PROFILE)),sines-24,%),$(NAMES)))
-LONGER_RUNS := $(subst /15-peers-,/21-own-budgets-,$(filter %-24,$(PEER_RUNS)))
+PEER_SETS := $(if $(filter smoke,$(PROFILE)),sines-24,%)
+PEER_RUNS := $(addprefix $(DONE)/,$(filter 15-peers-$(PEER_SETS),$(NAMES)))
+LONGER_RUNS := $(addprefix $(DONE)/,$(filter 21-own-budgets-$(PEER_SETS),$(NAMES)))
 $(PEER_RUNS) $(LONGER_RUNS) $(DONE)/19-peers-own: | $(if $(filter smoke,$(PROFILE)),,.peers/.made)
 
 help: ## this list

@@ -44,6 +44,7 @@ ORIGINS = {
     "simulated": "simulated data",
 }
 
+OWN_BUDGET = "_own"  # ends the key of a model that stops by its own rule, not after given seconds
 MODELS = {
     "real": "real",
     "tst_paper": "TST",

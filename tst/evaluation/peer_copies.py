@@ -64,8 +64,8 @@ def copies(
 def _over_next(distances: np.ndarray) -> np.ndarray:
     """Return the first of two distances over the second, 1 where both are 0, nan without one."""
     first, second = distances.T
-    both = np.where(second > 0, first, 1) / np.where(second > 0, second, 1)
-    return np.where(np.isfinite(second), both, np.nan)
+    ratio = np.divide(first, second, out=np.ones(len(first)), where=second > 0)
+    return np.where(np.isfinite(second), ratio, np.nan)
 
 
 def nearest_two(

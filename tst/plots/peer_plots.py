@@ -9,22 +9,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from tst.plots.base import GREY, format_log_axis, model_style, panel_grid
-from tst.vocabulary import METRICS, metric_label, model_label
+from tst.vocabulary import METRICS, OWN_BUDGET, metric_label, model_label
 
 PALE = "#808080"  # of what others report and nobody ran here
 LOG = ("context_fid", "correlational_score")  # metrics that span decades
 DASHES = ("--", ":")  # of the controls
-# Not generators: what a score must put high or low.
-CONTROLS = (
-    "real",
-    "constant",
-    "random_halves",
-    "real_floor",
-    "bootstrap_copy",
-    "noise",
-    "shuffled_steps",
-)
-OWN = "_own"  # ends the key of a generator at its own budget
 TITLE_WIDTH = 26  # characters
 
 
@@ -76,8 +65,8 @@ def beside_peers(table: pd.DataFrame, published: pd.DataFrame, controls: list[st
 def against_budget(table: pd.DataFrame, metrics: list[str], limits: dict[str, float]) -> Figure:
     """Draw scores against core-seconds, a panel a metric, with 95 % intervals over trainings.
 
-    A line leads from a generator's equal budget to its own (`OWN`). Two random halves of real
-    windows, which cost no training, are a broken line, what a metric shall reach a dotted one.
+    A line leads from a generator's equal budget to its own (`OWN_BUDGET`). Two random halves of
+    real windows, which cost no training, are a broken line, what a metric shall reach a dotted one.
 
     Parameters
     ----------
@@ -89,13 +78,15 @@ def against_budget(table: pd.DataFrame, metrics: list[str], limits: dict[str, fl
         Of some metrics.
     """
     spent = table[table["metric"] == "core_seconds"].set_index("model")["value"]
-    names = list(dict.fromkeys(model.removesuffix(OWN) for model in spent.index))
+    names = list(dict.fromkeys(model.removesuffix(OWN_BUDGET) for model in spent.index))
     fig, _ = panel_grid(len(metrics), 2, 4.2, 2.6)
     for ax, metric in zip(fig.axes, metrics, strict=True):
         found = table[table["metric"] == metric].set_index("model")
         for i, name in enumerate(names):
             style = model_style(name, i)
-            points = [key for key in (name, name + OWN) if key in spent and key in found.index]
+            points = [
+                key for key in (name, name + OWN_BUDGET) if key in spent and key in found.index
+            ]
             means, errors = found.loc[points, "value"], found.loc[points, "half_width"].fillna(0)
             ax.errorbar(
                 spent[points],

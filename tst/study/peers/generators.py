@@ -31,14 +31,14 @@ from tst.synthesiser import Synthesiser
 from tst.table.table import Table
 from tst.training import loop
 from tst.training.config import TrainConfig
+from tst.vocabulary import OWN_BUDGET
 
 PROGRAM = Path(__file__).parent / "run_peer.py"
 # Of DG: the difference of the last two short runs is the time of its steps; the first one begins.
 TIMED_STEPS = (1, 5, 45)
 DG_BATCH = 100  # series, the paper's
-OWN = "_own"  # ends the key of a model that stops by its own rule, not after our core-seconds
 # Of ours the user's minutes are the rule, and it ends before where held-out likelihood falls: a
-# third of the 35 minutes that the 10,000 steps of Diffusion-TS on Stocks took on one core.
+# third of what the 10,000 steps of Diffusion-TS on Stocks take on one core, by its first 400.
 OWN_SECONDS = 720.0
 
 
@@ -85,7 +85,7 @@ def make(
         Windows to sample.
     """
     budget: dict[str, Any] = {"seconds": seconds, "seed": seed, "n": n}
-    if model.removesuffix(OWN) == "tst":
+    if model.removesuffix(OWN_BUDGET) == "tst":
         return ours(work, real, model, max_steps=max_steps, **budget)
     if model == "doppelganger":
         return dg(work, real, max_steps=max_steps, **budget)
@@ -95,7 +95,7 @@ def make(
 def ours(
     work: TrainingWorkspace,
     real: SeriesSet,
-    key: str = "tst",
+    key: str,
     *,
     seconds: float,
     max_steps: int,
@@ -111,7 +111,7 @@ def ours(
     seconds, max_steps, seed, n
         As in `make`.
     """
-    if key.endswith(OWN):
+    if key.endswith(OWN_BUDGET):
         seconds = OWN_SECONDS
     folder = work.folder / f"{key}-seed{seed}"
     model = Synthesiser(max_steps=max_steps or None, minutes=seconds / 60, seed=seed, folder=folder)
@@ -170,13 +170,13 @@ def peer(
     DataError
         Where it is unknown, its environment is missing or its program fails.
     """
-    if model.removesuffix(OWN) not in MODELS:
+    if model.removesuffix(OWN_BUDGET) not in MODELS:
         raise DataError(
             f"unknown model '{model}'; known are tst, doppelganger, {', '.join(MODELS)}."
         )
     if not interpreter().is_file():
         raise DataError(f"{model} is not installed here: run make peers.")
-    if model.endswith(OWN):
+    if model.endswith(OWN_BUDGET):
         seconds = 0.0
     facts = {
         "windows": real.sha256(),
@@ -187,7 +187,7 @@ def peer(
     digest = hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:12]
     out = work.folder / f"{model}-seed{seed}" / f"{digest}.npy"
     if not out.is_file():
-        _run(work, real, out, [model.removesuffix(OWN)], seconds=seconds, seed=seed, n=n)
+        _run(work, real, out, [model.removesuffix(OWN_BUDGET)], seconds=seconds, seed=seed, n=n)
     said = json.loads(out.with_suffix(".json").read_text())
     return Made(values=np.load(out, allow_pickle=False), core_seconds=said["core_seconds"])
 

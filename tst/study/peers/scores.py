@@ -39,6 +39,16 @@ JUDGES = ("held_out_score", "second_judge_auc")  # on times that they have not s
 COPIES = ("nn_distance_ratio", "copied_share", "memorised_share")
 TRUSTED = (*JUDGES, "own_past_error", *COPIES)
 METRICS = (*DE_FACTO, *TRUSTED)
+# Not generators: what a score must put high or low.
+CONTROLS = (
+    "real",
+    "constant",
+    "random_halves",
+    "real_floor",
+    "bootstrap_copy",
+    "noise",
+    "shuffled_steps",
+)
 PUBLISHED = Path(__file__).with_name("published.csv")
 MARKS = Path(__file__).with_name("marks.csv")
 Row = dict[str, Any]
