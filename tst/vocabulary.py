@@ -70,6 +70,7 @@ MODELS = {
     "tabular_argn_own": "TabularARGN, own budget",
     "par": "PAR",
     "par_own": "PAR, own budget",
+    "diffusion_ts": "Diffusion-TS",
     "random_halves": "two random halves",
     "shuffled_steps": "steps shuffled",
 }

@@ -42,6 +42,16 @@ def test_one_training_has_no_interval():
         by_hand.beside(scores([1], [4, 5]), "ours", "theirs")
 
 
+def test_rows_as_trainings_hold_each_score_and_each_cost_once():
+    """What the table has, and one core_seconds of each model and seed; of no set, nothing."""
+    known, found = by_hand.rows("mba"), by_hand.as_trainings("mba")
+    costs = found[found["metric"] == "core_seconds"]
+    each = known.drop_duplicates(["model", "seed"])
+    assert costs["value"].tolist() == each["core_seconds"].tolist()
+    assert found["value"].tolist() == [*known["value"], *each["core_seconds"]]
+    assert by_hand.as_trainings("nothing").empty
+
+
 def test_the_table_says_where_its_rows_come_from():
     """Each score once, finite, with source, licence, commit, settings and cost."""
     frame = pd.read_csv(by_hand.TABLE, dtype={"commit": str})

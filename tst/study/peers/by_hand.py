@@ -1,8 +1,8 @@
 """Scores of generators that stand on no package index: run by hand from a fetched copy.
 
 Of these projects nothing but `by_hand.csv` is kept: scores, settings, commit, licence and
-core-seconds. Ours stands there under the same settings, judged by the same calls of
-`tst.evaluation` on the same held-out half.
+core-seconds. The same calls of `tst.evaluation` judged them and ours, which stands beside them:
+of mba there, of the benchmarks' windows in the tables of notebooks 15 and 21.
 """
 
 from pathlib import Path
@@ -23,6 +23,18 @@ def rows(dataset: str) -> pd.DataFrame:
     """
     frame = pd.read_csv(TABLE, dtype={"commit": str})
     return frame[frame["dataset"] == dataset].drop(columns="dataset").reset_index(drop=True)
+
+
+def as_trainings(dataset: str) -> pd.DataFrame:
+    """Return the scores of a data set as rows of `tst.study.peers.scores`.
+
+    Columns model, seed, metric, repeat, value; a training's core_seconds are a metric, too.
+    """
+    found = rows(dataset)
+    costs = found.drop_duplicates(["model", "seed"])
+    costs = costs.assign(metric="core_seconds", value=costs["core_seconds"])
+    both = pd.concat([found, costs], ignore_index=True).assign(repeat=0)
+    return both[["model", "seed", "metric", "repeat", "value"]]
 
 
 def beside(scores: pd.DataFrame, ours: str, theirs: str) -> pd.DataFrame:
