@@ -71,7 +71,7 @@ peers: $(PEER_RUNS) ## compare with other projects' models on public benchmarks,
 peers-longer: $(LONGER_RUNS) ## the same at budgets of their own, notebook 21 (an hour and more a set); not part of reproduce
 peers-own: $(DONE)/19-peers-own ## compare `make own` with other projects' models on five tables, notebook 19 (an hour); not part of reproduce
 budget: $(addprefix $(DONE)/,$(filter 18-budget-%,$(NAMES))) ## scores against optimiser steps and sizes, notebook 18; not part of reproduce, resumes where it was stopped
-tune: $(addprefix $(DONE)/,$(filter 14-tuning-%,$(NAMES))) ## the same learning-rate trials for TST and DG, notebook 14; not part of reproduce
+tune: $(addprefix $(DONE)/,$(filter 14-tuning-% 22-tuned-rates-%,$(NAMES))) ## the same learning-rate trials for TST and DG, and C3 at the rates found, notebooks 14 and 22; not part of reproduce
 
 env: $(ENV) ## create the environment only
 .venv/.made-from-lock: requirements.lock.txt

@@ -44,6 +44,7 @@ ORIGINS = {
     "simulated": "simulated data",
 }
 
+TUNED = "_tuned"  # ends the key of a model at the learning rate that notebook 14 prefers
 OWN_BUDGET = "_own"  # ends the key of a model that stops by its own rule, not after given seconds
 MODELS = {
     "real": "real",
@@ -71,6 +72,8 @@ MODELS = {
     "par": "PAR",
     "par_own": "PAR, own budget",
     "diffusion_ts": "Diffusion-TS",
+    "tst_paper_tuned": "TST, tuned rate",
+    "doppelganger_tuned": "DG, tuned rate",
     "random_halves": "two random halves",
     "shuffled_steps": "steps shuffled",
 }

@@ -56,6 +56,12 @@ SETTINGS = {
         "n_states": 2,
     },
     "14-tuning": {"steps_share": 0.5},
+    "22-tuned-rates": {
+        "dataset": "wwt",
+        "seeds": [0, 1],
+        "context_length": 8,
+        "prediction_length": 4,
+    },
     "18-budget": {
         "steps": {"tst_paper": 2, "doppelganger": 3, "tst": 2},
         "multiples": {"small": [1, 2, 3], "large": [1, 2, 3]},
@@ -168,6 +174,39 @@ def test_notebook_14_gives_both_models_the_same_trials(artifacts):
     assert factors == {"doppelganger": [0.3, 1.0, 3.0], "tst_paper": [0.3, 1.0, 3.0]}
     assert (trials["n_steps"] == 3).all()
     assert (trials["value"] >= 0).all()
+
+
+@pytest.mark.notebooks
+def test_notebook_22_trains_at_the_rates_that_notebook_14_prefers(artifacts):
+    """Only DG's, three times its rate; C3's endpoints are judged by what was trained here."""
+    pages = artifacts.parent / "wwt"
+    for seed, half in enumerate(("train", "test")):
+        simulated.wwt(40, seed).head(12).save(pages / half)
+    train_tiny(pages, model.SPEC, doppelganger.SPEC)
+    facts = {"dataset": "wwt", "origin": "simulated", "seed": 0}
+    trials = [
+        facts | {"metric": "validation_score", "model": key, "factor": factor, "value": value}
+        for key, scores in (("tst_paper", (2, 1, 2)), ("doppelganger", (9, 5, 2)))
+        for factor, value in zip((0.3, 1.0, 3.0), scores, strict=True)
+    ]
+    tables.write(pd.DataFrame(trials), BASE["profile"], "14-tuning")
+    used = facts | {"metric": "r2", "model": "doppelganger", "train": "synthetic", "value": 0.5}
+    used = pd.DataFrame([used | {"regressor": r} for r in ("mlp_1", "mlp_5")])
+    tables.write(used, BASE["profile"], "07-regression")
+    out = artifacts.parent.parent / "22-tuned-rates-wwt.ipynb"
+    run_notebook.run_named("22-tuned-rates", BASE["profile"], "wwt", out)
+    trained = {path.parent.name for path in pages.glob("tuned/*/model.safetensors")}
+    assert trained == {f"{k}-seed{s}" for k in ("tst_paper-1", "doppelganger-3") for s in (0, 1)}
+    rates = {
+        name: json.loads((pages / "tuned" / name / "fingerprint.json").read_text())["train"]
+        for name in trained
+    }
+    assert {r["learning_rate"] for n, r in rates.items() if n.startswith("dopp")} == {3e-3}
+    table = pd.read_csv(artifacts.parent.parent / "tables" / "22-tuned-rates.csv")
+    assert {"real", "tst_paper"} <= set(table["model"])
+    said = out.read_text()
+    assert "DG at 3 times its rate, TST at 1 times its rate: not tested (2 seeds)" in said
+    assert "DG, seed 0: 0 of 40 series reach the last day; no set" in said
 
 
 @pytest.mark.notebooks

@@ -35,6 +35,8 @@ def test_a_rate_does_better_by_much_and_with_every_seed(scores, best, words):
     assert row.answer.startswith(words)
     assert row.score == np.mean(min(scores.values(), key=np.mean))
     assert row.used == np.mean(scores["used"])
+    kept = best if words == "another" else 1.0
+    assert tuning.preferred(trials(**scores)) == {"tst_paper": kept}
 
 
 def test_a_rate_whose_trials_failed_has_no_score():

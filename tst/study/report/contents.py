@@ -34,6 +34,7 @@ PICTURES = {
     "18-budget": "18-budget",
     "19-peers-own": "19-peers-own",
     "21-own-budgets": "21-own-budgets",
+    "22-tuned-rates": "22-tuned-rates",
 }
 # The copy whose answer and picture stand for a notebook with several: the first of these, else the
 # first by name.
