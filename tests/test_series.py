@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
-from helpers import distinct_series
+from helpers import distinct_series, toy_series
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -218,6 +218,14 @@ def test_a_set_says_what_it_is_in_one_line():
     drawn = replace(distinct_series((3, 5)), model="tst")
     assert " from " in repr(drawn)
     assert "2 series of 3 to 5 steps" in repr(drawn)
+
+
+def test_the_units_of_a_set_are_its_groups():
+    """The same name, the same unit, from 0; one that is missing is a unit, too; else each alone."""
+    attributes = pd.DataFrame({"job": ["b", "a", None, "b", None]})
+    made = toy_series([np.ones((2, 1))] * 5, attributes=attributes)
+    assert made.units.tolist() == [0, 1, 2, 3, 4]
+    assert replace(made, group="job").units.tolist() == [0, 1, 2, 0, 2]
 
 
 def test_step_index_counts_within_each_series():

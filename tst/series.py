@@ -158,6 +158,14 @@ class SeriesSet:
         return self.attributes[self.label].astype(str).to_numpy()
 
     @property
+    def units(self) -> np.ndarray:
+        """Which unit each series is of, int64 (n_series,): its group, or it alone."""
+        if self.group is None:
+            return np.arange(len(self))
+        codes, _ = pd.factorize(self.attributes[self.group], use_na_sentinel=False)
+        return codes.astype(np.int64)
+
+    @property
     def series_index(self) -> np.ndarray:
         """Number of the series that each row of `values` belongs to: int64 (sum of lengths,)."""
         return np.repeat(np.arange(len(self)), self.lengths)

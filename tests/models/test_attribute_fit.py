@@ -57,7 +57,7 @@ def untrained(real):
 def mean_log_p(head, target):
     """Return the mean log p of attributes of which nothing is known before."""
     one = torch.ones(len(target.value), 1)
-    rows = attribute_fit.Rows(target=target, context=one)
+    rows = attribute_fit.Rows(target=target, context=one, units=torch.arange(len(one)))
     return attribute_fit._log_p(head, rows)
 
 
@@ -173,11 +173,12 @@ def test_a_held_out_row_does_not_change_where_its_fit_begins():
     model, target = untrained(deciding_series(5, n=40))
     is_held_out = torch.arange(40) < 10
     context = torch.ones(40, 1)
-    rows = attribute_fit.Rows(target=target, context=context)
+    units = torch.arange(40)
+    rows = attribute_fit.Rows(target=target, context=context, units=units)
     shown = target.map(torch.clone)
     shown.value[is_held_out, 0] = 0.0
     shown.value[is_held_out, 2:] += 9.0
-    changed = attribute_fit.Rows(target=shown, context=context)
+    changed = attribute_fit.Rows(target=shown, context=context, units=units)
     begun = []
     for table in (rows, changed):
         head = copy.deepcopy(model.attribute_head).requires_grad_(True)
@@ -212,6 +213,60 @@ def test_a_held_out_row_of_a_new_category_judges_nothing(monkeypatch):
         codes = [held_out.target.value[:, 0] for _, _, held_out, *_ in judging]
         judged = sorted(torch.cat(codes).int().tolist())
         assert judged == sorted(code for code in kinds if code not in unknown)
+
+
+def grouped_series(n_units, n_each, seed):
+    """Return series of units: each unit has a level, about which its series lie closely."""
+    rng = np.random.default_rng(seed)
+    level = rng.normal(0, 10, n_units).repeat(n_each) + rng.normal(0, 0.05, n_units * n_each)
+    unit = pd.Series(np.arange(n_units).repeat(n_each)).astype(str)
+    arrays = [value + rng.normal(size=(20, 1)) for value in level]
+    return toy_series(arrays, attributes=pd.DataFrame({"unit": unit}), group="unit")
+
+
+def test_series_of_one_group_do_not_judge_each_other():
+    """Held out one by one, their like are in the fit: it closes in on the groups that it knows."""
+    real, further = grouped_series(25, 8, 0), grouped_series(2000, 1, 1)
+    model, target = untrained(real)
+    judged = attribute_target(model.encoder, further)
+    log_p = {}
+    for name, units in (("rows", None), ("groups", torch.from_numpy(real.units))):
+        head = copy.deepcopy(model.attribute_head)
+        attribute_fit.fit(head, target, 0, None, units)
+        log_p[name] = float(mean_log_p(head, judged).sum())
+    assert log_p["groups"] > log_p["rows"] + 0.2, log_p
+
+
+@pytest.mark.parametrize("n_units", [1, 3, 4, 20])
+def test_a_group_is_held_out_as_a_whole(n_units, monkeypatch):
+    """In one fold; where groups are fewer than folds, their series are held out one by one."""
+    parts = recorded(monkeypatch, attribute_fit, "_held_out_curves")
+    monkeypatch.setattr(attribute_fit, "MAX_STEPS", 20)
+    real = grouped_series(n_units, 80 // n_units, 0)
+    model, target = untrained(real)
+    attribute_fit.fit(model.attribute_head, target, 0, None, torch.from_numpy(real.units))
+    is_shared = [
+        bool(torch.isin(held_out.units, kept.units).any()) for _, kept, held_out, *_ in parts
+    ]
+    assert is_shared and not any(is_shared)
+    n_judged = sum(len(held_out) for _, _, held_out, *_ in parts)
+    assert n_judged % len(real) == 0
+    n_units_seen = len(set(torch.cat([held_out.units for _, _, held_out, *_ in parts]).tolist()))
+    assert n_units_seen == (n_units if n_units >= attribute_fit.N_FOLDS else len(real))
+
+
+def test_an_attribute_that_names_the_group_is_learned_all_the_same():
+    """Whole groups held out would leave no row that judges; a level by the name is learned."""
+    real = grouped_series(12, 20, 0)
+    named = pd.DataFrame({"unit": pd.Categorical(real.attributes["unit"])})
+    real = replace(real, attributes=named.assign(owner=named["unit"].astype(str)), group="owner")
+    model, target = untrained(real)
+    units = torch.from_numpy(real.units)
+    attribute_fit.fit(model.attribute_head, target, 0, None, units)
+    values = drawn(model)
+    level = pd.Series(model.encoder.moments_of(torch.from_numpy(values).float())[0][:, 0])
+    spread_within = level.groupby(values[:, 0]).std().median()
+    assert spread_within < 0.2 * level.std()
 
 
 def test_the_first_look_that_no_later_one_betters():

@@ -76,7 +76,7 @@ def test_a_unit_changes_each_sum_by_one_at_most(group, fixed_length):
     domain = some_domain(fixed_length=fixed_length)
     series = domain.within(some_series(group=group))
     parts = private_measures.contributions(series, domain)
-    n_units = len(set(domain.units(series).tolist()))
+    n_units = len(set(series.units.tolist()))
     for name, rows in parts.items():
         assert len(rows) == n_units
         norms = np.linalg.norm(rows, axis=1)
@@ -207,7 +207,7 @@ def test_a_batch_is_a_poisson_sample_of_units():
     """Each unit by itself with the rate, with one window of one of its series, all in turn."""
     domain = some_domain()
     series = domain.within(some_series(30, group="person"))
-    units = domain.units(series)
+    units = series.units
     measured = private_measures.measure(series, domain, 0.0, np.random.default_rng(0))
     encoder = private_measures.encoder_of(measured, domain, SeriesFacts.of(series))
     spec = private_measures.spec_of(encoder, domain)

@@ -177,6 +177,13 @@ MUTATIONS = (
         tests="models/test_attribute_fit.py",
     ),
     Mutation(
+        law="series of a group do not judge the fit of each other's attributes",
+        file="models/transformer/attribute_fit.py",
+        old="_folds(rows.units, generator)",
+        new="_folds(torch.arange(len(rows)), generator)",
+        tests="models/test_attribute_fit.py",
+    ),
+    Mutation(
         law="the fit of attributes begins at the frequencies",
         file="models/transformer/attribute_fit.py",
         old="        head.out[d, :, categories] = 0.0\n",

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
-import pandas as pd
 
 from tst.cycles import DAY, MONDAY
 from tst.errors import DataError
@@ -236,9 +235,7 @@ def _whole(series: SeriesSet, is_one: bool) -> np.ndarray:
     """Return of each series the number of the one that it was cut from, int64 (n_series,)."""
     if is_one:
         return np.zeros(len(series), dtype=np.int64)
-    if series.group is None:
-        return np.arange(len(series))
-    return pd.factorize(series.attributes[series.group])[0]
+    return series.units
 
 
 def _daily(

@@ -67,4 +67,9 @@ class TrainConfig:
         warmed_up = min(1.0, (step + 1) / (self.warmup_steps + 1))
         if not self.decay:
             return warmed_up
-        return warmed_up * ((1 + math.cos(math.pi * step / self.max_steps)) / 2)
+        return warmed_up * cosine(step, self.max_steps)
+
+
+def cosine(step: int, n_steps: int) -> float:
+    """Return the share of a learning rate that falls from 1 to 0 along a cosine over `n_steps`."""
+    return (1 + math.cos(math.pi * step / n_steps)) / 2

@@ -3,11 +3,12 @@
 The attributes are few numbers a series; learned beside the steps, by their optimiser and in their
 batches, they would be far from learned when the steps are. Here they have steps of their own over
 the whole table. Each conditional distribution of the chain has weights of its own, so each stops
-by itself: where the mean log p of held-out rows no longer rises. The fit then begins anew with all
-rows. A small table is fitted in two ways, plainly and smoothed, and each conditional has the one
-by which held-out rows are likelier; a large one by small batches, at a rate that falls to nothing.
-Of tables of either kind the weights are means over some steps (Polyak and Juditsky, 1992): a single
-step may stand beside a narrow distribution.
+by itself: where the mean log p of held-out rows no longer rises; the series of a group are held out
+together, for one tells the others' levels. The fit then begins anew with all rows. A small table is
+fitted in two ways, plainly and smoothed, and each conditional has the one by which held-out rows
+are likelier; a large one by small batches, at a rate that falls to nothing. Of tables of either
+kind the weights are means over some steps (Polyak and Juditsky, 1992): a single step may stand
+beside a narrow distribution.
 """
 
 import copy
@@ -25,6 +26,7 @@ from tst.io import progress
 from tst.models.transformer import levels
 from tst.models.transformer.heads import N_COMPONENTS, ChainHead
 from tst.models.transformer.variables import Target
+from tst.training.config import cosine
 
 SMALL = 200  # rows of a table that is fitted in both ways
 # Rows of a table whose weights are means. Held-out rows of 45 to 328 series are likelier by .05 to
@@ -80,7 +82,7 @@ class Recipe:
         """Return the learning rate of a step, counted from 0."""
         if not self.cools:
             return self.learning_rate
-        return self.learning_rate * (1 + math.cos(math.pi * step / self.most)) / 2
+        return self.learning_rate * cosine(step, self.most)
 
 
 PLAIN = Recipe(learning_rate=2e-2, most=1_000)
@@ -102,10 +104,13 @@ class Rows:
         `Target` (n_series, n_attributes).
     context
         float, (n_series, n_context): what is known of each series before its attributes.
+    units
+        int64, (n_series,): which unit each is of.
     """
 
     target: Target
     context: torch.Tensor
+    units: torch.Tensor
 
     def __len__(self) -> int:
         return len(self.context)
@@ -113,7 +118,7 @@ class Rows:
     def take(self, chosen: torch.Tensor) -> "Rows":
         """Return some rows, int64 or bool (n,)."""
         target = self.target.map(lambda x: x[chosen])
-        return Rows(target=target, context=self.context[chosen])
+        return Rows(target=target, context=self.context[chosen], units=self.units[chosen])
 
 
 State = dict[str, torch.Tensor]
@@ -121,7 +126,11 @@ _fits: dict[str, tuple[State, torch.Tensor]] = {}
 
 
 def fit(
-    head: ChainHead, target: Target, seed: int, context: torch.Tensor | None = None
+    head: ChainHead,
+    target: Target,
+    seed: int,
+    context: torch.Tensor | None = None,
+    units: torch.Tensor | None = None,
 ) -> torch.Tensor:
     """Fit a head to the rows of a table, in place.
 
@@ -133,6 +142,9 @@ def fit(
         Of the folds and batches.
     context
         float, (n_series, n_context): what is known of each series; None: nothing, a one.
+    units
+        int64, (n_series,): which unit each series is of, from 0 (`SeriesSet.units`); None, or
+        fewer than `N_FOLDS` units: each is its own.
 
     Returns
     -------
@@ -141,7 +153,9 @@ def fit(
     first = copy.deepcopy(head).cpu().requires_grad_(True)
     if context is None:
         context = target.value.new_ones(len(target.value), 1)
-    rows = Rows(target=target, context=context)
+    if units is None or int(units.max()) + 1 < N_FOLDS:
+        units = torch.arange(len(target.value))
+    rows = Rows(target=target, context=context, units=units)
     key = _digest(first, rows, seed)
     if key not in _fits:
         while len(_fits) >= N_KEPT:
@@ -162,9 +176,9 @@ def _fit(first: ChainHead, rows: Rows, seed: int) -> tuple[State, torch.Tensor]:
     scores = torch.zeros(n_steps.shape)
     scores[0] = 1.0  # of a table that is too small to judge, the plain one is taken
     if len(rows) >= N_FOLDS:
-        folds = _folds(len(rows), generator)
+        parts = _parts(first, rows, generator)
         for i, recipe in enumerate(recipes):
-            n_steps[i], scores[i] = _held_out_steps(first, rows, folds, recipe, generator)
+            n_steps[i], scores[i] = _held_out_steps(first, parts, recipe, generator)
         scores[0] += GAIN
     chosen = scores.argmax(0)  # (D,)
     fitted = copy.deepcopy(first)
@@ -184,7 +198,7 @@ def _digest(head: ChainHead, rows: Rows, seed: int) -> str:
     digest = hashlib.sha256(f"{seed} {head.head} {head.variables}".encode())
     tensors = [*head.state_dict().values(), head.bin_edges]
     target = rows.target
-    tensors += [target.value, target.lower, target.upper, target.repeat, rows.context]
+    tensors += [target.value, target.lower, target.upper, target.repeat, rows.context, rows.units]
     for tensor in tensors:
         digest.update(tensor.detach().contiguous().numpy().tobytes())
     return digest.hexdigest()
@@ -243,22 +257,31 @@ def _moments_of_rest(
     return moments[0], moments[1].clamp(min=LEAST_SPREAD)
 
 
-def _folds(n: int, generator: torch.Generator) -> Sequence[torch.Tensor]:
-    """Return the numbers of the rows that are held out, int64 each; of many rows one part."""
-    folds = torch.randperm(n, generator=generator).chunk(N_FOLDS)
-    return [folds[0][:MAX_HELD_OUT]] if len(folds[0]) >= MIN_HELD_OUT else folds
+def _folds(units: torch.Tensor, generator: torch.Generator) -> Sequence[torch.Tensor]:
+    """Return the numbers of the rows that are held out, int64 each; of many rows one part.
+
+    Rows of one unit are in one fold.
+    """
+    n_rows = torch.bincount(units)
+    parts = torch.randperm(len(n_rows), generator=generator).chunk(N_FOLDS)
+    if len(parts[0]) >= MIN_HELD_OUT:
+        n_before = n_rows[parts[0]].cumsum(0) - n_rows[parts[0]]
+        parts = (parts[0][n_before < MAX_HELD_OUT],)
+    return [torch.isin(units, part).nonzero().flatten() for part in parts]
 
 
 def _held_out_steps(
     head: ChainHead,
-    rows: Rows,
-    folds: Sequence[torch.Tensor],
+    parts: Sequence[tuple[Rows, Rows]],
     recipe: Recipe,
     generator: torch.Generator,
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return after how many steps held-out rows are likeliest, and their mean log p then, (D,)."""
+    """Return after how many steps held-out rows are likeliest, and their mean log p then, (D,).
+
+    `parts` is as `_parts` returns it.
+    """
     curves = []
-    for kept, held_out in _parts(head, rows, folds):
+    for kept, held_out in parts:
         curves.append(_held_out_curves(copy.deepcopy(head), kept, held_out, recipe, generator))
     n_looks = min(len(curve) for curve in curves)
     mean = torch.stack([curve[:n_looks] for curve in curves]).mean(0)  # (n_looks, D)
@@ -266,23 +289,38 @@ def _held_out_steps(
     return looks * EVERY, mean.gather(0, looks[None])[0]
 
 
-def _parts(head: ChainHead, rows: Rows, folds: Sequence[torch.Tensor]) -> list[tuple[Rows, Rows]]:
+def _parts(head: ChainHead, rows: Rows, generator: torch.Generator) -> list[tuple[Rows, Rows]]:
     """Return the kept and the held-out rows of each fold.
 
     A held-out row with a category that no kept one has is left out: it says nothing of a new
-    series, whose categories are those of the whole table. Unless none is left at all.
+    series, whose categories are those of the whole table. Where none is left, as where an attribute
+    names the unit, rows are held out one by one; where none is left then, all judge.
     """
-    everything: list[tuple[Rows, Rows]] = []
-    judging: list[tuple[Rows, Rows]] = []
+    parts = _judging(head, _dealt(rows, _folds(rows.units, generator)))
+    if parts:
+        return parts
+    everything = _dealt(rows, _folds(torch.arange(len(rows)), generator))
+    return _judging(head, everything) or everything
+
+
+def _dealt(rows: Rows, folds: Sequence[torch.Tensor]) -> list[tuple[Rows, Rows]]:
+    """Return the kept and the held-out rows of each fold."""
+    parts = []
     for fold in folds:
         is_kept = torch.ones(len(rows), dtype=torch.bool)
         is_kept[fold] = False
-        kept, held_out = rows.take(is_kept), rows.take(fold)
-        everything.append((kept, held_out))
+        parts.append((rows.take(is_kept), rows.take(fold)))
+    return parts
+
+
+def _judging(head: ChainHead, parts: Sequence[tuple[Rows, Rows]]) -> list[tuple[Rows, Rows]]:
+    """Return the parts with those held-out rows alone whose categories are known."""
+    judging = []
+    for kept, held_out in parts:
         known = held_out.take(_is_known(head, kept, held_out))
         if len(known):
             judging.append((kept, known))
-    return judging or everything
+    return judging
 
 
 def _is_known(head: ChainHead, kept: Rows, held_out: Rows) -> torch.Tensor:
@@ -395,6 +433,7 @@ def _noisy(
             repeat=target.repeat,
         ),
         context=rows.context,
+        units=rows.units,
     )
 
 

@@ -133,9 +133,3 @@ class Domain:
             attributes=frame,
             label=cut.label if cut.label in self.attributes else None,
         )
-
-    def units(self, series: SeriesSet) -> np.ndarray:
-        """Return which unit each series is of, int64 (n_series,): its group, or it alone."""
-        if series.group is None:
-            return np.arange(len(series))
-        return pd.factorize(series.attributes[series.group])[0].astype(np.int64)

@@ -351,7 +351,8 @@ def prepare(config: GenerativeConfig, real: SeriesSet, settings: TrainConfig) ->
         if spec.attributes:
             target = attribute_target(encoder, real)
             starts = start_context(spec, real)
-            attribute_fit.fit(model.attribute_head, target, settings.seed, starts)
+            units = torch.from_numpy(real.units)
+            attribute_fit.fit(model.attribute_head, target, settings.seed, starts, units)
 
     training = Training(model=model, loss=token_nll, batches=batches, begin=fit_attributes)
     if held_out is None:
@@ -394,17 +395,15 @@ def _split(real: SeriesSet, settings: TrainConfig) -> tuple[SeriesSet, SeriesSet
 
     The series of a group are never in both.
     """
-    groups = np.arange(len(real))
-    if real.group is not None:
-        groups = pd.factorize(real.attributes[real.group])[0]
-    n_groups = int(groups.max()) + 1
-    n_held_out = min(round(settings.held_out * n_groups), MAX_HELD_OUT)
+    units = real.units
+    n_units = int(units.max()) + 1
+    n_held_out = min(round(settings.held_out * n_units), MAX_HELD_OUT)
     if n_held_out < MIN_HELD_OUT:
         return real, None
     rng = np.random.default_rng(settings.seed)
-    chosen = np.zeros(n_groups, dtype=bool)
-    chosen[rng.choice(n_groups, n_held_out, replace=False)] = True
-    is_held_out = chosen[groups]
+    chosen = np.zeros(n_units, dtype=bool)
+    chosen[rng.choice(n_units, n_held_out, replace=False)] = True
+    is_held_out = chosen[units]
     return real.take(np.flatnonzero(~is_held_out)), real.take(np.flatnonzero(is_held_out))
 
 

@@ -27,6 +27,7 @@ from tst.models.transformer.generative import GenerativeTST
 from tst.models.transformer.series_gradients import SeriesGradients
 from tst.series import SeriesSet, ceil_div
 from tst.training.account import Budget, Release, plan, spent
+from tst.training.config import cosine
 from tst.training.held_out import AVERAGED
 
 MIN_BATCH = 4  # units that a step sees on average; fewer drown in noise
@@ -212,7 +213,7 @@ def fit(
     DataError
         Before anything is learned: where delta is too large, or the series are too few.
     """
-    units = domain.units(series)
+    units = series.units
     n_units = int(units.max(initial=-1)) + 1
     check(n_units, budget, settings)
     rng, generator = _random(randomness)
@@ -368,7 +369,7 @@ def _descend(
             gradients = SeriesGradients(model, _batch(sampler.batches, windows))
             for name, value in gradients.clipped_sum(clip).items():
                 sums[name] += value
-        rate = settings.learning_rate * (1 + math.cos(math.pi * step / settings.steps)) / 2
+        rate = settings.learning_rate * cosine(step, settings.steps)
         optimizer.param_groups[0]["lr"] = rate
         for name, p in moving.items():
             p.grad = sums[name]

@@ -58,7 +58,7 @@ def contributions(series: SeriesSet, domain: Domain) -> dict[str, np.ndarray]:
 
     A unit of several series adds their mean.
     """
-    units = domain.units(series)
+    units = series.units
     n_units = int(units.max()) + 1
     found = {"count": np.ones((n_units, 1))}
     for f, feature in enumerate(domain.features):
