@@ -344,16 +344,16 @@ def mixed_series(lengths=(3, 1, 8, 5, 2, 13), seed=0, fixed=False):
     return from_list(arrays, name="toy", **facts)
 
 
-def encoded_batches(series, patch=1, size=4, context_length=40, lag=0, **settings):
+def encoded_batches(series, patch=1, size=4, context_length=40, lag=0, near=1, **settings):
     """Return (encoder, token spec, batches) of a set, for a config of these settings.
 
-    `lag` is the season of the spec, in tokens.
+    `lag` is the season of the spec, in tokens, `near` how many right before each it sees.
     """
     config = GenerativeConfig(
         n_features=series.n_features, patch=patch, context_length=context_length, **settings
     )
     encoder = SeriesEncoder.fit(series, config.attributes, config.stop == "length")
-    spec = replace(token_spec(encoder, series, config.stop), season=lag)
+    spec = replace(token_spec(encoder, series, config.stop), season=lag, near=near)
     return encoder, spec, TokenBatches(series, encoder, spec, config, size, seed=0)
 
 

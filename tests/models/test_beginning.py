@@ -8,7 +8,7 @@ import pytest
 import torch
 from helpers import TINY_SIZES, toy_series
 
-from tst.models.transformer import beginning, sampling
+from tst.models.transformer import beginning, sampling, sizes
 from tst.models.transformer.beginning import PRIOR_COUNT
 from tst.models.transformer.config import GenerativeConfig
 from tst.models.transformer.generative import prepare
@@ -40,9 +40,9 @@ def persistent(seed=0):
 
 def begun(series, patch=1, **settings):
     """Return an untrained model as training finds it."""
-    sizes = TINY_SIZES | {"n_features": 2, "attributes": False, "patch": patch} | settings
+    given = TINY_SIZES | {"n_features": 2, "attributes": False, "patch": patch} | settings
     torch.manual_seed(0)
-    return prepare(GenerativeConfig(**sizes), series, TrainConfig(max_steps=1)).model.eval()
+    return prepare(GenerativeConfig(**given), series, TrainConfig(max_steps=1)).model.eval()
 
 
 def outputs(model, series, patch=1):
@@ -196,3 +196,23 @@ def test_a_constant_and_a_rare_category_are_no_exception():
     features = [Feature("state", kind="categorical"), Feature("x")]
     model = begun(replace(toy_series(list(values)), features=features))
     assert all(torch.isfinite(weight).all() for weight in model.head.parameters())
+
+
+@torch.no_grad()
+def test_of_many_measurements_what_two_steps_before_tell_is_known():
+    """Each is nearly the one two steps before, and independent of the last one."""
+    rng = np.random.default_rng(0)
+    arrays = []
+    for _ in range(N_SERIES):
+        x = rng.normal(size=(N_STEPS, sizes.MANY))
+        for t in range(2, N_STEPS):
+            x[t] = 0.95 * x[t - 2] + 0.3 * x[t]
+        arrays.append(x)
+    series = toy_series(arrays)
+    beside = []
+    for settings in ({}, {"near": 1}):
+        model = begun(series, n_features=sizes.MANY, season=False, **settings)
+        assert model.spec.near == settings.get("near", sizes.NEAR)
+        _, bases, batch = outputs(model, series)
+        beside.append(float((batch.target.value - bases).std()))
+    assert beside[0] < 0.5 * beside[1]

@@ -90,12 +90,12 @@ def test_cached_steps_equal_the_whole(attention, positions, patch, compiled):
     assert (cache.stack is not None) == has_stack
 
 
-@pytest.mark.parametrize("lag", [0, 3, 9])
+@pytest.mark.parametrize(("lag", "near"), [(0, 1), (0, 2), (3, 1), (9, 1), (9, 3)])
 @torch.no_grad()
-def test_tokens_see_in_sampling_what_they_see_in_training(lag):
-    """The last one, and that of a season ago: of the series that was drawn, encoded anew."""
+def test_tokens_see_in_sampling_what_they_see_in_training(lag, near):
+    """The last ones, and that of a season ago: of the series that was drawn, encoded anew."""
     series = mixed_series()
-    encoder, spec, _ = encoded_batches(series, lag=lag)
+    encoder, spec, _ = encoded_batches(series, lag=lag, near=near)
     model = tiny_generative(spec, encoder).eval()
     drawn = []
     seen = model.seen

@@ -33,3 +33,18 @@ def test_a_batch_has_as_many_tokens_whatever_a_series_is(lengths, patch, n_serie
 def test_units_are_dropped_where_a_set_is_small(n_values, share):
     """Whatever its series are: what counts are the values that could be learned by heart."""
     assert sizes.dropout(of_lengths(n_values)) == share
+
+
+@pytest.mark.parametrize(
+    ("n_numbers", "patch", "near"),
+    [
+        (1, 1, 1),
+        (sizes.MANY - 1, 1, 1),
+        (sizes.MANY, 1, sizes.NEAR),
+        (sizes.MANY, 2, 1),
+        (sizes.TOO_MANY, 1, 1),
+    ],
+)
+def test_many_measurements_are_seen_for_some_steps(n_numbers, patch, near):
+    """Of a patch the steps are seen anyway, and of very many measurements one step is enough."""
+    assert sizes.near(n_numbers, patch) == near

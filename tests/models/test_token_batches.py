@@ -23,11 +23,24 @@ def test_a_window_inside_a_series_follows_a_real_token():
     assert batch.series.tolist() == [0] * 5 + [1] * 5
 
 
-@pytest.mark.parametrize(("lag", "patch"), [(0, 1), (2, 1), (7, 1), (9, 1), (3, 2)])
-def test_each_token_sees_those_of_a_short_season_or_one_of_a_long_one(lag, patch):
-    """Token by token, in windows too; where the series has none, zeros."""
+@pytest.mark.parametrize(
+    ("lag", "near", "patch", "lags"),
+    [
+        (0, 1, 1, [1]),
+        (0, 3, 1, [3, 2, 1]),
+        (2, 1, 1, [2, 1]),
+        (2, 3, 1, [3, 2, 1]),
+        (7, 3, 1, [7, 6, 5, 4, 3, 2, 1]),
+        (9, 1, 1, [9, 1]),
+        (9, 3, 1, [9, 3, 2, 1]),
+        (3, 2, 2, [3, 2, 1]),
+    ],
+)
+def test_each_token_sees_those_near_it_and_of_its_season(lag, near, patch, lags):
+    """All of a short season, one of a long one; in windows too; where none is, zeros."""
     series = mixed_series(lengths=(13, 22, 2))
-    _, spec, batches = encoded_batches(series, patch, context_length=5 * patch, lag=lag)
+    _, spec, batches = encoded_batches(series, patch, context_length=5 * patch, lag=lag, near=near)
+    assert list(spec.lags) == lags
     width = batches.whole.encoded.shape[1]
     windows = np.argsort(-batches.lengths, kind="stable")
     recent = batches.collate(windows, 1.0).recent
@@ -37,7 +50,6 @@ def test_each_token_sees_those_of_a_short_season_or_one_of_a_long_one(lag, patch
         first = int(batches.first_tokens[window])
         for token in range(first, first + int(batches.lengths[window])):
             own = int(starts[batches.series_of_window[window]])
-            lags = [9, 1] if lag == 9 else range(max(lag, 1), 0, -1)
             for back, seen in zip(lags, recent[row].split(width), strict=True):
                 expected = torch.zeros(width)
                 if token >= back:

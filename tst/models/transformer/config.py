@@ -19,6 +19,7 @@ POINT_HEADS: tuple[str, ...] = get_args(PointHead)
 MAX_LAYERS = 1_000
 MAX_WIDTH = 65_536
 MAX_STEPS = 2**24
+MAX_NEAR = 8
 
 
 def _check_choice(name: str, value: str, known: tuple[str, ...]) -> None:
@@ -114,6 +115,8 @@ class GenerativeConfig(BackboneConfig):
     stop_weight: float = 8.0
     # Let each token see those of the season before it as they are, where series repeat themselves.
     season: bool = True
+    # Tokens right before each that it sees as they are; 0: as many as the data ask for (`sizes`).
+    near: int = 0
     # Begin training of the head (a mixture) where frequencies and a linear regression put it.
     informed: bool = True
     # Generate attributes, and each series' location and scale, and condition on them.
@@ -128,6 +131,8 @@ class GenerativeConfig(BackboneConfig):
         _check_choice("head", self.head, get_args(Head))
         _check_choice("stop", self.stop, get_args(Stop))
         _check_count("n_features", self.n_features, MAX_WIDTH)
+        if self.near:
+            _check_count("near", self.near, MAX_NEAR)
 
 
 PAPER = TSTConfig()

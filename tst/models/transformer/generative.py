@@ -20,7 +20,7 @@ from tst.errors import translate_errors
 from tst.io import weights
 from tst.io.untrusted import from_mapping
 from tst.models.base import ModelSpec, Training
-from tst.models.transformer import attribute_fit, beginning, sampling
+from tst.models.transformer import attribute_fit, beginning, sampling, sizes
 from tst.models.transformer.backbone import Backbone, Modulation
 from tst.models.transformer.batches import N_CLOCK, TokenBatch, TokenBatches
 from tst.models.transformer.config import POINT_HEADS, GenerativeConfig, Head
@@ -336,6 +336,7 @@ def prepare(config: GenerativeConfig, real: SeriesSet, settings: TrainConfig) ->
     """
     encoder = SeriesEncoder.fit(real, config.attributes, config.stop == "length")
     spec = token_spec(encoder, real, config.stop)
+    spec = replace(spec, near=config.near or sizes.near(len(spec.step), config.patch))
     if config.season:
         spec = replace(spec, season=season_of(encoder, real, config.patch))
     kept, held_out = _split(real, settings)

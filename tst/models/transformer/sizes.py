@@ -21,12 +21,19 @@ TOKENS_A_BATCH = 512
 MIN_BATCH, MAX_BATCH = 4, 64  # series: fewer are too noisy a sample, more see too many at once
 SMALL = 600_000  # values of a set, up to which a share of the units is dropped in training
 DROPOUT = 0.1
+NEAR = 3
+MANY, TOO_MANY = 16, 170  # numbers of a step: what a token sees grows with them, and its cost
 
 
 def batch_size(series: SeriesSet, patch: int) -> int:
     """Return how many series of a set have `TOKENS_A_BATCH` tokens of `patch` steps together."""
     n_tokens = float(np.mean(ceil_div(series.lengths, patch)))
     return int(np.clip(round(TOKENS_A_BATCH / n_tokens), MIN_BATCH, MAX_BATCH))
+
+
+def near(n_numbers: int, patch: int) -> int:
+    """Return how many tokens right before each it sees as they are, of steps of so many numbers."""
+    return NEAR if patch == 1 and MANY <= n_numbers < TOO_MANY else 1
 
 
 def dropout(series: SeriesSet) -> float:

@@ -15,6 +15,7 @@ from torch.nn import functional as F
 
 from tst.cycles import Cycles
 from tst.io.untrusted import from_mapping
+from tst.models.transformer.config import MAX_NEAR
 
 # stop: a hazard; flags: the paper's two generation flags, by squared error, without randomness.
 VariableKind = Literal["continuous", "categorical", "stop", "flags"]
@@ -91,6 +92,8 @@ class TokenSpec:
         Of the calendar, that are known of each step before its numbers; None: no calendar.
     season
         Tokens after which series are like themselves again; 0: they are not.
+    near
+        Tokens right before each that it sees as they are.
     """
 
     step: tuple[Variable, ...]
@@ -101,10 +104,13 @@ class TokenSpec:
     draws_length: bool = False
     cycles: Cycles | None = None
     season: int = 0
+    near: int = 1
 
     def __post_init__(self) -> None:
         if self.season < 0 or self.season == 1 or self.season > MAX_SEASON:
             raise ValueError(f"season is {self.season}; give 0, or 2 to {MAX_SEASON}.")
+        if not 1 <= self.near <= MAX_NEAR:
+            raise ValueError(f"near is {self.near}; give 1 to {MAX_NEAR}.")
         _check_edges(self.step, self.bin_edges)
         _check_edges(self.attributes, self.attribute_bin_edges)
         if self.attribute_limits:
@@ -114,11 +120,11 @@ class TokenSpec:
     def lags(self) -> tuple[int, ...]:
         """How far back the tokens are that each sees as they are; the last of them is 1.
 
-        All of a short season, of a longer one that a season ago.
+        Those near it, and all of a short season, of a longer one that a season ago.
         """
-        if self.season <= SHORT_SEASON:
-            return tuple(range(max(self.season, 1), 0, -1))
-        return self.season, 1
+        is_short = self.season <= SHORT_SEASON
+        near = tuple(range(max(self.near, self.season if is_short else 1), 0, -1))
+        return near if is_short else (self.season, *near)
 
     @classmethod
     def from_dict(cls, mapping: Mapping[str, Any]) -> Self:
