@@ -36,7 +36,7 @@ def test_units_are_dropped_where_a_set_is_small(n_values, share):
 
 
 @pytest.mark.parametrize(
-    ("n_numbers", "patch", "near"),
+    ("n_features", "patch", "near"),
     [
         (1, 1, 1),
         (sizes.MANY - 1, 1, 1),
@@ -45,6 +45,6 @@ def test_units_are_dropped_where_a_set_is_small(n_values, share):
         (sizes.TOO_MANY, 1, 1),
     ],
 )
-def test_many_measurements_are_seen_for_some_steps(n_numbers, patch, near):
+def test_many_measurements_are_seen_for_some_steps(n_features, patch, near):
     """Of a patch the steps are seen anyway, and of very many measurements one step is enough."""
-    assert sizes.near(n_numbers, patch) == near
+    assert sizes.near(n_features, patch) == near

@@ -77,7 +77,7 @@ def ablation(frame: pd.DataFrame, settings: Sequence[str]) -> Figure:
         ax.set_yticks(range(len(settings)), settings)
         ax.set_ylim(len(settings) - 0.5, -0.5)
         ax.set_title(_title(metric, better), fontsize=9)
-        ax.locator_params(axis="x", integer=False, nbins=4)
+        ax.locator_params(axis="x", integer=False, nbins=3)
         if ax not in axes[:, 0]:
             ax.tick_params(labelleft=False)
     told = f"dots: means, with 95 % intervals; rings: seeds; dotted line: {settings[0]}"

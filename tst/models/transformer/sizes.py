@@ -8,6 +8,13 @@ ablations `width`, `batch` and `rate` show it anew.
 
 With a tenth of the units dropped, held-out series are likelier on iot (207 series), about as likely
 on borg2019 (328), mba (300) and gcut_attempts, and less likely on WWT (1,733, of a million values).
+
+What 64 numbers hold of many measurements is little of each. Where a token sees the three steps
+before it as they are, not the last alone, held-out windows are likelier by 12 nats a step on fMRI
+(50 measurements; of two steps 7.5; a second judge's AUC is .62 for .70) and by .7 on Energy (28),
+after 3,000 and 1,000 steps of training; hardly on Stocks and ETTh1 (6, 7; .2, .1). Series of GCUT
+(9; the ablation `near`) are less likely by .5, and five sines by 1.2. Whatever is cut into patches
+sees several steps anyway.
 """
 
 import numpy as np
@@ -22,7 +29,7 @@ MIN_BATCH, MAX_BATCH = 4, 64  # series: fewer are too noisy a sample, more see t
 SMALL = 600_000  # values of a set, up to which a share of the units is dropped in training
 DROPOUT = 0.1
 NEAR = 3
-MANY, TOO_MANY = 16, 170  # numbers of a step: what a token sees grows with them, and its cost
+MANY, TOO_MANY = 16, 170  # measurements: what a token sees grows with them, and its cost
 
 
 def batch_size(series: SeriesSet, patch: int) -> int:
@@ -31,9 +38,9 @@ def batch_size(series: SeriesSet, patch: int) -> int:
     return int(np.clip(round(TOKENS_A_BATCH / n_tokens), MIN_BATCH, MAX_BATCH))
 
 
-def near(n_numbers: int, patch: int) -> int:
-    """Return how many tokens right before each it sees as they are, of steps of so many numbers."""
-    return NEAR if patch == 1 and MANY <= n_numbers < TOO_MANY else 1
+def near(n_features: int, patch: int) -> int:
+    """Return how many tokens right before each it sees as they are, of so many measurements."""
+    return NEAR if patch == 1 and MANY <= n_features < TOO_MANY else 1
 
 
 def dropout(series: SeriesSet) -> float:
