@@ -38,7 +38,7 @@ PICTURES = {
 }
 # The copy whose answer and picture stand for a notebook with several: the first of these, else the
 # first by name.
-FIRST = ("-wwt", "-head", "-borg2019", "-iot")
+FIRST = ("-head", "-wwt", "-borg2019", "-iot")
 # Of these the first line says only what was tried; the one with the words that follow answers.
 ANSWERS = {
     "08-ablation": "Beside ",
