@@ -216,3 +216,9 @@ def test_of_many_measurements_what_two_steps_before_tell_is_known():
         _, bases, batch = outputs(model, series)
         beside.append(float((batch.target.value - bases).std()))
     assert beside[0] < 0.5 * beside[1]
+
+
+def test_all_that_is_seen_of_many_measurements_is_read_by_the_regressions():
+    """A number is two of what is read, of the steps before and of its own."""
+    for n in (sizes.MANY, sizes.TOO_MANY - 1, sizes.TOO_MANY):
+        assert 2 * n * (sizes.near(n, 1) + 1) <= beginning.MAX_SEEN

@@ -29,7 +29,9 @@ MIN_BATCH, MAX_BATCH = 4, 64  # series: fewer are too noisy a sample, more see t
 SMALL = 600_000  # values of a set, up to which a share of the units is dropped in training
 DROPOUT = 0.1
 NEAR = 3
-MANY, TOO_MANY = 16, 170  # measurements: what a token sees grows with them, and its cost
+# Measurements of which so many steps are seen; of more, where training begins would be worse known:
+# its regressions read so many numbers and no more (`beginning.MAX_SEEN`).
+MANY, TOO_MANY = 16, 128
 
 
 def batch_size(series: SeriesSet, patch: int) -> int:
