@@ -199,26 +199,36 @@ def test_a_constant_and_a_rare_category_are_no_exception():
 
 
 @torch.no_grad()
-def test_of_many_measurements_what_two_steps_before_tell_is_known():
-    """Each is nearly the one two steps before, and independent of the last one."""
+def test_what_two_steps_before_tell_is_known_where_they_are_seen():
+    """Each number is nearly the one two steps before, and independent of the last one."""
     rng = np.random.default_rng(0)
     arrays = []
     for _ in range(N_SERIES):
-        x = rng.normal(size=(N_STEPS, sizes.MANY))
+        x = rng.normal(size=(N_STEPS, 16))
         for t in range(2, N_STEPS):
             x[t] = 0.95 * x[t - 2] + 0.3 * x[t]
         arrays.append(x)
     series = toy_series(arrays)
     beside = []
-    for settings in ({}, {"near": 1}):
-        model = begun(series, n_features=sizes.MANY, season=False, **settings)
-        assert model.spec.near == settings.get("near", sizes.NEAR)
+    for near in (2, 1):
+        model = begun(series, n_features=16, season=False, near=near)
+        assert model.spec.near == near
         _, bases, batch = outputs(model, series)
         beside.append(float((batch.target.value - bases).std()))
     assert beside[0] < 0.5 * beside[1]
 
 
+def test_how_many_steps_are_seen_is_for_the_data_to_say(monkeypatch):
+    """Unless the config says it."""
+    series = toy_series([np.random.default_rng(0).normal(size=(500, 16))])
+    monkeypatch.setattr(sizes, "STEPS_A_NUMBER", 10)
+    assert begun(series, n_features=16).spec.near == sizes.NEAR
+    assert begun(series, n_features=16, near=2).spec.near == 2
+    monkeypatch.setattr(sizes, "STEPS_A_NUMBER", 11)
+    assert begun(series, n_features=16).spec.near == 1
+
+
 def test_all_that_is_seen_of_many_measurements_is_read_by_the_regressions():
-    """A number is two of what is read, of the steps before and of its own."""
-    for n in (sizes.MANY, sizes.TOO_MANY - 1, sizes.TOO_MANY):
-        assert 2 * n * (sizes.near(n, 1) + 1) <= beginning.MAX_SEEN
+    """Each is two of the numbers that they read, of the steps before and of its own."""
+    most = sizes.TOO_MANY - 1
+    assert 2 * most * (sizes.NEAR + 1) <= beginning.MAX_SEEN

@@ -35,6 +35,11 @@ def test_units_are_dropped_where_a_set_is_small(n_values, share):
     assert sizes.dropout(of_lengths(n_values)) == share
 
 
+def of_measurements(n, rows_a_number=sizes.STEPS_A_NUMBER):
+    """Return a series of n measurements, and of so many steps a number that a token may see."""
+    return toy_series([np.zeros((rows_a_number * sizes.NEAR * n, n))])
+
+
 @pytest.mark.parametrize(
     ("n_features", "patch", "near"),
     [
@@ -47,4 +52,9 @@ def test_units_are_dropped_where_a_set_is_small(n_values, share):
 )
 def test_many_measurements_are_seen_for_some_steps(n_features, patch, near):
     """Of a patch the steps are seen anyway, and of very many measurements one step is enough."""
-    assert sizes.near(n_features, patch) == near
+    assert sizes.near(of_measurements(n_features), patch) == near
+
+
+def test_of_a_small_set_one_step_is_seen():
+    """Too few steps for so many numbers would be learned by heart."""
+    assert sizes.near(of_measurements(sizes.MANY, sizes.STEPS_A_NUMBER - 1), 1) == 1

@@ -336,7 +336,7 @@ def prepare(config: GenerativeConfig, real: SeriesSet, settings: TrainConfig) ->
     """
     encoder = SeriesEncoder.fit(real, config.attributes, config.stop == "length")
     spec = token_spec(encoder, real, config.stop)
-    spec = replace(spec, near=config.near or sizes.near(real.n_features, config.patch))
+    spec = replace(spec, near=config.near or sizes.near(real, config.patch))
     if config.season:
         spec = replace(spec, season=season_of(encoder, real, config.patch))
     kept, held_out = _split(real, settings)
