@@ -45,8 +45,8 @@ def batch_size(series: SeriesSet, patch: int) -> int:
 def near(series: SeriesSet, patch: int) -> int:
     """Return how many tokens of `patch` steps right before each it sees as they are."""
     n_features = series.n_features
-    is_known = len(series.values) >= STEPS_A_NUMBER * NEAR * n_features
-    return NEAR if patch == 1 and MANY <= n_features < TOO_MANY and is_known else 1
+    is_enough = len(series.values) >= STEPS_A_NUMBER * NEAR * n_features
+    return NEAR if patch == 1 and MANY <= n_features < TOO_MANY and is_enough else 1
 
 
 def dropout(series: SeriesSet) -> float:
