@@ -37,6 +37,7 @@ from tst.models.transformer.private import Account, PrivateConfig
 from tst.models.transformer.tokens import has_end
 from tst.series import SeriesSet, ceil_div
 from tst.table.given import Given
+from tst.table.overlap import SEGMENT
 from tst.table.public import Public
 from tst.table.recent import Recent
 from tst.table.stretches import Stretches
@@ -598,9 +599,9 @@ class Synthesiser:
 
     def _held_out(self, series: SeriesSet) -> float:
         """Return the share of the series that are held out; of few segments of one series more."""
-        if not self.is_chained or series.group is None:
+        if series.group != SEGMENT:
             return HELD_OUT
-        n_segments = series.attributes[series.group].nunique()
+        n_segments = series.attributes[SEGMENT].nunique()
         if n_segments < FEW_SEGMENTS:
             return HELD_OUT
         return max(HELD_OUT, MIN_HELD_OUT / n_segments)

@@ -1,18 +1,25 @@
 """Laws of the comparison with peers: what is done is kept, what is missing is said."""
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+from helpers import TINY_SIZES, toy_series
 
 from tst.data import windows
 from tst.errors import DataError
 from tst.evaluation.peer_ts2vec import Sizes
 from tst.io import paths
+from tst.models.transformer import sampling
+from tst.models.transformer.config import GenerativeConfig
+from tst.models.transformer.generative import MAX_JUDGED, MIN_HELD_OUT, SPEC
 from tst.study.peers import generators, run_peer, scores
 from tst.study.training import TrainingWorkspace
+from tst.synthesiser import Synthesiser
+from tst.training.config import TrainConfig
 from tst.vocabulary import METRICS, MODELS
 
 # Takes the place of run_peer.py, in this environment: halves the first windows, counts its runs.
@@ -117,6 +124,45 @@ def test_our_models_are_trained_once(work, model):
     assert made[0].values.shape == (17, 5, 5)
     np.testing.assert_array_equal(made[0].values, made[1].values)
     assert made[0].core_seconds == made[1].core_seconds > 0
+
+
+def overlapping(values, length):
+    """Return the windows of a series (n_steps, n_features), one step apart."""
+    cut = windows.cut(values, length)
+    return replace(toy_series(list(cut)), attributes=pd.DataFrame({"start": np.arange(len(cut))}))
+
+
+@pytest.mark.parametrize("length", [2, 24, 71])
+def test_windows_of_one_segment_share_no_step_with_those_of_another(length):
+    """Each step is in some window, and in those of one segment."""
+    dealt = generators.in_segments(overlapping(np.arange(1500.0)[:, None], length))
+    unit = pd.Series(dealt.units[dealt.series_index]).groupby(dealt.values[:, 0])
+    assert (unit.nunique() == 1).all()
+    assert len(unit) == 1500
+    assert dealt.units.max() + 1 >= 4
+
+
+def test_no_step_that_is_held_out_is_trained_on(monkeypatch):
+    """What is learned by heart would seem likely; of many windows held out some are judged."""
+    judged = []
+    whole = sampling.whole_series
+    monkeypatch.setattr(
+        sampling, "whole_series", lambda *given: judged.append(given[-1]) or whole(*given)
+    )
+    real = overlapping(np.random.default_rng(0).normal(size=(9000, 1)), 24)
+    config = GenerativeConfig(**TINY_SIZES | {"n_features": 1, "informed": False})
+    for dealt, is_shared in ((real, True), (generators.in_segments(real), False)):
+        training = SPEC.prepare(config, dealt, TrainConfig(max_steps=1, held_out=0.1))
+        shared = np.isin(judged[-1].values, training.batches.series.values)
+        assert shared.any() == is_shared
+    assert len(judged[-1]) == MAX_JUDGED
+    assert judged[-1].units.max() + 1 >= MIN_HELD_OUT
+
+
+def test_few_segments_are_held_out_too():
+    """A tenth of them would be too few to judge by."""
+    real = generators.in_segments(overlapping(np.arange(3600.0)[:, None], 24))
+    assert Synthesiser()._held_out(real) * (real.units.max() + 1) == pytest.approx(MIN_HELD_OUT)
 
 
 def test_a_roll_divides_the_length():

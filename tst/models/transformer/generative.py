@@ -39,6 +39,7 @@ START_SCALE = 0.02  # standard deviation of the start token before training, as 
 MAX_VARIABLES = 8_192
 # Series, or groups of some, by which a model can be judged; more tell no more.
 MIN_HELD_OUT, MAX_HELD_OUT = 3, 200
+MAX_JUDGED = 500  # series of those held out, each look at which takes as long as some steps
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -405,7 +406,10 @@ def _split(real: SeriesSet, settings: TrainConfig) -> tuple[SeriesSet, SeriesSet
     chosen = np.zeros(n_units, dtype=bool)
     chosen[rng.choice(n_units, n_held_out, replace=False)] = True
     is_held_out = chosen[units]
-    return real.take(np.flatnonzero(~is_held_out)), real.take(np.flatnonzero(is_held_out))
+    judged = np.flatnonzero(is_held_out)
+    if len(judged) > MAX_JUDGED:
+        judged = np.sort(rng.choice(judged, MAX_JUDGED, replace=False))
+    return real.take(np.flatnonzero(~is_held_out)), real.take(judged)
 
 
 SPEC = ModelSpec(
