@@ -175,6 +175,20 @@ def test_samples_fall_on_the_nearest_place():
     assert found.max() > x.max() + 1
 
 
+@pytest.mark.parametrize("end", [96, 97, 98, 99])
+@pytest.mark.parametrize("shift", [0.0, -70.0, 5000.0])
+def test_beyond_the_places_a_grid_goes_on_from_all_of_them(shift, end):
+    """Not from the last one, which is rounded as it is written."""
+    true = shift + 0.0305 * np.arange(end - 60, end + 20)
+    x = np.repeat(np.round(true[5:60], 3), 30)
+    encoder = FeatureEncoder.fit(x, np.zeros(len(x), bool), False)
+    found = encoder.on_grid(torch.from_numpy(true)).numpy()
+    assert np.abs(found - true)[[0, 1, 2, 3, 4, *range(60, 80)]].max() < 2e-4
+    # What falls beside the last one, and nearer to it than to the next, is it.
+    around = torch.tensor([x.max() - 1e-3, x.max() + 1e-3, x.min() - 1e-3, x.min() + 1e-3])
+    assert encoder.on_grid(around).tolist() == [x.max(), x.max(), x.min(), x.min()]
+
+
 def test_whole_numbers_that_float32_does_not_tell_apart_have_a_density():
     """A byte counter of hundreds of millions is continuous: no value carries a mass of its own.
 

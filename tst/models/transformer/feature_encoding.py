@@ -162,12 +162,15 @@ class FeatureEncoder:
         if not self.places:
             return x
         places = self._place_tensor.to(x)
-        first, last = self.places[0], self.places[-1]
         nearest = places[torch.bucketize(x, self._midpoints.to(x))]
-        below = first + self.step * torch.round((x - first) / self.step)
-        above = last + self.step * torch.round((x - last) / self.step)
-        beyond = torch.where(x < first, below, torch.where(x > last, above, nearest))
-        return torch.where(torch.isfinite(x), beyond, x)
+        half = self.step / 2
+        step, first = self._line
+        number = torch.round((x - first) / step)
+        below = first + step * number.clamp(max=-1)
+        above = first + step * number.clamp(min=len(places))
+        nearest = torch.where(x < self.places[0] - half, below, nearest)
+        nearest = torch.where(x > self.places[-1] + half, above, nearest)
+        return torch.where(torch.isfinite(x), nearest, x)
 
     def _cell(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return the bounds of what rounds to the places of the grid, float64 (rows,) each."""
@@ -184,6 +187,12 @@ class FeatureEncoder:
     @cached_property
     def _place_tensor(self) -> torch.Tensor:
         return torch.tensor(self.places, dtype=torch.float64)
+
+    @cached_property
+    def _line(self) -> tuple[float, float]:
+        """Step and first place by all of them: as they are written each is rounded."""
+        step, first = np.polyfit(np.arange(len(self.places)), self.places, 1)
+        return float(step), float(first)
 
     @cached_property
     def _midpoints(self) -> torch.Tensor:
