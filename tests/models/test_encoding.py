@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 from helpers import mixed_series, toy_series
+from scipy.signal import lfilter
 
 from tst.models.transformer.encoding import SeriesEncoder
 from tst.models.transformer.feature_encoding import FeatureEncoder
@@ -107,9 +108,52 @@ def test_a_measurement_that_mostly_stands_at_a_bound_has_no_level_of_its_own():
     moments = [torch.from_numpy(part[:, 1]) for part in (loc, scale)]
     assert (encoder.rounded_to_support(1, below, *moments) == 0).all()
     # With a bound less often, as half of the time, a level is its own.
-    half = np.where(rng.random((20, 50)) < 0.4, 0.0, 1 + rng.random((20, 50)))
+    half = np.where(rng.random((20, 50)) < 0.4, 0.0, level**2 + rng.random((20, 50)))
     values = np.stack([plain, half], axis=2)
     assert SeriesEncoder.fit(toy_series(list(values))).shared == ()
+
+
+def noise_series(shocks, slope=0.0, level=0.0, spread=0.0, n=300, length=24):
+    """Return two measurements of noise, levels and spreads beside it; each step keeps a slope."""
+    rng = np.random.default_rng(0)
+    x = lfilter([1], [1, -slope], shocks(rng, (n, length + 50, 2)), axis=1)[:, 50:]
+    x = x * np.exp(spread * rng.normal(size=(n, 1, 2))) + level * rng.normal(size=(n, 1, 2))
+    return toy_series(list(x))
+
+
+@pytest.mark.parametrize("slope", [-0.3, 0.0, 0.2])
+@pytest.mark.parametrize(
+    "shocks",
+    [
+        lambda rng, shape: rng.normal(5, 3, shape),
+        lambda rng, shape: rng.gamma(2, 1, shape),
+        lambda rng, shape: rng.random(shape) - 100,
+    ],
+    ids=["normal", "skewed", "flat"],
+)
+def test_series_that_differ_as_parts_of_one_noise_have_no_levels(shocks, slope):
+    """A level that is drawn, and steps that scatter about it, would scatter twice."""
+    assert not SeriesEncoder.fit(noise_series(shocks, slope)).per_series
+
+
+def test_noise_beside_a_measurement_with_levels_has_none():
+    """Whether series differ is asked of each measurement."""
+    rng = np.random.default_rng(1)
+    noise = rng.normal(size=(100, 24, 1))
+    levelled = rng.normal(size=(100, 1, 1)) + rng.normal(size=(100, 24, 1))
+    encoder = SeriesEncoder.fit(toy_series(list(np.concatenate([levelled, noise], axis=2))))
+    assert encoder.shared == (1,)
+    constant = np.full_like(noise, 7.0)
+    beside = toy_series(list(np.concatenate([constant, noise], axis=2)))
+    assert not SeriesEncoder.fit(beside).per_series
+
+
+@pytest.mark.parametrize("own", [{"level": 0.6}, {"spread": 0.6}, {"slope": 0.9}])
+def test_series_that_differ_by_more_than_chance_have_levels(own):
+    """By their means, their spreads, or because they wander for longer than a series."""
+    normal = noise_series(lambda rng, shape: rng.normal(size=shape), **own)
+    encoder = SeriesEncoder.fit(normal)
+    assert encoder.per_series and encoder.shared == ()
 
 
 @pytest.mark.parametrize("longest", [2, 13, 5000])

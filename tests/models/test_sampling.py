@@ -168,6 +168,16 @@ def test_it_learns_lengths_classes_and_means():
 
 
 @pytest.mark.slow
+def test_means_of_noise_scatter_as_far_as_those_of_noise():
+    """Not as levels that are drawn, and steps that scatter about each."""
+    rng = np.random.default_rng(0)
+    real = toy_series(list(rng.normal(10, 3, (300, 24, 3))))
+    made = sampling.sample(trained(real, 60), 400, seed=0).padded(24)[0]  # (400, 24, 3)
+    assert made.mean(1).std(0) / made.std((0, 1)) == pytest.approx(24**-0.5, rel=0.15)
+    assert made.std(1).std(0) / made.std((0, 1)) == pytest.approx(48**-0.5, rel=0.2)
+
+
+@pytest.mark.slow
 def test_twins_stay_twins():
     """An exact copy is exact, a near twin as near as the real one; a prefix is kept."""
     real = with_twins(n=240)

@@ -43,6 +43,10 @@ LEAST_REST = 1e-3
 # Share of the values at one bound above which a measurement has no level of its own in a series: it
 # is that bound, now and then something else.
 MOSTLY = 0.5
+# How many times as far the means of series (in variance) and their spreads (in standard deviation)
+# scatter as those of independent steps would, up to which series have no level of their own.
+BY_CHANCE = 2.0
+MIN_SCATTERED = 10  # series; the scatter of fewer says little
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,7 +68,7 @@ class SeriesEncoder:
         Whether each series is scaled by its own loc and scale.
     shared
         Measurements that, even so, are scaled alike in all series: most of their values are one
-        bound, or they tell of another.
+        bound, they tell of another, or series differ by them as parts of one noise do.
     atoms
         What categories tell of measurements, as they are learned: that interpolated readings are
         held or go on, and, where series have no loc and scale of their own, which common value it
@@ -202,8 +206,12 @@ class SeriesEncoder:
         min_scale = np.maximum(0.01 * typical, LEAST_REST * scale)
         own = np.concatenate([series_loc, np.log(np.maximum(series_scale, min_scale))], axis=1)
         categories = known_categories(whole) if attributes else {}
-        shared = _without_level(series, feature_encoders, common) if is_long else ()
-        per_series = is_long and len(shared) < series.n_features
+        is_shared = np.ones(len(feature_encoders), dtype=bool)
+        if is_long:
+            is_shared = _without_level(series, feature_encoders, common)
+            is_shared |= _by_chance(y, series, series_loc, series_scale)
+        shared = tuple(np.flatnonzero(is_shared).tolist())
+        per_series = not is_shared[y.var(0) > 0].all()  # what is constant has no level to draw
         found: list[np.ndarray] = []
         if per_series:
             moments = series_loc, np.maximum(series_scale, min_scale)
@@ -599,19 +607,43 @@ def _shared(
 
 def _without_level(
     series: SeriesSet, encoders: Sequence[FeatureEncoder], common: Sequence[Atoms]
-) -> tuple[int, ...]:
-    """Return the measurements that have no level of their own in a series.
+) -> np.ndarray:
+    """Tell which measurements have no level of their own in a series, bool (n_features,).
 
     Of some, as pings that are lost, one bound has most of the values: a level that is drawn is
     never quite the bound, and moves all of a series' values off it. Nor has what tells of another
     measurement a level.
     """
-    found = set(atoms.code_columns(common))
+    found = np.zeros(series.n_features, dtype=bool)
+    found[atoms.code_columns(common)] = True
     for f, encoder in enumerate(encoders):
         for bound in (encoder.low, encoder.high):
             if bound is not None and np.mean(series.values[:, f] == np.float32(bound)) > MOSTLY:
-                found.add(f)
-    return tuple(sorted(found))
+                found[f] = True
+    return found
+
+
+def _by_chance(y: np.ndarray, series: SeriesSet, loc: np.ndarray, scale: np.ndarray) -> np.ndarray:
+    """Tell of which measurements series differ as parts of one noise do, bool (n_features,).
+
+    A level that is drawn first, and steps that then scatter about it, would scatter twice.
+
+    Parameters
+    ----------
+    y
+        float, (rows, n_features): transformed values.
+    loc, scale
+        float, (n_series, n_features): mean and standard deviation within each series.
+    """
+    if len(series) < MIN_SCATTERED:
+        return np.zeros(series.n_features, dtype=bool)
+    variance = y.var(0)
+    of_means = variance * np.mean(1 / series.lengths)
+    of_spreads = np.mean(1 / (2 * np.maximum(series.lengths - 1, 1)))
+    varies = (variance > 0) & (scale > 0).all(0)
+    spread = np.log(np.where(scale > 0, scale, 1.0)).std(0)
+    is_close = (loc.var(0) <= BY_CHANCE * of_means) & (spread <= BY_CHANCE * np.sqrt(of_spreads))
+    return varies & is_close
 
 
 def _series_moments(y: np.ndarray, series: SeriesSet) -> tuple[np.ndarray, np.ndarray]:
