@@ -51,6 +51,7 @@ from tst.training.loop import TrainConfig
 from tst.training.timing import step_seconds
 
 FORMAT = "synthesiser-5"
+STEPS_FILE = "steps.json"  # how many fit into the minutes, and what that was measured by
 N_TOKENS = 512  # of a series, above which steps are joined to patches
 N_NUMBERS = 96  # of a patch, at most
 MIN_STEPS, MAX_STEPS = 400, 20_000  # within which the time given decides
@@ -614,7 +615,7 @@ class Synthesiser:
 
         Measured once a set of data, so that a run which was stopped goes on alike.
         """
-        path = folder / "steps.json"
+        path = folder / STEPS_FILE
         batch_size = self._batch_size(series, config)
         decided_by = [series.sha256(), self.minutes, asdict(config), batch_size]
         known = json.loads(path.read_text()) if path.is_file() else {}
@@ -639,6 +640,7 @@ class Synthesiser:
         )
         given = "passes" if n_steps == most else "minutes"
         facts = {"of": decided_by, "steps": n_steps, "given": given}
+        facts["begun_core_seconds"] = spent * torch.get_num_threads()
         files.write_text(json.dumps(facts), path)
         return n_steps
 
@@ -646,7 +648,7 @@ class Synthesiser:
         """Return what limits the training: steps, or what was measured to be less."""
         if self.max_steps:
             return "steps"
-        limit: Limit = json.loads((folder / "steps.json").read_text()).get("given", "minutes")
+        limit: Limit = json.loads((folder / STEPS_FILE).read_text()).get("given", "minutes")
         return limit
 
     def _matching(

@@ -1,5 +1,6 @@
 """Laws of the comparison with peers: what is done is kept, what is missing is said."""
 
+import json
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -7,8 +8,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from helpers import TINY_SIZES, toy_series
 
+from tst import synthesiser
 from tst.data import windows
 from tst.errors import DataError
 from tst.evaluation.peer_ts2vec import Sizes
@@ -163,6 +166,17 @@ def test_few_segments_are_held_out_too():
     """A tenth of them would be too few to judge by."""
     real = generators.in_segments(overlapping(np.arange(3600.0)[:, None], 24))
     assert Synthesiser()._held_out(real) * (real.units.max() + 1) == pytest.approx(MIN_HELD_OUT)
+
+
+@pytest.mark.slow
+def test_the_cost_of_ours_counts_what_its_minutes_do(work, monkeypatch):
+    """Levels, which are learned where the steps are counted, as well as the steps."""
+    monkeypatch.setattr(synthesiser, "_seconds_of", lambda action: 2.0)
+    monkeypatch.setattr(synthesiser, "_seconds_a_step", lambda training: 1.0)
+    made = generators.ours(work, sines(60), "tst", seconds=6.0, max_steps=0, seed=0, n=7)
+    steps = json.loads((work.folder / "tst-seed0" / "model" / "cost.json").read_text())
+    threads = torch.get_num_threads()
+    assert made.core_seconds == pytest.approx(steps["core_seconds"] + 2.0 * threads)
 
 
 def test_a_roll_divides_the_length():

@@ -28,7 +28,7 @@ from tst.models.jobs import Job
 from tst.series import SeriesSet
 from tst.study.peers.run_peer import MODELS
 from tst.study.training import TrainingWorkspace
-from tst.synthesiser import Synthesiser
+from tst.synthesiser import STEPS_FILE, Synthesiser
 from tst.table.overlap import SEGMENT
 from tst.table.table import Table
 from tst.training import loop
@@ -119,7 +119,8 @@ def ours(
     model = Synthesiser(max_steps=max_steps or None, minutes=seconds / 60, seed=seed, folder=folder)
     model.fit_series(in_segments(real), _table(real))
     series = model.sample_series(n, seed)
-    return Made(values=windows.arrays(series), core_seconds=_core_seconds(folder / "model"))
+    core_seconds = _core_seconds(folder / "model") + _begun(folder)
+    return Made(values=windows.arrays(series), core_seconds=core_seconds)
 
 
 def in_segments(real: SeriesSet) -> SeriesSet:
@@ -276,6 +277,13 @@ def _core_seconds(folder: Path) -> float:
     """Return what the optimiser steps of a model took, over all runs of its training."""
     cost = json.loads((folder / loop.COST_FILE).read_text())
     return float(cost["core_seconds"])
+
+
+def _begun(folder: Path) -> float:
+    """Return what the levels of ours took, which are learned where its steps are counted."""
+    path = folder / STEPS_FILE
+    facts = json.loads(path.read_text()) if path.is_file() else {}
+    return float(facts.get("begun_core_seconds", 0.0))
 
 
 def _roll(length: int) -> int:
