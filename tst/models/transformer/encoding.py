@@ -513,6 +513,7 @@ def _fit_features(series: SeriesSet, told: Sequence[Atoms]) -> tuple[FeatureEnco
     categories = dict(zip(atoms.code_columns(told), told, strict=True))
     interpolated = {code + 1 for code, one in categories.items() if one.line is not None}
     repeats = exact_repeats(series)
+    units = series.units[series.series_index]
     encoders = []
     for f, feature in enumerate(series.features):
         values = series.values[:, f].astype(np.float64)
@@ -523,7 +524,7 @@ def _fit_features(series: SeriesSet, told: Sequence[Atoms]) -> tuple[FeatureEnco
         is_line = f in interpolated
         # A category tells what is held: no gate.
         is_repeat = repeats[:, f] & (not is_line)
-        encoders.append(FeatureEncoder.fit(values, is_repeat, is_categorical, is_line))
+        encoders.append(FeatureEncoder.fit(values, is_repeat, is_categorical, is_line, units))
     return tuple(encoders)
 
 

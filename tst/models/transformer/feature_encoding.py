@@ -14,6 +14,8 @@ from typing import Self
 import numpy as np
 import torch
 
+from tst.models.transformer.endings import Endings
+
 # Share of the values at a bound, or of exact repeats, above which they are no coincidence.
 ATOM_SHARE = 0.01
 # Times the median that the 99 % quantile must exceed for logarithms; or, of counts from 1 on, times
@@ -65,6 +67,8 @@ class FeatureEncoder:
         there are written; else empty.
     least
         What no sample is below where all values are positive: half of the least of them; else None.
+    endings
+        Of numbers that end in some digits far more often than in others; else None.
     """
 
     offset: float | None = None
@@ -76,6 +80,7 @@ class FeatureEncoder:
     places: tuple[float, ...] = ()
     least: float | None = None
     unit: int = 1
+    endings: Endings | None = None
 
     def __post_init__(self) -> None:
         if self.places and not (len(self.places) > 1 and np.all(np.diff(self.places) > 0)):
@@ -85,7 +90,12 @@ class FeatureEncoder:
 
     @classmethod
     def fit(
-        cls, x: np.ndarray, is_repeat: np.ndarray, categorical: bool, interpolated: bool = False
+        cls,
+        x: np.ndarray,
+        is_repeat: np.ndarray,
+        categorical: bool,
+        interpolated: bool = False,
+        units: np.ndarray | None = None,
     ) -> Self:
         """Return the encoder of a training set's values.
 
@@ -97,6 +107,8 @@ class FeatureEncoder:
             bool, (rows,): exact repeats of the step before.
         interpolated
             Whether they lie on lines (`tst.models.transformer.lines`).
+        units
+            int, (rows,): the unit of each row, where endings are looked for.
         """
         if categorical:
             return cls(n_categories=int(x.max()) + 1)
@@ -105,32 +117,49 @@ class FeatureEncoder:
         places = () if whole else grid_places(x, MAX_BESIDE * interpolated)
         unit = _unit(x) if whole else 1
         step = unit if whole else _step(places)
+        endings = None
+        if units is not None and unit == 1 and not places and not is_constant:
+            endings = Endings.find(x, units)
+        is_discrete = whole or bool(places) or endings is not None
         low = None
         if x.min() == 0 or is_atom(x == x.min()):
             low = float(x.min())
         high = None
         if is_atom(x == x.max()):
             high = float(x.max())
+        offset = _log_offset(x, whole, step)
+        least = _half_of_least(x, step)
+        if endings is not None:
+            least = endings.at_least(least, x.min())
+            if offset is not None:  # of the lowest cell, too, there is a logarithm
+                offset += max(0.0, -float(endings.cell(x.min())[0]))
         return cls(
-            offset=_log_offset(x, whole, step),
+            offset=offset,
             whole=whole,
             low=low,
             high=high,
-            repeats=is_constant or (not whole and not places and is_atom(is_repeat)),
+            repeats=is_constant or (not is_discrete and is_atom(is_repeat)),
             places=places,
-            least=_half_of_least(x, step),
+            least=least,
             unit=unit,
+            endings=endings,
         )
 
     def forward(self, x: np.ndarray) -> np.ndarray:
         """Return the transformed values, float64."""
         x = np.asarray(x, np.float64)
+        return self._forward(x if self.endings is None else self.endings.spread(x))
+
+    def _forward(self, x: np.ndarray) -> np.ndarray:
+        """Return the transformed values of float64 ones that have no endings."""
         if self.offset is None:
             return x
         return np.log(self.offset + x)
 
     def forward_tensor(self, x: torch.Tensor) -> torch.Tensor:
         """Return the transformed values of a tensor, in its dtype."""
+        if self.endings is not None:
+            x = torch.from_numpy(self.endings.spread(x.cpu().numpy())).to(x)
         if self.offset is None:
             return x
         return torch.log(self.offset + x)
@@ -140,7 +169,9 @@ class FeatureEncoder:
         x = y
         if self.offset is not None:
             x = torch.exp(y.clamp(max=MAX_EXPONENT)) - self.offset
-        if self.whole:
+        if self.endings is not None:
+            x = self.endings.gathered(x)
+        elif self.whole:
             x = torch.round(x / self.unit) * self.unit
         else:
             x = self.on_grid(x)
@@ -214,7 +245,9 @@ class FeatureEncoder:
         """
         if self.n_categories:
             return x, x
-        if self.whole:
+        if self.endings is not None:
+            lower, upper = map(self._forward, self.endings.cell(x))
+        elif self.whole:
             half = np.where(np.spacing(np.abs(x)) > self.unit, 0.0, self.unit / 2)
             lower = self.forward(x - half)
             upper = self.forward(x + half)

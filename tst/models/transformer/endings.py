@@ -1,0 +1,184 @@
+"""How numbers end: prices in .99, minutes in 0 or 5, readings in the tenths that a scale shows.
+
+A density knows no endings: of prices that all end in .99 or .95 its samples would have any. Where
+the digits of numbers are far from evenly frequent, alike in all parts of their range, each number
+stands for a cell that is as wide as its ending is frequent, so that a smooth distribution over the
+cells gives every ending as often as it is.
+"""
+
+import math
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Self
+
+import numpy as np
+import torch
+
+MAX_DECIMALS = 4
+PERIODS = (10, 100, 1000)  # steps of the last digit, after which endings begin anew
+# Nats that the endings in a quarter of the values are likelier by those in the others than if all
+# were alike: where the fives and noughts of ten last digits have 60 % of the rows, .38.
+LEAST_GAIN = 0.3
+N_QUARTERS = 4
+MIN_VALUES = 8  # and rows of each quarter; of fewer nothing is told
+MIN_ROWS = 25
+MIN_HOLDERS = 3  # units that have an ending: else it is one of theirs
+PRIOR_COUNT = 0.5
+MAX_OTHER = 0.001  # share of the values that may have more decimals
+
+
+@dataclass(frozen=True)
+class Endings:
+    """Numbers k * period + residue, in steps, and how frequent each residue is.
+
+    Parameters
+    ----------
+    decimals
+        A step is 10 ** -decimals.
+    period
+        Steps after which endings begin anew.
+    residues
+        Whole steps in 0..period - 1, increasing.
+    shares
+        Of each, above 0; together 1.
+    """
+
+    decimals: int
+    period: int
+    residues: tuple[int, ...]
+    shares: tuple[float, ...]
+
+    def __post_init__(self) -> None:
+        is_increasing = list(self.residues) == sorted(set(self.residues))
+        is_within = bool(self.residues) and 0 <= self.residues[0] <= self.residues[-1] < self.period
+        is_whole = len(self.shares) == len(self.residues) and math.isclose(sum(self.shares), 1)
+        is_known = 0 <= self.decimals <= MAX_DECIMALS and self.period in PERIODS
+        if not (is_increasing and is_within and is_whole and is_known and min(self.shares) > 0):
+            raise ValueError("the endings of a measurement do not fit each other")
+
+    @classmethod
+    def find(cls, x: np.ndarray, units: np.ndarray) -> Self | None:
+        """Return the endings of numbers, None where these are about evenly frequent.
+
+        They must be alike in each quarter of the values: small counts, or numbers of which some
+        are common, have frequent digits, too, but others in each part of their range.
+
+        Parameters
+        ----------
+        x
+            float64, (rows,): written with few decimals, exact in float32.
+        units
+            int, (rows,): the unit of each row.
+        """
+        decimals = _decimals(x)
+        if decimals is None:
+            return None
+        steps = np.rint(x * 10**decimals).astype(np.int64)
+        values, inverse, n_rows = np.unique(steps, return_inverse=True, return_counts=True)
+        if len(values) < MIN_VALUES:
+            return None
+        gains = [_gain(values, n_rows, period) for period in PERIODS]
+        best = int(np.argmax(gains))
+        if gains[best] < LEAST_GAIN:
+            return None
+        period = PERIODS[best]
+        ending = (values % period)[inverse]
+        pairs = np.unique(np.stack([ending, units]), axis=1)
+        n_holders = np.bincount(pairs[0], minlength=period)
+        residues = np.flatnonzero(n_holders >= MIN_HOLDERS)
+        if not len(residues):
+            return None
+        counts = np.bincount(ending, minlength=period)[residues]
+        return cls(
+            decimals=decimals,
+            period=period,
+            residues=tuple(residues.tolist()),
+            shares=tuple((counts / counts.sum()).tolist()),
+        )
+
+    @cached_property
+    def _ends(self) -> np.ndarray:
+        """Where, in a period, the cells end: float64 (n_residues + 1,)."""
+        return self.period * np.concatenate([[0.0], np.cumsum(self.shares)])
+
+    @cached_property
+    def _shift(self) -> float:
+        """Where the first cell begins, so that the cells lie about where their numbers are."""
+        centres = (self._ends[1:] + self._ends[:-1]) / 2
+        return float(np.dot(self.shares, np.array(self.residues) - centres))
+
+    def _place(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return period and residue, int64 (rows,) each, of the places nearest to numbers."""
+        steps = np.rint(np.asarray(x, np.float64) * 10**self.decimals)
+        whole, rest = np.divmod(steps, self.period)
+        n = len(self.residues)
+        residues = np.array(self.residues, dtype=np.float64)
+        around = np.concatenate([residues[-1:] - self.period, residues, residues[:1] + self.period])
+        nearest = np.searchsorted((around[1:] + around[:-1]) / 2, rest).astype(np.int64) - 1
+        which: np.ndarray = nearest % n
+        return whole.astype(np.int64) + nearest // n, which
+
+    def at_least(self, bound: float | None, lowest: float) -> float | None:
+        """Return the number nearest to a bound above 0, `lowest` where that is not above 0."""
+        if bound is None:
+            return None
+        whole, which = self._place(np.array([bound]))
+        nearest = (int(whole[0]) * self.period + self.residues[which[0]]) / 10**self.decimals
+        return nearest if nearest > 0 else float(lowest)
+
+    def cell(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return the bounds of the cells of numbers, float64 (rows,) each."""
+        whole, which = self._place(x)
+        start = whole * self.period + self._shift
+        scale = 10.0**-self.decimals
+        return (start + self._ends[which]) * scale, (start + self._ends[which + 1]) * scale
+
+    def spread(self, x: np.ndarray) -> np.ndarray:
+        """Return the middles of the cells of numbers, float64 (rows,)."""
+        lower, upper = self.cell(x)
+        return (lower + upper) / 2
+
+    def gathered(self, u: torch.Tensor) -> torch.Tensor:
+        """Return the numbers in whose cells samples lie; those that are none are left."""
+        known = torch.where(torch.isfinite(u), u, 0.0).double()
+        steps = known * 10**self.decimals - self._shift
+        whole = torch.floor(steps / self.period)
+        rest = steps - whole * self.period
+        inner = torch.from_numpy(self._ends[1:-1]).to(u.device)
+        which = torch.bucketize(rest, inner, right=True)
+        residue = torch.tensor(self.residues, dtype=torch.float64, device=u.device)[which]
+        found = (whole * self.period + residue) / 10**self.decimals
+        return torch.where(torch.isfinite(u), found.to(u), u)
+
+
+def _decimals(x: np.ndarray) -> int | None:
+    """Return with how many decimals numbers are written, None where these are too many."""
+    single = x.astype(np.float32)
+    for decimals in range(MAX_DECIMALS + 1):
+        is_other = np.round(x, decimals).astype(np.float32) != single
+        if is_other.mean() <= MAX_OTHER:
+            is_told = np.spacing(np.abs(single).max()) < 0.1 * 10.0**-decimals
+            return decimals if is_told else None
+    return None
+
+
+def _gain(values: np.ndarray, n_rows: np.ndarray, period: int) -> float:
+    """Return the least gain in nats by which the endings of a quarter are told by the others'.
+
+    Parameters
+    ----------
+    values
+        int64, (n_values,): increasing, in steps.
+    n_rows
+        int64, (n_values,): of each.
+    """
+    gains = []
+    quarters = np.array_split(np.arange(len(values)), N_QUARTERS)
+    each = [np.bincount(values[q] % period, n_rows[q], minlength=period) for q in quarters]
+    for counts in each:
+        others = sum(each) - counts
+        log_share = np.log((others + PRIOR_COUNT) / (others + PRIOR_COUNT).sum())
+        if counts.sum() < MIN_ROWS:
+            return 0.0
+        gains.append(float(counts @ log_share / counts.sum()) + math.log(period))
+    return min(gains)
