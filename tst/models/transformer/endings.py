@@ -114,9 +114,9 @@ class Endings:
         n = len(self.residues)
         residues = np.array(self.residues, dtype=np.float64)
         around = np.concatenate([residues[-1:] - self.period, residues, residues[:1] + self.period])
-        nearest = np.searchsorted((around[1:] + around[:-1]) / 2, rest).astype(np.int64) - 1
-        which: np.ndarray = nearest % n
-        return whole.astype(np.int64) + nearest // n, which
+        nearest = np.asarray(np.searchsorted((around[1:] + around[:-1]) / 2, rest))
+        carried, which = np.divmod(nearest - 1, n)
+        return whole.astype(np.int64) + carried, which
 
     def at_least(self, bound: float | None, lowest: float) -> float | None:
         """Return the number nearest to a bound above 0, `lowest` where that is not above 0."""
