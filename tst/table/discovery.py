@@ -13,11 +13,13 @@ import pandas as pd
 from pandas.api import types
 
 from tst.cycles import DAY
+from tst.table.clocks import Clock
 from tst.table.formulas import derived
 from tst.table.orders import ends, monotone, order_pairs, orders, state_orders
 from tst.table.relations import (
     Above,
     Below,
+    ClockText,
     Combinations,
     DateText,
     FixedWhere,
@@ -35,7 +37,7 @@ from tst.table.sample import MIN_CHANGES, Rows, Sample, constant_within, plain, 
 from tst.table.spelled import Spelling
 from tst.table.time_evidence import TimeEvidence
 from tst.table.transitions import TransitionCounts
-from tst.table.values import TextCheck, is_number
+from tst.table.values import FEW, TextCheck, is_number
 from tst.table.writing import TextDates
 
 MIN_MISSED = 10.0  # series whose combination would be expected and does not occur
@@ -162,13 +164,13 @@ def _date_texts(sample: Sample, parts: Rows, labels: list[str]) -> list[Relation
 
 
 def _number_texts(sample: Sample, parts: Rows, labels: list[str]) -> list[Relation]:
-    """Return the columns of text that are numbers with signs, all written in one way.
+    """Return the columns of text that are numbers with signs, or times, all written in one way.
 
     Not codes, nor the label.
     """
     texts: dict[str, dict[str, None]] = {}
     for name in _texts(sample, labels):
-        if _is_spelled(sample.frame[name]):
+        if _is_spelled(sample.frame[name]) or _is_clock(sample.frame[name]):
             texts[name] = {}
     if not texts:
         return []
@@ -180,9 +182,11 @@ def _number_texts(sample: Sample, parts: Rows, labels: list[str]) -> list[Relati
                 known.update(dict.fromkeys(frame[name].dropna().unique()))
     found: list[Relation] = []
     for name, known in texts.items():
-        spelling = Spelling.of(known)
+        spelling, clock = Spelling.of(known), Clock.of(known)
         if spelling is not None:
             found.append(NumberText(column=name, dtype=dtypes[name], spelling=spelling))
+        elif clock is not None:
+            found.append(ClockText(column=name, dtype=dtypes[name], spelling=clock))
     return found
 
 
@@ -193,6 +197,13 @@ def _is_spelled(column: pd.Series) -> bool:
     text = TextCheck()
     text.add(column)
     return text.is_spelled
+
+
+def _is_clock(column: pd.Series) -> bool:
+    """Tell whether a column of text holds times of day or durations, and not a few only."""
+    known = column.dropna().unique()[:MAX_TEXTS]
+    is_text = all(isinstance(value, str) for value in known)
+    return is_text and len(known) > FEW and Clock.of(known) is not None
 
 
 def _from_times(sample: Sample) -> list[Relation]:

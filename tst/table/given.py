@@ -9,8 +9,9 @@ import numpy as np
 import pandas as pd
 
 from tst.errors import DataError
+from tst.table.clocks import Clock
 from tst.table.columns import ColumnCodec
-from tst.table.relations import NumberText
+from tst.table.relations import SpelledText
 from tst.table.spelled import Spelling
 from tst.table.table import Table
 
@@ -112,12 +113,12 @@ class Given:
         return frame
 
 
-def _spellings(table: Table) -> dict[str, Spelling]:
+def _spellings(table: Table) -> dict[str, Spelling | Clock]:
     """Return how numbers that are text are written, by column."""
-    return {one.column: one.spelling for one in table.relations if isinstance(one, NumberText)}
+    return {one.column: one.spelling for one in table.relations if isinstance(one, SpelledText)}
 
 
-def _as_number(spelling: Spelling, value: object) -> object:
+def _as_number(spelling: Spelling | Clock, value: object) -> object:
     """Return the number of a text that is written as the table has such; another value as it is."""
     if not isinstance(value, str):
         return value

@@ -21,10 +21,10 @@ from tst.table.columns import ColumnCodec
 from tst.table.relations import (
     Counter,
     Monotone,
-    NumberText,
     Places,
     Relation,
     RunningTotal,
+    SpelledText,
     apply_all,
     numbers,
     restore_all,
@@ -315,7 +315,7 @@ def _times(table: Table, column: pd.Series) -> np.ndarray:
 def _check_spelled(table: Table, frame: pd.DataFrame, places: Places) -> None:
     """Raise DataError where a number that is text is written otherwise than the table has it."""
     for one in table.relations:
-        if not isinstance(one, NumberText):
+        if not isinstance(one, SpelledText):
             continue
         is_broken = one.broken(frame, places)
         if is_broken.any():

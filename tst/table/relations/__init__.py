@@ -23,13 +23,14 @@ from tst.table.relations.derived import (
     Shares,
 )
 from tst.table.relations.order import Above, Below, Monotone, StateOrder, Within
-from tst.table.relations.spelled import NumberText
+from tst.table.relations.spelled import ClockText, NumberText, SpelledText
 from tst.table.relations.transitions import Transitions
 
 __all__ = [
     "DERIVED",
     "Above",
     "Below",
+    "ClockText",
     "Combinations",
     "Computed",
     "Copy",
@@ -46,6 +47,7 @@ __all__ = [
     "Relation",
     "RunningTotal",
     "Shares",
+    "SpelledText",
     "StateOrder",
     "Transitions",
     "Value",
@@ -60,6 +62,7 @@ __all__ = [
 Relation = (
     DateText
     | NumberText
+    | ClockText
     | FromTime
     | Copy
     | Counter

@@ -1,4 +1,4 @@
-"""Numbers that are text, with a currency, a unit or thousands apart: learned as numbers."""
+"""Numbers and times of day that are text: learned as numbers, written as they stood."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -6,13 +6,14 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
+from tst.table.clocks import Clock
 from tst.table.relations.base import InEveryRow, Places, numbers, replaced
 from tst.table.spelled import Spelling
 
 
 @dataclass(frozen=True, kw_only=True)
-class NumberText(InEveryRow):
-    """A column of numbers that are text.
+class SpelledText(InEveryRow):
+    """A column of text that stands for numbers.
 
     Parameters
     ----------
@@ -22,10 +23,9 @@ class NumberText(InEveryRow):
         How they are written.
     """
 
-    kind: Literal["number text"] = "number text"
     column: str
     dtype: str
-    spelling: Spelling
+    spelling: Spelling | Clock
 
     @property
     def text(self) -> str:
@@ -49,3 +49,24 @@ class NumberText(InEveryRow):
         """Return the frame with text."""
         text = self.spelling.write(pd.Series(numbers(frame, self.column)))
         return replaced(frame, self.column, text.astype(self.dtype))
+
+
+@dataclass(frozen=True, kw_only=True)
+class NumberText(SpelledText):
+    """A column of numbers that are text, with a currency, a unit or thousands apart."""
+
+    kind: Literal["number text"] = "number text"
+    spelling: Spelling
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClockText(SpelledText):
+    """A column of times of day, or durations, that are text."""
+
+    kind: Literal["clock text"] = "clock text"
+    spelling: Clock
+
+    @property
+    def text(self) -> str:
+        """Say what holds."""
+        return f"{self.column} is a time, written like {self.spelling.example}"
