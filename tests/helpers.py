@@ -196,6 +196,17 @@ def toy_series(arrays, **fields):
     return from_list(arrays, **base | fields)
 
 
+def listed(values, n_series=40, n_steps=30, stay=0.0, seed=0):
+    """Return series of values drawn from a few, each of which stays with that probability."""
+    rng = np.random.default_rng(seed)
+    x = rng.choice(values, (n_series, n_steps))
+    for t in range(1, n_steps):
+        stays = rng.random(n_series) < stay
+        x[stays, t] = x[stays, t - 1]
+    noise = rng.normal(size=x.shape) + rng.normal(0, 3, (n_series, 1))
+    return toy_series(list(np.stack([noise, x], axis=2)))
+
+
 def with_twins(n=80, seed=0, gap=0.03):
     """Return series of a level, a near twin of it, a twin of that, an exact copy, and noise."""
     rng = np.random.default_rng(seed)

@@ -5,14 +5,16 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from helpers import toy_series
+from helpers import listed, toy_series
 
 from tst.models.transformer.atoms import (
     Atoms,
     code_columns,
     common_values,
     find_atoms,
+    find_lists,
     joined,
+    listed_values,
     split,
 )
 from tst.models.transformer.batches import EncodedSet
@@ -201,3 +203,43 @@ def test_atoms_are_increasing_numbers(values):
     """Anything else is refused."""
     with pytest.raises(ValueError, match="common values of measurement 1"):
         Atoms(column=1, values=values)
+
+
+@pytest.mark.parametrize("values", [[200, 301, 404, 500], [0.25, 0.5, 1, 2], [1, 2, 5], [101, 205]])
+@pytest.mark.parametrize("stay", [0.0, 0.9])
+def test_what_takes_a_few_values_and_none_between_has_a_list(values, stay):
+    """Also in long series, which have levels of their own; it has none itself."""
+    encoder = SeriesEncoder.fit(listed(values, stay=stay))
+    assert [(one.column, one.values) for one in encoder.atoms] == [(1, tuple(map(float, values)))]
+    assert encoder.per_series
+    assert encoder.shared == (1, 2)
+
+
+@pytest.mark.parametrize(
+    "draw",
+    [
+        lambda rng, size: rng.integers(1, 6, size),
+        lambda rng, size: rng.integers(2, 11, size) / 2,
+        lambda rng, size: rng.poisson(4, size),
+        lambda rng, size: np.minimum(rng.geometric(0.3, size), 40),
+        lambda rng, size: rng.normal(0, 1, size).round(1),
+        lambda rng, size: rng.normal(0, 1, size),
+        lambda rng, size: np.full(size, 7.0),
+    ],
+    ids=["stars", "half stars", "counts", "skewed counts", "tenths", "noise", "constant"],
+)
+def test_counts_and_scales_have_no_list(draw):
+    """Each place between their values is one, too, as far as can be told."""
+    series = toy_series(list(draw(np.random.default_rng(1), (40, 30, 1)).astype(float)))
+    assert listed_values(series.values[:, 0], series).size == 0
+    assert find_lists(series, [0]) == ()
+
+
+def test_a_value_of_two_series_is_on_no_list():
+    """It may tell of one; where it is frequent nothing else is told either."""
+    series = listed([200, 404, 500])
+    x = series.values[:, 1].copy()
+    x[[5, 37]] = 777
+    assert listed_values(x, series).tolist() == [200, 404, 500]
+    x[series.series_index < 2] = 777
+    assert listed_values(x, series).size == 0

@@ -11,6 +11,7 @@ import torch
 from helpers import (
     TINY_SIZES,
     encoded_batches,
+    listed,
     mixed_series,
     modulate,
     tiny_generative,
@@ -485,3 +486,16 @@ def test_the_calendar_changes_what_is_drawn():
     ]
     np.testing.assert_array_equal(samples[0], samples[1])
     assert not np.allclose(samples[0], samples[2])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("stay", [0.0, 0.9])
+def test_a_list_comes_back_as_often_and_is_held_as_long(stay):
+    """No number beside it; as many changes from step to step."""
+    real = listed([200, 301, 404, 500], n_series=150, stay=stay)
+    made = sampling.sample(trained(real, 100), 150, seed=0)
+    values, n_rows = np.unique(made.values[:, 1], return_counts=True)
+    assert values.tolist() == [200, 301, 404, 500]
+    np.testing.assert_allclose(n_rows / n_rows.sum(), 0.25, atol=0.06)
+    changes = [np.mean(np.diff(x.padded(30)[0][:, :, 1], axis=1) != 0) for x in (made, real)]
+    assert changes[0] == pytest.approx(changes[1], abs=0.05)

@@ -13,7 +13,12 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from tst.models.transformer.feature_encoding import MAX_FRACTIONS, MAX_OFF, common_gap
+from tst.models.transformer.feature_encoding import (
+    MAX_EXACT,
+    MAX_FRACTIONS,
+    MAX_OFF,
+    common_gap,
+)
 from tst.models.transformer.lines import Line, ahead, before
 from tst.series import Feature, SeriesSet
 
@@ -28,6 +33,10 @@ MIN_TOGETHER = 0.1  # share of the rows that all atoms of a number have
 STANDS_OUT = 3
 N_NEAR = 8
 N_DEVIATIONS = 8  # by which it exceeds them, as rows vary by chance
+MAX_LISTED = 32  # values that are a list: status codes, doses, sizes of a shop
+MAX_DECIMALS = 4  # with which they are written
+LISTED = 0.99  # share of the rows that the values of a list have
+MIN_BESIDE = 20  # rows of either value beside a place that a list leaves out
 HELD, GOES_ON = 1, 2  # categories of interpolated readings
 
 
@@ -117,6 +126,49 @@ def common_values(x: np.ndarray, series: SeriesSet) -> np.ndarray:
     chosen = np.flatnonzero(is_common)
     most = chosen[np.argsort(-n_rows[chosen], kind="stable")[:MAX_ATOMS]]
     return values[np.sort(most)]
+
+
+def find_lists(series: SeriesSet, columns: Sequence[int]) -> tuple[Atoms, ...]:
+    """Return the values of those of these columns that take a few only, with gaps, in order.
+
+    Between 200, 404 and 500 nothing lies: where frequent values leave out places between them, a
+    number beside them is none of its measurement.
+    """
+    found = []
+    for column in columns:
+        if series.features[column].kind == "categorical":
+            continue
+        values = listed_values(series.values[:, column], series)
+        if len(values):
+            found.append(Atoms(column=column, values=tuple(values.astype(float).tolist())))
+    return tuple(found)
+
+
+def listed_values(x: np.ndarray, series: SeriesSet) -> np.ndarray:
+    """Return the few values that nearly all rows of a measurement have, increasing, or none."""
+    values, inverse, n_rows = np.unique(x, return_inverse=True, return_counts=True)
+    if not 2 <= len(values) <= MAX_LISTED:
+        return values[:0]
+    pairs = np.unique(np.stack([inverse, series.units[series.series_index]]), axis=1)
+    is_held = np.bincount(pairs[0], minlength=len(values)) >= MIN_HOLDERS
+    values, n_rows = values[is_held], n_rows[is_held]
+    if len(values) < 2 or n_rows.sum() < LISTED * len(x):
+        return values[:0]
+    is_wide = np.diff(values.astype(np.float64)) > 1.5 * _step(values)
+    is_frequent = np.minimum(n_rows[1:], n_rows[:-1]) >= MIN_BESIDE
+    if not np.any(is_wide & is_frequent):
+        return values[:0]
+    return values
+
+
+def _step(values: np.ndarray) -> float:
+    """Return of what values are multiples as they are written, else how near the nearest are."""
+    is_small = np.abs(values).max() < MAX_EXACT / 10**MAX_DECIMALS
+    for decimals in range((MAX_DECIMALS + 1) * bool(is_small)):
+        steps = np.round(values.astype(np.float64) * 10**decimals)
+        if np.array_equal((steps / 10**decimals).astype(values.dtype), values):
+            return float(np.gcd.reduce(steps.astype(np.int64))) / 10**decimals
+    return float(np.diff(values.astype(np.float64)).min())
 
 
 def _rows_nearby(values: np.ndarray, n_rows: np.ndarray, chosen: np.ndarray) -> np.ndarray:

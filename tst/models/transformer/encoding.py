@@ -68,7 +68,7 @@ class SeriesEncoder:
         Whether each series is scaled by its own loc and scale.
     shared
         Measurements that, even so, are scaled alike in all series: most of their values are one
-        bound, they tell of another, or series differ by them as parts of one noise do.
+        bound, they take a few values only or tell which, or series differ as parts of one noise do.
     atoms
         What categories tell of measurements, as they are learned: that interpolated readings are
         held or go on, and, where series have no loc and scale of their own, which common value it
@@ -193,8 +193,7 @@ class SeriesEncoder:
         series = learned_set(series, twins)
         is_long = bool(attributes and np.quantile(whole.lengths, 0.05) >= MIN_OWN_STEPS)
         common = _interpolated(series, largest)
-        if not is_long:
-            common += _common_values(series, twins, common)
+        common += _common_values(series, twins, common, is_long)
         common = tuple(sorted(common, key=lambda one: one.column))
         series = atoms.split_set(series, common)
         feature_encoders = _fit_features(series, common)
@@ -489,18 +488,21 @@ def _interpolated(series: SeriesSet, largest: np.ndarray) -> tuple[Atoms, ...]:
 
 
 def _common_values(
-    series: SeriesSet, twins: Sequence[Twin], interpolated: Sequence[Atoms]
+    series: SeriesSet, twins: Sequence[Twin], interpolated: Sequence[Atoms], is_long: bool
 ) -> tuple[Atoms, ...]:
     """Return the common values of a set as it is learned, of other numbers that move.
 
     One that is often held would be torn from its value by a category that is drawn at each step. A
-    difference has none.
+    difference has none. In long series, which have levels of their own, only what takes a few
+    values and no others has some.
     """
     copies = np.array([twin.column for twin in twins if twin.exact], dtype=np.int64)
     told = [one.column for one in interpolated]
     for twin in twins:
         if not twin.exact:
             told.append(twin.column - int(np.count_nonzero(copies < twin.column)))
+    if is_long:
+        return atoms.find_lists(series, [f for f in range(series.n_features) if f not in told])
     columns = []
     for column, encoder in enumerate(_fit_features(series, ())):
         if column not in told and not encoder.repeats:
@@ -613,10 +615,12 @@ def _without_level(
 
     Of some, as pings that are lost, one bound has most of the values: a level that is drawn is
     never quite the bound, and moves all of a series' values off it. Nor has what tells of another
-    measurement a level.
+    measurement a level, nor what takes a few values only.
     """
     found = np.zeros(series.n_features, dtype=bool)
-    found[atoms.code_columns(common)] = True
+    for code, one in zip(atoms.code_columns(common), common, strict=True):
+        found[code] = True
+        found[code + 1] = one.line is None
     for f, encoder in enumerate(encoders):
         for bound in (encoder.low, encoder.high):
             if bound is not None and np.mean(series.values[:, f] == np.float32(bound)) > MOSTLY:
