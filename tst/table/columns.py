@@ -3,7 +3,8 @@
 Missing measurements are filled from their neighbours for training and marked in a companion
 feature, so that synthetic columns have gaps of their own. So is a number that stands for missing
 (-1, -999); it is written back as that number. A numeric attribute is learned as one of at most 16
-ranges, and synthetic values are drawn uniformly within theirs. An attribute with a value of its own
+ranges, and synthetic values are drawn uniformly within theirs, with the endings that such numbers
+have (`tst.endings`). An attribute with a value of its own
 for nearly every series is not learned at all.
 """
 
@@ -15,6 +16,7 @@ import numpy as np
 import pandas as pd
 from pandas.api import types
 
+from tst.endings import Endings
 from tst.io.untrusted import from_mapping
 from tst.table.values import (
     FEW,
@@ -139,6 +141,8 @@ class ColumnCodec:
         A number that means missing, or None.
     epoch
         datetime or timedelta, where numbers are seconds of one of them; else empty.
+    endings
+        How the numbers of an attribute end, where they end alike.
     ordered, dtype_categories
         Of a categorical dtype: whether it is ordered, and all its categories, used or not.
     """
@@ -155,6 +159,7 @@ class ColumnCodec:
     missing: bool = False
     missing_code: float | None = None
     epoch: Epoch = ""
+    endings: Endings | None = None
     ordered: bool = False
     dtype_categories: tuple[Category, ...] = ()
 
@@ -201,8 +206,13 @@ class ColumnCodec:
             facts["kind"] = "category"
             categories = pd.unique(column.dropna().sort_values()).tolist()
             return cls(**facts, categories=tuple(categories))
-        edges = np.unique(np.quantile(known, np.linspace(0, 1, N_RANGES + 1)))
-        return cls(**facts, edges=tuple(edges.tolist()))
+        endings = None
+        if not epoch:
+            endings = Endings.find(known, np.arange(len(known)))
+        # Of numbers that end alike an edge is one of them, too.
+        method: Literal["linear", "lower"] = "linear" if endings is None else "lower"
+        edges = np.unique(np.quantile(known, np.linspace(0, 1, N_RANGES + 1), method=method))
+        return cls(**facts, edges=tuple(edges.tolist()), endings=endings)
 
     @classmethod
     def from_dict(cls, mapping: Mapping[str, Any]) -> Self:
@@ -396,10 +406,16 @@ class ColumnCodec:
         return np.where(np.isfinite(x), np.clip(index, 0, self.n_ranges - 1), -1)
 
     def _draw_in_range(self, index: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        """Return numbers drawn uniformly from ranges of these numbers."""
+        """Return numbers drawn uniformly from ranges of these numbers, which end as theirs do."""
         edges = np.array(self.edges)
         # one edge alone is a range of one number
-        return rng.uniform(edges[index], edges[np.minimum(index + 1, len(edges) - 1)])
+        low, high = edges[index], edges[np.minimum(index + 1, len(edges) - 1)]
+        drawn = rng.uniform(low, high)
+        if self.endings is None:
+            return drawn
+        drawn = self.endings.gathered(drawn)
+        is_within = (drawn >= low) & ((drawn < high) | (index == self.n_ranges - 1))
+        return np.where(is_within, np.minimum(drawn, high), low)
 
     def _empty(self, n_rows: int) -> pd.Series:
         """Return a column without values."""

@@ -149,8 +149,10 @@ def listed_values(x: np.ndarray, series: SeriesSet) -> np.ndarray:
     values, inverse, n_rows = np.unique(x, return_inverse=True, return_counts=True)
     if not 2 <= len(values) <= MAX_LISTED:
         return values[:0]
-    pairs = np.unique(np.stack([inverse, series.units[series.series_index]]), axis=1)
-    is_held = np.bincount(pairs[0], minlength=len(values)) >= MIN_HOLDERS
+    units = series.units
+    n_units = int(units.max()) + 1
+    holders = np.unique(inverse.astype(np.int64) * n_units + units[series.series_index]) // n_units
+    is_held = np.bincount(holders, minlength=len(values)) >= MIN_HOLDERS
     values, n_rows = values[is_held], n_rows[is_held]
     if len(values) < 2 or n_rows.sum() < LISTED * len(x):
         return values[:0]

@@ -14,7 +14,7 @@ from typing import Self
 import numpy as np
 import torch
 
-from tst.models.transformer.endings import Endings
+from tst.endings import Endings
 
 # Share of the values at a bound, or of exact repeats, above which they are no coincidence.
 ATOM_SHARE = 0.01
@@ -170,7 +170,7 @@ class FeatureEncoder:
         if self.offset is not None:
             x = torch.exp(y.clamp(max=MAX_EXPONENT)) - self.offset
         if self.endings is not None:
-            x = self.endings.gathered(x)
+            x = torch.from_numpy(self.endings.gathered(x.cpu().numpy())).to(x)
         elif self.whole:
             x = torch.round(x / self.unit) * self.unit
         else:

@@ -12,7 +12,6 @@ from functools import cached_property
 from typing import Self
 
 import numpy as np
-import torch
 
 MAX_DECIMALS = 4
 PERIODS = (10, 100, 1000)  # steps of the last digit, after which endings begin anew
@@ -21,7 +20,7 @@ PERIODS = (10, 100, 1000)  # steps of the last digit, after which endings begin 
 LEAST_GAIN = 0.3
 N_QUARTERS = 4
 MIN_VALUES = 8  # and rows of each quarter; of fewer nothing is told
-MIN_ROWS = 25
+MIN_ROWS = 10
 MIN_HOLDERS = 3  # units that have an ending: else it is one of theirs
 PRIOR_COUNT = 0.5
 MAX_OTHER = 0.001  # share of the values that may have more decimals
@@ -83,8 +82,8 @@ class Endings:
             return None
         period = PERIODS[best]
         ending = (values % period)[inverse]
-        pairs = np.unique(np.stack([ending, units]), axis=1)
-        n_holders = np.bincount(pairs[0], minlength=period)
+        n_units = int(units.max()) + 1
+        n_holders = np.bincount(np.unique(ending * n_units + units) // n_units, minlength=period)
         residues = np.flatnonzero(n_holders >= MIN_HOLDERS)
         if not len(residues):
             return None
@@ -138,17 +137,14 @@ class Endings:
         lower, upper = self.cell(x)
         return (lower + upper) / 2
 
-    def gathered(self, u: torch.Tensor) -> torch.Tensor:
-        """Return the numbers in whose cells samples lie; those that are none are left."""
-        known = torch.where(torch.isfinite(u), u, 0.0).double()
-        steps = known * 10**self.decimals - self._shift
-        whole = torch.floor(steps / self.period)
-        rest = steps - whole * self.period
-        inner = torch.from_numpy(self._ends[1:-1]).to(u.device)
-        which = torch.bucketize(rest, inner, right=True)
-        residue = torch.tensor(self.residues, dtype=torch.float64, device=u.device)[which]
-        found = (whole * self.period + residue) / 10**self.decimals
-        return torch.where(torch.isfinite(u), found.to(u), u)
+    def gathered(self, u: np.ndarray) -> np.ndarray:
+        """Return the numbers in whose cells samples lie, float64; those that are none are left."""
+        is_known = np.isfinite(u)
+        steps = np.where(is_known, u, 0.0).astype(np.float64) * 10**self.decimals - self._shift
+        whole = np.floor(steps / self.period)
+        which = np.searchsorted(self._ends[1:-1], steps - whole * self.period, side="right")
+        found = (whole * self.period + np.array(self.residues)[which]) / 10**self.decimals
+        return np.where(is_known, found, u)
 
 
 def _decimals(x: np.ndarray) -> int | None:

@@ -10,10 +10,11 @@ import torch
 from helpers import toy_series
 
 from tst import Synthesiser
+from tst.endings import Endings
 from tst.models.transformer import sampling
 from tst.models.transformer.encoding import SeriesEncoder
-from tst.models.transformer.endings import Endings
 from tst.models.transformer.feature_encoding import FeatureEncoder
+from tst.table.columns import ColumnCodec
 
 RNG = np.random.default_rng(0)
 SIZE = 3000
@@ -44,11 +45,11 @@ def test_a_number_is_what_lies_in_its_cell(endings):
     assert (lower < upper).all()
     slack = 1e-9 * np.maximum(1, np.abs(x))
     for u in (endings.spread(x), lower + slack, upper - slack):
-        np.testing.assert_allclose(endings.gathered(torch.from_numpy(u)), x, atol=1e-9)
+        np.testing.assert_allclose(endings.gathered(u), x, atol=1e-9)
     for u in (lower - slack, upper + slack):
-        assert (np.abs(endings.gathered(torch.from_numpy(u)).numpy() - x) > 1e-3).all()
-    single = torch.from_numpy(endings.spread(np.float32(x))).float()
-    np.testing.assert_array_equal(endings.gathered(single).numpy(), np.float32(x))
+        assert (np.abs(endings.gathered(u) - x) > 1e-3).all()
+    single = np.float32(endings.spread(np.float32(x)))
+    np.testing.assert_array_equal(np.float32(endings.gathered(single)), np.float32(x))
 
 
 @ALL
@@ -69,13 +70,12 @@ def test_cells_follow_each_other_as_numbers_do(endings):
 def test_smooth_numbers_get_each_ending_as_often_as_it_is(endings):
     """Whatever a sample is, it ends as the numbers do; what is none stays none."""
     u = np.random.default_rng(2).normal(50, 40, 20_000) * endings.period / 10**endings.decimals
-    made = endings.gathered(torch.from_numpy(u)).numpy()
+    made = endings.gathered(u)
     residue = np.rint(made * 10**endings.decimals).astype(int) % endings.period
     shares = [(residue == r).mean() for r in endings.residues]
     np.testing.assert_allclose(shares, endings.shares, atol=0.02)
-    odd = endings.gathered(torch.tensor([float("nan"), float("inf")]))
-    assert odd[0].isnan()
-    assert odd[1] == float("inf")
+    odd = endings.gathered(np.array([np.nan, np.inf]))
+    np.testing.assert_array_equal(odd, [np.nan, np.inf])
 
 
 @ALL
@@ -85,7 +85,7 @@ def test_another_number_counts_as_the_nearest_that_ends_so(endings):
     places = [k * endings.period + r for k in range(-60, 250) for r in endings.residues]
     places = np.array(places, dtype=float)
     lower, upper = endings.cell(steps / 10**endings.decimals)
-    made = endings.gathered(torch.from_numpy((lower + upper) / 2)).numpy()
+    made = endings.gathered((lower + upper) / 2)
     for step, number in zip(steps, made, strict=True):
         distance = abs(number * 10**endings.decimals - step)
         assert distance == pytest.approx(np.abs(places - step).min(), abs=1e-6)
@@ -231,3 +231,19 @@ def test_prices_of_a_copy_end_as_the_real_ones(seed):
     assert set(cents) == {95, 99}
     assert (cents == 95).mean() == pytest.approx(0.1, abs=0.05)
     assert sampling.encoder_of(model.model).feature_encoders[0].endings is not None
+
+
+@pytest.mark.parametrize("n", [60, 300])
+def test_attributes_end_so_too(n):
+    """A price that a product has throughout; its range stays the one that was drawn."""
+    price = pd.Series(np.random.default_rng(7).integers(3, 90, n) - 0.01, name="price")
+    codec = ColumnCodec.fit_attribute(price)
+    assert codec.endings == Endings(decimals=2, period=100, residues=(99,), shares=(1.0,))
+    assert ColumnCodec.from_dict(json.loads(json.dumps(asdict(codec)))) == codec
+    labels = codec.to_labels(price)
+    made = codec.from_labels(pd.Series(labels), np.random.default_rng(0))
+    assert set((made * 100).round().astype(int) % 100) == {99}
+    assert list(codec.to_labels(made)) == list(labels)
+    assert made.between(price.min(), price.max()).all()
+    plain = ColumnCodec.fit_attribute(price + np.arange(n) % 100 / 100)
+    assert plain.endings is None
