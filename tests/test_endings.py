@@ -152,6 +152,16 @@ def test_round_numbers_that_people_prefer_are_found():
     assert endings.shares[0] + endings.shares[5] == pytest.approx(0.64, abs=0.03)
 
 
+@pytest.mark.parametrize("largest", [300, 90_000])
+def test_large_prices_end_so_too(largest):
+    """Up to where float32 tells the cents apart; a few may be larger."""
+    rng = np.random.default_rng(8)
+    x = rng.integers(1, largest, SIZE) - 0.01
+    assert found(x).residues == (99,)
+    x[: SIZE // 50] = 1e6
+    assert found(x).residues[-1] == 99
+
+
 def test_an_ending_of_one_unit_is_not_told():
     """What fewer than three of them have may tell of one."""
     rng = np.random.default_rng(6)

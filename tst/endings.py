@@ -18,11 +18,13 @@ PERIODS = (10, 100, 1000)  # steps of the last digit, after which endings begin 
 # Nats that the endings in a quarter of the values are likelier by those in the others than if all
 # were alike: where the fives and noughts of ten last digits have 60 % of the rows, .38.
 LEAST_GAIN = 0.3
+NEARLY = 0.05  # nats below the largest gain, that a shorter period may have
 N_QUARTERS = 4
 MIN_VALUES = 8  # and rows of each quarter; of fewer nothing is told
 MIN_ROWS = 10
 MIN_HOLDERS = 3  # units that have an ending: else it is one of theirs
 PRIOR_COUNT = 0.5
+LEAST_TOLD = 0.95  # share of the values of which float32 tells the last digit
 MAX_OTHER = 0.001  # share of the values that may have more decimals
 
 
@@ -77,10 +79,9 @@ class Endings:
         if len(values) < MIN_VALUES:
             return None
         gains = [_gain(values, n_rows, period) for period in PERIODS]
-        best = int(np.argmax(gains))
-        if gains[best] < LEAST_GAIN:
+        if max(gains) < LEAST_GAIN:
             return None
-        period = PERIODS[best]
+        period = PERIODS[int(np.argmax(np.array(gains) > max(gains) - NEARLY))]  # the shortest
         ending = (values % period)[inverse]
         n_units = int(units.max()) + 1
         n_holders = np.bincount(np.unique(ending * n_units + units) // n_units, minlength=period)
@@ -153,8 +154,9 @@ def _decimals(x: np.ndarray) -> int | None:
     for decimals in range(MAX_DECIMALS + 1):
         is_other = np.round(x, decimals).astype(np.float32) != single
         if is_other.mean() <= MAX_OTHER:
-            is_told = np.spacing(np.abs(single).max()) < 0.1 * 10.0**-decimals
-            return decimals if is_told else None
+            # Large numbers may be known less exactly, as far as they are few.
+            is_told = np.spacing(np.abs(single)) < 10.0**-decimals
+            return decimals if is_told.mean() >= LEAST_TOLD else None
     return None
 
 

@@ -11,8 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tst import Synthesiser
+from tst.errors import DataError
 from tst.io.untrusted import from_mapping
 from tst.table.clocks import Clock
+from tst.table.given import Given
+from tst.table.relations import ClockText, WithinDay
+from tst.table.spelled import Spelling
 from tst.table.table import Table
 
 WAYS = {
@@ -80,7 +84,7 @@ def test_a_way_is_found_and_written_as_it_stands(shown):
     numbers = of_a_day(way, 300)
     texts = way.write(pd.Series(numbers))
     assert texts.tolist() == [literally(way, x) for x in numbers]
-    assert replace(Clock.of(texts.unique()), day="") == way
+    assert replace(Clock.of(texts.unique()), is_of_day=False) == way
     np.testing.assert_allclose(way.read(texts), numbers, atol=1e-9)
     assert way.example in texts.tolist() or way.comes_back(pd.Series([way.example])).all()
 
@@ -142,8 +146,7 @@ def test_a_few_times_are_categories():
 
 @pytest.mark.parametrize(
     "change",
-    [{"n_parts": 4}, {"point": ";"}, {"half": "Uhr"}, {"decimals": 2}, {"point": "."}]
-    + [{"day": "begins"}],
+    [{"n_parts": 4}, {"point": ";"}, {"half": "Uhr"}, {"decimals": 2}, {"point": "."}],
 )
 def test_a_file_that_says_otherwise_is_refused(change):
     """There is no such way."""
@@ -170,16 +173,69 @@ def test_times_of_a_copy_are_times_of_a_day():
     assert copied.std() == pytest.approx(minutes.std(), rel=0.25)
 
 
+def shifts(kind, seed=0):
+    """Return shifts with a begin, an end and minutes between, of 40 people; some end at 23:59."""
+    rng = np.random.default_rng(seed)
+    way = Clock(n_parts=2, is_padded=True)
+    begins = rng.integers(300, 1380, (40, 24)).ravel()
+    minutes = rng.integers(1, 60, len(begins))
+    if kind == "order":
+        minutes = np.minimum(rng.integers(1, 200, len(begins)), 1439 - begins)
+    frame = pd.DataFrame({"id": np.repeat(range(40), 24), "t": np.tile(range(24), 40)})
+    frame["x"] = rng.normal(size=len(begins))
+    for name, x in (("begins", begins), ("ends", begins + minutes)):
+        frame[name] = way.write(pd.Series(x, dtype=float)).astype("str")
+    return frame.assign(minutes=minutes) if kind == "sum" else frame
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["order", "sum"])
+def test_no_time_of_day_is_later_than_a_day_and_what_holds_of_them_holds(kind):
+    """Where an end would be on the next day the begin is earlier, too."""
+    real = shifts(kind)
+    model = Synthesiser(max_steps=40, roles={"id": "id", "time": "t"}).fit(real)
+    made = model.sample(300)
+    way = Clock.of(real["ends"].unique())
+    begins, ends = (way.read(made[name]) for name in ("begins", "ends"))
+    assert way.is_of_day
+    assert max(begins.max(), ends.max()) < 1440
+    assert (begins <= ends).all()
+    if kind == "sum":
+        assert (begins + made["minutes"] == ends).all()
+
+
+def test_times_beyond_a_day_become_earlier_in_their_row():
+    """By as much as the latest is too late, in each unit; others stay."""
+    day = WithinDay(column="a", others=("b",), units=(1440, 86_400), decimals=(0, 1))
+    frame = pd.DataFrame({"a": [1439.0, 1441, 60, 1, np.nan], "b": [86_399.9, 160, 86_400, 2, 5]})
+    assert day.broken(frame, None).tolist() == [False, True, True, False, False]
+    restored = day.restore(frame, None)
+    assert restored["a"].tolist()[:4] == [1439, 1439, 59, 1]
+    assert restored["b"].tolist() == [86_399.9, 40, 86_399, 2, 5]
+    assert not day.broken(restored, None).any()
+
+
 @pytest.mark.parametrize(
-    ("texts", "day", "late", "early"),
-    [
-        (["06:10", "09:50"], "ends", "23:59", "00:00"),
-        (["00:10", "23:50"], "goes round", "01:01", "23:58"),
-        (["00:10", "25:50"], "", "25:01", "00:00"),
-    ],
+    ("texts", "is_of_day"),
+    [(["06:10", "09:50"], False), (["00:10", "23:50"], True), (["00:10", "25:50"], False)],
 )
-def test_no_time_of_day_is_later_than_a_day(texts, day, late, early):
-    """About midnight what is later is early; longer durations may be longer."""
-    way = Clock.of(texts)
-    assert way.day == day
-    assert way.write(pd.Series([1501.0, -2.0])).tolist() == [late, early]
+def test_times_of_day_are_before_24_hours_some_after_12(texts, is_of_day):
+    """Longer ones, and those that are far from a day, are durations: no limit is known."""
+    assert Clock.of(texts).is_of_day == is_of_day
+
+
+@pytest.mark.parametrize("odd", [5, 7.5, None, True])
+def test_a_cell_that_is_no_text_is_no_time(odd):
+    """Late in a large table, too: the column is then learned otherwise, or refused in words."""
+    assert Clock.of(["07:45", odd]) is None
+    assert Spelling.of(["$12.50", odd]) is None
+
+
+def test_a_time_that_is_given_is_written_as_the_table_has_it():
+    """0930 is neither half past nine nor 930 minutes."""
+    frame = user_table()
+    frame["opens"] = "x"
+    column = ClockText(column="opens", dtype="str", spelling=WAYS["07:45"])
+    table = replace(Table.fit(frame)[0], relations=(column,))
+    with pytest.raises(DataError, match="'opens' is '0930', which the table writes like 07:45"):
+        Given.of(table, {"opens": "0930"}, 2)

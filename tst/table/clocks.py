@@ -19,7 +19,6 @@ PARTS = re.compile(
 HALF_DAY, HOURS = 12, 24
 MAX_DECIMALS = 6
 
-DAYS = ("", "ends", "goes round")
 HALVES = ("", "AM", " AM", "am", " am")
 LATER = str.maketrans("Aa", "Pp")  # of the halves of a day
 EARLIER = str.maketrans("Pp", "Aa")
@@ -40,9 +39,8 @@ class Clock:
     half
         How the first half of the day is said behind the hours of twelve, with its blank; empty:
         hours go on.
-    day
-        `ends` where none is as long as a day, so that no other may be; `goes round` where they lie
-        about midnight, too: what is later is of the next day; empty of longer durations.
+    is_of_day
+        Whether they are times of a day: all before 24 hours, some after 12.
     """
 
     n_parts: int
@@ -50,13 +48,11 @@ class Clock:
     point: str = ""
     decimals: int = 0
     half: str = ""
-    day: str = ""
+    is_of_day: bool = False
 
     def __post_init__(self) -> None:
         is_known = self.n_parts in (2, 3) and self.point in ("", ".", ",") and self.half in HALVES
-        if not (is_known and self.day in DAYS) or bool(self.point) != (
-            0 < self.decimals <= MAX_DECIMALS
-        ):
+        if not is_known or bool(self.point) != (0 < self.decimals <= MAX_DECIMALS):
             raise ValueError("no times are written so")
 
     @classmethod
@@ -64,7 +60,7 @@ class Clock:
         """Return the way in which all texts are such times; None where there is none."""
         found = []
         for text in texts:
-            parts = PARTS.fullmatch(text)
+            parts = PARTS.fullmatch(text) if isinstance(text, str) else None
             if parts is None:
                 return None
             found.append(parts)
@@ -83,12 +79,13 @@ class Clock:
         column = pd.Series(list(texts), dtype=object)
         if not one.comes_back(column).all():
             return None
-        numbers = one.read(column)
-        hour = 60 ** (one.n_parts - 1)
-        if numbers.max() >= HOURS * hour:
-            return one
-        is_about = numbers.min() < hour and numbers.max() >= (HOURS - 1) * hour
-        return replace(one, day=DAYS[1 + bool(is_about)])
+        last = one.read(column).max() / one.units_a_day
+        return replace(one, is_of_day=bool(0.5 <= last < 1))
+
+    @property
+    def units_a_day(self) -> int:
+        """How many of the units that they count a day has."""
+        return HOURS * 60 ** (self.n_parts - 1)
 
     def read(self, texts: pd.Series) -> pd.Series:
         """Return numbers, float64, NaN where a text is missing or not written so."""
@@ -127,13 +124,7 @@ class Clock:
         return number
 
     def _text(self, number: float) -> str:
-        size = round(number * 10**self.decimals)
-        day = HOURS * 60 ** (self.n_parts - 1) * 10**self.decimals
-        if self.day == "goes round":
-            size = size % day
-        if self.day:
-            size = min(size, day - 1)
-        size = max(size, 0)
+        size = max(round(number * 10**self.decimals), 0)
         whole, decimals = divmod(size, 10**self.decimals)
         shown = f"{self.point}{decimals:0{self.decimals}d}" if self.decimals else ""
         if self.n_parts == 3:

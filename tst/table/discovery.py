@@ -27,6 +27,7 @@ from tst.table.relations import (
     NumberText,
     Relation,
     Value,
+    WithinDay,
     apply_all,
     numbers,
     plain_values,
@@ -80,6 +81,7 @@ def find_relations(parts: Rows, has_dates: bool, roles: Roles) -> list[Relation]
     stages: tuple[Callable[[Sample], list[Relation]], ...] = (
         lambda sample: _date_texts(sample, parts, labels),
         lambda sample: _number_texts(sample, parts, labels),
+        lambda sample: _within_day(found),
         lambda sample: _from_times(sample) if has_dates else [],
         lambda sample: derived(sample, labels, said.formulas(sample)),
         _fixed_where,
@@ -188,6 +190,22 @@ def _number_texts(sample: Sample, parts: Rows, labels: list[str]) -> list[Relati
         elif clock is not None:
             found.append(ClockText(column=name, dtype=dtypes[name], spelling=clock))
     return found
+
+
+def _within_day(found: list[Relation]) -> list[Relation]:
+    """Return that none of the times of a day is beyond it, where there are such."""
+    clocks = [one for one in found if isinstance(one, ClockText) and one.spelling.is_of_day]
+    if not clocks:
+        return []
+    first, *others = [one.column for one in clocks]
+    return [
+        WithinDay(
+            column=first,
+            others=tuple(others),
+            units=tuple(one.spelling.units_a_day for one in clocks),
+            decimals=tuple(one.spelling.decimals for one in clocks),
+        )
+    ]
 
 
 def _is_spelled(column: pd.Series) -> bool:

@@ -63,7 +63,7 @@ class Given:
                 starts = table.start_times(listed)
                 continue
             if column in spellings:
-                listed = [_as_number(spellings[column], one) for one in listed]
+                listed = [_as_number(column, spellings[column], one) for one in listed]
             if column in codecs:
                 listed = [_as_learned(codecs[column], one) for one in listed]
             known = {one: table.given(column, one) for one in dict.fromkeys(listed)}
@@ -118,11 +118,18 @@ def _spellings(table: Table) -> dict[str, Spelling | Clock]:
     return {one.column: one.spelling for one in table.relations if isinstance(one, SpelledText)}
 
 
-def _as_number(spelling: Spelling | Clock, value: object) -> object:
-    """Return the number of a text that is written as the table has such; another value as it is."""
+def _as_number(column: str, spelling: Spelling | Clock, value: object) -> object:
+    """Return the number of a text that is written as the table has such; another value as it is.
+
+    930 is no time: of these another text is a DataError.
+    """
     if not isinstance(value, str):
         return value
     number = spelling.read(pd.Series([value], dtype=object)).iloc[0]
+    if np.isnan(number) and isinstance(spelling, Clock):
+        raise DataError(
+            f"'{column}' is '{value}', which the table writes like {spelling.example}: write it so."
+        )
     return value if np.isnan(number) else float(number)
 
 

@@ -77,7 +77,7 @@ class Spelling:
         """
         found = []
         for text in texts:
-            parts = PARTS.fullmatch(text)
+            parts = PARTS.fullmatch(text) if isinstance(text, str) else None
             if parts is None:
                 return None
             found.append(parts)

@@ -23,7 +23,7 @@ from tst.table.relations.derived import (
     Shares,
 )
 from tst.table.relations.order import Above, Below, Monotone, StateOrder, Within
-from tst.table.relations.spelled import ClockText, NumberText, SpelledText
+from tst.table.relations.spelled import ClockText, NumberText, SpelledText, WithinDay
 from tst.table.relations.transitions import Transitions
 
 __all__ = [
@@ -52,6 +52,7 @@ __all__ = [
     "Transitions",
     "Value",
     "Within",
+    "WithinDay",
     "apply_all",
     "is_one_of",
     "numbers",
@@ -63,6 +64,7 @@ Relation = (
     DateText
     | NumberText
     | ClockText
+    | WithinDay
     | FromTime
     | Copy
     | Counter

@@ -70,3 +70,59 @@ class ClockText(SpelledText):
     def text(self) -> str:
         """Say what holds."""
         return f"{self.column} is a time, written like {self.spelling.example}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class WithinDay(InEveryRow):
+    """Times of a day, none of which is later than the day is.
+
+    Where one would be, all of its row are earlier by as much: what lies between them stays.
+
+    Parameters
+    ----------
+    column
+        The first of them.
+    others
+        The others.
+    units, decimals
+        Units of each a day, and digits behind the point of a unit.
+    """
+
+    kind: Literal["within day"] = "within day"
+    column: str
+    others: tuple[str, ...]
+    units: tuple[int, ...]
+    decimals: tuple[int, ...]
+
+    @property
+    def text(self) -> str:
+        """Say what holds."""
+        return f"{', '.join([self.column, *self.others])} before 24:00"
+
+    def _beyond(self, frame: pd.DataFrame) -> np.ndarray:
+        """Return by how much of a day the latest time of each row is beyond it, float64."""
+        beyond = np.zeros(len(frame))
+        names = (self.column, *self.others)
+        for name, units, decimals in zip(names, self.units, self.decimals, strict=True):
+            x = np.round(numbers(frame, name), decimals)
+            beyond = np.where(x >= units, np.maximum(beyond, (x - units + 1) / units), beyond)
+        return beyond
+
+    def broken(self, frame: pd.DataFrame, places: Places) -> np.ndarray:
+        """Return the rows with a time that is beyond the day."""
+        found: np.ndarray = self._beyond(frame) > 0
+        return found
+
+    def apply(self, frame: pd.DataFrame, places: Places) -> pd.DataFrame:
+        """Return the frame as it is."""
+        return frame
+
+    def restore(self, frame: pd.DataFrame, places: Places) -> pd.DataFrame:
+        """Return the frame with the times of rows that were too late earlier."""
+        beyond = self._beyond(frame)
+        if not beyond.any():
+            return frame
+        for name, units in zip((self.column, *self.others), self.units, strict=True):
+            earlier = numbers(frame, name) - np.ceil(beyond * units - 1e-6)
+            frame = replaced(frame, name, pd.Series(np.maximum(earlier, 0)))
+        return frame
