@@ -215,10 +215,10 @@ def test_a_held_out_row_of_a_new_category_judges_nothing(monkeypatch):
         assert judged == sorted(code for code in kinds if code not in unknown)
 
 
-def grouped_series(n_units, n_each, seed):
-    """Return series of units: each unit has a level, about which its series lie closely."""
+def grouped_series(n_units, n_each, seed, apart=0.05):
+    """Return series of units: each unit has a level, about which its series lie so closely."""
     rng = np.random.default_rng(seed)
-    level = rng.normal(0, 10, n_units).repeat(n_each) + rng.normal(0, 0.05, n_units * n_each)
+    level = rng.normal(0, 10, n_units).repeat(n_each) + rng.normal(0, apart, n_units * n_each)
     unit = pd.Series(np.arange(n_units).repeat(n_each)).astype(str)
     arrays = [value + rng.normal(size=(20, 1)) for value in level]
     return toy_series(arrays, attributes=pd.DataFrame({"unit": unit}), group="unit")
@@ -242,7 +242,7 @@ def test_a_group_is_held_out_as_a_whole(n_units, monkeypatch):
     """In one fold; where groups are fewer than folds, their series are held out one by one."""
     parts = recorded(monkeypatch, attribute_fit, "_held_out_curves")
     monkeypatch.setattr(attribute_fit, "MAX_STEPS", 20)
-    real = grouped_series(n_units, 80 // n_units, 0)
+    real = grouped_series(n_units, 80 // n_units, 0, apart=1.0)
     model, target = untrained(real)
     attribute_fit.fit(model.attribute_head, target, 0, None, torch.from_numpy(real.units))
     is_shared = [

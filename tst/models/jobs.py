@@ -36,7 +36,7 @@ from tst.training.timing import seconds_per_step
 Engine = Literal["here", "local", "slurm"]
 FAILED = "job failed: "
 # Rooms whose modules, as far as a model imports them, decide the result of its training.
-ROOMS = ("models", "training", "cycles.py", "series.py")
+ROOMS = ("models", "training", "cycles.py", "endings.py", "series.py")
 
 
 @dataclass(frozen=True, kw_only=True)
