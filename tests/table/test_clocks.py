@@ -231,6 +231,18 @@ def test_a_cell_that_is_no_text_is_no_time(odd):
     assert Spelling.of(["$12.50", odd]) is None
 
 
+def test_a_time_that_no_series_has_is_refused_as_it_is_written():
+    """With the first and the last one that there is."""
+    frame = pd.DataFrame({"id": np.repeat(range(40), 5), "t": np.tile(range(5), 40)})
+    frame["x"] = np.random.default_rng(0).normal(size=200)
+    way = WAYS["07:45"]
+    frame["opens"] = way.write(pd.Series(400.0 + 10 * frame["id"])).astype("str")
+    table, _ = Table.fit(frame, {"id": "id", "time": "t"})
+    assert Given.of(table, {"opens": "07:45"}, 1).labels.size == 1
+    with pytest.raises(DataError, match="'opens' is '25:00'; the table has numbers from 06:40 to"):
+        Given.of(table, {"opens": "25:00"}, 1)
+
+
 def test_a_time_that_is_given_is_written_as_the_table_has_it():
     """0930 is neither half past nine nor 930 minutes."""
     frame = user_table()

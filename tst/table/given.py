@@ -1,7 +1,7 @@
 """What a user asks of a sample: attributes of its series, and times at which these start."""
 
 import contextlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Self
 
@@ -66,7 +66,8 @@ class Given:
                 listed = [_as_number(column, spellings[column], one) for one in listed]
             if column in codecs:
                 listed = [_as_learned(codecs[column], one) for one in listed]
-            known = {one: table.given(column, one) for one in dict.fromkeys(listed)}
+            shown = _shown(spellings.get(column))
+            known = {one: table.given(column, one, shown) for one in dict.fromkeys(listed)}
             values[column] = listed
             labels[column] = [known[one] for one in listed]
         return cls(
@@ -116,6 +117,13 @@ class Given:
 def _spellings(table: Table) -> dict[str, Spelling | Clock]:
     """Return how numbers that are text are written, by column."""
     return {one.column: one.spelling for one in table.relations if isinstance(one, SpelledText)}
+
+
+def _shown(spelling: Spelling | Clock | None) -> Callable[[float], str]:
+    """Return how numbers are written, as those of a column that is text are."""
+    if spelling is None:
+        return "{:g}".format
+    return lambda number: str(spelling.write(pd.Series([number])).iloc[0])
 
 
 def _as_number(column: str, spelling: Spelling | Clock, value: object) -> object:

@@ -558,8 +558,13 @@ class Table:
         names = ["column", "found, and what is done", "rows"]
         return pd.DataFrame(list(self.problems), columns=names)
 
-    def given(self, name: str, value: object) -> str:
+    def given(self, name: str, value: object, shown: Callable[[Any], str] = "{:g}".format) -> str:
         """Return the category of the model that a value of an attribute belongs to.
+
+        Parameters
+        ----------
+        shown
+            How the numbers of the attribute are written.
 
         Raises
         ------
@@ -580,7 +585,8 @@ class Table:
             if column.categories:
                 known = ", ".join(map(str, column.categories))
             else:
-                known = f"numbers from {column.edges[0]:g} to {column.edges[-1]:g}"
+                known = f"numbers from {shown(column.edges[0])} to {shown(column.edges[-1])}"
+                value = shown(value) if isinstance(value, float) else value
             raise DataError(f"attribute '{name}' is '{value}'; the table has {known}.")
         return label
 
