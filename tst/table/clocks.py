@@ -11,6 +11,8 @@ from typing import Self
 import numpy as np
 import pandas as pd
 
+from tst.table.spelled import NumbersAsText
+
 # The first part has as many digits as it needs; half a day may be said behind.
 PARTS = re.compile(
     r"(?P<first>\d{1,4}):(?P<second>[0-5]\d)(?::(?P<third>[0-5]\d)(?:(?P<point>[.,])"
@@ -25,7 +27,7 @@ EARLIER = str.maketrans("Pp", "Aa")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Clock:
+class Clock(NumbersAsText):
     """How the times of day, or durations, of a column are written.
 
     Parameters
@@ -86,19 +88,6 @@ class Clock:
     def units_a_day(self) -> int:
         """How many of the units that they count a day has."""
         return HOURS * 60 ** (self.n_parts - 1)
-
-    def read(self, texts: pd.Series) -> pd.Series:
-        """Return numbers, float64, NaN where a text is missing or not written so."""
-        codes, distinct = pd.factorize(texts)
-        numbers = [self._number(str(text)) for text in distinct]
-        return pd.Series(np.array([*numbers, np.nan])[codes], index=texts.index)
-
-    def write(self, numbers: pd.Series) -> pd.Series:
-        """Return numbers as text, None where they are missing: inverts `read`."""
-        codes, distinct = pd.factorize(numbers)
-        texts = [self._text(float(number)) for number in distinct]
-        written = np.array([*texts, None], dtype=object)[codes]
-        return pd.Series(written, index=numbers.index, dtype=object)
 
     def comes_back(self, texts: pd.Series) -> np.ndarray:
         """Return which texts are written as they stand, bool (n_rows,)."""

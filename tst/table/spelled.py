@@ -42,8 +42,33 @@ SIGNS = {minus: signs for signs, minus in MINUS.items()}
 EXAMPLES = {False: 12.5, True: 1234.5}  # whether thousands are apart
 
 
+class NumbersAsText:
+    """How numbers are read that are text, and written: each distinct one once."""
+
+    def _number(self, text: str) -> float:
+        """Return the number of a text, NaN where it is not written so."""
+        raise NotImplementedError
+
+    def _text(self, number: float) -> str:
+        """Return a number as text."""
+        raise NotImplementedError
+
+    def read(self, texts: pd.Series) -> pd.Series:
+        """Return numbers, float64, NaN where a text is missing or not written so."""
+        codes, distinct = pd.factorize(texts)
+        numbers = [self._number(str(text)) for text in distinct]
+        return pd.Series(np.array([*numbers, np.nan])[codes], index=texts.index)
+
+    def write(self, numbers: pd.Series) -> pd.Series:
+        """Return numbers as text, None where they are missing: inverts `read`."""
+        codes, distinct = pd.factorize(numbers)
+        texts = [self._text(float(number)) for number in distinct]
+        written = np.array([*texts, None], dtype=object)[codes]
+        return pd.Series(written, index=numbers.index, dtype=object)
+
+
 @dataclass(frozen=True, kw_only=True)
-class Spelling:
+class Spelling(NumbersAsText):
     """How the numbers of a column are written.
 
     Parameters
@@ -107,19 +132,6 @@ class Spelling:
             if one.comes_back(column).all():
                 fitting.append(one)
         return fitting[0] if len(fitting) == 1 else None
-
-    def read(self, texts: pd.Series) -> pd.Series:
-        """Return numbers, float64, NaN where a text is missing or not written so."""
-        codes, distinct = pd.factorize(texts)
-        numbers = [self._number(str(text)) for text in distinct]
-        return pd.Series(np.array([*numbers, np.nan])[codes], index=texts.index)
-
-    def write(self, numbers: pd.Series) -> pd.Series:
-        """Return numbers as text, None where they are missing: inverts `read`."""
-        codes, distinct = pd.factorize(numbers)
-        texts = [self._text(float(number)) for number in distinct]
-        written = np.array([*texts, None], dtype=object)[codes]
-        return pd.Series(written, index=numbers.index, dtype=object)
 
     def comes_back(self, texts: pd.Series) -> np.ndarray:
         """Return which texts are written as they stand, bool (n_rows,); -0.0 may lose its sign."""

@@ -8,7 +8,7 @@ whether a step is held, or goes on by the change before (`tst.models.transformer
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -94,11 +94,29 @@ class Atoms:
 
 def find_atoms(series: SeriesSet, columns: Sequence[int]) -> tuple[Atoms, ...]:
     """Return the common values of those of these columns that have some, in order."""
+    return _atoms(series, columns, common_values)
+
+
+def find_lists(series: SeriesSet, columns: Sequence[int]) -> tuple[Atoms, ...]:
+    """Return the values of those of these columns that take a few only, with gaps, in order.
+
+    Between 200, 404 and 500 nothing lies: where frequent values leave out places between them, a
+    number beside them is none of its measurement.
+    """
+    return _atoms(series, columns, listed_values)
+
+
+def _atoms(
+    series: SeriesSet,
+    columns: Sequence[int],
+    values_of: Callable[[np.ndarray, SeriesSet], np.ndarray],
+) -> tuple[Atoms, ...]:
+    """Return the values that are found in those of these columns that have some, in order."""
     found = []
     for column in columns:
         if series.features[column].kind == "categorical":
             continue
-        values = common_values(series.values[:, column], series)
+        values = values_of(series.values[:, column], series)
         if len(values):
             found.append(Atoms(column=column, values=tuple(values.astype(float).tolist())))
     return tuple(found)
@@ -126,22 +144,6 @@ def common_values(x: np.ndarray, series: SeriesSet) -> np.ndarray:
     chosen = np.flatnonzero(is_common)
     most = chosen[np.argsort(-n_rows[chosen], kind="stable")[:MAX_ATOMS]]
     return values[np.sort(most)]
-
-
-def find_lists(series: SeriesSet, columns: Sequence[int]) -> tuple[Atoms, ...]:
-    """Return the values of those of these columns that take a few only, with gaps, in order.
-
-    Between 200, 404 and 500 nothing lies: where frequent values leave out places between them, a
-    number beside them is none of its measurement.
-    """
-    found = []
-    for column in columns:
-        if series.features[column].kind == "categorical":
-            continue
-        values = listed_values(series.values[:, column], series)
-        if len(values):
-            found.append(Atoms(column=column, values=tuple(values.astype(float).tolist())))
-    return tuple(found)
 
 
 def listed_values(x: np.ndarray, series: SeriesSet) -> np.ndarray:
