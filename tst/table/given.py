@@ -119,10 +119,10 @@ def _spellings(table: Table) -> dict[str, Spelling | Clock]:
     return {one.column: one.spelling for one in table.relations if isinstance(one, SpelledText)}
 
 
-def _shown(spelling: Spelling | Clock | None) -> Callable[[float], str]:
+def _shown(spelling: Spelling | Clock | None) -> Callable[[float], str] | None:
     """Return how numbers are written, as those of a column that is text are."""
     if spelling is None:
-        return "{:g}".format
+        return None
     return lambda number: str(spelling.write(pd.Series([number])).iloc[0])
 
 

@@ -558,13 +558,13 @@ class Table:
         names = ["column", "found, and what is done", "rows"]
         return pd.DataFrame(list(self.problems), columns=names)
 
-    def given(self, name: str, value: object, shown: Callable[[Any], str] = "{:g}".format) -> str:
+    def given(self, name: str, value: object, shown: Callable[[float], str] | None = None) -> str:
         """Return the category of the model that a value of an attribute belongs to.
 
         Parameters
         ----------
         shown
-            How the numbers of the attribute are written.
+            How the numbers of an attribute that is text are written.
 
         Raises
         ------
@@ -585,8 +585,10 @@ class Table:
             if column.categories:
                 known = ", ".join(map(str, column.categories))
             else:
-                known = f"numbers from {shown(column.edges[0])} to {shown(column.edges[-1])}"
-                value = shown(value) if isinstance(value, float) else value
+                written = shown or "{:g}".format
+                known = f"numbers from {written(column.edges[0])} to {written(column.edges[-1])}"
+                if shown is not None and isinstance(value, float):
+                    value = shown(value)
             raise DataError(f"attribute '{name}' is '{value}'; the table has {known}.")
         return label
 
