@@ -13,6 +13,8 @@ from typing import Self
 
 import numpy as np
 
+from tst.series import n_holders
+
 MAX_DECIMALS = 4
 PERIODS = (10, 100, 1000)  # steps of the last digit, after which endings begin anew
 # Nats that the endings in a quarter of the values are likelier by those in the others than if all
@@ -83,9 +85,7 @@ class Endings:
             return None
         period = PERIODS[int(np.argmax(np.array(gains) > max(gains) - NEARLY))]  # the shortest
         ending = (values % period)[inverse]
-        n_units = int(units.max()) + 1
-        n_holders = np.bincount(np.unique(ending * n_units + units) // n_units, minlength=period)
-        residues = np.flatnonzero(n_holders >= MIN_HOLDERS)
+        residues = np.flatnonzero(n_holders(ending, units, period) >= MIN_HOLDERS)
         if not len(residues):
             return None
         counts = np.bincount(ending, minlength=period)[residues]

@@ -410,6 +410,19 @@ class SeriesSet:
         return loaded
 
 
+def n_holders(codes: np.ndarray, owners: np.ndarray, n_codes: int) -> np.ndarray:
+    """Return how many owners each code has, int64 (n_codes,).
+
+    Parameters
+    ----------
+    codes, owners
+        int, (rows,) each: whole numbers from 0.
+    """
+    n_owners = int(owners.max()) + 1
+    pairs = np.unique(codes.astype(np.int64) * n_owners + owners)
+    return np.bincount(pairs // n_owners, minlength=n_codes)
+
+
 def concat(sets: Sequence[SeriesSet]) -> SeriesSet:
     """Return the series of all sets, which agree in origin and features, under the first's name."""
     first = sets[0]

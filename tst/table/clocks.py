@@ -11,7 +11,7 @@ from typing import Self
 import numpy as np
 import pandas as pd
 
-from tst.table.spelled import NumbersAsText
+from tst.table.spelled import NumbersAsText, matches
 
 # The first part has as many digits as it needs; half a day may be said behind.
 PARTS = re.compile(
@@ -60,12 +60,7 @@ class Clock(NumbersAsText):
     @classmethod
     def of(cls, texts: Collection[str]) -> Self | None:
         """Return the way in which all texts are such times; None where there is none."""
-        found = []
-        for text in texts:
-            parts = PARTS.fullmatch(text) if isinstance(text, str) else None
-            if parts is None:
-                return None
-            found.append(parts)
+        found = matches(PARTS, texts)
         if not found:
             return None
         half = (found[0]["blank"] + (found[0]["half"] or "")).translate(EARLIER)

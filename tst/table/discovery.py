@@ -220,8 +220,7 @@ def _is_spelled(column: pd.Series) -> bool:
 def _is_clock(column: pd.Series) -> bool:
     """Tell whether a column of text holds times of day or durations, and not a few only."""
     known = column.dropna().unique()[:MAX_TEXTS]
-    is_text = all(isinstance(value, str) for value in known)
-    return is_text and len(known) > FEW and Clock.of(known) is not None
+    return len(known) > FEW and Clock.of(known) is not None
 
 
 def _from_times(sample: Sample) -> list[Relation]:

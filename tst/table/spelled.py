@@ -42,6 +42,17 @@ SIGNS = {minus: signs for signs, minus in MINUS.items()}
 EXAMPLES = {False: 12.5, True: 1234.5}  # whether thousands are apart
 
 
+def matches(form: re.Pattern[str], values: Collection[object]) -> list[re.Match[str]] | None:
+    """Return the matches of values that all are texts of a form, else None."""
+    found = []
+    for value in values:
+        parts = form.fullmatch(value) if isinstance(value, str) else None
+        if parts is None:
+            return None
+        found.append(parts)
+    return found
+
+
 class NumbersAsText:
     """How numbers are read that are text, and written: each distinct one once."""
 
@@ -100,12 +111,9 @@ class Spelling(NumbersAsText):
 
         1,234 alone may be a thousand, or one and some decimals.
         """
-        found = []
-        for text in texts:
-            parts = PARTS.fullmatch(text) if isinstance(text, str) else None
-            if parts is None:
-                return None
-            found.append(parts)
+        found = matches(PARTS, texts)
+        if found is None:
+            return None
         around = {parts.group("before", "behind") for parts in found}
         signs = {(parts["first"], parts["inner"], parts["last"]) for parts in found}
         ways = [MINUS.get(one) for one in signs - {("", "", "")}] or ["first"]

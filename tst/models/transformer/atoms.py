@@ -20,7 +20,7 @@ from tst.models.transformer.feature_encoding import (
     common_gap,
 )
 from tst.models.transformer.lines import Line, ahead, before
-from tst.series import Feature, SeriesSet
+from tst.series import Feature, SeriesSet, n_holders
 
 MAX_ATOMS = 256  # of a number; the most common
 FEW = 64  # values, of which none has to stand out
@@ -128,10 +128,9 @@ def common_values(x: np.ndarray, series: SeriesSet) -> np.ndarray:
     if len(values) < 2:
         return values[:0]
     n_series = len(series)
-    holders = np.unique(inverse.astype(np.int64) * n_series + series.series_index) // n_series
-    n_holders = np.bincount(holders, minlength=len(values))
+    of_series = n_holders(inverse, series.series_index, len(values))
     is_common = n_rows >= max(MIN_ROWS, MIN_SHARE * len(x))
-    is_common &= n_holders >= max(MIN_HOLDERS, MIN_HOLDING * n_series)
+    is_common &= of_series >= max(MIN_HOLDERS, MIN_HOLDING * n_series)
     if len(values) > FEW:
         chosen = np.flatnonzero(is_common)
         near = _rows_nearby(values, n_rows, chosen)
@@ -151,10 +150,8 @@ def listed_values(x: np.ndarray, series: SeriesSet) -> np.ndarray:
     values, inverse, n_rows = np.unique(x, return_inverse=True, return_counts=True)
     if not 2 <= len(values) <= MAX_LISTED:
         return values[:0]
-    units = series.units
-    n_units = int(units.max()) + 1
-    holders = np.unique(inverse.astype(np.int64) * n_units + units[series.series_index]) // n_units
-    is_held = np.bincount(holders, minlength=len(values)) >= MIN_HOLDERS
+    units = series.units[series.series_index]
+    is_held = n_holders(inverse, units, len(values)) >= MIN_HOLDERS
     values, n_rows = values[is_held], n_rows[is_held]
     if len(values) < 2 or n_rows.sum() < LISTED * len(x):
         return values[:0]

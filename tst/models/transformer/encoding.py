@@ -71,8 +71,8 @@ class SeriesEncoder:
         bound, they take a few values only or tell which, or series differ as parts of one noise do.
     atoms
         What categories tell of measurements, as they are learned: that interpolated readings are
-        held or go on, and, where series have no loc and scale of their own, which common value it
-        is; the category stands before the measurement.
+        held or go on, and which common value it is, where series have no loc and scale of their own
+        or it takes a few only; the category stands before the measurement.
     loc, scale
         Mean and standard deviation of each transformed measurement over all rows; with levels, of
         what these leave of it: a long series counts as often as it has rows.
