@@ -126,6 +126,26 @@ def test_a_number_is_near_where_regression_puts_it():
     assert 0.02 < spread < 0.1
 
 
+@pytest.mark.parametrize("n_series", [4, 400])
+@torch.no_grad()
+def test_the_first_step_has_a_spread_of_its_own(n_series):
+    """That of all series, where later ones are near the step before; of few it is not known."""
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(n_series, N_STEPS, 1))
+    for t in range(1, N_STEPS):
+        x[:, t] = 0.98 * x[:, t - 1] + 0.2 * x[:, t]  # as wide as the first
+    model = begun(toy_series(list(x)), n_features=1)
+    later = model.head.bias[0, 11:16]
+    first = later + model.head.out[0, 0, 11:16]
+    ratio = torch.exp(first - later)
+    if n_series < beginning.N_STARTS:
+        assert (ratio < 2).all()  # as a hidden unit begins that nothing is known of
+    else:
+        torch.testing.assert_close(ratio, torch.full((5,), 5.0), rtol=0.15, atol=0)
+        drawn = model.sample(2000, 0)
+        assert drawn.values[drawn.step_index == 0].std() == pytest.approx(1.0, abs=0.15)
+
+
 @pytest.mark.parametrize("patch", [1, 3])
 @torch.no_grad()
 def test_of_a_wide_set_a_number_is_regressed_on_the_one_before(patch, monkeypatch):

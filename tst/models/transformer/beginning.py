@@ -23,6 +23,7 @@ RIDGE = 1e-2  # of the number of rows
 # A value is a point mass that holds so much of the rows, and so many times as much as the values
 # beside it: a count, or a rounded number, has many values of some share.
 POINT_SHARE, POINT_RATIO = 0.05, 2.0
+N_STARTS = 30  # series, from which on the spread of their first steps is known
 LEAST_SPREAD, MOST_SPREAD = 3e-3, 1.0  # of what a regression leaves, in scaled units
 NORMAL_SPREAD = 1.4826  # standard deviations of a normal distribution in its median deviation
 
@@ -36,6 +37,20 @@ def has_point_mass(x: np.ndarray) -> bool:
     beside = np.maximum(padded[:-2], padded[2:])
     stands_out = (counts > POINT_SHARE * len(x)) & (counts > POINT_RATIO * beside)
     return bool(stands_out.any())
+
+
+def seen_before(first: torch.Tensor, recent: torch.Tensor, is_start: torch.Tensor) -> torch.Tensor:
+    """Return whether no token stands before, 1 or 0, then what does: (rows, 1 + n_recent).
+
+    Parameters
+    ----------
+    first
+        float, (n_recent,): encoding of the mean first token, which stands where none does.
+    recent, is_start
+        As in `TokenBatch`.
+    """
+    before = torch.where(is_start[:, None], first.to(recent.dtype), recent)
+    return torch.cat([is_start[:, None].to(recent.dtype), before], dim=1)
 
 
 @torch.no_grad()
@@ -58,7 +73,7 @@ def begin(
     encoded = encode(head.variables, batch.target.value, batch.target.repeat)
     width = encoded.shape[1]
     first[-width:] = encoded[batch.is_start].mean(0)
-    recent = torch.where(batch.is_start[:, None], first, batch.recent)
+    recent = seen_before(first, batch.recent, batch.is_start)
     for d, variable in enumerate(head.variables):
         is_known = batch.weight[:, d] > 0
         if variable.kind == "categorical":
@@ -83,7 +98,7 @@ def _at_transitions(
     Parameters
     ----------
     recent, encoded
-        float, (rows, n_recent) and (rows, E).
+        float, (rows, 1 + n_recent), as `seen_before` returns it, and (rows, E).
     n_rows
         int64, (n_categories,): of each.
     """
@@ -118,6 +133,9 @@ def _at_transitions(
 def _at_regression(head: ChainHead, d: int, recent: torch.Tensor, encoded: torch.Tensor) -> None:
     """Let a number be about where ridge regression puts it, as near as that comes.
 
+    At the start of a series less is known than behind other steps: there it has a spread of its
+    own, by one hidden unit.
+
     Parameters
     ----------
     recent, encoded
@@ -135,9 +153,27 @@ def _at_regression(head: ChainHead, d: int, recent: torch.Tensor, encoded: torch
     slope = torch.linalg.solve(gram, x.T @ (y - y.mean()))
     constant = y.mean() - centre @ slope
     left = y - constant - seen @ slope
-    spread = float((left - left.median()).abs().median()) * NORMAL_SPREAD
-    spread = min(max(spread, LEAST_SPREAD), MOST_SPREAD)
     head.skip[columns, d] = slope.to(head.skip)
+    spread = _spread(left)
     _, locations, log_scales = head.bias[d, 1 : 1 + 3 * N_COMPONENTS].chunk(3)
     locations[:] = torch.linspace(-spread, spread, N_COMPONENTS) + constant.to(locations)
     log_scales[:] = FIRST_LOG_SCALE + math.log(spread)
+    is_start = recent[:, 0] > 0
+    if is_start.sum() < N_STARTS:
+        return
+    unit = d * N_HIDDEN
+    head.context.weight[unit] = 0.0
+    head.context.weight[unit, head.n_context] = 1.0
+    head.context.bias[unit] = 0.0
+    head.chain[:, d, 0] = 0.0
+    head.out[d, 0] = 0.0
+    wider = _spread(left[is_start]) - spread
+    _, locations, log_scales = head.out[d, 0, 1 : 1 + 3 * N_COMPONENTS].chunk(3)
+    locations[:] = torch.linspace(-wider, wider, N_COMPONENTS)
+    log_scales[:] = math.log1p(wider / spread)
+
+
+def _spread(left: torch.Tensor) -> float:
+    """Return the spread of what a regression leaves, (rows,), as that of a normal distribution."""
+    deviation = (left - left.median()).abs().median()
+    return min(max(float(deviation) * NORMAL_SPREAD, LEAST_SPREAD), MOST_SPREAD)

@@ -5,7 +5,7 @@ exact likelihood given all before it (`tst.models.transformer.heads`), the lengt
 attributes, and a token may hold several steps (patch).
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar, Self, cast
@@ -129,7 +129,7 @@ class GenerativeTST(nn.Module):
         self.head = ChainHead(
             variables=spec.step * config.patch,
             n_context=config.d_model * (2 if self.is_modulated else 1) + n_calendar,
-            n_recent=self.n_recent,
+            n_recent=1 + self.n_recent,
             head=config.head,
             bin_edges=spec.bin_edges * config.patch,
             period=len(spec.step),
@@ -168,14 +168,16 @@ class GenerativeTST(nn.Module):
         )
 
     def seen(self, recent: torch.Tensor, is_start: torch.Tensor) -> torch.Tensor:
-        """Return what the head reads of tokens before, (rows, n_recent): of none, the mean first.
+        """Return what the head reads of tokens before, (rows, 1 + n_recent).
+
+        Whether there is none, 1 or 0, then their encoding: of none, that of the mean first.
 
         Parameters
         ----------
         recent, is_start
             As in `TokenBatch`.
         """
-        return torch.where(is_start[:, None], self.first.to(recent.dtype), recent)
+        return beginning.seen_before(self.first, recent, is_start)
 
     def begin(self, conditions: torch.Tensor) -> Conditions:
         """Return what the attributes of series say to each of their steps.
@@ -321,7 +323,20 @@ class GenerativeTST(nn.Module):
             encoder = None
             if facts["encoder"] is not None:
                 encoder = SeriesEncoder.from_dict(facts["encoder"])
-        return weights.load_into(lambda: cls(config, spec, encoder), state, folder)
+        return weights.load_into(lambda: cls(config, spec, encoder), _with_start(state), folder)
+
+
+def _with_start(state: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """Return weights with those of a start of its own, zeros where a model was saved without."""
+    kept = dict(state)
+    skip, context, n_recent = kept["head.skip"], kept["head.context.weight"], len(kept["first"])
+    if len(skip) > n_recent + len(kept["head.chain"]):
+        return kept
+    before, after = context.tensor_split([context.shape[1] - n_recent], dim=1)
+    zeros = context.new_zeros(len(context), 1)
+    kept["head.context.weight"] = torch.cat([before, zeros, after], dim=1)
+    kept["head.skip"] = torch.cat([skip.new_zeros(1, skip.shape[1]), skip])
+    return kept
 
 
 def token_nll(model: GenerativeTST, batch: TokenBatch) -> torch.Tensor:

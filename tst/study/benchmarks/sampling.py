@@ -80,9 +80,10 @@ def literal(model: GenerativeTST, n_series: int, n_tokens: int) -> torch.Tensor:
         modulation = series.conditions.of_blocks(of_rows)
         h = model.backbone(embedded, Packing([t] * n_series), modulation)
         context = model.context(h, conditions, codes).view(n_series, t, -1)[:, -1]
+        before = model.seen(recent[:, -1], torch.full((n_series,), t == 1))
         encoded = torch.zeros(n_series, head.ends[-1])
         for d in range(len(head.variables)):
-            out, base = head.outputs(context, recent[:, -1], encoded)
+            out, base = head.outputs(context, before, encoded)
             number = slice(d, d + 1)
             distribution = head.continuous(out[:, number], base[:, number], head.bin_edges[number])
             z = distribution.sample(torch.rand(n_series, 1, 2, generator=generator))[:, 0]
