@@ -504,7 +504,7 @@ def tiny_loss(model, batch):
     return masked_mse(model(batch.inputs, Packing(batch.lengths)), batch.targets, batch.weight)
 
 
-def train_tiny(folder, max_steps=12, stop_at=None, fingerprint="a", seed=0, **settings):
+def train_tiny(folder, max_steps=12, stop_at=None, fingerprint="a", seed=0, score=None, **settings):
     """Train a tiny model with dropout; `stop_at` breaks off at that step as a kill would."""
     rng = np.random.default_rng(0)
     lengths = rng.integers(2, 12, 20)
@@ -520,7 +520,7 @@ def train_tiny(folder, max_steps=12, stop_at=None, fingerprint="a", seed=0, **se
         max_steps=max_steps, learning_rate=1e-2, seed=seed, checkpoint_every=4, **settings
     )
     facts = {"id": fingerprint, "model": asdict(TINY_LOOP)}
-    return loop.optimise(TST(TINY_LOOP), tiny_loss, source, config, folder, facts)
+    return loop.optimise(TST(TINY_LOOP), tiny_loss, source, config, folder, facts, score=score)
 
 
 def flag_lengths(flags, lengths):

@@ -26,7 +26,7 @@ from tst.io import files, progress
 from tst.training import checkpoints, memory
 from tst.training.batches import Batches, Loss, MicroBatches
 from tst.training.config import TrainConfig
-from tst.training.held_out import HeldOut, Score
+from tst.training.held_out import SLOWER, HeldOut, Score
 from tst.training.objectives import Objective, Objectives, objectives_of
 from tst.training.precision import cast, fastest
 
@@ -259,6 +259,10 @@ class _Run:
         if self.held_out is not None:
             score = self.held_out.after_step(step)
             row["held_out"] = math.nan if score is None else score
+            if self.held_out.is_too_fast:
+                self.held_out.begin_again()
+                for objective in self.objectives:
+                    objective.begin_again(SLOWER)
         self.history.append(row)
         return row
 

@@ -49,6 +49,13 @@ class Objective:
         )
         self.schedule = torch.optim.lr_scheduler.LambdaLR(self.optimizer, config.rate)
 
+    def begin_again(self, factor: float) -> None:
+        """Let Adam forget its moments, and take this share of its rate from now on."""
+        self.optimizer.state.clear()
+        self.schedule.base_lrs = [rate * factor for rate in self.schedule.base_lrs]
+        for group in self.optimizer.param_groups:
+            group["lr"] *= factor
+
     @property
     def inputs(self) -> list[torch.nn.Parameter] | None:
         """Parameters that `backward` gives gradients to; None is all that the loss depends on."""
