@@ -30,14 +30,15 @@ def test_a_window_inside_a_series_follows_a_real_token():
         (0, 3, 1, [3, 2, 1]),
         (2, 1, 1, [2, 1]),
         (2, 3, 1, [3, 2, 1]),
-        (7, 3, 1, [7, 6, 5, 4, 3, 2, 1]),
+        (7, 1, 1, [7, 6, 5, 4, 3, 2, 1]),
+        (7, 3, 1, [7, 3, 2, 1]),
         (9, 1, 1, [9, 1]),
         (9, 3, 1, [9, 3, 2, 1]),
         (3, 2, 2, [3, 2, 1]),
     ],
 )
 def test_each_token_sees_those_near_it_and_of_its_season(lag, near, patch, lags):
-    """All of a short season, one of a long one; in windows too; where none is, zeros."""
+    """All of a short season where one is near, else one; in windows too; where none is, zeros."""
     series = mixed_series(lengths=(13, 22, 2))
     _, spec, batches = encoded_batches(series, patch, context_length=5 * patch, lag=lag, near=near)
     assert list(spec.lags) == lags

@@ -102,6 +102,39 @@ def test_a_season_is_found_where_series_repeat_themselves(period):
     assert found == [period, 0, 0, 0, 0]
 
 
+def read_now_and_then(is_reading, interpolated, rng):
+    """Return series (n, steps, 1) of new values at readings, bool (n, steps), and between these."""
+    n_steps = is_reading.shape[1]
+    made = []
+    for row in is_reading:
+        at = np.flatnonzero(row)
+        x = rng.normal(size=len(at)).cumsum().round(2)
+        if interpolated:
+            made.append(np.interp(np.arange(n_steps), at, x))
+        else:
+            made.append(x[np.searchsorted(at, np.arange(n_steps), side="right").clip(min=1) - 1])
+    return np.stack(made)[..., None]
+
+
+@pytest.mark.parametrize("interpolated", [True, False])
+@pytest.mark.parametrize("period", [4, 6])
+def test_a_rhythm_is_found_where_values_are_read_every_so_many_steps(interpolated, period):
+    """A walk, read at one phase of each series' own, and beside a finer one; not at any time."""
+    rng = np.random.default_rng(0)
+    phase = rng.integers(0, period, (200, 1))
+    regular = (np.arange(36) - phase) % period == 0
+    irregular = rng.random((200, 36)) < 1 / period
+    irregular[:, [0, -1]] = True
+    walk = rng.normal(size=(200, 36, 1)).cumsum(1)
+    found = []
+    for is_reading in (regular, irregular):
+        values = read_now_and_then(is_reading, interpolated, rng)
+        for x in (values, np.concatenate([values, walk], axis=2)):
+            series = toy_series(list(x))
+            found.append(season_of(SeriesEncoder.fit(series), series, 1))
+    assert found == [period, period, 0, 0]
+
+
 @pytest.mark.parametrize("block", [1, 90, tokens.BLOCK])
 def test_autocorrelations_are_those_of_each_series_by_itself(block, monkeypatch):
     """As sums of products; too short series and numbers that do not vary have none."""

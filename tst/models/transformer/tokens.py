@@ -7,9 +7,10 @@ import torch
 
 from tst.cycles import Cycles
 from tst.models.transformer import levels
+from tst.models.transformer.atoms import code_columns
 from tst.models.transformer.config import Stop
 from tst.models.transformer.encoding import MARGIN, MAX_FITTED, SeriesEncoder, exact_repeats
-from tst.models.transformer.feature_encoding import FeatureEncoder
+from tst.models.transformer.feature_encoding import FeatureEncoder, is_atom
 from tst.models.transformer.variables import (
     BIG,
     MAX_SEASON,
@@ -25,6 +26,7 @@ MAX_ONE_HOT = 64  # categories of a number of a step; of more, later ones see th
 BLOCK = 2**20  # numbers whose autocorrelations are computed at once
 ROUNDING = 1e-12  # variance, in scaled units, that a constant may have
 LEAST_SEASON = 0.1  # autocorrelation, from which on a token sees that of a season ago
+LEAST_RHYTHM = 0.3  # the same of when a measurement was read, not held or interpolated
 Moments = tuple[np.ndarray, np.ndarray]  # of each series: as `SeriesEncoder.series_loc_scale`
 
 
@@ -102,7 +104,8 @@ def season_of(encoder: SeriesEncoder, series: SeriesSet, patch: int) -> int:
     """Return after how many tokens series are most like themselves, 0 where they are not.
 
     Of the lags whose autocorrelation, the mean over measurements and series, is above those of both
-    neighbours, it is the one with the greatest, if that is `LEAST_SEASON` or more.
+    neighbours, it is the one with the greatest, if that is `LEAST_SEASON` or more. Where values
+    have none, it is after how many steps they are read, if they are held or interpolated between.
     """
     series = encoder.learned(series.excerpt(MAX_FITTED))
     longest = min(int(np.quantile(series.lengths, 0.05)) // 2, MAX_SEASON)
@@ -110,11 +113,40 @@ def season_of(encoder: SeriesEncoder, series: SeriesSet, patch: int) -> int:
         return 0
     numbers = [f for f, feature in enumerate(encoder.feature_encoders) if not feature.n_categories]
     z = encoder.scaled(series, *encoder.series_loc_scale(series))[:, numbers]
-    curve = _autocorrelation(z, series.lengths, longest)
-    is_peak = np.zeros(longest + 1, dtype=bool)
+    _, season = _peak(_autocorrelation(z, series.lengths, longest), LEAST_SEASON)
+    if season:
+        return season
+    rhythms = [(0.0, 0)]
+    for is_reading in _readings(encoder, series):
+        x = is_reading[:, None].astype(np.float64)
+        rhythms.append(_peak(_autocorrelation(x, series.lengths, longest), LEAST_RHYTHM))
+    return max(rhythms)[1]
+
+
+def _peak(curve: np.ndarray, least: float) -> tuple[float, int]:
+    """Return the highest peak of an autocorrelation (n_lags + 1,), and its lag; 0 below `least`."""
+    is_peak = np.zeros(len(curve), dtype=bool)
     is_peak[2:-1] = (curve[2:-1] > curve[1:-2]) & (curve[2:-1] > curve[3:])
     best = int(np.where(is_peak, curve, -np.inf).argmax())
-    return best if is_peak[best] and curve[best] >= LEAST_SEASON else 0
+    height = float(curve[best])
+    return (height, best) if is_peak[best] and height >= least else (0.0, 0)
+
+
+def _readings(encoder: SeriesEncoder, series: SeriesSet) -> list[np.ndarray]:
+    """Tell which numbers are neither held nor go on along a line, bool (rows,) each.
+
+    Of the measurements of which some are; `series` is as the encoder's `learned` returns it.
+    """
+    held = exact_repeats(series)
+    found = []
+    for f, feature in enumerate(encoder.feature_encoders):
+        if not feature.n_categories and is_atom(held[:, f]):
+            found.append(~held[:, f])
+    for column, one in zip(code_columns(encoder.atoms), encoder.atoms, strict=True):
+        if one.line is not None:
+            found.append(series.values[:, column] == 0)
+    has_change = series.step_index >= 2  # before, none is known
+    return [is_reading & has_change for is_reading in found]
 
 
 def _autocorrelation(z: np.ndarray, lengths: np.ndarray, n_lags: int) -> np.ndarray:

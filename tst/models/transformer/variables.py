@@ -120,11 +120,12 @@ class TokenSpec:
     def lags(self) -> tuple[int, ...]:
         """How far back the tokens are that each sees as they are; the last of them is 1.
 
-        Those near it, and all of a short season, of a longer one that a season ago.
+        Those near it, and that a season ago; where one only is near, all of a short season.
         """
-        is_short = self.season <= SHORT_SEASON
-        near = tuple(range(max(self.near, self.season if is_short else 1), 0, -1))
-        return near if is_short else (self.season, *near)
+        is_short = self.season <= SHORT_SEASON and self.near == 1
+        n_near = max(self.near, self.season if is_short else 1)
+        near = tuple(range(n_near, 0, -1))
+        return near if self.season <= n_near else (self.season, *near)
 
     @classmethod
     def from_dict(cls, mapping: Mapping[str, Any]) -> Self:
