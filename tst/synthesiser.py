@@ -72,7 +72,8 @@ class Synthesiser:
     ----------
     max_steps
         Optimiser steps, at most: training ends where the likelihood of held-out series no longer
-        rises. None: as many as fit into `minutes`.
+        rises; where it was best at once, it begins again by smaller ones first. None: as many as
+        fit into `minutes`.
     minutes
         Processor time for the training: what the attributes take, and as many steps as then fit
         by the measure of the first ones, for half of it at least. Only with `max_steps` is a seed

@@ -95,6 +95,30 @@ def test_settings_that_the_weights_cannot_hold_are_refused(tmp_path, path, value
         GenerativeTST.load(tmp_path / "m")
 
 
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("head.skip", None),
+        ("first", None),
+        ("first", torch.tensor(1.0)),
+        ("head.chain", torch.tensor(1.0)),
+        ("head.context.weight", torch.ones(3)),
+    ],
+)
+def test_weights_of_another_form_are_refused(tmp_path, name, value):
+    """One that is missing, or has other dimensions; its sum put right."""
+    saved = model()
+    state = saved.state_dict()
+    state["head.skip"] = state["head.skip"][1:]  # as of a model that was saved before
+    if value is None:
+        del state[name]
+    else:
+        state[name] = value
+    weights.save(tmp_path / "m", saved.facts(), state)
+    with pytest.raises(DataError, match="no sound model"):
+        GenerativeTST.load(tmp_path / "m")
+
+
 def test_a_token_has_no_more_numbers_than_a_head_can_loop_over():
     """Many steps a patch, or many measurements a step."""
     tiny = model()

@@ -12,7 +12,7 @@ def history(n_steps, scores=()):
     held_out = np.full(n_steps, np.nan)
     places = np.linspace(0, n_steps - 1, len(scores)).astype(int)
     held_out[places] = scores
-    return pd.DataFrame({"step": range(n_steps), "loss": 1.0, "held_out": held_out})
+    return pd.DataFrame({"step": range(n_steps), "loss": 1.0, "held_out": held_out, "try": 1})
 
 
 def test_a_run_that_stops_early_has_stopped_rising():
@@ -40,6 +40,15 @@ def test_a_likelihood_that_only_falls_is_not_rising():
     """Nor one that is no number."""
     for scores in ([5, 4, 3], [-np.inf, -np.inf, -np.inf]):
         assert not Ending.of(history(50, scores), 50, "steps").is_small
+
+
+@pytest.mark.parametrize(("again", "is_small"), [([1, 2, 3, 4], True), ([1, 4, 3, 2], False)])
+def test_a_run_that_began_again_is_judged_since_then(again, is_small):
+    """However good it was before."""
+    both = pd.concat([history(100, [9, 3, 2, 1]), history(100, again).assign(**{"try": 2})])
+    ending = Ending.of(both, 200, "steps")
+    assert ending.is_small == is_small
+    assert ending.since_best == pytest.approx(0 if is_small else 0.5)
 
 
 def test_a_run_that_held_nothing_out_says_so():

@@ -42,14 +42,30 @@ def test_a_run_that_was_best_at_once_begins_again_at_a_tenth_of_its_rate(tmp_pat
     assert score(TST.load(tmp_path / "run")) == pytest.approx(again[0], rel=1e-4)
 
 
+def test_its_rate_begins_anew(tmp_path):
+    """With its warm-up, and from the top of its cosine."""
+    settings = LOOKS | {"warmup_steps": 3, "decay": True}
+    history = train_tiny(tmp_path / "run", 40, score=learned_by_heart(), **settings)
+    first, again = np.split(history["learning_rate"].to_numpy(), 2)
+    np.testing.assert_allclose(again, first / 10)
+    assert history["try"].tolist() == [1] * 8 + [2] * 8
+
+
+def test_without_steps_left_it_does_not_begin_again(tmp_path):
+    """So many as would end it."""
+    history = train_tiny(tmp_path / "run", 13, score=learned_by_heart(), **LOOKS)
+    assert len(history) == 8
+    assert (history["try"] == 1).all()
+
+
 @pytest.mark.parametrize("stop_at", [7, 9, 13])
 def test_such_a_run_that_is_killed_goes_on_bit_by_bit(tmp_path, stop_at):
     """Before it began again, right after, and later."""
-    score = learned_by_heart()
-    whole = train_tiny(tmp_path / "whole", 40, score=score, **LOOKS)
+    settings = LOOKS | {"score": learned_by_heart(), "warmup_steps": 3, "decay": True}
+    whole = train_tiny(tmp_path / "whole", 40, **settings)
     with pytest.raises(KeyboardInterrupt):
-        train_tiny(tmp_path / "broken", 40, stop_at=stop_at, score=score, **LOOKS)
-    resumed = train_tiny(tmp_path / "broken", 40, score=score, **LOOKS)
+        train_tiny(tmp_path / "broken", 40, stop_at=stop_at, **settings)
+    resumed = train_tiny(tmp_path / "broken", 40, **settings)
     pd.testing.assert_frame_equal(resumed, whole, check_exact=True)
     models = [TST.load(tmp_path / name) for name in ("whole", "broken")]
     assert torch.equal(*map(weights_of, models))

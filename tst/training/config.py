@@ -37,7 +37,8 @@ class TrainConfig:
         Whether the rate falls to 0 along a cosine after the warm-up.
     held_out
         Share of the training set that a model is not trained on but judged by, where it can be: the
-        run ends where that no longer gets better, at `max_steps` at the latest.
+        run ends where that no longer gets better, at `max_steps` at the latest; one that was best
+        at once begins again, at a tenth of its rate.
     look_every, patience
         Steps between two looks at it, and looks without a better one after which a run ends.
     """

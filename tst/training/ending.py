@@ -30,8 +30,8 @@ class Ending:
     is_over
         Whether the likelihood of held-out data had stopped rising.
     since_best
-        Share of the looks at held-out data that lie behind the best one; None where nothing was
-        held out.
+        Share of the looks at held-out data, since the run began again if it did, that lie behind
+        the best of them; None where nothing was held out.
     """
 
     n_steps: int
@@ -44,7 +44,8 @@ class Ending:
         """Return how the run of a history ended that could have taken `max_steps`."""
         looks = pd.Series(dtype=float)
         if "held_out" in history:
-            looks = history["held_out"].dropna()
+            is_last_try = history["try"] == history["try"].iloc[-1]
+            looks = history["held_out"][is_last_try].dropna()
         since_best = None
         if len(looks):
             best = int(np.argmax(looks.to_numpy()))

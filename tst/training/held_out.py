@@ -57,10 +57,12 @@ class HeldOut:
         scores = self.scores[self.n_before :]
         return bool(scores) and len(scores) - 1 - _best(scores) >= self.config.patience
 
-    @property
-    def is_too_fast(self) -> bool:
-        """Whether a run that is over was best at once, and has not begun again yet."""
-        return self.is_over and not self.n_before and _best(self.scores) < SOON
+    def is_too_fast(self, step: int) -> bool:
+        """Tell whether a run that is over was best at once, and has steps left to begin again."""
+        needed = self.config.patience * self.config.look_every
+        has_steps = self.config.max_steps - step > needed
+        is_first = not self.n_before
+        return self.is_over and is_first and has_steps and _best(self.scores) < SOON
 
     def begin_again(self) -> None:
         """Put the weights where they were before the first step."""

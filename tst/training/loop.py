@@ -84,14 +84,15 @@ def optimise(
         Called before the first step, not by a run that resumes: the same in every process.
     score
         How good a model is by held-out data: the run ends where that no longer rises, and its model
-        is the best one seen (`tst.training.held_out`).
+        is the best one seen; one that was best at once begins again (`tst.training.held_out`).
     label
         What progress and errors call the run; empty: the folder's name.
 
     Returns
     -------
-    Columns step, loss, learning_rate; with a score, held_out, empty where none was taken; with
-    objectives, `loss` is the last one's and each has a column loss_<name>.
+    Columns step, loss, learning_rate; with a score, held_out, empty where none was taken, and try,
+    2 where the run had begun again; with objectives, `loss` is the last one's and each has a column
+    loss_<name>.
 
     Raises
     ------
@@ -259,7 +260,8 @@ class _Run:
         if self.held_out is not None:
             score = self.held_out.after_step(step)
             row["held_out"] = math.nan if score is None else score
-            if self.held_out.is_too_fast:
+            row["try"] = 2 if self.held_out.n_before else 1
+            if self.held_out.is_too_fast(step):
                 self.held_out.begin_again()
                 for objective in self.objectives:
                     objective.begin_again(SLOWER)

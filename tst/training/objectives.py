@@ -50,11 +50,11 @@ class Objective:
         self.schedule = torch.optim.lr_scheduler.LambdaLR(self.optimizer, config.rate)
 
     def begin_again(self, factor: float) -> None:
-        """Let Adam forget its moments, and take this share of its rate from now on."""
+        """Let Adam forget its moments, and its rate begin anew as this share of what it was."""
         self.optimizer.state.clear()
         self.schedule.base_lrs = [rate * factor for rate in self.schedule.base_lrs]
-        for group in self.optimizer.param_groups:
-            group["lr"] *= factor
+        self.schedule.last_epoch = -1
+        self.schedule.step()
 
     @property
     def inputs(self) -> list[torch.nn.Parameter] | None:

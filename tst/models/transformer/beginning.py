@@ -25,6 +25,9 @@ RIDGE = 1e-2  # of the number of rows
 POINT_SHARE, POINT_RATIO = 0.05, 2.0
 N_STARTS = 30  # series, from which on the spread of their first steps is known
 LEAST_SPREAD, MOST_SPREAD = 3e-3, 1.0  # of what a regression leaves, in scaled units
+# Of a mixture's outputs, behind the gate and the weights.
+LOCATIONS = slice(1 + N_COMPONENTS, 1 + 2 * N_COMPONENTS)
+LOG_SCALES = slice(1 + 2 * N_COMPONENTS, 1 + 3 * N_COMPONENTS)
 NORMAL_SPREAD = 1.4826  # standard deviations of a normal distribution in its median deviation
 
 
@@ -55,7 +58,11 @@ def seen_before(first: torch.Tensor, recent: torch.Tensor, is_start: torch.Tenso
 
 @torch.no_grad()
 def begin(
-    head: ChainHead, first: torch.Tensor, batch: TokenBatch, has_point: Sequence[bool]
+    head: ChainHead,
+    first: torch.Tensor,
+    batch: TokenBatch,
+    has_point: Sequence[bool],
+    are_whole: bool,
 ) -> None:
     """Set the weights of a mixture's head, in place, by the tokens of a training set.
 
@@ -69,6 +76,8 @@ def begin(
         Which numbers of a step have a point mass. No regression tells these: it is near the mean
         between the point and the other values, where there are none, and a mixture that begins
         there keeps too little on the point.
+    are_whole
+        Whether each series begins with its first token, as pieces may not.
     """
     encoded = encode(head.variables, batch.target.value, batch.target.repeat)
     width = encoded.shape[1]
@@ -84,7 +93,9 @@ def begin(
         elif variable.kind == "continuous" and not has_point[d % head.period]:
             is_known &= ~batch.target.repeat[:, d]
             if is_known.any():
-                _at_regression(head, d, recent[is_known], encoded[is_known])
+                seen = recent[is_known]
+                left = _at_regression(head, d, seen, encoded[is_known])
+                _set_spreads(head, d, left, (seen[:, 0] > 0) & are_whole)
 
 
 def _at_transitions(
@@ -130,11 +141,10 @@ def _at_transitions(
     head.out[d, :n, outputs] = torch.log(counts / counts.sum(1, keepdim=True)) - log_margin
 
 
-def _at_regression(head: ChainHead, d: int, recent: torch.Tensor, encoded: torch.Tensor) -> None:
-    """Let a number be about where ridge regression puts it, as near as that comes.
-
-    At the start of a series less is known than behind other steps: there it has a spread of its
-    own, by one hidden unit.
+def _at_regression(
+    head: ChainHead, d: int, recent: torch.Tensor, encoded: torch.Tensor
+) -> torch.Tensor:
+    """Let a number be about where ridge regression puts it; return what that leaves, (rows,).
 
     Parameters
     ----------
@@ -152,14 +162,29 @@ def _at_regression(head: ChainHead, d: int, recent: torch.Tensor, encoded: torch
     gram = x.T @ x + RIDGE * len(x) * torch.eye(x.shape[1], dtype=x.dtype)
     slope = torch.linalg.solve(gram, x.T @ (y - y.mean()))
     constant = y.mean() - centre @ slope
-    left = y - constant - seen @ slope
     head.skip[columns, d] = slope.to(head.skip)
-    spread = _spread(left)
-    _, locations, log_scales = head.bias[d, 1 : 1 + 3 * N_COMPONENTS].chunk(3)
-    locations[:] = torch.linspace(-spread, spread, N_COMPONENTS) + constant.to(locations)
-    log_scales[:] = FIRST_LOG_SCALE + math.log(spread)
-    is_start = recent[:, 0] > 0
-    if is_start.sum() < N_STARTS:
+    head.bias[d, LOCATIONS] = constant.to(head.bias)
+    return y - constant - seen @ slope
+
+
+def _set_spreads(head: ChainHead, d: int, left: torch.Tensor, is_start: torch.Tensor) -> None:
+    """Let a number be as near to where it is put as it comes.
+
+    At the start of a series less is known than behind other steps: there it has a spread of its
+    own, by one hidden unit.
+
+    Parameters
+    ----------
+    left
+        float, (rows,): how far it lies from there.
+    is_start
+        bool, (rows,): which of the rows are such starts.
+    """
+    has_starts = N_STARTS <= int(is_start.sum()) < len(left)
+    spread = _spread(left[~is_start] if has_starts else left)
+    head.bias[d, LOCATIONS] += torch.linspace(-spread, spread, N_COMPONENTS)
+    head.bias[d, LOG_SCALES] = FIRST_LOG_SCALE + math.log(spread)
+    if not has_starts:
         return
     unit = d * N_HIDDEN
     head.context.weight[unit] = 0.0
@@ -168,9 +193,8 @@ def _at_regression(head: ChainHead, d: int, recent: torch.Tensor, encoded: torch
     head.chain[:, d, 0] = 0.0
     head.out[d, 0] = 0.0
     wider = _spread(left[is_start]) - spread
-    _, locations, log_scales = head.out[d, 0, 1 : 1 + 3 * N_COMPONENTS].chunk(3)
-    locations[:] = torch.linspace(-wider, wider, N_COMPONENTS)
-    log_scales[:] = math.log1p(wider / spread)
+    head.out[d, 0, LOCATIONS] = torch.linspace(-wider, wider, N_COMPONENTS)
+    head.out[d, 0, LOG_SCALES] = math.log1p(wider / spread)
 
 
 def _spread(left: torch.Tensor) -> float:

@@ -113,7 +113,8 @@ class GenerativeConfig(BackboneConfig):
     modulated: bool = True
     # Of the end's log p in the loss: one number in ten a step, yet all of the lengths hangs on it.
     stop_weight: float = 8.0
-    # Let each token see those of the season before it as they are, where series repeat themselves.
+    # Let each token see those of the season before it as they are, where series repeat themselves,
+    # or are read every so many steps.
     season: bool = True
     # Tokens right before each that it sees as they are; 0: as many as the data ask for (`sizes`).
     near: int = 0

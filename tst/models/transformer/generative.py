@@ -323,11 +323,12 @@ class GenerativeTST(nn.Module):
             encoder = None
             if facts["encoder"] is not None:
                 encoder = SeriesEncoder.from_dict(facts["encoder"])
-        return weights.load_into(lambda: cls(config, spec, encoder), _with_start(state), folder)
+            state = _with_start(state)
+        return weights.load_into(lambda: cls(config, spec, encoder), state, folder)
 
 
 def _with_start(state: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    """Return weights with those of a start of its own, zeros where a model was saved without."""
+    """Return weights with those of a start, zeros where a model was frozen before it had any."""
     kept = dict(state)
     skip, context, n_recent = kept["head.skip"], kept["head.context.weight"], len(kept["first"])
     if len(skip) > n_recent + len(kept["head.chain"]):
@@ -359,10 +360,12 @@ def prepare(config: GenerativeConfig, real: SeriesSet, settings: TrainConfig) ->
     batches = TokenBatches(kept, encoder, spec, config, settings.batch_size, settings.seed)
     model = GenerativeTST(config, spec, encoder)
     if config.head == "mixture" and config.informed:
-        excerpt = encoder.learned(kept.excerpt(beginning.MAX_VALUES))
+        part = kept.excerpt(beginning.MAX_VALUES)
+        excerpt = encoder.learned(part)
         known = sampling.whole_series(config, spec, encoder, excerpt)
         batch = known.collate(known.longest_first, 1.0)
-        beginning.begin(model.head, model.first, batch, _have_points(spec, encoder, excerpt))
+        have_points = _have_points(spec, encoder, excerpt)
+        beginning.begin(model.head, model.first, batch, have_points, part is kept)
 
     def fit_attributes() -> None:
         if spec.attributes:

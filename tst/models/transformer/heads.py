@@ -46,9 +46,9 @@ class ChainHead(nn.Module):
     n_context
         Width of the model's output.
     n_recent
-        Width of the encoding of earlier tokens, the one before last, which reaches locations by a
-        linear path of its own; it must end with the encoding of one step of `period` variables, or
-        be 0.
+        Width of what is seen of earlier tokens as they are, which reaches locations by a linear
+        path of its own: whether there is none, then their encoding, the one before last. It must
+        end with the encoding of one step of `period` variables, or be 0.
     head
         Distribution of the continuous ones.
     bin_edges

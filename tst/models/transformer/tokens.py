@@ -27,6 +27,7 @@ BLOCK = 2**20  # numbers whose autocorrelations are computed at once
 ROUNDING = 1e-12  # variance, in scaled units, that a constant may have
 LEAST_SEASON = 0.1  # autocorrelation, from which on a token sees that of a season ago
 LEAST_RHYTHM = 0.3  # the same of when a measurement was read, not held or interpolated
+N_READINGS = 30  # of which so many are needed
 Moments = tuple[np.ndarray, np.ndarray]  # of each series: as `SeriesEncoder.series_loc_scale`
 
 
@@ -101,7 +102,7 @@ def _of_all_lengths(
 
 
 def season_of(encoder: SeriesEncoder, series: SeriesSet, patch: int) -> int:
-    """Return after how many tokens series are most like themselves, 0 where they are not.
+    """Return after how many tokens series are like themselves, or read again; 0: no such.
 
     Of the lags whose autocorrelation, the mean over measurements and series, is above those of both
     neighbours, it is the one with the greatest, if that is `LEAST_SEASON` or more. Where values
@@ -135,7 +136,8 @@ def _peak(curve: np.ndarray, least: float) -> tuple[float, int]:
 def _readings(encoder: SeriesEncoder, series: SeriesSet) -> list[np.ndarray]:
     """Tell which numbers are neither held nor go on along a line, bool (rows,) each.
 
-    Of the measurements of which some are; `series` is as the encoder's `learned` returns it.
+    Of the measurements of which some are, and `N_READINGS` are not; `series` is as the encoder's
+    `learned` returns it.
     """
     held = exact_repeats(series)
     found = []
@@ -146,7 +148,8 @@ def _readings(encoder: SeriesEncoder, series: SeriesSet) -> list[np.ndarray]:
         if one.line is not None:
             found.append(series.values[:, column] == 0)
     has_change = series.step_index >= 2  # before, none is known
-    return [is_reading & has_change for is_reading in found]
+    readings = [is_reading & has_change for is_reading in found]
+    return [is_reading for is_reading in readings if is_reading.sum() >= N_READINGS]
 
 
 def _autocorrelation(z: np.ndarray, lengths: np.ndarray, n_lags: int) -> np.ndarray:

@@ -91,7 +91,7 @@ class TokenSpec:
     cycles
         Of the calendar, that are known of each step before its numbers; None: no calendar.
     season
-        Tokens after which series are like themselves again; 0: they are not.
+        Tokens after which series are like themselves again, or are read again; 0: no such.
     near
         Tokens right before each that it sees as they are.
     """
