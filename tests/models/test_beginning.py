@@ -12,6 +12,7 @@ from tst.models.transformer import beginning, sampling, sizes
 from tst.models.transformer.beginning import PRIOR_COUNT
 from tst.models.transformer.config import GenerativeConfig
 from tst.models.transformer.generative import prepare
+from tst.models.transformer.heads import N_HIDDEN
 from tst.models.transformer.variables import encode
 from tst.series import Feature
 from tst.training.config import TrainConfig
@@ -126,10 +127,17 @@ def test_a_number_is_near_where_regression_puts_it():
     assert 0.02 < spread < 0.1
 
 
-@pytest.mark.parametrize(("n_series", "most"), [(4, 10**6), (400, 1000), (400, 10**6)])
+@pytest.mark.parametrize(
+    ("n_series", "most", "is_known"),
+    [
+        (4, 10**6, False),
+        (100, 10**6, True),
+        (2000, 1000, True),  # of an excerpt
+    ],
+)
 @torch.no_grad()
-def test_the_first_step_has_a_spread_of_its_own(n_series, most, monkeypatch):
-    """Where later ones are near the step before; of few series, or of pieces, none is known."""
+def test_the_first_step_has_a_spread_of_its_own(n_series, most, is_known, monkeypatch):
+    """Where later ones are near the step before; of few series none is known."""
     monkeypatch.setattr(beginning, "MAX_VALUES", most)
     rng = np.random.default_rng(0)
     x = rng.normal(size=(n_series, N_STEPS, 1))
@@ -139,12 +147,23 @@ def test_the_first_step_has_a_spread_of_its_own(n_series, most, monkeypatch):
     later = model.head.bias[0, 11:16]
     first = later + model.head.out[0, 0, 11:16]
     ratio = torch.exp(first - later)
-    if n_series < beginning.N_STARTS or most < len(x) * N_STEPS:
+    if not is_known:
         assert (model.head.context.weight[0, : model.head.n_context] != 0).all()  # as it begins
     else:
         torch.testing.assert_close(ratio, torch.full((5,), 5.0), rtol=0.15, atol=0)
         drawn = model.sample(2000, 0)
         assert drawn.values[drawn.step_index == 0].std() == pytest.approx(1.0, abs=0.15)
+
+
+@torch.no_grad()
+def test_pieces_of_long_series_are_no_starts(monkeypatch):
+    """However many an excerpt has; the hidden unit is as training finds it elsewhere."""
+    monkeypatch.setattr(beginning, "MAX_VALUES", 20_000)
+    rng = np.random.default_rng(0)
+    long = toy_series(list(rng.normal(size=(3, 2000, 20)).cumsum(1)))
+    assert len(long.excerpt(beginning.MAX_VALUES)) > beginning.N_STARTS
+    head = begun(long, n_features=20).head
+    assert (head.context.weight[::N_HIDDEN] != 0).all()
 
 
 @pytest.mark.parametrize("patch", [1, 3])

@@ -365,7 +365,8 @@ def prepare(config: GenerativeConfig, real: SeriesSet, settings: TrainConfig) ->
         known = sampling.whole_series(config, spec, encoder, excerpt)
         batch = known.collate(known.longest_first, 1.0)
         have_points = _have_points(spec, encoder, excerpt)
-        beginning.begin(model.head, model.first, batch, have_points, part is kept)
+        are_whole = bool(np.isin(part.lengths, kept.lengths).all())  # not pieces of long series
+        beginning.begin(model.head, model.first, batch, have_points, are_whole)
 
     def fit_attributes() -> None:
         if spec.attributes:
