@@ -57,8 +57,11 @@ def test_the_canary_jumps_between_the_bounds():
 
 @pytest.mark.slow
 def test_without_a_promise_the_canary_is_found():
-    """64 models without noise: guesses about it, and about others, are right too often."""
-    found = attacked(None, 64)
+    """128 models without noise: guesses about it, and about others, are right too often.
+
+    Of 64 the threshold, which half of them choose, is a matter of chance.
+    """
+    found = attacked(None, 128)
     ratio = audit.lira(found)
     assert audit.auc(ratio, found.is_member) > 0.55
     assert audit.auc(ratio[:, 0], found.is_member[:, 0]) > 0.95
