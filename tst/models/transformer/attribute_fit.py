@@ -24,7 +24,7 @@ from torch.optim.swa_utils import AveragedModel
 
 from tst.io import progress
 from tst.models.transformer import levels
-from tst.models.transformer.heads import N_COMPONENTS, ChainHead
+from tst.models.transformer.heads import LOCATIONS, LOG_SCALES, ChainHead
 from tst.models.transformer.variables import Target
 from tst.training.config import cosine
 
@@ -235,7 +235,7 @@ def _begin_at_levels(head: ChainHead, target: Target) -> torch.Tensor:
     for d, part in zip(chosen, parts, strict=True):
         channels = slice(head.starts[d], head.ends[d])
         head.skip[channels, head.numbers] = torch.from_numpy(part).to(head.skip)
-    _, locations, log_scales = head.bias[:, 1 : 1 + 3 * N_COMPONENTS].chunk(3, dim=1)
+    locations, log_scales = head.bias[:, LOCATIONS], head.bias[:, LOG_SCALES]
     locations[head.numbers] = locations[head.numbers] * spread[:, None] + centre[:, None]
     log_scales[head.numbers] += spread.log()[:, None]
     return spread

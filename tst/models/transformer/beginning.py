@@ -11,7 +11,14 @@ import numpy as np
 import torch
 
 from tst.models.transformer.batches import TokenBatch
-from tst.models.transformer.heads import FIRST_LOG_SCALE, N_COMPONENTS, N_HIDDEN, ChainHead
+from tst.models.transformer.heads import (
+    FIRST_LOG_SCALE,
+    LOCATIONS,
+    LOG_SCALES,
+    N_COMPONENTS,
+    N_HIDDEN,
+    ChainHead,
+)
 from tst.models.transformer.variables import encode
 
 MAX_VALUES = 2**18  # of a set, of which a larger one's excerpt is counted
@@ -25,9 +32,6 @@ RIDGE = 1e-2  # of the number of rows
 POINT_SHARE, POINT_RATIO = 0.05, 2.0
 N_STARTS = 30  # series, from which on the spread of their first steps is known
 LEAST_SPREAD, MOST_SPREAD = 3e-3, 1.0  # of what a regression leaves, in scaled units
-# Of a mixture's outputs, behind the gate and the weights.
-LOCATIONS = slice(1 + N_COMPONENTS, 1 + 2 * N_COMPONENTS)
-LOG_SCALES = slice(1 + 2 * N_COMPONENTS, 1 + 3 * N_COMPONENTS)
 NORMAL_SPREAD = 1.4826  # standard deviations of a normal distribution in its median deviation
 
 

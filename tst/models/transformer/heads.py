@@ -30,6 +30,9 @@ from tst.models.transformer.positions import at_least_float32
 from tst.models.transformer.variables import Target, Variable, encode
 
 N_COMPONENTS = 5  # of a mixture
+# Of its outputs, behind the gate and the weights.
+LOCATIONS = slice(1 + N_COMPONENTS, 1 + 2 * N_COMPONENTS)
+LOG_SCALES = slice(1 + 2 * N_COMPONENTS, 1 + 3 * N_COMPONENTS)
 N_HIDDEN = 32  # hidden units a variable
 FIRST_GATE = -2.0  # logit of an end or a repeat before training: one step in eight
 FIRST_LOG_SCALE = -1.0  # of a mixture's components before training
@@ -129,10 +132,8 @@ class ChainHead(nn.Module):
         bias = torch.zeros(len(self.variables), self.n_out)
         bias[:, 0] = FIRST_GATE
         if self.head == "mixture":
-            mixture = bias[:, 1 : 1 + 3 * N_COMPONENTS]
-            _, locations, log_scales = mixture.chunk(3, dim=1)
-            locations[:] = torch.linspace(-FIRST_SPREAD, FIRST_SPREAD, N_COMPONENTS)
-            log_scales[:] = FIRST_LOG_SCALE
+            bias[:, LOCATIONS] = torch.linspace(-FIRST_SPREAD, FIRST_SPREAD, N_COMPONENTS)
+            bias[:, LOG_SCALES] = FIRST_LOG_SCALE
         return bias
 
     def _first_skip(self, E: int) -> torch.Tensor:
