@@ -6,7 +6,7 @@ SHELL := /bin/bash
 .DELETE_ON_ERROR:
 .SUFFIXES:
 .DEFAULT_GOAL := help
-.PHONY: help reproduce study smoke ablations tune budget peers peers-longer peers-own env lock bench data own example report lab readme lint check test nightly audit coverage clean clean-artifacts
+.PHONY: help reproduce study smoke ablations tune budget peers peers-longer peers-own env lock bench data own example report lab readme lint check test test-all nightly audit coverage clean clean-artifacts
 PROFILE ?= laptop
 PYTHON3 ?= python3
 export PYTHONPATH := $(CURDIR)
@@ -101,15 +101,18 @@ readme: $(ENV) ## copy the committed results' numbers into README.md
 	@$(PYTHON) -m tst.study.report.readme
 
 PYTEST := OMP_NUM_THREADS=1 $(PYTHON) -m pytest -n $(CORES) --dist loadfile
+TESTS := $(PYTEST) -p no:nbval
 lint: $(ENV) ## check style, types, import directions, notebooks without outputs
 	@$(PYTHON) -m ruff check . && $(PYTHON) -m ruff format --check . && $(PYTHON) -m mypy --no-error-summary
 	@$(PYTHON:python=lint-imports) >.lint-imports.log || { cat .lint-imports.log; exit 1; }
 	@$(PYTHON) -m nbstripout --verify --keep-id notebooks/*.ipynb
-check: lint ## lint and the quick tests, minutes
-	@$(PYTEST) -m "not slow and not notebooks" tests --ignore tests/house --ignore tests/fuzz --ignore tests/test_kills.py
-test: lint ## all tests: unit tests, a smoke run of every notebook, a replay of the executed copies
+check: lint ## lint and the quick tests, a minute
+	@$(TESTS) -m "not slow and not long" tests --ignore tests/house --ignore tests/fuzz
+test: lint ## the study in miniature and all tests but the long ones, six minutes
 	@$(MAKE) --no-print-directory smoke
-	@$(PYTEST) tests
+	@$(TESTS) -m "not long" tests
+test-all: test ## all tests: also the long ones, and a replay of the executed copies; as continuous integration does
+	@$(TESTS:loadfile=worksteal) -m long tests
 	@$(PYTEST) --nbval-lax --nbval-current-env results/smoke
 nightly: $(ENV) ## long tests (hours): hostile inputs, installation, mutations, runs killed at random moments, identical results with -j1 and -j4
 	@bash .ci/nightly

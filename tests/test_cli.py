@@ -48,6 +48,7 @@ def model(tmp_path_factory):
     return Synthesiser(max_steps=2, d_model=8, n_layer=1).fit(user_table()).save(folder)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("suffix", ["csv", "parquet"])
 def test_sample_is_the_sample_of_the_model(model, tmp_path, suffix):
     """The table that Synthesiser.sample gives for that seed, in a file."""
@@ -88,6 +89,7 @@ def test_a_sample_without_a_file_is_csv_on_the_terminal(model, capsys):
     assert capsys.readouterr().out == Synthesiser.load(model).sample(7).to_csv(index=False)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("suffix", ["csv", "parquet"])
 def test_own_works_without_the_study(tmp_path, monkeypatch, capsys, suffix):
     """The tool alone writes table and model beside the input, and says what a report needs."""
@@ -125,7 +127,7 @@ def test_one_synthetic_table_is_left(tmp_path):
     assert set(tmp_path.rglob("*")) == before
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_own_of_a_large_table_is_a_folder(tmp_path, monkeypatch):
     """Read in chunks, learned by a task of its own, written in parts."""
     monkeypatch.setattr(__main__, "report_lacks", lambda: "nothing")
@@ -159,7 +161,7 @@ def test_what_the_report_lacks_is_said(monkeypatch, missing_package, notebook, e
     assert bool(expected) == bool(__main__.report_lacks())
 
 
-@pytest.mark.notebooks
+@pytest.mark.long
 def test_own_makes_a_report_where_the_study_is(capsys):
     """The example: a table of the same dtypes, a model, and one page that needs no other file."""
     name = "pytest-own"

@@ -226,7 +226,7 @@ def test_no_sample_is_below_zero_where_no_value_is():
     assert set((low * 100).round().long().remainder(100).tolist()) == {95, 99}
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("seed", range(2))
 def test_prices_of_a_copy_end_as_the_real_ones(seed):
     """In .99, now and then in .95, in nothing else."""

@@ -60,6 +60,7 @@ def test_60_series_have_the_lengths_of_their_classes(seed):
         assert distance(made[kind], real[kind]) <= half_deals(real[kind], rng)
 
 
+@pytest.mark.slow
 def test_60_series_of_one_length_have_it():
     """Each of the copy."""
     made = Synthesiser(max_steps=5, roles=ROLES).fit(table(np.full(N, 13))).sample(N)

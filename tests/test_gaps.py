@@ -36,7 +36,7 @@ def gaps_of(frame):
     return frame.groupby("machine")["time"].diff().dt.total_seconds()
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_rows_follow_each_other_as_their_state_says():
     """Median gaps by state within a fifth; hours as rare; shuffled gaps do not pass (known bad)."""
     real = uneven()
@@ -87,7 +87,7 @@ def shares_missing(frame):
     )
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_what_is_missing_keeps_its_cause():
     """By state, hour and series, shares within a tenth; shuffled gaps do not pass (known bad)."""
     real = gappy()

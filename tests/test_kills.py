@@ -119,6 +119,7 @@ def attempt(forks, folder, seconds=None):
     return worker.exitcode == 0
 
 
+@pytest.mark.long
 @pytest.mark.timeout(1800)  # a minute where nothing else runs, ten beside three busy programs
 def test_killed_at_any_moment_a_study_ends_in_the_same_bytes(forks, tmp_path):
     """Fifty kills at random moments of an uninterrupted run's time; nothing differs or is left."""

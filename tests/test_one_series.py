@@ -106,6 +106,7 @@ def test_every_door_gives_the_same_rows(fitted, tmp_path, monkeypatch):
     pd.testing.assert_frame_equal(loaded.sample(7, seed=3), expected)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("n_given", [1, 3, 24, 26, 100])
 def test_it_goes_on_from_real_rows(fitted, n_given):
     """The meter from where it stands, states as they follow each other, hour by hour."""
@@ -138,6 +139,7 @@ def test_steps_over_what_was_left_out_are_no_steps():
     assert (again.diff().dropna() >= 0).all()
 
 
+@pytest.mark.slow
 def test_a_copy_that_begins_anew_each_day_is_told():
     """Days in another order, in the original's times: what breaks at their joins is counted."""
     frame = plant()
@@ -183,7 +185,7 @@ def by_month():
     return pd.DataFrame({"rate": (np.arange(360) % 12 + 0.5).round(2), "total": np.arange(360.0)})
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("make", [uneven, with_holes, long_ones, by_month])
 def test_whatever_its_steps_are(make):
     """The copy has as many rows as were asked for, and breaks nothing that holds in the table."""
@@ -226,6 +228,7 @@ def autocorrelation(values, lag):
     return float(x[lag:] @ x[:-lag] / (x @ x))
 
 
+@pytest.mark.long
 def test_no_step_tells_where_a_stretch_ends(slow):
     """Steps at joins are as those within, and a level lasts: not so of stretches laid end to end.
 
@@ -243,6 +246,7 @@ def test_no_step_tells_where_a_stretch_ends(slow):
     assert abs(autocorrelation(apart, n_steps) - expected) > 0.25
 
 
+@pytest.mark.slow
 def test_rows_behind_real_ones_go_on_from_their_level(slow):
     """Wherever in a stretch these end; from a high and a low one."""
     model, n_steps = slow

@@ -60,6 +60,7 @@ def test_a_private_copy_has_the_columns_that_are_said(table, tmp_path):
     assert set(given["status"]) == {"FAIL"}
 
 
+@pytest.mark.slow
 def test_an_account_that_was_changed_is_told(table, tmp_path):
     """An epsilon made smaller in the file is no account: model and file belong together."""
     path = Synthesiser(**QUICK).fit(table).save(tmp_path / "m") / "model.json"
@@ -70,6 +71,7 @@ def test_an_account_that_was_changed_is_told(table, tmp_path):
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.slow
 def test_a_group_is_the_unit(table):
     """Sixteen persons of sixty series are enough, fifteen are not, whatever the series are."""
     person = table["host"].str[1:].astype(int)

@@ -37,6 +37,7 @@ def share_right(made, known):
     return float((made["level"] == expected).mean())
 
 
+@pytest.mark.slow
 def test_a_pattern_goes_on(fitted):
     """Counted on from the rows given; of rows a step ahead, a step ahead."""
     model, frame = fitted
@@ -50,6 +51,7 @@ def test_a_pattern_goes_on(fitted):
     assert share_right(made, known) < 0.05
 
 
+@pytest.mark.slow
 def test_times_ids_and_attributes_go_on(fitted):
     """Behind the last row of each; beyond the longest series that was learned, too."""
     model, frame = fitted

@@ -40,6 +40,7 @@ def fitted():
     return frame, Synthesiser(max_steps=2, d_model=16, n_layer=1).fit(frame)
 
 
+@pytest.mark.slow
 def test_a_copy_takes_no_other_steps(fitted, tmp_path):
     """Drawn at once, of a given kind, by parts and after a reload."""
     frame, model = fitted
@@ -53,6 +54,7 @@ def test_a_copy_takes_no_other_steps(fitted, tmp_path):
     pd.testing.assert_frame_equal(again.sample(200, seed=1), made)
 
 
+@pytest.mark.slow
 def test_steps_behind_real_ones_are_such(fitted):
     """Of series that are not over; those need not end with the last step asked for."""
     frame, model = fitted

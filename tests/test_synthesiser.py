@@ -31,6 +31,7 @@ def fitted():
     return Synthesiser(**TINY).fit(frame.assign(status=np.where(rare, "FAIL", "OK"))), frame
 
 
+@pytest.mark.slow
 def test_a_sample_looks_like_the_table(fitted):
     """Columns, order, dtypes; the series asked for, with regular times; gaps as in the table."""
     model, frame = fitted
@@ -59,6 +60,7 @@ def test_the_same_seed_gives_the_same_table(fitted):
     pd.testing.assert_frame_equal(one, other)
 
 
+@pytest.mark.slow
 def test_what_is_saved_is_loaded(fitted, tmp_path):
     """Two files, no pickle; the loaded model makes the same table, also of given attributes."""
     model, _ = fitted
@@ -205,6 +207,7 @@ def test_a_sample_in_parts_that_was_stopped_goes_on(fitted, tmp_path, monkeypatc
         model.sample_parts(0, tmp_path)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("suffix", [".csv", ".parquet"])
 def test_a_sample_in_one_file_is_its_parts(fitted, tmp_path, monkeypatch, suffix):
     """One after another; of a single part, what sample returns."""
@@ -349,6 +352,7 @@ def test_the_minutes_hold_what_the_attributes_take(tmp_path, monkeypatch, spent,
     assert model._affordable_steps(series, model.config(series), tmp_path) == n_steps
 
 
+@pytest.mark.slow
 def test_attributes_are_learned_once(monkeypatch):
     """What was learned of them for the measure of time is what the model has."""
     monkeypatch.setattr(attribute_fit, "_fits", {})
@@ -379,7 +383,7 @@ def means_by(frame, part):
     return frame.groupby(getattr(frame["time"].dt, part))["load"].mean()
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_copy_swings_with_the_day_and_the_week(monkeypatch):
     """Whatever hour its series start at; a model that sees no calendar does not (known bad)."""
     real = swinging()
@@ -417,7 +421,7 @@ def meters(shift, n_series=30, n_steps=40):
     return pd.DataFrame(where | {"level": level, "noise": rng.normal(size=len(level))})
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("shift", [0.0, 5000.0])
 def test_readings_of_a_meter_stay_readings(shift):
     """Synthetic values fall on the meter's places as they are written, also far from 0."""

@@ -114,6 +114,7 @@ def test_truncated_missing_and_bloated(tmp_path, monkeypatch):
         doppelganger_npz.load(tmp_path)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(5))
 def test_flipped_bytes(tmp_path, seed):
     """Whatever 60 random bytes do to the archive, it loads or ends in a DataError of one line."""

@@ -101,6 +101,7 @@ def test_fetch_brings_the_files_once(server, tmp_path):
     assert got[1].read_bytes() == (server.origin / "task_usage" / got[1].name).read_bytes()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "fault", ["wrong sum", "shortened file", "connection cut", "not there", "no server"]
 )

@@ -84,6 +84,7 @@ def test_each_fault_is_found(trace):
     ]
 
 
+@pytest.mark.slow
 def test_the_builder_is_the_loop(trace, tmp_path):
     """On generated parts the fast builder gives the loop's series, values, and counts."""
     usage, events, *_ = trace
@@ -115,6 +116,7 @@ def test_the_builder_is_the_loop_on_noise(seed, tmp_path):
     assert len(assert_like_the_loop(usage, events, tmp_path)) >= 5
 
 
+@pytest.mark.slow
 def test_each_filter_by_hand(tmp_path):
     """Every case, written by hand, stops at the filter that its definition names."""
     for task, (name, (usage, events, expected)) in enumerate(CASES.items()):
@@ -344,6 +346,7 @@ def test_all_parts_are_the_original(tmp_path, monkeypatch):
     assert gcut.available(tmp_path) and gcut.load(tmp_path)[0].sha256() == series.sha256()
 
 
+@pytest.mark.slow
 @needs_excerpt
 def test_the_original_excerpt_is_read(tmp_path):
     """Of the first 677 original rows one task has an end event, later than its record."""
@@ -356,6 +359,7 @@ def test_the_original_excerpt_is_read(tmp_path):
     assert len(tasks) == 677 and counts == {"no end event": 676, "mismatched end": 1}
 
 
+@pytest.mark.slow
 @needs_originals
 def test_the_original_events_label_the_tasks(tmp_path):
     """Usage made to fit original events gives exactly those tasks, labelled by their events."""

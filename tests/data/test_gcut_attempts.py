@@ -154,6 +154,7 @@ def test_mistakes_of_the_parts(tmp_path):
         gcut_attempts.build([path])
 
 
+@pytest.mark.slow
 @needs_table
 @needs_originals
 def test_the_original_parts_give_the_table_s_attempts():
@@ -166,6 +167,7 @@ def test_the_original_parts_give_the_table_s_attempts():
     pd.testing.assert_frame_equal(built, table, check_dtype=False, rtol=0, atol=1e-3)
 
 
+@pytest.mark.slow
 @needs_table
 def test_the_real_attempts():
     """696,573 attempts of 15,514 jobs; shares and lengths of those of two windows and more."""

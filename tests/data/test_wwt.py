@@ -24,6 +24,7 @@ def test_all_54_combinations_are_read():
     ] == COMBINATIONS
 
 
+@pytest.mark.slow
 @settings(max_examples=200, deadline=None)
 @given(st.text(), st.sampled_from(COMBINATIONS))
 def test_any_title_is_kept(title, combination):

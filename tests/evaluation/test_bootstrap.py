@@ -117,6 +117,7 @@ def test_f1_is_that_of_scikit_learn():
     assert bootstrap.paired_f1(nothing[0], nothing, nothing, resamples) == (0, 0, 0, 1)
 
 
+@pytest.mark.slow
 def test_the_limit_moves_p_alone():
     """A difference of .1 is far from 0 and from -.3, not from itself."""
     rng = np.random.default_rng(5)

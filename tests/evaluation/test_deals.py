@@ -116,6 +116,7 @@ DAMAGES = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", DAMAGES)
 def test_a_damage_is_beyond_the_limit_of_its_measure(name):
     """Of series that are else of the same kind."""

@@ -50,6 +50,7 @@ def test_permuted_labels_give_chance(classifier):
     assert abs(score(real, test, classifier)["accuracy"] - 1 / 3) < 0.12
 
 
+@pytest.mark.slow
 def test_a_forest_learns_classes_and_no_chance():
     """A copy teaches as the original; labels that mean nothing teach nothing."""
     real = labelled_series(300)
@@ -286,6 +287,7 @@ LITERAL_REGRESSORS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "n_train", "tolerance"),
     [

@@ -18,6 +18,7 @@ def test_a_line_is_met_without_error():
     assert (low, high) == pytest.approx((value, value))
 
 
+@pytest.mark.slow
 def test_a_new_run_falls_into_the_interval_as_often_as_said():
     """Of 2,000 noisy lines: 95 of 100, and 50 of 100 where half is asked for."""
     rng = np.random.default_rng(0)

@@ -173,6 +173,7 @@ def test_a_logarithm_asks_for_values_that_are_not_negative(real):
     np.testing.assert_allclose(drawn, np.log1p(np.where(real.values < 0, 0, real.values)))
 
 
+@pytest.mark.slow
 def test_order_changes_nothing(real, measured):
     """Series in another order have the same metrics."""
     order = np.random.default_rng(3).permutation(len(real))

@@ -45,6 +45,7 @@ def test_an_embedding_is_that_of_the_drawn_series_and_made_once(embedded):
     assert embedded == [7, 7, 11, 31]
 
 
+@pytest.mark.slow
 def test_two_sets_of_equal_values_do_not_share_their_place(embedded):
     """Sets are told apart as objects; a set that nobody holds is forgotten."""
     reference = Reference(ar1_series(31))

@@ -21,6 +21,7 @@ def permuted(series):
     return replace(series, attributes=series.attributes.iloc[order].reset_index(drop=True))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(3))
 def test_a_label_is_taught_by_other_series_of_its_kind(seed):
     """Within the limit; permuted labels are not, and a copy teaches the same."""

@@ -397,7 +397,7 @@ def test_the_lab_keeps_its_guards():
     names = [
         p
         for p in paths.ROOT.rglob("*jupyter*")
-        if not {".venv", ".bench", ".git"} & set(p.relative_to(paths.ROOT).parts)
+        if not {".venv", ".bench", ".peers", ".git"} & set(p.relative_to(paths.ROOT).parts)
     ]
     assert [
         p for p in names if p.is_file() and lowering.search(p.read_text(errors="replace"))

@@ -43,6 +43,7 @@ def test_after_a_run_nothing_is_to_do(runs):
     assert runs("README.md", "tst/synthesiser.py", "tst/study/report.py") == set()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("module", ["calendar", "columns", "roles", "rows", "table", "timeline"])
 def test_the_users_table_is_no_part_of_the_study(runs, module):
     """A change in the room of a user's own table runs no notebook."""
@@ -68,6 +69,7 @@ def test_an_ablation_is_one_file(runs):
     assert runs("notebooks/ablations/head.yml") == {"08-ablation-head", "13-claims"}
 
 
+@pytest.mark.long
 def test_the_timings_come_after_all_others_and_depend_on_none(runs):
     """A changed comparison runs neither the benchmarks nor what it reads."""
     assert runs("notebooks/06-classification.ipynb") == {

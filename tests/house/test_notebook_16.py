@@ -34,7 +34,7 @@ def artifacts(monkeypatch):
         shutil.rmtree(root / name, ignore_errors=True)
 
 
-@pytest.mark.notebooks
+@pytest.mark.long
 def test_notebook_16_says_what_was_promised_and_proven(artifacts):
     """Quality and attacks of a promise and of none, in one table; a second run trains nothing."""
     root = artifacts.parent.parent

@@ -69,7 +69,7 @@ SETTINGS = {
 }
 
 
-@pytest.mark.notebooks
+@pytest.mark.long
 def test_notebook_3_goes_on_where_every_seed_of_the_gans_diverges(artifacts):
     """Each failed seed is said and counted in the table; the other models' sets are there."""
     out = artifacts.parent.parent / "03-train-baselines-gcut.ipynb"
@@ -104,7 +104,7 @@ def numbers_shown(text, gaps):
     return {forms[word] for word in re.findall(r"\d[\d.,e+]*\d", text) if word in forms}
 
 
-@pytest.mark.notebooks
+@pytest.mark.long
 def test_the_study_of_packets_shows_none(artifacts, tmp_path, monkeypatch):
     """The notebooks run on captures, classify types of devices, and name the terms.
 
@@ -160,7 +160,7 @@ def train_tiny(artifacts, *specs):
         jobs.train(Job.of(spec, artifacts / "train", folder, configs[spec.key], settings))
 
 
-@pytest.mark.notebooks
+@pytest.mark.long
 def test_notebook_14_gives_both_models_the_same_trials(artifacts):
     """Three rates each, the same share of the steps, all scored; trained models stay untouched."""
     train_tiny(artifacts, model.SPEC, doppelganger.SPEC)
@@ -176,7 +176,7 @@ def test_notebook_14_gives_both_models_the_same_trials(artifacts):
     assert (trials["value"] >= 0).all()
 
 
-@pytest.mark.notebooks
+@pytest.mark.long
 def test_notebook_22_trains_at_the_rates_that_notebook_14_prefers(artifacts):
     """Only DG's, three times its rate; C3's endpoints are judged by what was trained here."""
     pages = artifacts.parent / "wwt"
@@ -209,7 +209,7 @@ def test_notebook_22_trains_at_the_rates_that_notebook_14_prefers(artifacts):
     assert "DG, seed 0: 0 of 40 series reach the last day; no set" in said
 
 
-@pytest.mark.notebooks
+@pytest.mark.long
 def test_notebook_18_goes_on_where_it_was_stopped(artifacts):
     """Every point of the sweep is trained and scored; a second run trains none and finds the same.
 
@@ -247,7 +247,7 @@ def run_without_peers(artifacts, monkeypatch, name, dataset=""):
     return out.read_text(), pd.read_csv(artifacts.parent.parent / "tables" / f"{name}.csv")
 
 
-@pytest.mark.notebooks
+@pytest.mark.long
 def test_notebook_15_says_which_peers_were_not_run(artifacts, monkeypatch):
     """In miniature, without their environment: the controls and our models are judged."""
     text, table = run_without_peers(artifacts, monkeypatch, "15-peers", "sines-24")
@@ -257,7 +257,7 @@ def test_notebook_15_says_which_peers_were_not_run(artifacts, monkeypatch):
     assert {"context_fid", "second_judge_auc", "copied_share", "core_seconds"} <= metrics
 
 
-@pytest.mark.notebooks
+@pytest.mark.long
 def test_notebook_21_stands_beside_equal_budgets(artifacts, monkeypatch):
     """In miniature: it reads the rows of notebook 15, and says where there are none."""
     assert "15-peers" in run_without_peers(artifacts, monkeypatch, "21-own-budgets", "sines-24")[0]
@@ -270,7 +270,7 @@ def test_notebook_21_stands_beside_equal_budgets(artifacts, monkeypatch):
     assert "memorised_share" in set(table["metric"])
 
 
-@pytest.mark.notebooks
+@pytest.mark.long
 def test_notebook_19_says_which_copies_it_did_not_get(artifacts, monkeypatch):
     """In miniature: ours beside real rows; another project's model that is not there is named."""
     text, table = run_without_peers(artifacts, monkeypatch, "19-peers-own")

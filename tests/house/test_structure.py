@@ -25,6 +25,7 @@ NOTEBOOKS = sorted((paths.ROOT / "notebooks").glob("*.ipynb"))
 PROFILES = sorted((paths.ROOT / "notebooks" / "profiles").glob("*.yml"))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", rooms.ENFORCED)
 def test_figures_of_the_house(name):
     """The figures of rooms.py that are held to their limits."""
@@ -55,6 +56,7 @@ def test_no_pickle():
     assert [p.name for p in MODULES if banned.search(p.read_text())] == []
 
 
+@pytest.mark.long
 def test_import_is_silent():
     """Importing any module prints nothing."""
     imports = "; ".join(

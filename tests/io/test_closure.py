@@ -147,7 +147,7 @@ def rooms_of(files):
     return {path.relative_to(closure.ROOT / "tst").parts[0] for path in files}
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("key", MODELS)
 def test_every_module_that_a_training_needs_is_in_its_fingerprint(key):
     """In the real tree: each needed module of the rooms that decide one, and no other room's.
@@ -176,6 +176,7 @@ def test_every_module_that_a_training_needs_is_in_its_fingerprint(key):
     assert rooms_of(needed) == rooms_of(deciding) == rooms
 
 
+@pytest.mark.slow
 def test_the_tree_imports_by_absolute_names():
     """A relative import would be missed by the closure."""
     for path in (closure.ROOT / "tst").rglob("*.py"):

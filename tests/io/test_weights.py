@@ -57,6 +57,7 @@ def refused(load, folder, words):
     assert attempt("liar", lambda: load(folder)) is None
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("change", "words"),
     [
@@ -108,6 +109,7 @@ def set_in(tree, path, value):
     tree[path[-1]] = value
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("path", "value", "words"),
     [

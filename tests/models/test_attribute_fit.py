@@ -102,7 +102,7 @@ def test_the_likelihood_is_the_mean_of_each_row():
     torch.testing.assert_close(mean_log_p(head, target), torch.stack(rows).mean(0))
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("is_averaged", [True, False])
 def test_each_conditional_is_kept_at_its_own_step(is_averaged, monkeypatch):
     """As a literal twin: all conditionals go as far as each one needs, and that one is taken.
@@ -147,7 +147,7 @@ def wearing_series(n, seed):
     return toy_series(arrays)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_means_of_weights_stand_nearer_to_a_narrow_distribution(monkeypatch):
     """A level that decides the length: further series are likelier, and most so by the worst seed.
 
@@ -224,6 +224,7 @@ def grouped_series(n_units, n_each, seed, apart=0.05):
     return toy_series(arrays, attributes=pd.DataFrame({"unit": unit}), group="unit")
 
 
+@pytest.mark.slow
 def test_series_of_one_group_do_not_judge_each_other():
     """Held out one by one, their like are in the fit: it closes in on the groups that it knows."""
     real, further = grouped_series(25, 8, 0), grouped_series(2000, 1, 1)
@@ -237,6 +238,7 @@ def test_series_of_one_group_do_not_judge_each_other():
     assert log_p["groups"] > log_p["rows"] + 0.2, log_p
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("n_units", [1, 3, 4, 20])
 def test_a_group_is_held_out_as_a_whole(n_units, monkeypatch):
     """In one fold; where groups are fewer than folds, their series are held out one by one."""
@@ -303,7 +305,7 @@ def test_what_is_chance_is_not_learned_by_heart():
     assert log_p[2] > -0.1, "what is decided is known"
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_the_seed_decides_and_nothing_else(monkeypatch):
     """The same seed gives the same bits; torch's own state is neither read nor moved."""
     monkeypatch.setattr(attribute_fit, "MAX_STEPS", 200)
@@ -340,6 +342,7 @@ def test_a_remembered_fit_is_that_of_the_same_table_only(monkeypatch):
     assert len(attribute_fit._fits) == 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("n", [1, 2, 3])
 def test_a_table_of_hardly_a_row_is_fitted(n):
     """Where no row can be held out, a few steps are taken; what is drawn are numbers."""
@@ -348,7 +351,7 @@ def test_a_table_of_hardly_a_row_is_fitted(n):
     assert np.isfinite(drawn(model, 20)).all()
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_what_decides_is_found_in_a_large_table(monkeypatch):
     """By batches, which a small table is not fitted by, too."""
     real = deciding_series(5, n=400)
@@ -373,7 +376,7 @@ def bent_chain(n, seed):
     return Target(value=value, lower=value, upper=value, repeat=repeat), log_p
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_batches_and_a_falling_rate_learn_a_large_table_better(monkeypatch):
     """What is nearly certain: further rows are nearly as likely as their own density has them."""
     batched = replace(attribute_fit.BATCHED, most=1_000)
@@ -449,7 +452,7 @@ def test_lengths_belong_to_their_class():
         assert max(np.mean(given < length), np.mean(given > length)) <= 0.25
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("k", [3, 10, 30])
 def test_what_an_attribute_decides_is_found(k):
     """Of 300 series: pairs that exist, and the level of each series, from the fit alone."""
@@ -483,7 +486,7 @@ def test_few_series_tell_what_a_category_decides():
     assert np.mean(loc[values[:, 0] == 0] < 0.25) <= 0.01
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("n", [90, 300])
 @pytest.mark.parametrize("k", [3, 10, 30])
 @pytest.mark.parametrize("n_steps", [20, (5, 12)])

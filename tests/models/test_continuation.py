@@ -51,6 +51,7 @@ def test_more_steps_of_one_length_are_the_same_steps():
     assert not np.array_equal(behind(model, known, 7, seed=1), whole)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("lengths", [(12,) * 5, (3, 13, 8, 5, 9), (40, 33, 40, 20, 40)])
 def test_every_series_gets_its_steps(lengths):
     """Also beyond the longest that was learned, in the range of what was; a seed repeats."""
@@ -123,6 +124,7 @@ def test_a_set_too_large_to_be_kept_is_prolonged_alike(monkeypatch):
     np.testing.assert_array_equal(behind(model, known, 3), made)
 
 
+@pytest.mark.slow
 def test_a_window_has_the_level_of_the_rows_that_it_begins_with():
     """Series stand at -10 or at 10: of rows at either, the location that is drawn is there."""
     rng = np.random.default_rng(0)

@@ -182,7 +182,7 @@ def test_rolling_no_further_than_the_end_changes_nothing(monkeypatch):
         torch.testing.assert_close(often, once, rtol=1e-9, atol=1e-9)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_it_learns_two_modes_and_their_shares(tmp_path):
     """Both classes appear in their shares, each with its own level and length."""
     real = two_classes(300)
@@ -196,6 +196,7 @@ def test_it_learns_two_modes_and_their_shares(tmp_path):
         assert abs(part.lengths.mean() - length) < 0.7
 
 
+@pytest.mark.slow
 def test_a_killed_run_goes_on_bit_by_bit(tmp_path):
     """Broken off after a checkpoint and started again: the same losses and the same weights."""
     settings = {"per_series": True, "auxiliary": True}

@@ -94,6 +94,7 @@ def test_the_future_and_the_neighbours_do_not_matter():
     assert not d[40:].any()
 
 
+@pytest.mark.slow
 def test_dropped_weights_are_the_same_both_ways():
     """Numerical derivatives agree: the way back drops what the way forward dropped."""
     lengths = (9, 4)

@@ -62,6 +62,7 @@ def changed(facts, path, value):
     place[path[-1]] = value
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("path", "value"),
     [

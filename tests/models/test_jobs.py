@@ -29,7 +29,7 @@ def weights(job):
     return np.concatenate([p.detach().numpy().ravel() for p in TST.load(job.folder).parameters()])
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_two_processes_train_what_one_trains(tmp_path):
     """Same global batch, dropout off: loss curve and weights of one process, to rounding."""
     (one,) = training_jobs(tmp_path / "one")
@@ -44,7 +44,7 @@ def test_two_processes_train_what_one_trains(tmp_path):
     assert not np.allclose(expected.loss, other.loss, rtol=1e-3)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_two_local_workers_do_what_this_process_does(tmp_path):
     """Two seeds on submitit's local engine: the same numbers as here, bit for bit."""
     here = jobs.train_all(training_jobs(tmp_path / "here", (0, 1)))
@@ -55,7 +55,7 @@ def test_two_local_workers_do_what_this_process_does(tmp_path):
     assert list(there.seed.unique()) == [0, 1]
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_diverged_seed_is_said_and_left_out(tmp_path, capsys):
     """The others go on; the failure is remembered; where all diverge, one sentence ends it."""
     good, bad = training_jobs(tmp_path, (0, 1))
@@ -135,6 +135,7 @@ def assert_same_bits(one, other):
     assert all(torch.equal(states[0][name], states[1][name]) for name in states[0])
 
 
+@pytest.mark.slow
 def test_steps_do_not_move_the_attributes(tmp_path, few_steps):
     """After a training they are what the fit alone gives, bit for bit."""
     job = generative_job(tmp_path)
@@ -148,7 +149,7 @@ def test_steps_do_not_move_the_attributes(tmp_path, few_steps):
     assert all(torch.equal(trained[name], begun[name]) for name in begun)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_our_model_trains_on_two_processes_too(tmp_path):
     """The loss curve and the weights of one process, those of its attributes bit for bit.
 
@@ -274,7 +275,7 @@ def test_a_killed_worker_is_a_sentence(tmp_path):
     ]
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_mistake_in_a_worker_comes_back_as_its_sentence(tmp_path):
     """The worker's own words, no traceback; a wrong engine or model is named."""
     (job,) = training_jobs(tmp_path)

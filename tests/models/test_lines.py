@@ -219,7 +219,7 @@ def model_of_lines(patch):
     return trained(one(readings(300)), 250, patch)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("patch", [1, 4])
 def test_lines_are_drawn_again(patch):
     """As many steps go on and are held as in real series, none leaves the range."""

@@ -180,6 +180,7 @@ class Steps:
         Steps.kept.append(torch.cat([p.grad.flatten() for p in self.parameters]))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("clip", [0.25, 2.0])
 def test_gradients_have_the_noise_that_the_account_says(monkeypatch, clip):
     """Of a sum of nothing: noise times the bound, divided by the units expected."""
@@ -246,7 +247,7 @@ def test_nothing_else_of_the_data_reaches_a_model(monkeypatch):
         assert torch.equal(value, models[1].state_dict()[name]), name
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_gradients_and_counts_do_reach_a_model():
     """The law above can fail: without noise two tables give two models, of other scales."""
     models = [fitted(some_series(40, seed=s), budget=None)[0] for s in (0, 99)]
@@ -291,7 +292,7 @@ def test_samples_are_within_what_is_said():
     assert np.abs(made.values[:, 2]).max() <= 2
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_the_systems_randomness_repeats_nothing():
     """Two trainings of one seed: other noise, other models; a given randomness repeats."""
     free = [fitted(some_series(), randomness=None)[0].head.bias for _ in range(2)]

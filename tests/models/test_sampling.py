@@ -47,6 +47,7 @@ CACHED = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("compiled", [False, True])
 @pytest.mark.parametrize(("attention", "positions", "patch"), [*CACHED, ("full", "sinusoidal", 3)])
 @torch.no_grad()
@@ -178,7 +179,7 @@ def test_means_of_noise_scatter_as_far_as_those_of_noise():
     assert made.std(1).std(0) / made.std((0, 1)) == pytest.approx(48**-0.5, rel=0.2)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_twins_stay_twins():
     """An exact copy is exact, a near twin as near as the real one; a prefix is kept."""
     real = with_twins(n=240)
@@ -215,6 +216,7 @@ def test_common_values_come_back_exactly_and_as_often():
     np.testing.assert_allclose(kept, first, atol=1e-3)
 
 
+@pytest.mark.slow
 def test_only_the_seed_decides():
     """The same seed gives the same bytes, another one others; the number of series is as asked."""
     model = barely_trained()
@@ -223,6 +225,7 @@ def test_only_the_seed_decides():
     assert one.sha256() == again.sha256() != other.sha256()
 
 
+@pytest.mark.slow
 def test_given_attributes_and_lengths_are_kept():
     """They stand in the result; what is unknown is named."""
     model = barely_trained()
@@ -320,6 +323,7 @@ def skewed(n=60, seed=1):
     return toy_series(arrays, attributes=kinds)
 
 
+@pytest.mark.slow
 def test_series_without_evidence_are_drawn_again(monkeypatch):
     """As often as allowed; the others stay as they were, and given attributes stay given."""
     real = skewed()
@@ -350,6 +354,7 @@ def test_in_parts_every_series_is_whole(monkeypatch):
     assert list(synthetic.labels) == ["a", "b", "b", "a"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("patch", [1, 7])
 def test_series_of_one_length_keep_it(patch):
     """Where all training series have one length, so have all samples, whatever the patch."""
@@ -361,6 +366,7 @@ def test_series_of_one_length_keep_it(patch):
     np.testing.assert_array_equal(count, count.round())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("patch", [1, 3])
 def test_log_likelihood_is_that_of_each_series(patch):
     """In batches of any size, and one by one."""
@@ -371,6 +377,7 @@ def test_log_likelihood_is_that_of_each_series(patch):
     np.testing.assert_allclose(together, alone, rtol=1e-4)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stop", ["length", "stop"])
 @pytest.mark.parametrize("patch", [1, 3])
 def test_the_loss_is_the_mean_of_the_likelihood(patch, stop):
@@ -431,7 +438,7 @@ def hourly_table(n=30, n_steps=(30, 50), uneven=False, seed=0):
     return pd.concat(frames, ignore_index=True)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("patch", [1, 3])
 @pytest.mark.parametrize("uneven", [False, True])
 def test_the_calendar_that_a_sample_sees_is_that_of_the_table_it_becomes(
@@ -466,6 +473,7 @@ def test_the_calendar_that_a_sample_sees_is_that_of_the_table_it_becomes(
     assert uneven or written["time"].max() <= frame["time"].max()
 
 
+@pytest.mark.slow
 def test_a_calendar_is_asked_for():
     """A model that sees the calendar says so where nobody tells when its series begin."""
     _, series = Table.fit(hourly_table(), {"id": "site", "time": "time"})
@@ -488,7 +496,7 @@ def test_the_calendar_changes_what_is_drawn():
     assert not np.allclose(samples[0], samples[2])
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("stay", [0.0, 0.9])
 def test_a_list_comes_back_as_often_and_is_held_as_long(stay):
     """No number beside it; as many changes from step to step."""

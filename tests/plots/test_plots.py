@@ -159,6 +159,7 @@ FIGURES = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", FIGURES)
 def test_every_figure_is_drawn_and_named(name, tmp_path):
     """Each panel holds ink, each figure an x label; the file is opaque white and not too large."""
@@ -540,6 +541,7 @@ def test_cost_by_length_names_each_slope():
     assert {t.get_text() for t in ax.texts} == {"full (slope 2.00)", "patches of 4 (slope 1.00)"}
 
 
+@pytest.mark.slow
 def test_beyond_window_draws_means_and_the_window():
     """A line a name, the mean of its seeds, and the window as a vertical line."""
     rows = [
@@ -660,6 +662,7 @@ def test_lengths_by_class_draws_shares_of_each_class():
     assert {t.get_text() for t in fig.legends[0].get_texts()} == {"TST (ours)", "real"}
 
 
+@pytest.mark.slow
 def test_of_many_classes_the_largest_have_panels(tmp_path):
     """Twelve panels, those with the most real series, on one screen; how many there are is said."""
     lengths = {"real": [5] * 2, "tst": [7] * 9}

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pandas as pd
+import pytest
 
 from tst.plots.ablation_plots import by_regressor
 from tst.study.ablation import COST, Finding, against_base
@@ -40,6 +41,7 @@ def test_directions_of_metrics():
     assert found(frame).sentence("base").startswith("other: better in R² on real test data, spread")
 
 
+@pytest.mark.slow
 def test_seeds_explain_small_differences():
     """Known good: settings that differ by seeds alone are told apart in 5 % of metrics."""
     rng = np.random.default_rng(0)

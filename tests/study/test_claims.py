@@ -162,6 +162,7 @@ CASES = [
 ]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("claim", "dataset", "tables", "expected"), CASES)
 def test_each_rule_gives_the_verdict_it_must(claim, dataset, tables, expected):
     """Made-up tables of known outcome get that outcome, and the sentence says it."""
@@ -186,6 +187,7 @@ def test_judge_names_every_claim_and_nothing_it_should_not():
     assert frame["sentence"].str.contains(r"table \d\d-[a-z-]+ has not been written").all()
 
 
+@pytest.mark.slow
 def test_a_data_set_more_is_one_row_more():
     """A set that a check names is judged once a table has it, and else not looked for."""
     tables = classified({T: 0.8, D: 0.7}, dataset="iot")
@@ -203,6 +205,7 @@ def test_a_rule_that_decides_nothing_on_a_set_is_told_all_the_same():
     assert not (claims.judge({})["dataset"] == "mba").any(), "what was not run has no row"
 
 
+@pytest.mark.slow
 def test_simulated_series_test_nothing_and_are_told_apart():
     """Their verdict is `not tested`, whatever the numbers say, which stands in its own column."""
     for gap, levels, word in ((MORE, {T: 0.8, D: 0.7}, GOOD), (LESS, {T: 0.7, D: 0.8}, BAD)):
@@ -213,6 +216,7 @@ def test_simulated_series_test_nothing_and_are_told_apart():
     assert claims.judge(exact()).query("claim == 'C5'")["simulation"].eq("").all()
 
 
+@pytest.mark.slow
 def test_differences_are_paired_by_seed():
     """A gap that holds seed by seed is seen under a spread between seeds that hides it unpaired."""
     tables = classified({T: 0.5, D: 0.5}, gap=(0.015, 0.025))
@@ -230,6 +234,7 @@ def test_seeds_that_do_not_meet_are_not_compared():
     assert headline(tables, "C1")["verdict"] == NONE
 
 
+@pytest.mark.slow
 def test_a_difference_asks_interval_and_bootstrap():
     """The wider interval counts; without a row of the bootstrap nothing is decided."""
     tables = classified({T: 0.8, D: 0.7}, gap=(0.02, 0.3))
@@ -241,6 +246,7 @@ def test_a_difference_asks_interval_and_bootstrap():
     assert headline(tables | {"06-differences": other}, "C1")["verdict"] == OPEN
 
 
+@pytest.mark.slow
 def test_no_interval_leaves_what_a_difference_can_be():
     """A bootstrap of differences between two accuracies that says -1.2: they are -1 at least."""
     row = headline(classified({T: 0.1, D: 0.9}, gap=(-1.2, -0.6)), "C1")
@@ -250,6 +256,7 @@ def test_no_interval_leaves_what_a_difference_can_be():
     assert headline(unbounded, "C3", "wwt")["low"] == -1.2
 
 
+@pytest.mark.slow
 def test_the_numbers_of_a_claim_are_those_that_speak_most_against_it():
     """Not the first of the worst verdict: the endpoint farthest on the wrong side is shown."""
     tables = classified({T: 0.8, D: 0.79, R: 0.79}, F1, gap=(-0.3, 0.3), p=0.9)
@@ -265,6 +272,7 @@ def test_the_numbers_of_a_claim_are_those_that_speak_most_against_it():
     assert claims.overall([first, *others]).ours == -0.1
 
 
+@pytest.mark.slow
 def test_a_class_that_nothing_finds_decides_nothing():
     """F1 of 0 with every training set is no tie: the class is not there to be found."""
     tables = classified({T: 0.8, D: 0.7, R: 0.6}, F1)
@@ -275,6 +283,7 @@ def test_a_class_that_nothing_finds_decides_nothing():
     assert untested["reason"].str.contains("class 2").all() and len(untested) == 2
 
 
+@pytest.mark.slow
 def test_claims_are_adjusted_to_each_other_by_holm():
     """A p of .03 decides alone, not beside another claim's .2; exact and simulated do not count."""
     judged = claims.judgements(classified({T: 0.8, D: 0.7}), "C1")
@@ -370,6 +379,7 @@ def test_the_paper_value_of_a_check_is_the_paper_s_difference():
     assert np.isnan(frame.loc["TST - DG, accuracy, svm, 0% real added", "paper"])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", [str, int, float])
 def test_classes_are_names_also_where_they_are_digits(kind):
     """A reader of CSV may take collection ids for numbers: checks and sentences keep the name."""

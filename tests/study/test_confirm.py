@@ -75,7 +75,7 @@ def freeze_tiny_models(work, frozen):
         freeze(work.folder / f"{spec.key}-seed0", spec.key, frozen / "iot" / spec.key)
 
 
-@pytest.mark.notebooks
+@pytest.mark.long
 def test_held_out_captures_are_judged(folders, tmp_path, monkeypatch, capsys):
     """The test half is the held-out folder's, whole; no capture of it was trained on.
 

@@ -33,6 +33,7 @@ def test_a_verdict_says_where_the_whole_interval_lies(values, region, expected):
     assert decisions.decide(decisions.estimate(values, region), region) == expected
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("region", [ABOVE, BELOW, WITHIN])
 def test_a_verdict_and_its_p_agree(region):
     """Decided just where p, that the truth lies at the end of the region, is below .05."""

@@ -36,6 +36,7 @@ def judged(real, copy, seed=0):
     return {(one.section, one.name): one.state for one in findings}, findings
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(3))
 def test_honest_copies_are_green(seed):
     """Every check is within its limits, and the first line says so."""
@@ -114,6 +115,7 @@ DAMAGES = {
 }
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("damage", DAMAGES, ids=lambda damage: damage.__name__)
 def test_damage_turns_its_line_red(damage):
     """The line that is about it, and the first one."""

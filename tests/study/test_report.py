@@ -65,6 +65,7 @@ def pages(site):
     return {path.name: Seen(path) for path in site.glob("*.html")}
 
 
+@pytest.mark.long
 def test_one_page_a_notebook(site, pages):
     """Front page, claims, and each executed copy."""
     stems = {p.stem for p in LAPTOP.glob("[0-9]*.ipynb") if not p.stem.endswith(".failed")}
@@ -303,6 +304,7 @@ def test_an_old_site_gives_way_whole(tmp_path):
     assert main(["report", str(path.parent)]) == 1
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(
     Browser.find() is None, reason="no Chromium here: on Debian `apt-get install chromium`"
 )
@@ -318,6 +320,7 @@ def test_in_a_real_browser(site):
             assert all(loaded and alt for loaded, alt in browser.ask(IMAGES)), where
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(
     Browser.find() is None, reason="no Chromium here: on Debian `apt-get install chromium`"
 )

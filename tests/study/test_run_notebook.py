@@ -39,6 +39,7 @@ def profile(house, text):
     (house / "notebooks" / "profiles" / "tiny.yml").write_text(text)
 
 
+@pytest.mark.slow
 def test_parameters_reach_the_notebook(house):
     """The profile's value is used; progress stands as a terminal shows it; nothing else is left."""
     profile(house, "01-a: {all: {number: 3}}")

@@ -45,6 +45,7 @@ def attacked(budget, n_models):
     return shadows.attack(pool(), DOMAIN, CONFIG, budget, SETTINGS, n_models, seed=0)
 
 
+@pytest.mark.slow
 def test_the_canary_jumps_between_the_bounds():
     """It alone is changed; each series is in half of the models."""
     series = pool()
@@ -55,7 +56,7 @@ def test_the_canary_jumps_between_the_bounds():
     assert few.is_member.sum(1).std() > 0
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_without_a_promise_the_canary_is_found():
     """128 models without noise: guesses about it, and about others, are right too often.
 
@@ -69,7 +70,7 @@ def test_without_a_promise_the_canary_is_found():
     assert bound > PROMISED.epsilon
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_no_attack_refutes_a_promise():
     """64 models with epsilon 1: what the audit can prove, of the canary or any other, is less."""
     found = attacked(PROMISED, 64)

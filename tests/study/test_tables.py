@@ -109,7 +109,7 @@ def _alone_in_order(results):
     max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(st.permutations(["a", "b", "c", "d"]), st.randoms())
-@pytest.mark.slow
+@pytest.mark.long
 def test_the_order_of_writing_leaves_no_trace(results, order, random):
     """The same rows give the same bytes whoever wrote first, in whatever order they stand."""
     parts = {

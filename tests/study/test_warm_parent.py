@@ -80,6 +80,7 @@ def cells(path):
     return [(c.source, c.outputs) for c in nbformat.read(path, 4).cells if c.cell_type == "code"]
 
 
+@pytest.mark.long
 def test_a_fork_ends_as_a_process_of_its_own(house):
     """The same executed copy, exit codes and sentences; the libraries are there beforehand."""
     line = "; ".join(f"{START} p{number}; echo code $?" for number in (3, 7, 8))
@@ -98,6 +99,7 @@ def test_a_fork_ends_as_a_process_of_its_own(house):
     assert forked[-1][1][0].text == "3 blue __main__\n"
 
 
+@pytest.mark.long
 def test_a_fork_ends_with_who_asked_for_it(house):
     """A killed `start_notebook` takes the process that runs the notebook and its kernel along."""
     parent = command(house, f"{START} p9 & echo $!; wait $!; echo code $?")

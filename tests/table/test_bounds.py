@@ -97,6 +97,7 @@ def test_an_order_that_no_real_row_comes_near_may_be_an_accident():
     assert counted(far, crossed(far, allowed + 1), "low <= high") == allowed + 1
 
 
+@pytest.mark.slow
 def test_an_order_that_the_user_gives_is_no_accident():
     """One row counts: of two columns, over one between them, and of a limit."""
     far = prices(lambda rng, n: rng.normal(30, 4, n).clip(12))

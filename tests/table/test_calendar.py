@@ -160,6 +160,7 @@ def test_local_days_over_a_change_of_clocks():
         assert table.to_frame(series)["t"].tolist() == column.tolist()
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(
     st.sampled_from(["slots", "months", "even"]),
@@ -334,6 +335,7 @@ def test_parts_of_a_time_that_are_none():
     assert "neither a date nor a number" in sentence
 
 
+@pytest.mark.slow
 def test_mixed_time_zones():
     """Several offsets are taken to UTC and listed; some times without any are a sentence."""
     frame = user_table()

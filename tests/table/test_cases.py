@@ -172,6 +172,7 @@ def check_rows(made, frame, key, drawn=()):
     pd.testing.assert_frame_equal(made[rest], expected, check_exact=False, rtol=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", [None, 0])
 @pytest.mark.parametrize("make", KINDS)
 def test_a_table_is_read_as_it_was_made_and_comes_back(make, seed):

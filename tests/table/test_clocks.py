@@ -62,6 +62,7 @@ def literally(way, number):
     return text + behind
 
 
+@pytest.mark.slow
 @SHOWN
 def test_a_column_of_such_times_is_learned_as_numbers(shown):
     """They are a measurement, come back as they stood, and the model's folder keeps how."""

@@ -31,6 +31,7 @@ def upper(text):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize("pattern", PATTERNS)
 @pytest.mark.parametrize("change", [str, upper, lambda text: text.replace("é", "e")])
@@ -48,6 +49,7 @@ def test_dates_of_every_language_come_back(language, pattern, change):
     assert date_format.write(read).tolist() == texts.tolist()
 
 
+@pytest.mark.slow
 @given(st.sampled_from(LANGUAGES), st.sets(st.integers(0, 43), min_size=12, max_size=12))
 def test_months_that_a_column_lacks_are_written_in_its_way(language, rows):
     """A copy may reach months that no row has: they are the language's, in the same form."""

@@ -31,6 +31,7 @@ def written(frame, path, dialect):
     return path
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", ["t.csv", "t.csv.gz"])
 @pytest.mark.parametrize("max_cells", [10**9, 100])
 @pytest.mark.parametrize("kind", DIALECTS)

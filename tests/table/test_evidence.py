@@ -65,6 +65,7 @@ def reordered(frame, seed, rows, columns):
     return frame[rng.permutation(frame.columns)] if columns else frame
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("kind", ID_KINDS)
 @pytest.mark.parametrize("language", NAMES)
 @pytest.mark.parametrize("order", ["as it is", "rows", "columns", "both"])
@@ -78,6 +79,7 @@ def test_an_id_is_never_a_measurement(language, kind, order):
     assert choice.time == names[1]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ID_KINDS)
 @pytest.mark.parametrize("language", NAMES)
 @pytest.mark.parametrize("rows", [False, True])

@@ -62,7 +62,7 @@ def test_days_that_are_low_each_year_are_found_with_their_size(freq):
         assert holiday.size == pytest.approx(FACTOR, abs=0.1)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_no_holidays_are_found_where_there_are_none():
     """In 95 of 100 tables: noise, also heavy-tailed, seasons, trends, spikes in one year."""
     n_with = 0
@@ -147,6 +147,7 @@ def test_series_go_on_through_holidays():
     assert ratio == pytest.approx(FACTOR, abs=0.1)
 
 
+@pytest.mark.slow
 def test_a_copy_is_low_on_holidays(tmp_path):
     """By as much as real series, within a fifth of that; saved and loaded, continued, and begun."""
     frame = daily(n_series=3)[["store", "date", "sales"]]

@@ -63,6 +63,7 @@ def check_both_ways(frame, path, monkeypatch, roles=None):
 NAMES = ("t.csv", "t.csv.gz", "t.parquet")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_a_table_in_parts_is_the_table(tmp_path, monkeypatch, in_parts, name):
     """One column of each kind, rows in any order."""
@@ -70,6 +71,7 @@ def test_a_table_in_parts_is_the_table(tmp_path, monkeypatch, in_parts, name):
     check_both_ways(frame, tmp_path / name, monkeypatch, {"id": "host", "time": "when"})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_an_id_of_several_columns_in_parts(tmp_path, monkeypatch, in_parts, name):
     """Also where one of them is missing in some rows: the same series and the same names."""
@@ -100,6 +102,7 @@ def test_one_series_in_chunks(tmp_path, monkeypatch, in_parts):
     assert series.sha256() == expected.sha256()
 
 
+@pytest.mark.slow
 def test_dtypes_in_parts(tmp_path, monkeypatch, in_parts):
     """Small, nullable, categorical ones, dates with a zone, durations; a categorical id."""
     frame = user_table(60).sample(frac=1, random_state=2)
@@ -110,6 +113,7 @@ def test_dtypes_in_parts(tmp_path, monkeypatch, in_parts):
     check_both_ways(frame, tmp_path / "t.parquet", monkeypatch, {"id": "host"})
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", NAMES)
 def test_what_only_some_chunks_have(tmp_path, monkeypatch, in_parts, name):
     """A missing number, truth value, id or time; text among numbers; other decimals; a zone."""
@@ -134,6 +138,7 @@ def test_what_only_some_chunks_have(tmp_path, monkeypatch, in_parts, name):
         assert words in text
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("roles", [{"gaps": "cut"}, {"window": 3}, {"label": "status"}])
 def test_cuts_and_gaps_in_parts(tmp_path, monkeypatch, in_parts, roles):
     """Series are cut alike, and a series without any known number takes the median of all."""
@@ -143,6 +148,7 @@ def test_cuts_and_gaps_in_parts(tmp_path, monkeypatch, in_parts, roles):
     check_both_ways(frame, tmp_path / "t.parquet", monkeypatch, roles | named)
 
 
+@pytest.mark.slow
 def test_mistakes_in_parts(tmp_path, in_parts):
     """The sentences are those of a small table, their rows the file's."""
     frame = user_table(60)
@@ -159,6 +165,7 @@ def test_mistakes_in_parts(tmp_path, in_parts):
             Table.fit(path, {"id": "host", "time": "when"})
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", NAMES)
 def test_any_name_of_a_column(tmp_path, monkeypatch, in_parts, name):
     """Also those that the parts, pyarrow or pandas give to columns of their own."""
@@ -167,6 +174,7 @@ def test_any_name_of_a_column(tmp_path, monkeypatch, in_parts, name):
     check_both_ways(frame, tmp_path / name, monkeypatch, {"id": "host"})
 
 
+@pytest.mark.slow
 def test_an_index_with_a_name_in_parts(tmp_path, monkeypatch, in_parts):
     """One that Parquet describes, or has as a column, is a column."""
     roles = {"id": "host", "time": "when"}
@@ -177,6 +185,7 @@ def test_an_index_with_a_name_in_parts(tmp_path, monkeypatch, in_parts):
         assert table.order[0] == "exact"
 
 
+@pytest.mark.slow
 def test_the_median_of_a_column_is_found_once(tmp_path, monkeypatch, in_parts):
     """However many parts have a series without any number, which takes it."""
     frame = user_table(60)
@@ -190,6 +199,7 @@ def test_the_median_of_a_column_is_found_once(tmp_path, monkeypatch, in_parts):
     assert len(asked) == 2
 
 
+@pytest.mark.slow
 def test_dates_as_text_behind_the_first_part(tmp_path, monkeypatch, in_parts):
     """Are dates where the first series have none."""
     frame = user_table(60)

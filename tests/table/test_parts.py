@@ -111,6 +111,7 @@ def test_an_attribute_that_names_its_series():
     assert not owners.isin(user_table()["owner"]).any()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["hex", "uuid"])
 def test_names_of_rows_keep_their_pattern(kind):
     """New ones in hex or as UUIDs, none of them a real one."""

@@ -63,6 +63,7 @@ def test_another_table_gives_the_same_reading():
     assert part.features == whole.features
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("separator", "decimal"), [(",", "."), (";", ","), ("\t", ".")])
 def test_no_series_decides_how_others_are_read(tmp_path, separator, decimal):
     """A file is read as is said: a value of one series changes no other, nor does a short row."""

@@ -450,6 +450,7 @@ def test_what_falls_stays_within_its_limits():
     assert drawn.between(0, 100).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sentence", ["net <= total", "total >= 0", "total never falls"])
 def test_an_order_of_what_follows_from_others_is_asked_about(sentence):
     """One sentence, that says what to do."""

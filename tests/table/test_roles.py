@@ -92,6 +92,7 @@ def test_no_id_where_times_repeat():
     assert "no column names the series" in table_error(frame[["when", "cpu", "exact"]])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("role", ["attributes", "features"])
 def test_naming_one_role_leaves_the_others_to_be_guessed(role):
     """No column is left out because another is named."""

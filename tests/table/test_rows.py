@@ -2,6 +2,7 @@
 
 import numpy as np
 import pandas as pd
+import pytest
 from helpers import problem_text, table_error, user_table
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -9,6 +10,7 @@ from hypothesis import strategies as st
 from tst.table.table import Table
 
 
+@pytest.mark.slow
 @settings(max_examples=8)
 @given(st.integers(0, 999))
 def test_the_order_of_the_rows_is_nothing(seed):

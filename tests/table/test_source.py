@@ -109,6 +109,7 @@ def test_more_columns_than_a_table_has(tmp_path, monkeypatch, name):
     assert f"has {len(frame.columns)} columns, more than the" in table_error(path)
 
 
+@pytest.mark.slow
 def test_blanks_at_the_ends_of_text_do_not_count(tmp_path):
     """An id that is padded in some rows is one; blanks alone and blanks within stay."""
     frame = user_table(n_series=60).assign(state=" ", place="on the way")

@@ -52,6 +52,7 @@ def blank(text):
     return text.replace(",", " ")
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("change", [str, european, swiss, blank])
 @pytest.mark.parametrize("kind", WAYS)
 def test_a_column_of_such_numbers_is_learned_as_numbers(kind, change):
@@ -132,6 +133,7 @@ def test_a_true_minus_is_a_minus(n_decimals):
     assert sorted(table.to_frame(series)["change"]) == sorted(frame["change"])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "pattern", ["112 {:03d} 146", "+19 734 134 {:03d}", "1 {:03d}", "{0} {0:03d} St"]
 )
@@ -200,6 +202,7 @@ def test_codes_that_are_said_to_be_such_stay():
     assert set(table.to_frame(series)["dose"]) == set(frame["dose"])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("change", [str.upper, lambda text: text + " kg", lambda _: "n/a"])
 def test_rows_to_go_on_from_are_written_alike(change):
     """Another currency or a word is one sentence, not another number."""

@@ -35,6 +35,7 @@ def parted(kind):
     return frame.assign(**columns), list(columns), times
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["year, month, day", "year, quarter", "date, hour", "date, clock"])
 def test_a_time_in_several_columns_is_asked_about(kind):
     """The sentence names them, and what it says to do reads each time right."""

@@ -23,6 +23,7 @@ def broken(frame, copy):
     return found.groupby("part")["broken"].sum().to_dict(), found
 
 
+@pytest.mark.slow
 def test_a_part_of_the_real_table_is_valid():
     """Each half, each bootstrap copy and the table itself, with rules of every part."""
     frame = shop_visits()
@@ -33,6 +34,7 @@ def test_a_part_of_the_real_table_is_valid():
         assert len(found) > 15
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(3))
 def test_what_the_table_writes_is_valid(seed):
     """Formats, keys, calendar and relations of series written back, through a CSV."""
@@ -80,6 +82,7 @@ DAMAGES = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", DAMAGES)
 def test_damage_is_found_where_it_is_done(name):
     """In the part of the list that it belongs to."""

@@ -97,6 +97,7 @@ UNCLEAR = {
 }
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("kind", UNCLEAR)
 def test_numbers_with_signs_are_not_taken_for_names(kind):
     """What may be read in two ways, or is written in several, is asked about in one sentence."""
@@ -111,6 +112,7 @@ def test_numbers_with_signs_are_not_taken_for_names(kind):
     assert "column 'price' holds numbers as text" in table_error(for_series)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "pattern", ["{:05d}", "1.2.{}", "10.0.0.{}", "{} to 5", "v{}", "{}%", "2-{}", "ABC {:03d}"]
 )
@@ -137,6 +139,7 @@ def test_a_postcode_is_no_number_with_a_unit():
     assert made.groupby((frame["host"] != frame["host"].shift()).cumsum()).nunique().max() == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("word", ["?", "n.d.", "<0.5", "below"])
 def test_a_word_that_stands_for_most_numbers_is_no_name(word):
     """However often it stands; its numbers are no categories."""

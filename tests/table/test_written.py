@@ -34,6 +34,7 @@ def coded(n_series=40):
     return frame
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["t.csv", "t.csv.gz"])
 @pytest.mark.parametrize("max_cells", [10**9, 500])
 def test_zeros_in_front_and_words_come_back(tmp_path, monkeypatch, name, max_cells):

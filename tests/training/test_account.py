@@ -32,6 +32,7 @@ def test_one_gaussian_release_costs_what_theory_says():
     assert spent([release(noise, 1.0, 1)], delta) == pytest.approx(best, rel=1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("epsilon", [0.3, 1.0, 10.0])
 def test_a_plan_spends_its_budget_and_no_more(epsilon):
     """Both together within epsilon, and within 2 % of it; the first its share."""

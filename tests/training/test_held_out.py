@@ -58,6 +58,7 @@ def test_without_steps_left_it_does_not_begin_again(tmp_path):
     assert (history["try"] == 1).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stop_at", [7, 9, 13])
 def test_such_a_run_that_is_killed_goes_on_bit_by_bit(tmp_path, stop_at):
     """Before it began again, right after, and later."""
@@ -71,6 +72,7 @@ def test_such_a_run_that_is_killed_goes_on_bit_by_bit(tmp_path, stop_at):
     assert torch.equal(*map(weights_of, models))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("scores", "n_looks"),
     [

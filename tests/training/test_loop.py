@@ -72,6 +72,7 @@ def test_a_run_says_what_it_took(tmp_path, capsys):
     assert told in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_the_loss_falls_and_seeds_differ(tmp_path):
     """40 steps learn something; another seed is another run."""
     one, other = train_tiny(tmp_path / "one", 40), train_tiny(tmp_path / "other", 40, seed=1)
@@ -172,6 +173,7 @@ def test_a_run_is_called_by_its_label(tmp_path, capsys):
         assert ("already trained" in seen) == bool(label)
 
 
+@pytest.mark.slow
 def test_a_batch_without_memory_is_worked_off_in_pieces(tmp_path, capsys):
     """Halved until it fits, and said; curve and weights are the whole batch's, to rounding."""
     whole = line(tmp_path / "whole")
@@ -192,7 +194,7 @@ def test_a_batch_without_memory_is_worked_off_in_pieces(tmp_path, capsys):
         line(tmp_path / "none", limit=0)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.skipif(sys.platform != "linux", reason="the limit on memory is Linux's")
 def test_memory_that_runs_out_for_real(tmp_path):
     """Under a limit of the system on a process's memory, torch's own error is understood."""
@@ -283,6 +285,7 @@ def stopped(folder):
     return kept
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "name", ["model.safetensors", "optimizer.bin", "random_states_0.pkl", "loss.csv", "sums.json"]
 )
