@@ -25,6 +25,8 @@ from tst.table.relations import (
     FixedWhere,
     FromTime,
     NumberText,
+    NumberTuple,
+    Places,
     Relation,
     Value,
     WithinDay,
@@ -38,12 +40,14 @@ from tst.table.sample import MIN_CHANGES, Rows, Sample, constant_within, plain, 
 from tst.table.spelled import Spelling
 from tst.table.time_evidence import TimeEvidence
 from tst.table.transitions import TransitionCounts
-from tst.table.values import FEW, TextCheck, is_number
+from tst.table.tuples import NumbersInCell
+from tst.table.values import FEW, TextCheck, free_name, is_number
 from tst.table.writing import TextDates
 
 MIN_MISSED = 10.0  # series whose combination would be expected and does not occur
 MAX_COMBINATIONS = 1000
 MAX_TEXTS = 50_000  # distinct ones of a column of numbers, that tell how they are written
+GOES_ON = 0.7  # of the mean square between any two numbers, that those of two rows have
 NEARER = 0.9  # of a date's spread: less from a time of its series, and it goes by that
 SECONDS = 10**9
 UNITS = (DAY, 3600 * SECONDS, 60 * SECONDS, SECONDS, 10**6)
@@ -81,6 +85,7 @@ def find_relations(parts: Rows, has_dates: bool, roles: Roles) -> list[Relation]
     stages: tuple[Callable[[Sample], list[Relation]], ...] = (
         lambda sample: _date_texts(sample, parts, labels),
         lambda sample: _number_texts(sample, parts, labels),
+        lambda sample: _number_tuples(sample, parts, labels),
         lambda sample: _within_day(found),
         lambda sample: _from_times(sample) if has_dates else [],
         lambda sample: derived(sample, labels, said.formulas(sample)),
@@ -170,26 +175,70 @@ def _number_texts(sample: Sample, parts: Rows, labels: list[str]) -> list[Relati
 
     Not codes, nor the label.
     """
-    texts: dict[str, dict[str, None]] = {}
+    names = []
     for name in _texts(sample, labels):
         if _is_spelled(sample.frame[name]) or _is_clock(sample.frame[name]):
-            texts[name] = {}
-    if not texts:
-        return []
-    dtypes = {}
-    for frame, _ in parts():
-        for name, known in texts.items():
-            dtypes[name] = str(frame[name].dtype)
-            if len(known) < MAX_TEXTS:
-                known.update(dict.fromkeys(frame[name].dropna().unique()))
+            names.append(name)
     found: list[Relation] = []
-    for name, known in texts.items():
+    for name, (dtype, known) in _distinct(names, parts).items():
         spelling, clock = Spelling.of(known), Clock.of(known)
         if spelling is not None:
-            found.append(NumberText(column=name, dtype=dtypes[name], spelling=spelling))
+            found.append(NumberText(column=name, dtype=dtype, spelling=spelling))
         elif clock is not None:
-            found.append(ClockText(column=name, dtype=dtypes[name], spelling=clock))
+            found.append(ClockText(column=name, dtype=dtype, spelling=clock))
     return found
+
+
+def _number_tuples(sample: Sample, parts: Rows, labels: list[str]) -> list[Relation]:
+    """Return the columns of text that change within series and are several numbers in each cell.
+
+    Not codes, nor the label.
+    """
+    names = []
+    for name in _texts(sample, labels):
+        if name not in sample.attributes and _are_tuples(sample.frame[name], sample.places):
+            names.append(name)
+    found: list[Relation] = []
+    taken = list(sample.frame)
+    for name, (dtype, known) in _distinct(names, parts).items():
+        spelling = NumbersInCell.of(known)
+        if spelling is not None:
+            first = len(taken)
+            for i in range(len(spelling.spellings)):
+                taken.append(free_name(f"{name} {i + 1}", taken))
+            numbers_of = tuple(taken[first:])
+            found.append(NumberTuple(column=name, names=numbers_of, dtype=dtype, spelling=spelling))
+    return found
+
+
+def _distinct(names: list[str], parts: Rows) -> dict[str, tuple[str, list[str]]]:
+    """Return the dtype and the distinct values of some columns, up to so many that tell enough."""
+    known: dict[str, dict[str, None]] = {name: {} for name in names}
+    dtypes = {}
+    if names:
+        for frame, _ in parts():
+            for name, values in known.items():
+                dtypes[name] = str(frame[name].dtype)
+                if len(values) < MAX_TEXTS:
+                    values.update(dict.fromkeys(frame[name].dropna().unique()))
+    return {name: (dtypes[name], list(values)) for name, values in known.items()}
+
+
+def _are_tuples(column: pd.Series, places: Places) -> bool:
+    """Tell whether cells are several numbers, of which one goes on: codes of two parts do not."""
+    known = column.dropna().unique()
+    spelling = NumbersInCell.of(known[:MAX_TEXTS]) if len(known) > FEW else None
+    if spelling is None:
+        return False
+    return any(_goes_on(x.to_numpy(), places) for x in spelling.read(column.astype(object)))
+
+
+def _goes_on(x: np.ndarray, places: Places) -> bool:
+    """Tell whether numbers (n_rows,) lie nearer to those of the row before than to any others."""
+    steps = np.diff(x)[~places.is_first[1:]]
+    steps = steps[np.isfinite(steps)]
+    spread = 2 * np.nanvar(x)  # the mean square between any two
+    return len(steps) >= MIN_CHANGES and bool(np.mean(steps**2) < GOES_ON * spread)
 
 
 def _within_day(found: list[Relation]) -> list[Relation]:

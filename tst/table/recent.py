@@ -6,7 +6,7 @@ Relations are restored with the real rows in front, so that a counter goes on wh
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Self
 
@@ -21,6 +21,7 @@ from tst.table.columns import ColumnCodec
 from tst.table.relations import (
     Counter,
     Monotone,
+    NumberTuple,
     Places,
     Relation,
     RunningTotal,
@@ -182,20 +183,26 @@ class Recent:
         restored = restore_all(relations, joined, places)
         return restored[is_new].reset_index(drop=True)
 
+    @cached_property
+    def _as_numbers(self) -> pd.DataFrame:
+        """The rows as the table had them, but for text that stands for numbers."""
+        texts = [one for one in self.table.relations if isinstance(one, SpelledText | NumberTuple)]
+        return apply_all(texts, self.rows, self.places)
+
     def _going_on(self, relation: Relation) -> Relation:
         """Return a relation without the end of a whole series; one series starts as it is here."""
         if isinstance(relation, RunningTotal):
-            first = self.rows[self.is_first]
+            first = self._as_numbers[self.is_first]
             before = numbers(first, relation.column) - numbers(first, relation.of)
             return replace(relation, before=tuple(before.tolist()))
         if isinstance(relation, Counter):
-            first = self.rows[self.is_first]
+            first = self._as_numbers[self.is_first]
             return replace(relation, first=tuple(numbers(first, relation.column).tolist()))
         if not isinstance(relation, Monotone):
             return relation
         start = relation.start
         if start is not None:
-            start = float(numbers(self.rows, relation.column)[0])
+            start = float(numbers(self._as_numbers, relation.column)[0])
         return replace(relation, ends=(), before=None, start=start)
 
     def _kept(self, rows: np.ndarray) -> dict[str, pd.Series]:
@@ -315,7 +322,7 @@ def _times(table: Table, column: pd.Series) -> np.ndarray:
 def _check_spelled(table: Table, frame: pd.DataFrame, places: Places) -> None:
     """Raise DataError where a number that is text is written otherwise than the table has it."""
     for one in table.relations:
-        if not isinstance(one, SpelledText):
+        if not isinstance(one, SpelledText | NumberTuple):
             continue
         is_broken = one.broken(frame, places)
         if is_broken.any():

@@ -106,10 +106,15 @@ class Spelling(NumbersAsText):
     minus: Minus = "first"
 
     @classmethod
-    def of(cls, texts: Collection[str]) -> Self | None:
+    def of(cls, texts: Collection[str], is_plain: bool = False) -> Self | None:
         """Return the one way in which all texts are numbers; None where there is none, or several.
 
         1,234 alone may be a thousand, or one and some decimals.
+
+        Parameters
+        ----------
+        is_plain
+            Whether 1.234 has decimals, as in a column of numbers.
         """
         found = matches(PARTS, texts)
         if found is None:
@@ -123,7 +128,8 @@ class Spelling(NumbersAsText):
         if not ways[0].endswith("first") and ("", "", "") not in signs:
             return None  # (212) and 12- are codes where all are written so
         digits = [parts["digits"] for parts in found]
-        if not re.fullmatch(BEHIND, behind) or _are_all_apart(digits, before + behind):
+        are_apart = _are_all_apart(digits, before + behind)
+        if not re.fullmatch(BEHIND, behind) or (are_apart and not is_plain):
             return None
         column = pd.Series(list(texts), dtype=object)
         fitting = []
@@ -139,6 +145,8 @@ class Spelling(NumbersAsText):
             )
             if one.comes_back(column).all():
                 fitting.append(one)
+        if is_plain and (are_apart or len(fitting) > 1):
+            fitting = [one for one in fitting if one.decimal == "."]
         return fitting[0] if len(fitting) == 1 else None
 
     def comes_back(self, texts: pd.Series) -> np.ndarray:

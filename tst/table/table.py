@@ -29,7 +29,14 @@ from tst.table.large import guess_keys, sort_file
 from tst.table.names import NewNames
 from tst.table.overlap import STRETCH, windows
 from tst.table.parts import RESERVED, divide_columns
-from tst.table.relations import DERIVED, Places, Relation, Transitions, restore_all
+from tst.table.relations import (
+    DERIVED,
+    NumberTuple,
+    Places,
+    Relation,
+    Transitions,
+    restore_all,
+)
 from tst.table.roles import Roles
 from tst.table.rows import Rows, SortedTable, sort_rows
 from tst.table.shape import Shape, find_shape
@@ -543,7 +550,9 @@ class Table:
         for relation in self.relations:
             if isinstance(relation, DERIVED):
                 rows.append((relation.column, "derived", relation.dtype, relation.text))
-        rows.sort(key=lambda row: self.order.index(row[0]))
+        places = {name: i for i, name in enumerate(self.order)}
+        places |= {name: places[column] for column, name in self._in_cells()}
+        rows.sort(key=lambda row: places[row[0]])
         head = []
         if self.keys.id:
             head.append((self._main, "id", self.names[0].dtype, "new ones"))
@@ -631,6 +640,11 @@ class Table:
             raise ValueError("the holidays of the table and its columns do not fit each other")
         names += [one.column for one in table.relations if isinstance(one, DERIVED)]
         names += [one.column for one in table.row_names]
+        in_cells = table._in_cells()
+        if not {name for _, name in in_cells} <= set(names):
+            raise ValueError("the numbers in cells of the table and its columns do not fit")
+        names = [name for name in names if name not in {name for _, name in in_cells}]
+        names += {column: None for column, _ in in_cells}
         named = [one.column for one in table.names]
         names += [name for name in (*named[:1], table.clock.name) if name in table.order]
         nameless = {column.name for column in table.attributes if column.kind == "name"}
@@ -695,6 +709,11 @@ class Table:
     def learned(self) -> list[ColumnCodec]:
         """Attributes that the model learns."""
         return [column for column in self.attributes if column.kind != "name"]
+
+    def _in_cells(self) -> list[tuple[str, str]]:
+        """Return each number that is learned of a column with several in a cell: (column, name)."""
+        tuples = [one for one in self.relations if isinstance(one, NumberTuple)]
+        return [(one.column, name) for one in tuples for name in one.names]
 
     def _in_table(self, columns: Sequence[ColumnCodec]) -> list[ColumnCodec]:
         """Return the columns that the table has, without the interval."""

@@ -23,7 +23,7 @@ from tst.table.relations.derived import (
     Shares,
 )
 from tst.table.relations.order import Above, Below, Monotone, StateOrder, Within
-from tst.table.relations.spelled import ClockText, NumberText, SpelledText, WithinDay
+from tst.table.relations.spelled import ClockText, NumberText, NumberTuple, SpelledText, WithinDay
 from tst.table.relations.transitions import Transitions
 
 __all__ = [
@@ -43,6 +43,7 @@ __all__ = [
     "Monotone",
     "Number",
     "NumberText",
+    "NumberTuple",
     "Places",
     "Relation",
     "RunningTotal",
@@ -63,6 +64,7 @@ __all__ = [
 Relation = (
     DateText
     | NumberText
+    | NumberTuple
     | ClockText
     | WithinDay
     | FromTime

@@ -1,4 +1,7 @@
-"""Numbers and times of day that are text: learned as numbers, written as they stood."""
+"""Numbers and times of day that are text: learned as numbers, written as they stood.
+
+Of several numbers in one cell each is a column that is learned.
+"""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -9,6 +12,7 @@ import pandas as pd
 from tst.table.clocks import Clock
 from tst.table.relations.base import InEveryRow, Places, numbers, replaced
 from tst.table.spelled import Spelling
+from tst.table.tuples import NumbersInCell
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,6 +74,55 @@ class ClockText(SpelledText):
     def text(self) -> str:
         """Say what holds."""
         return f"{self.column} is a time, written like {self.spelling.example}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class NumberTuple(InEveryRow):
+    """A column of several numbers in each cell.
+
+    Parameters
+    ----------
+    names
+        Of the columns that are learned instead, a number each.
+    dtype
+        Of the column.
+    spelling
+        How the numbers are written.
+    """
+
+    kind: Literal["number tuple"] = "number tuple"
+    column: str
+    names: tuple[str, ...]
+    dtype: str
+    spelling: NumbersInCell
+
+    @property
+    def text(self) -> str:
+        """Say what holds."""
+        return f"{self.column} is {len(self.names)} numbers, written like {self.spelling.example}"
+
+    def broken(self, frame: pd.DataFrame, places: Places) -> np.ndarray:
+        """Return the rows whose text is no such numbers that come back as they are."""
+        column = frame[self.column].astype(object)
+        known = column.dropna().drop_duplicates()
+        return column.isin(known[~self.spelling.comes_back(known)]).to_numpy(bool)
+
+    def apply(self, frame: pd.DataFrame, places: Places) -> pd.DataFrame:
+        """Return the frame with a column a number instead, whole ones where none has decimals."""
+        place = list(frame).index(self.column)
+        numbers = self.spelling.read(frame[self.column].astype(object))
+        frame = frame.drop(columns=self.column)
+        for i, (name, x) in enumerate(zip(self.names, numbers, strict=True)):
+            if not self.spelling.spellings[i].decimals and x.notna().all():
+                x = x.astype("int64")
+            frame.insert(place + i, name, x.array)
+        return frame
+
+    def restore(self, frame: pd.DataFrame, places: Places) -> pd.DataFrame:
+        """Return the frame with text; a cell is missing where one of its numbers is."""
+        columns = [pd.Series(numbers(frame, name)) for name in self.names]
+        text = self.spelling.write(columns).astype(self.dtype)
+        return replaced(frame.drop(columns=list(self.names)), self.column, text)
 
 
 @dataclass(frozen=True, kw_only=True)
