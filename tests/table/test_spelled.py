@@ -120,6 +120,49 @@ def test_a_loss_is_below_zero(minus):
     assert way.write(pd.Series([-5.25, np.nan])).tolist() == [LOSSES[minus], None]
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("way", ["{:+.2f}%", "{:+,.1f} €", "{:+.0f}", "{:+.1f}"])
+@pytest.mark.parametrize("zero", ["", "+"])
+@pytest.mark.parametrize("as_file", [True, False])
+def test_a_plus_is_kept(tmp_path, way, zero, as_file):
+    """Of changes: above 0 they have one; at 0 all of them, or none."""
+    frame = user_table()
+    change = np.random.default_rng(0).normal(0, 900, len(frame)).round(1)
+    change[:3] = 0
+    frame["change"] = [way.format(x) for x in change]
+    frame.loc[:2, "change"] = frame["change"][:3].str.replace("+", zero)
+    frame.to_csv(tmp_path / "t.csv", index=False)
+    table, series = Table.fit(tmp_path / "t.csv" if as_file else frame)
+    order = np.lexsort((frame["when"], frame["host"]))
+    x = series.values[:, series.feature_names.index("change")]
+    np.testing.assert_allclose(x, change[order], atol=0.51)
+    assert sorted(table.to_frame(series)["change"]) == sorted(frame["change"])
+
+
+@pytest.mark.parametrize(
+    ("texts", "plus"),
+    [
+        (["+1.5%", "-0.3%", "0.0%"], "above"),
+        (["+1.5%", "-0.3%", "+0.0%"], "from"),
+        (["−3.1", "+2.2"], "above"),
+        (["$+1.5", "$-2.5"], "above"),
+        (["+4", "0"], "above"),
+        (["+49", "+7"], None),  # codes
+        (["+1", "2", "-3"], None),
+        (["+$1.5", "$-2.5"], None),
+        (["(1.5)", "+2.0"], None),
+    ],
+)
+def test_where_a_plus_stands(texts, plus):
+    """Where the minus does, or there is no one way."""
+    way = Spelling.of(texts)
+    if plus is None:
+        assert way is None
+        return
+    assert way.plus == plus
+    assert way.write(way.read(pd.Series(texts))).tolist() == texts
+
+
 @pytest.mark.parametrize("n_decimals", [0, 1])
 def test_a_true_minus_is_a_minus(n_decimals):
     """U+2212, as tables of web pages have it; what is above zero is a plain number there."""

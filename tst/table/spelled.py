@@ -1,7 +1,7 @@
 """Numbers that are text, as `$1,234.50` or `12.5 %`: read as numbers, written as they stood."""
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from itertools import permutations
 from typing import Literal, Self
@@ -17,7 +17,7 @@ DECIMAL = (".", ",", "")  # what may stand before decimals; nothing where there 
 # A sign or bracket, what stands before the digits, a sign, the digits, what stands behind, a sign
 # or bracket.
 PARTS = re.compile(
-    r"(?P<first>[-−(]?)(?P<before>[^\d.,()+−-]*)(?P<inner>[-−]?)"
+    r"(?P<first>[-−+(]?)(?P<before>[^\d.,()+−-]*)(?P<inner>[-−+]?)"
     r"(?P<digits>\d(?:[\d.,'’ \u00a0\u202f]*\d)?)(?P<behind>[^\d()+−-]*)(?P<last>[-−)]?)"
 )
 # What may stand behind a number: signs, currencies, units of measurement.
@@ -39,6 +39,9 @@ MINUS: dict[tuple[str, str, str], Minus] = {
     ("", "", "−"): "true last",
 }
 SIGNS = {minus: signs for signs, minus in MINUS.items()}
+NO_SIGN = ("", "", "")
+Plus = Literal["", "above", "from"]
+PLUS: dict[tuple[str, str, str], Minus] = {("+", "", ""): "first", ("", "+", ""): "inner"}
 EXAMPLES = {False: 12.5, True: 1234.5}  # whether thousands are apart
 
 
@@ -95,6 +98,8 @@ class Spelling(NumbersAsText):
     minus
         Where a minus stands: first of all, behind what stands before, or last; or brackets instead.
         It is a hyphen, or a true minus (U+2212).
+    plus
+        Whether a plus stands at the same place in numbers above 0, or in those from 0 on.
     """
 
     before: str
@@ -104,6 +109,7 @@ class Spelling(NumbersAsText):
     decimals: int
     is_padded: bool
     minus: Minus = "first"
+    plus: Plus = ""
 
     @classmethod
     def of(cls, texts: Collection[str], is_plain: bool = False) -> Self | None:
@@ -120,13 +126,11 @@ class Spelling(NumbersAsText):
         if found is None:
             return None
         around = {parts.group("before", "behind") for parts in found}
-        signs = {(parts["first"], parts["inner"], parts["last"]) for parts in found}
-        ways = [MINUS.get(one) for one in signs - {("", "", "")}] or ["first"]
-        if len(around) != 1 or len(ways) > 1 or ways[0] is None:
+        signs = _signs(found)
+        if len(around) != 1 or signs is None:
             return None
+        minus, plus = signs
         ((before, behind),) = around
-        if not ways[0].endswith("first") and ("", "", "") not in signs:
-            return None  # (212) and 12- are codes where all are written so
         digits = [parts["digits"] for parts in found]
         are_apart = _are_all_apart(digits, before + behind)
         if not re.fullmatch(BEHIND, behind) or (are_apart and not is_plain):
@@ -141,7 +145,8 @@ class Spelling(NumbersAsText):
                 decimal=decimal,
                 decimals=max(n_decimals),
                 is_padded=min(n_decimals) == max(n_decimals),
-                minus=ways[0],
+                minus=minus,
+                plus=plus,
             )
             if one.comes_back(column).all():
                 fitting.append(one)
@@ -150,9 +155,11 @@ class Spelling(NumbersAsText):
         return fitting[0] if len(fitting) == 1 else None
 
     def comes_back(self, texts: pd.Series) -> np.ndarray:
-        """Return which texts are written as they stand, bool (n_rows,); -0.0 may lose its sign."""
+        """Return which texts are written as they stand, bool (n_rows,); 0.0 may lose its sign."""
         numbers = self.read(texts)
-        is_zero = (numbers == 0) & (texts == self._signed(self._size(0.0), is_negative=True))
+        size = self._size(0.0)
+        zeros = [self._signed(size, -1), self._signed(size, 1)]
+        is_zero = (numbers == 0) & texts.isin(zeros)
         return ((self.write(numbers) == texts) | is_zero).to_numpy(bool)
 
     @property
@@ -175,12 +182,15 @@ class Spelling(NumbersAsText):
             return np.nan
         if size >= LARGEST:
             return np.nan
-        is_negative = any(parts.group("first", "inner", "last"))
+        is_negative = bool(set(parts.group("first", "inner", "last")) - {"", "+"})
         return -size if is_negative else size
 
     def _text(self, number: float) -> str:
         size = self._size(number)
-        return self._signed(size, number < 0 and bool(re.search("[1-9]", size)))
+        sign = int(np.sign(number)) if re.search("[1-9]", size) else 0
+        if not sign and self.plus == "from":
+            sign = 1
+        return self._signed(size, sign)
 
     def _size(self, number: float) -> str:
         """Return the digits of a number, whatever its sign."""
@@ -190,11 +200,40 @@ class Spelling(NumbersAsText):
         meant = {",": self.thousands, ".": self.decimal}
         return re.sub("[,.]", lambda sign: meant[sign[0]], size)
 
-    def _signed(self, size: str, is_negative: bool) -> str:
+    def _signed(self, size: str, sign: int) -> str:
+        """Return digits with the sign of a number below 0 (-1), of one above (1), or none (0)."""
         first = inner = last = ""
-        if is_negative:
+        if sign < 0:
             first, inner, last = SIGNS[self.minus]
+        elif sign > 0 and self.plus:
+            is_first = self.minus.endswith("first")
+            first, inner = ("+", "") if is_first else ("", "+")
         return f"{first}{self.before}{inner}{size}{self.behind}{last}"
+
+
+def _signs(found: Sequence[re.Match[str]]) -> tuple[Minus, Plus] | None:
+    """Return where a minus and a plus stand in numbers; None where there is no one way.
+
+    What all have alike is none: (212), 12- and +49 are codes.
+    """
+    of_zeros = set()
+    signs = set()
+    for parts in found:
+        one = (parts["first"], parts["inner"], parts["last"])
+        signs.add(one)
+        if not re.search("[1-9]", parts["digits"]):
+            of_zeros.add(one)
+    places = {PLUS[one] for one in signs if one in PLUS}
+    ways = {MINUS.get(one) for one in signs - {NO_SIGN, *PLUS}}
+    minus: Minus | None = next(iter(ways or places), "first")
+    if len(ways) > 1 or minus is None:
+        return None
+    if not places:
+        is_code = not minus.endswith("first") and NO_SIGN not in signs
+        return None if is_code else (minus, "")
+    if places != {minus.removeprefix("true ")} or len(signs) < 2:
+        return None
+    return minus, "from" if of_zeros and NO_SIGN not in of_zeros else "above"
 
 
 def _are_all_apart(digits: Collection[str], around: str) -> bool:
