@@ -99,7 +99,7 @@ class NumberTuple(InEveryRow):
     @property
     def text(self) -> str:
         """Say what holds."""
-        return f"{self.column} is {len(self.names)} numbers, written like {self.spelling.example}"
+        return f"{self.column} holds {len(self.names)} numbers, written like {self.spelling.example}"
 
     def broken(self, frame: pd.DataFrame, places: Places) -> np.ndarray:
         """Return the rows whose text is no such numbers that come back as they are."""
