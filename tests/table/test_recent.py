@@ -57,6 +57,18 @@ def test_the_first_new_time_is_the_next_of_the_calendar(kind):
     assert made["when"].nunique() == 3
 
 
+def test_a_gap_in_whole_numbers_that_had_none():
+    """Rows to go on from may lack some: what follows is whole."""
+    frame = sites(np.arange(30)).assign(count=np.arange(360) // 7)
+    table, _ = Table.fit(frame, {"id": "site", "time": "when"})
+    recent = frame.assign(count=frame["count"].where(frame.index % 9 != 4))
+    recent = recent[recent["site"] != "S00"]
+    made = held(Recent.of(table, recent), 3)
+    assert made["count"].dtype == "int64"
+    joined = pd.concat([recent.dropna(), made]).groupby("site")["count"]
+    assert all(x.is_monotonic_increasing for _, x in joined)
+
+
 def test_ids_attributes_and_names_are_kept():
     """Also those that a sample has new names for; constants are written though not given."""
     frame = user_table(30)

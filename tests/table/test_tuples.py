@@ -10,12 +10,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tst.errors import DataError
+from tst.table import source
 from tst.table.recent import Recent
+from tst.table.roles import Roles
 from tst.table.table import Table
 from tst.table.tuples import BETWEEN, NumbersInCell
+from tst.table.validity import Laid, validity
 
 WAYS = [
-    "{:.0f}/{:.0f}", "({:.4f}, {:.2f})", "{:.2f};{:.0f}", "{:.0f} x {:.0f} mm", "[{:.1f} | {:.3f}]"
+    "{:.0f}/{:.0f}", "({:.4f}, {:.2f})", "{:.2f};{:.0f}", "{:.0f} x {:.0f} mm", "[{:.1f} | {:.3f}]",
+    "{:.0f}/{:.0f}/{:.1f}/{:.0f}",
 ]  # fmt: skip
 CODED = ["{:.0f}/{:04.0f}", "{:.0f}-{:.0f}", "{:.0f} {:.0f}", "A{:.0f}/{:.0f}"]
 
@@ -29,7 +33,7 @@ def walks(frame, n=2, seed=0):
 def with_cells(way, n_series=60):
     """Return a table with a column of cells that are written in a way, and their numbers."""
     frame = user_table(n_series)
-    numbers = walks(frame)
+    numbers = walks(frame, way.count("{"))
     frame["cell"] = [way.format(*row) for row in numbers]
     return frame, numbers
 
@@ -45,14 +49,17 @@ def test_each_number_is_a_measurement(way):
     frame, numbers = with_cells(way)
     table, series = Table.fit(read_back(frame))
     order = np.lexsort((frame["when"], frame["host"]))
-    for i in range(2):
+    for i in range(numbers.shape[1]):
         x = series.values[:, series.feature_names.index(f"cell {i + 1}")]
         np.testing.assert_allclose(x, numbers[order, i], atol=0.51)
     for one in (table, Table.from_dict(json.loads(json.dumps(table.to_dict())))):
         made = one.to_frame(series)
         assert list(made) == list(frame)
         assert sorted(made["cell"]) == sorted(frame["cell"])
-    shown = table.roles()["column"].tolist()
+    roles = table.roles().set_index("column")
+    is_whole = way.lstrip("([").startswith("{:.0f}")
+    assert (roles.loc["cell 1", "learned as"] == "whole numbers") == is_whole
+    shown = roles.index.tolist()
     assert shown.index("cell 2") == shown.index("cell 1") + 1 and "cell" not in shown
 
 
@@ -113,12 +120,95 @@ def test_the_user_may_say_that_they_are_codes(roles):
     assert tuples(Table.fit(frame, roles)[0]) == []
 
 
+def kept(codes, frame, share, seed=0):
+    """Return a code a row, the one before with some probability, within each host."""
+    rng = np.random.default_rng(seed)
+    is_new = (rng.random(len(frame)) > share) | (frame["host"] != frame["host"].shift())
+    drawn = rng.choice(codes, len(frame))
+    return drawn[np.maximum.accumulate(np.where(is_new, np.arange(len(frame)), 0))]
+
+
+@pytest.mark.parametrize("share", [0.0, 0.8])
+@pytest.mark.parametrize("way", ["{}/{}", "{}x{}"])
+def test_codes_that_stay_a_while_stay_text(way, share):
+    """Rooms, sizes, articles: each is had by several series, and changes to any other."""
+    frame = user_table(120)
+    codes = [way.format(a, b) for a, b in np.random.default_rng(1).integers(1, 99, (40, 2))]
+    frame["cell"] = kept(codes, frame, share)
+    table, series = Table.fit(frame)
+    assert tuples(table) == []
+    assert set(table.to_frame(series)["cell"]) <= set(codes)
+
+
+def test_days_and_months_stay_text():
+    """A day of 31 does not go with each month."""
+    frame = user_table(60)
+    days = pd.Timestamp("2023-01-01") + pd.to_timedelta(np.arange(len(frame)), "D")
+    frame["cell"] = [f"{day.day}/{day.month}" for day in days]
+    assert tuples(Table.fit(frame)[0]) == []
+
+
+def test_few_cells_are_told_apart():
+    """Up to twenty different ones are categories, however they change."""
+    frame = user_table(60)
+    level = frame.groupby("host").cumcount() % 5
+    frame["cell"] = [f"{a}/{b}" for a, b in zip(level, level // 2, strict=True)]
+    assert tuples(Table.fit(frame)[0]) == []
+
+
 def test_attributes_stay_text():
     """What a whole series has is given as it is written."""
-    frame = user_table()
-    frame["bed"] = [f"{int(host[1:]) // 9}/{int(host[1:]) % 3}" for host in frame["host"]]
+    frame = user_table(120)
+    number = frame["host"].str[1:].astype(int) % 50
+    frame["bed"] = [f"{i // 7}/{i % 7}" for i in number]
     table, _ = Table.fit(frame)
     assert tuples(table) == [] and "bed" in [column.name for column in table.learned]
+
+
+@pytest.mark.parametrize("taken", [{"host": "cell 1"}, {"when": "cell 2"}, {"cpu": "cell 1"}])
+def test_a_name_that_is_taken_is_another_column(taken):
+    """Of the id, the time or a measurement; rows to go on from may have a column more."""
+    frame, _ = with_cells("{:.0f}/{:.0f}")
+    frame = frame.rename(columns=taken)
+    table, series = Table.fit(frame)
+    made = table.to_frame(series)
+    assert list(made) == list(frame) and sorted(made["cell"]) == sorted(frame["cell"])
+    Recent.of(table, frame.assign(**{name: 0 for name in table.relations[0].names}))
+
+
+@pytest.mark.parametrize("way", ["{:.0f}/80", "{:.0f}/{:.0f}"])
+def test_a_number_that_is_the_same_in_each_series(way):
+    """Or in all rows: it is written back, rows go on, and it is not given without its cell."""
+    frame, numbers = with_cells("{:.0f}")
+    of_host = frame["host"].str[1:].astype(int) % 4
+    frame["cell"] = [way.format(*row) for row in zip(numbers[:, 0], of_host, strict=True)]
+    table, series = Table.fit(frame)
+    assert tuples(table) == ["cell"]
+    assert sorted(table.to_frame(series)["cell"]) == sorted(frame["cell"])
+    assert len(Recent.of(table, frame).series) == len(series)
+    with pytest.raises(DataError, match="'cell 2' is not an attribute that can be given") as error:
+        table.given("cell 2", 3)
+    assert "cell 2" not in str(error.value).split("these can")[1]
+
+
+def test_a_file_in_chunks_is_read_alike(tmp_path, monkeypatch):
+    """As one that is read at once."""
+    frame, _ = with_cells("{:.0f}/{:.1f}")
+    frame.to_csv(tmp_path / "t.csv", index=False)
+    whole, series = Table.fit(tmp_path / "t.csv")
+    monkeypatch.setattr(source, "MAX_CELLS", 300)
+    table, chunked = Table.fit(tmp_path / "t.csv")
+    assert tuples(table) == tuples(whole) == ["cell"]
+    np.testing.assert_array_equal(np.sort(series.values, axis=0), np.sort(chunked.values, axis=0))
+
+
+def test_a_table_that_lies_about_its_cells_is_refused():
+    """Where a number of a cell is no column that is learned."""
+    frame, _ = with_cells("{:.0f}/{:.0f}")
+    facts = json.loads(json.dumps(Table.fit(frame)[0].to_dict()))
+    facts["relations"][0]["names"][1] = "other"
+    with pytest.raises(ValueError, match="numbers in cells"):
+        Table.from_dict(facts)
 
 
 def test_empty_cells_stay_empty():
@@ -131,13 +221,20 @@ def test_empty_cells_stay_empty():
     assert sorted(made["cell"].dropna()) == sorted(frame["cell"].dropna())
 
 
-def test_an_order_of_the_numbers_is_kept():
-    """The second pressure is never above the first."""
+@pytest.mark.parametrize("roles", [{}, {"relations": ["cell 2 <= cell 1"]}])
+def test_an_order_of_the_numbers_is_kept(roles):
+    """The second is never above the first, found or said; a copy that breaks it is told."""
     frame, numbers = with_cells("{:.0f}")
     low = numbers[:, 0] - np.random.default_rng(2).gamma(2, 3, len(frame))
     frame["cell"] = [f"{a:.0f}/{b:.0f}" for a, b in zip(numbers[:, 0], low, strict=True)]
-    table, _ = Table.fit(frame)
-    assert any("cell 2" in one.text and "<=" in one.text for one in table.relations)
+    table, series = Table.fit(frame, roles)
+    assert any("cell 2" in one.text and "=" in one.text for one in table.relations[1:])
+    made = table.to_frame(series)
+    laid = [Laid.of(table, one, Roles.read(roles)) for one in (frame, made)]
+    assert validity(table, *laid)["broken"].sum() == 0
+    made["cell"] = ["/".join(reversed(cell.split("/"))) for cell in made["cell"]]
+    laid[1] = Laid.of(table, made, Roles.read(roles))
+    assert validity(table, *laid)["broken"].sum() > len(made) / 2
 
 
 def test_rows_to_go_on_from_are_written_alike():
@@ -153,16 +250,16 @@ def test_rows_to_go_on_from_are_written_alike():
 
 @pytest.mark.parametrize("way", ["${:,.2f}", "{:.0f}/{:.0f}"])
 def test_a_total_of_text_goes_on(way):
-    """What never falls, and is text, is prolonged from its last number."""
-    frame = user_table(60)
+    """Of one series, what never falls, and is text, is prolonged from its last number."""
     rng = np.random.default_rng(0)
-    steps = pd.DataFrame(rng.gamma(0.5, 9, (len(frame), 2))).round(0)
-    totals = steps.groupby(frame["host"]).cumsum().to_numpy()
+    totals = 500 + np.cumsum(rng.gamma(0.5, 9, (400, 2)).round(0), axis=0)
+    frame = pd.DataFrame({"when": pd.date_range("2024-01-01", periods=400, freq="h")})
     frame["total"] = [way.format(*row) for row in totals]
-    table, series = Table.fit(frame, {"relations": []})
+    frame["load"] = rng.normal(size=400).round(2)
+    table, _ = Table.fit(frame, {"id": "none"})
+    assert any(one.kind == "monotone" and one.start is not None for one in table.relations)
     recent = Recent.of(table, frame)
-    values = np.repeat(series.values[series.offsets[1:] - 1][:, None], 3, axis=1)
-    made = recent.prolonged(values, seed=0)
-    joined = pd.concat([frame, made]).groupby("host")["total"]
-    first = joined.apply(lambda x: [float(t.split("/")[0].strip("$").replace(",", "")) for t in x])
-    assert all(np.diff(x).min() >= 0 for x in first)
+    made = recent.prolonged(recent.series.values[None, -5:], seed=0)
+    texts = made["total"].str.split("/").str[0].str.replace(r"[$,]", "", regex=True)
+    assert texts.astype(float).is_monotonic_increasing
+    assert totals[-1, 0] <= texts.astype(float).iloc[0] <= totals[-1, 0] + 500

@@ -55,17 +55,6 @@ def test_zeros_in_front_and_words_come_back(tmp_path, monkeypatch, name, max_cel
         assert again[column].tolist() == frame[column].replace({"NA": "", "NaN": ""}).tolist()
 
 
-@pytest.mark.parametrize(
-    "values", [["+49", "+7"], ["+4", "5", "-3"], ["+4.20", "-4.5"], ["+4", "x"]]
-)
-def test_a_plus_that_means_nothing_is_nothing(tmp_path, values):
-    """Where all have one, or not all above 0, or digits differ, a column is read as ever."""
-    frame = as_text(user_table())
-    frame["change"] = np.resize(values, len(frame))
-    frame.to_csv(tmp_path / "t.csv", index=False)
-    assert "change" not in written.Written.of(tmp_path / "t.csv", None).text
-
-
 def test_a_plain_file_is_read_once(tmp_path, monkeypatch):
     """Without such a value the rows are not gone through as text."""
     path = tmp_path / "t.csv"

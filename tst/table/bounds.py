@@ -8,7 +8,7 @@ that the user gives is no accident.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 import pandas as pd
@@ -24,9 +24,25 @@ from tst.table.relations import (
     numbers,
 )
 
+MAX_VALUES = 200  # of a closed set
 MIN_SEEN = 3  # series that have what is no accident
 NEAR = 0.01  # of the median distance from a bound: within, a series comes near it
 CHANCE = 0.001  # probability of so many beyond a bound, below which it is no chance
+
+
+def closed(values: pd.Series, series: pd.Series, at_most: float = MAX_VALUES) -> list[Any] | None:
+    """Return the values of a column where they are all there are, as far as it can be told.
+
+    Each is had by some series: were there others, some would be had by one alone. None where they
+    are more than `at_most`.
+    """
+    pairs = pd.DataFrame({"value": values.to_numpy(), "series": series.to_numpy()}).dropna()
+    pairs = pairs.drop_duplicates()
+    counts = pairs["value"].value_counts()
+    counts = counts[counts > 0]
+    if not 1 <= len(counts) <= at_most or counts.min() < MIN_SEEN:
+        return None
+    return counts.index.tolist()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -4,7 +4,7 @@ Candidates come from the rows of some series and must hold in all rows of the ta
 columns, say, is meant only where their values in other rows would break it now and then.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from itertools import combinations
 
@@ -13,6 +13,7 @@ import pandas as pd
 from pandas.api import types
 
 from tst.cycles import DAY
+from tst.table.bounds import closed
 from tst.table.clocks import Clock
 from tst.table.formulas import derived
 from tst.table.orders import ends, monotone, order_pairs, orders, state_orders
@@ -31,6 +32,7 @@ from tst.table.relations import (
     Value,
     WithinDay,
     apply_all,
+    in_cells,
     numbers,
     plain_values,
 )
@@ -47,13 +49,16 @@ from tst.table.writing import TextDates
 MIN_MISSED = 10.0  # series whose combination would be expected and does not occur
 MAX_COMBINATIONS = 1000
 MAX_TEXTS = 50_000  # distinct ones of a column of numbers, that tell how they are written
-GOES_ON = 0.7  # of the mean square between any two numbers, that those of two rows have
+GOES_ON = 0.7  # of the mean square between any two numbers, that a change has
+RECOMBINED = 3  # cells for each distinct number
 NEARER = 0.9  # of a date's spread: less from a time of its series, and it goes by that
 SECONDS = 10**9
 UNITS = (DAY, 3600 * SECONDS, 60 * SECONDS, SECONDS, 10**6)
 
 
-def find_relations(parts: Rows, has_dates: bool, roles: Roles) -> list[Relation]:
+def find_relations(
+    parts: Rows, has_dates: bool, roles: Roles, keys: Sequence[str] = ()
+) -> list[Relation]:
     """Return the relations of a table, in the order in which they are applied.
 
     Parameters
@@ -64,6 +69,8 @@ def find_relations(parts: Rows, has_dates: bool, roles: Roles) -> list[Relation]
         Whether its times are dates.
     roles
         Which columns are codes or the label; what the user says of relations.
+    keys
+        Names of other columns.
 
     Raises
     ------
@@ -79,13 +86,18 @@ def find_relations(parts: Rows, has_dates: bool, roles: Roles) -> list[Relation]
         attributes=tuple(constant_within(frame, places)),
         codes=tuple(roles.categorical),
     )
-    said = Said.of(roles.relations, list(frame))
     labels = [] if roles.label is None else [roles.label]
     found: list[Relation] = []
-    stages: tuple[Callable[[Sample], list[Relation]], ...] = (
+    said = Said.of([one for one in roles.relations if one.split()[:1] == ["not"]], [])
+    readings: tuple[Callable[[Sample], list[Relation]], ...] = (
         lambda sample: _date_texts(sample, parts, labels),
         lambda sample: _number_texts(sample, parts, labels),
-        lambda sample: _number_tuples(sample, parts, labels),
+        lambda sample: _number_tuples(sample, parts, labels, keys),
+    )
+    for stage in readings:
+        sample = _settled(stage, sample, said, parts, found)
+    said = Said.of(roles.relations, [*frame, *(name for _, name in in_cells(found))])
+    stages: tuple[Callable[[Sample], list[Relation]], ...] = (
         lambda sample: _within_day(found),
         lambda sample: _from_times(sample) if has_dates else [],
         lambda sample: derived(sample, labels, said.formulas(sample)),
@@ -95,12 +107,26 @@ def find_relations(parts: Rows, has_dates: bool, roles: Roles) -> list[Relation]
         lambda sample: _transitions(sample, parts, found),
     )
     for stage in stages:
-        candidates = [one for one in stage(sample) if not said.removes(one)]
-        candidates = _holding(candidates, parts, found)
-        found += candidates
-        sample = replace(sample, frame=apply_all(candidates, sample.frame, sample.places))
+        sample = _settled(stage, sample, said, parts, found)
     said.check(found)
     return found
+
+
+def _settled(
+    stage: Callable[[Sample], list[Relation]],
+    sample: Sample,
+    said: Said,
+    parts: Rows,
+    found: list[Relation],
+) -> Sample:
+    """Add what a stage finds, and holds in all rows; return the sample as it makes it."""
+    candidates = [one for one in stage(sample) if not said.removes(one)]
+    candidates = _holding(candidates, parts, found)
+    found += candidates
+    frame = apply_all(candidates, sample.frame, sample.places)
+    new = [name for name in frame if name not in sample.frame]
+    attributes = (*sample.attributes, *constant_within(frame[new], sample.places))
+    return replace(sample, frame=frame, attributes=attributes)
 
 
 def _changed_last(sample: Sample, said: Said, found: list[Relation]) -> list[Relation]:
@@ -189,7 +215,9 @@ def _number_texts(sample: Sample, parts: Rows, labels: list[str]) -> list[Relati
     return found
 
 
-def _number_tuples(sample: Sample, parts: Rows, labels: list[str]) -> list[Relation]:
+def _number_tuples(
+    sample: Sample, parts: Rows, labels: list[str], keys: Sequence[str]
+) -> list[Relation]:
     """Return the columns of text that change within series and are several numbers in each cell.
 
     Not codes, nor the label.
@@ -199,7 +227,7 @@ def _number_tuples(sample: Sample, parts: Rows, labels: list[str]) -> list[Relat
         if name not in sample.attributes and _are_tuples(sample.frame[name], sample.places):
             names.append(name)
     found: list[Relation] = []
-    taken = list(sample.frame)
+    taken = [*sample.frame, *keys]
     for name, (dtype, known) in _distinct(names, parts).items():
         spelling = NumbersInCell.of(known)
         if spelling is not None:
@@ -225,18 +253,25 @@ def _distinct(names: list[str], parts: Rows) -> dict[str, tuple[str, list[str]]]
 
 
 def _are_tuples(column: pd.Series, places: Places) -> bool:
-    """Tell whether cells are several numbers, of which one goes on: codes of two parts do not."""
+    """Tell whether cells are several numbers that were measured, no codes of several parts.
+
+    All codes are had by several series. Numbers go on, or each occurs with many of the others.
+    """
     known = column.dropna().unique()
     spelling = NumbersInCell.of(known[:MAX_TEXTS]) if len(known) > FEW else None
-    if spelling is None:
+    if spelling is None or closed(column, pd.Series(places.witness), at_most=np.inf) is not None:
         return False
-    return any(_goes_on(x.to_numpy(), places) for x in spelling.read(column.astype(object)))
+    parts = [x.to_numpy() for x in spelling.read(column.astype(object))]
+    if spelling.may_be_dates(parts):
+        return False
+    most = max(len(np.unique(x)) for x in parts)
+    return len(known) > RECOMBINED * most or any(_goes_on(x, places) for x in parts)
 
 
 def _goes_on(x: np.ndarray, places: Places) -> bool:
-    """Tell whether numbers (n_rows,) lie nearer to those of the row before than to any others."""
+    """Tell whether numbers (n_rows,) change by less than any two of them differ by."""
     steps = np.diff(x)[~places.is_first[1:]]
-    steps = steps[np.isfinite(steps)]
+    steps = steps[np.isfinite(steps) & (steps != 0)]
     spread = 2 * np.nanvar(x)  # the mean square between any two
     return len(steps) >= MIN_CHANGES and bool(np.mean(steps**2) < GOES_ON * spread)
 

@@ -27,6 +27,7 @@ from tst.table.relations import (
     RunningTotal,
     SpelledText,
     apply_all,
+    in_cells,
     numbers,
     restore_all,
 )
@@ -81,6 +82,7 @@ class Recent:
         frame = table.keys.add(_with_constants(table, frame))
         frame = _dtypes_as_learned(table, frame)
         frame, times, is_first = _sorted(table, frame)
+        frame = _without_gaps(table, frame, is_first)
         places = Places(times=times, is_first=is_first)
         _check_spelled(table, frame, places)
         learned = apply_all(table.relations, frame, places)
@@ -243,8 +245,9 @@ def _with_constants(table: Table, frame: pd.DataFrame) -> pd.DataFrame:
     """Return rows with the columns that need not be given: all that are the same in every row."""
     n_rows = len(frame)
     missing = {}
+    known = {*frame, *(name for _, name in in_cells(table.relations))}
     for column in table.constants:
-        if column.name not in frame:
+        if column.name not in known:
             is_empty = np.full(n_rows, not column.categories)
             missing[column.name] = column.decode(np.zeros(n_rows), is_empty).array
     for names in table.row_names:
@@ -317,6 +320,18 @@ def _times(table: Table, column: pd.Series) -> np.ndarray:
             f"{row_name(column, row)}, which is not written as those that were learned."
         )
     return clock.wall(times)
+
+
+def _without_gaps(table: Table, frame: pd.DataFrame, is_first: np.ndarray) -> pd.DataFrame:
+    """Return rows with numbers from the row before where the table has none missing."""
+    numbers = {column.name for column in table.features if column.is_numeric and not column.missing}
+    numbers |= {cell for cell, name in in_cells(table.relations) if name in numbers}
+    gaps = [name for name in frame if name in numbers and frame[name].hasnans]
+    if not gaps:
+        return frame
+    series = np.cumsum(is_first)
+    filled = frame[gaps].groupby(series).ffill().groupby(series).bfill().bfill()
+    return frame.assign(**{name: filled[name] for name in gaps})
 
 
 def _check_spelled(table: Table, frame: pd.DataFrame, places: Places) -> None:

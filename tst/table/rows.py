@@ -191,7 +191,7 @@ class SortedTable:
             for part in range(len(self.store)):
                 yield self.store.frame(part)[columns], self.places(part)
 
-        relations = find_relations(parts, self.clock.has_dates, self.roles)
+        relations = find_relations(parts, self.clock.has_dates, self.roles, keys)
         problems = [
             Problem(one.column, f"{one.text}: kept so in every row", self.n_rows)
             for one in relations

@@ -31,10 +31,10 @@ from tst.table.overlap import STRETCH, windows
 from tst.table.parts import RESERVED, divide_columns
 from tst.table.relations import (
     DERIVED,
-    NumberTuple,
     Places,
     Relation,
     Transitions,
+    in_cells,
     restore_all,
 )
 from tst.table.roles import Roles
@@ -551,7 +551,7 @@ class Table:
             if isinstance(relation, DERIVED):
                 rows.append((relation.column, "derived", relation.dtype, relation.text))
         places = {name: i for i, name in enumerate(self.order)}
-        places |= {name: places[column] for column, name in self._in_cells()}
+        places |= {name: places[column] for column, name in in_cells(self.relations)}
         rows.sort(key=lambda row: places[row[0]])
         head = []
         if self.keys.id:
@@ -581,6 +581,8 @@ class Table:
             Where there is no such attribute, or the table has no such value of it.
         """
         learned = {column.name: column for column in self.learned}
+        for _, number in in_cells(self.relations):  # a cell is written as a whole
+            learned.pop(number, None)
         if name not in learned:
             raise DataError(
                 f"'{name}' is not an attribute that can be given; these can: "
@@ -640,11 +642,11 @@ class Table:
             raise ValueError("the holidays of the table and its columns do not fit each other")
         names += [one.column for one in table.relations if isinstance(one, DERIVED)]
         names += [one.column for one in table.row_names]
-        in_cells = table._in_cells()
-        if not {name for _, name in in_cells} <= set(names):
+        numbers = in_cells(table.relations)
+        if not {name for _, name in numbers} <= set(names):
             raise ValueError("the numbers in cells of the table and its columns do not fit")
-        names = [name for name in names if name not in {name for _, name in in_cells}]
-        names += {column: None for column, _ in in_cells}
+        names = [name for name in names if name not in {name for _, name in numbers}]
+        names += {column: None for column, _ in numbers}
         named = [one.column for one in table.names]
         names += [name for name in (*named[:1], table.clock.name) if name in table.order]
         nameless = {column.name for column in table.attributes if column.kind == "name"}
@@ -709,11 +711,6 @@ class Table:
     def learned(self) -> list[ColumnCodec]:
         """Attributes that the model learns."""
         return [column for column in self.attributes if column.kind != "name"]
-
-    def _in_cells(self) -> list[tuple[str, str]]:
-        """Return each number that is learned of a column with several in a cell: (column, name)."""
-        tuples = [one for one in self.relations if isinstance(one, NumberTuple)]
-        return [(one.column, name) for one in tuples for name in one.names]
 
     def _in_table(self, columns: Sequence[ColumnCodec]) -> list[ColumnCodec]:
         """Return the columns that the table has, without the interval."""

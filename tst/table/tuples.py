@@ -1,7 +1,7 @@
 """Several numbers in one cell, as `120/80` or `(48.85, 2.35)`: read and written as they stand."""
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Self
 
@@ -72,6 +72,13 @@ class NumbersInCell:
     def example(self) -> str:
         """A cell as it is written."""
         return self._joined([one.example for one in self.spellings])
+
+    def may_be_dates(self, numbers: Sequence[np.ndarray]) -> bool:
+        """Tell whether numbers, (n_rows,) each, may be days and months, in any order."""
+        if len(numbers) != 2 or any(one.decimals for one in self.spellings):
+            return False
+        highest = sorted(float(np.nanmax(x)) for x in numbers)
+        return min(np.nanmin(x) for x in numbers) >= 1 and highest[0] <= 12 and highest[1] <= 31
 
     def _cut(self, text: str) -> list[str]:
         """Return the numbers of a cell, none where its brackets are others."""

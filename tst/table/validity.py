@@ -16,8 +16,8 @@ import pandas as pd
 from tst.cycles import DAY, MONDAY
 from tst.errors import DataError
 from tst.series import Feature, SeriesSet
-from tst.table.bounds import MIN_SEEN, Followed, n_beyond
-from tst.table.relations import Above, Places, Within
+from tst.table.bounds import MAX_VALUES, MIN_SEEN, Followed, closed, n_beyond
+from tst.table.relations import Above, Places, Within, in_cells
 from tst.table.roles import Roles
 from tst.table.rows import SortedTable, sort_like
 from tst.table.said import Said
@@ -25,7 +25,6 @@ from tst.table.steps import EXACT, month_number
 from tst.table.table import Table
 from tst.table.values import free_name, is_numeric
 
-MAX_VALUES = 200  # of a closed set
 MAX_DECIMALS = 6
 HOUR = DAY // 24
 NEXT = 0.1  # of a step, by which a row may be off its calendar
@@ -196,20 +195,6 @@ def _count_others(name: str, known: list[Any], at_least: int) -> Callable[[Laid]
     return count
 
 
-def closed(values: pd.Series, series: pd.Series) -> list[Any] | None:
-    """Return the values of a column where they are all there are, as far as it can be told.
-
-    Each is had by some series: were there others, some would be had by one alone.
-    """
-    pairs = pd.DataFrame({"value": values.to_numpy(), "series": series.to_numpy()}).dropna()
-    pairs = pairs.drop_duplicates()
-    counts = pairs["value"].value_counts()
-    counts = counts[counts > 0]
-    if not 1 <= len(counts) <= MAX_VALUES or counts.min() < MIN_SEEN:
-        return None
-    return counts.index.tolist()
-
-
 def _decimals(column: pd.Series) -> int | None:
     """Return the digits behind the point that all numbers have at most, None where many."""
     for decimals in range(MAX_DECIMALS + 1):
@@ -376,7 +361,8 @@ def _given_orders(real: Laid) -> list[Above | Within]:
     sentences = real.rows.roles.relations
     if list(sentences) == ["none"]:
         return []
-    return Said.of(sentences, list(real.frame)).orders()
+    numbers = [name for _, name in in_cells(real.rows.relations)]
+    return Said.of(sentences, [*real.frame, *numbers]).orders()
 
 
 def judged_series(table: Table, laid: Laid, name: str) -> SeriesSet:

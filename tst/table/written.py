@@ -1,10 +1,10 @@
-"""What pandas would not keep of a CSV: zeros and plus in front of numbers, None, TRUE and FALSE.
+"""What pandas would not keep of a CSV: zeros in front of numbers, None as text, TRUE and FALSE.
 
 A column of digits of which some begin with 0 holds codes (a postcode): it is read as text, but
 where it is called like a time, which is a number and is written in as many digits. In a column of
 text, a word such as None or NA is text; only nothing at all is missing. Truth values that are not
-written as True and False are text; so are numbers that have a plus where they are above 0, as
-changes do. The bytes are looked through first: a file without such a value is read as ever.
+written as True and False are text. The bytes are looked through first: a file without such a value
+is read as ever.
 """
 
 import gzip
@@ -20,7 +20,6 @@ import pandas as pd
 from tst.table.calendar import is_time
 from tst.table.dialect import PLAIN, Compression, Dialect
 from tst.table.evidence import is_called_id, is_called_time
-from tst.table.spelled import Spelling
 
 # Words that pandas takes for a missing value, as its documentation lists them.
 WORDS = (
@@ -28,14 +27,13 @@ WORDS = (
     "N/A", "NA", "NULL", "NaN", "None", "n/a", "nan", "null",
 )  # fmt: skip
 TRUTHS = ("TRUE", "FALSE", "true", "false")
-FOUND_BY = b"Nn#<+"  # first letters of the words that are looked for: others are rare spellings
+FOUND_BY = b"Nn#<"  # first letters of the words that are looked for: others are rare spellings
 VALUE = re.compile(
-    rb"(?:0\d+|\+\d+(?:[.,]\d+)?|"
+    rb"(?:0\d+|"
     + b"|".join(re.escape(word.encode()) for word in (*WORDS, *TRUTHS))
     + rb')(?=[,;\t|"\r\n])'
 )
-# of bytes: 1 before a value, 2 the first letter of a word or a plus, 4 a digit, 8 the first of a
-# truth value
+# of bytes: 1 before a value, 2 the first letter of a word, 4 a digit, 8 the first of a truth value
 KINDS = np.zeros(256, dtype=np.uint8)
 KINDS[list(b',;\t|"\n')] = 1
 KINDS[list(FOUND_BY)] = 2
@@ -46,8 +44,6 @@ BLOCK = 2**22  # bytes
 OVERLAP = 64  # bytes of a block that are looked at again: longer than any of these values
 CELLS = 2**20  # values of a chunk
 MIN_ZEROS = 0.05  # of distinct values, that begin with 0 in a column of codes of several lengths
-SIGNED = r"[+-]?\d+(?:[.,]\d+)?"
-MAX_SIGNED = 50_000  # distinct numbers of a column, that tell where its signs stand
 MAX_WIDTH = 18  # digits of a time that is a number
 TRUTH_VALUES = frozenset({"true", "false"})
 
@@ -69,7 +65,7 @@ class Written:
     Parameters
     ----------
     text
-        Codes with zeros in front, truth values as TRUE and FALSE, and numbers with a plus.
+        Codes with zeros in front, and truth values as TRUE and FALSE, read as text.
     words
         Text in which words such as None are no missing values.
     padded
@@ -106,7 +102,6 @@ class Written:
         padded = [(name, columns[name].width) for name in times if columns[name].is_padded]
         text = [name for name in coded if name not in dict(padded)]
         text += [name for name, column in columns.items() if column.has_other_truths]
-        text += [name for name, column in columns.items() if column.has_plus]
         words = [name for name, column in columns.items() if column.is_text_with_words]
         return cls(text=tuple(text), words=tuple(words), padded=tuple(padded))
 
@@ -161,7 +156,6 @@ class _Column:
         self.has_text = False  # that is no number, no truth value and no such word
         self.is_date = False
         self.widths: set[int] = set()
-        self.signed: set[str] | None = set()  # numbers, as long as all above 0 have a plus
 
     def add(self, column: pd.Series) -> None:
         """Add a chunk."""
@@ -178,8 +172,6 @@ class _Column:
         self.n_zeros += int(known.str.fullmatch(r"0\d+").sum())
         self.n_values += len(known)
         self.widths.update(known.str.len().unique().tolist())
-        if self.signed is not None:
-            self.signed = self._with_signs(known)
         if not self.has_text:
             others = known[~is_digits]
             is_number = pd.to_numeric(others, errors="coerce").notna()
@@ -187,18 +179,6 @@ class _Column:
             text = others[~is_number & ~is_truth]
             self.has_text = len(text) > 0
             self.is_date = is_time(text)
-
-    def _with_signs(self, known: pd.Series) -> set[str] | None:
-        """Return the numbers with those of a chunk; None where one above 0 has no plus."""
-        signed = {*(self.signed or ()), *known}
-        is_bare = known.str.fullmatch(r"(?=.*[1-9])\d.*") | ~known.str.fullmatch(SIGNED)
-        return None if is_bare.any() or len(signed) > MAX_SIGNED else signed
-
-    @property
-    def has_plus(self) -> bool:
-        """Whether it holds numbers that have a plus where they are above 0, all written alike."""
-        signed = self.signed or set()
-        return any(text.startswith("+") for text in signed) and Spelling.of(signed) is not None
 
     @property
     def is_code(self) -> bool:

@@ -23,7 +23,14 @@ from tst.table.relations.derived import (
     Shares,
 )
 from tst.table.relations.order import Above, Below, Monotone, StateOrder, Within
-from tst.table.relations.spelled import ClockText, NumberText, NumberTuple, SpelledText, WithinDay
+from tst.table.relations.spelled import (
+    ClockText,
+    NumberText,
+    NumberTuple,
+    SpelledText,
+    WithinDay,
+    in_cells,
+)
 from tst.table.relations.transitions import Transitions
 
 __all__ = [
@@ -55,6 +62,7 @@ __all__ = [
     "Within",
     "WithinDay",
     "apply_all",
+    "in_cells",
     "is_one_of",
     "numbers",
     "plain_values",

@@ -3,6 +3,7 @@
 Of several numbers in one cell each is a column that is learned.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -99,7 +100,8 @@ class NumberTuple(InEveryRow):
     @property
     def text(self) -> str:
         """Say what holds."""
-        return f"{self.column} holds {len(self.names)} numbers, written like {self.spelling.example}"
+        n_numbers = len(self.names)
+        return f"{self.column} holds {n_numbers} numbers, written like {self.spelling.example}"
 
     def broken(self, frame: pd.DataFrame, places: Places) -> np.ndarray:
         """Return the rows whose text is no such numbers that come back as they are."""
@@ -111,7 +113,7 @@ class NumberTuple(InEveryRow):
         """Return the frame with a column a number instead, whole ones where none has decimals."""
         place = list(frame).index(self.column)
         numbers = self.spelling.read(frame[self.column].astype(object))
-        frame = frame.drop(columns=self.column)
+        frame = frame.drop(columns=[self.column, *self.names], errors="ignore")
         for i, (name, x) in enumerate(zip(self.names, numbers, strict=True)):
             if not self.spelling.spellings[i].decimals and x.notna().all():
                 x = x.astype("int64")
@@ -123,6 +125,12 @@ class NumberTuple(InEveryRow):
         columns = [pd.Series(numbers(frame, name)) for name in self.names]
         text = self.spelling.write(columns).astype(self.dtype)
         return replaced(frame.drop(columns=list(self.names)), self.column, text)
+
+
+def in_cells(relations: Sequence[object]) -> list[tuple[str, str]]:
+    """Return each number that is learned of a column with several in a cell: (column, name)."""
+    tuples = [one for one in relations if isinstance(one, NumberTuple)]
+    return [(one.column, name) for one in tuples for name in one.names]
 
 
 @dataclass(frozen=True, kw_only=True)
