@@ -128,6 +128,12 @@ def kept(codes, frame, share, seed=0):
     return drawn[np.maximum.accumulate(np.where(is_new, np.arange(len(frame)), 0))]
 
 
+def stepwise(frame, seed):
+    """Return whole numbers that change by one at most within each host, from 0 on."""
+    steps = pd.Series(np.random.default_rng(seed).integers(-1, 2, len(frame)))
+    return steps.groupby(frame["host"]).cumsum()
+
+
 @pytest.mark.parametrize("share", [0.0, 0.8])
 @pytest.mark.parametrize("way", ["{}/{}", "{}x{}"])
 def test_codes_that_stay_a_while_stay_text(way, share):
@@ -138,6 +144,17 @@ def test_codes_that_stay_a_while_stay_text(way, share):
     table, series = Table.fit(frame)
     assert tuples(table) == []
     assert set(table.to_frame(series)["cell"]) <= set(codes)
+
+
+def test_codes_next_to_each_other_stay_text():
+    """Rooms that many walk through: all of them are had by several series."""
+    frame = user_table(120)
+    rooms = [f"{floor}/{room}" for floor in range(1, 4) for room in range(40, 62, 2)]
+    place = stepwise(frame, 1) + frame["host"].str[1:].astype(int) * 7
+    frame["cell"] = [rooms[i % len(rooms)] for i in place]
+    table, series = Table.fit(frame)
+    assert tuples(table) == []
+    assert set(table.to_frame(series)["cell"]) <= set(rooms)
 
 
 def test_days_and_months_stay_text():
@@ -151,8 +168,9 @@ def test_days_and_months_stay_text():
 def test_few_cells_are_told_apart():
     """Up to twenty different ones are categories, however they change."""
     frame = user_table(60)
-    level = frame.groupby("host").cumcount() % 5
+    level = np.abs(stepwise(frame, 2)).clip(upper=4)
     frame["cell"] = [f"{a}/{b}" for a, b in zip(level, level // 2, strict=True)]
+    frame.loc[3, "cell"] = "4/3"  # of one series alone
     assert tuples(Table.fit(frame)[0]) == []
 
 
