@@ -21,11 +21,10 @@ from tst.table.columns import ColumnCodec
 from tst.table.relations import (
     Counter,
     Monotone,
-    NumberTuple,
     Places,
     Relation,
     RunningTotal,
-    SpelledText,
+    StandsForNumbers,
     apply_all,
     in_cells,
     numbers,
@@ -188,7 +187,7 @@ class Recent:
     @cached_property
     def _as_numbers(self) -> pd.DataFrame:
         """The rows as the table had them, but for text that stands for numbers."""
-        texts = [one for one in self.table.relations if isinstance(one, SpelledText | NumberTuple)]
+        texts = [one for one in self.table.relations if isinstance(one, StandsForNumbers)]
         return apply_all(texts, self.rows, self.places)
 
     def _going_on(self, relation: Relation) -> Relation:
@@ -337,7 +336,7 @@ def _without_gaps(table: Table, frame: pd.DataFrame, is_first: np.ndarray) -> pd
 def _check_spelled(table: Table, frame: pd.DataFrame, places: Places) -> None:
     """Raise DataError where a number that is text is written otherwise than the table has it."""
     for one in table.relations:
-        if not isinstance(one, SpelledText | NumberTuple):
+        if not isinstance(one, StandsForNumbers):
             continue
         is_broken = one.broken(frame, places)
         if is_broken.any():

@@ -28,6 +28,7 @@ from tst.table.relations.spelled import (
     NumberText,
     NumberTuple,
     SpelledText,
+    StandsForNumbers,
     WithinDay,
     in_cells,
 )
@@ -56,6 +57,7 @@ __all__ = [
     "RunningTotal",
     "Shares",
     "SpelledText",
+    "StandsForNumbers",
     "StateOrder",
     "Transitions",
     "Value",

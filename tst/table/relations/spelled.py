@@ -17,7 +17,7 @@ from tst.table.tuples import NumbersInCell
 
 
 @dataclass(frozen=True, kw_only=True)
-class SpelledText(InEveryRow):
+class StandsForNumbers(InEveryRow):
     """A column of text that stands for numbers.
 
     Parameters
@@ -30,18 +30,25 @@ class SpelledText(InEveryRow):
 
     column: str
     dtype: str
+    spelling: Spelling | Clock | NumbersInCell
+
+    def broken(self, frame: pd.DataFrame, places: Places) -> np.ndarray:
+        """Return the rows whose text is no number, or no numbers, that come back as they are."""
+        column = frame[self.column].astype(object)
+        known = column.dropna().drop_duplicates()
+        return column.isin(known[~self.spelling.comes_back(known)]).to_numpy(bool)
+
+
+@dataclass(frozen=True, kw_only=True)
+class SpelledText(StandsForNumbers):
+    """A column of text that stands for a number in each cell."""
+
     spelling: Spelling | Clock
 
     @property
     def text(self) -> str:
         """Say what holds."""
         return f"{self.column} is a number, written like {self.spelling.example}"
-
-    def broken(self, frame: pd.DataFrame, places: Places) -> np.ndarray:
-        """Return the rows whose text is no number that comes back as it is."""
-        column = frame[self.column].astype(object)
-        known = column.dropna().drop_duplicates()
-        return column.isin(known[~self.spelling.comes_back(known)]).to_numpy(bool)
 
     def apply(self, frame: pd.DataFrame, places: Places) -> pd.DataFrame:
         """Return the frame with numbers, whole ones where none has decimals."""
@@ -78,23 +85,17 @@ class ClockText(SpelledText):
 
 
 @dataclass(frozen=True, kw_only=True)
-class NumberTuple(InEveryRow):
+class NumberTuple(StandsForNumbers):
     """A column of several numbers in each cell.
 
     Parameters
     ----------
     names
         Of the columns that are learned instead, a number each.
-    dtype
-        Of the column.
-    spelling
-        How the numbers are written.
     """
 
     kind: Literal["number tuple"] = "number tuple"
-    column: str
     names: tuple[str, ...]
-    dtype: str
     spelling: NumbersInCell
 
     @property
@@ -102,12 +103,6 @@ class NumberTuple(InEveryRow):
         """Say what holds."""
         n_numbers = len(self.names)
         return f"{self.column} holds {n_numbers} numbers, written like {self.spelling.example}"
-
-    def broken(self, frame: pd.DataFrame, places: Places) -> np.ndarray:
-        """Return the rows whose text is no such numbers that come back as they are."""
-        column = frame[self.column].astype(object)
-        known = column.dropna().drop_duplicates()
-        return column.isin(known[~self.spelling.comes_back(known)]).to_numpy(bool)
 
     def apply(self, frame: pd.DataFrame, places: Places) -> pd.DataFrame:
         """Return the frame with a column a number instead, whole ones where none has decimals."""
