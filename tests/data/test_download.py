@@ -85,6 +85,7 @@ def test_the_sums_are_those_of_the_originals():
         )
 
 
+@pytest.mark.slow
 def test_fetch_brings_the_files_once(server, tmp_path):
     """Parts arrive byte by byte, in the order asked; a second call asks for none.
 
@@ -146,6 +147,7 @@ def test_parts_that_do_not_exist(table, number, message, tmp_path):
     assert not (tmp_path / "raw").exists()
 
 
+@pytest.mark.slow
 def test_the_command_downloads_and_builds(server, tmp_path, monkeypatch, capsys):
     """--parts fetches both tables, builds and saves.
 
@@ -170,6 +172,7 @@ def test_the_command_downloads_and_builds(server, tmp_path, monkeypatch, capsys)
     ]
 
 
+@pytest.mark.slow
 def test_the_attempts_are_built_from_downloaded_events(server, tmp_path, monkeypatch, capsys):
     """--events asks for the table of events alone; --set gives the same from what lies there."""
     folder = tmp_path / "data"

@@ -91,6 +91,7 @@ def test_the_builder_is_the_loop(trace, tmp_path):
     assert_like_the_loop(usage, events, tmp_path)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(6))
 def test_the_builder_is_the_loop_on_noise(seed, tmp_path):
     """Coarse random numbers, full of ties, holes and duplicates, are judged as the loop does."""

@@ -55,6 +55,7 @@ def beyond(synthetic, seed=0):
     return set(found["measure"][found["times"] > found["limit"]])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(4))
 def test_other_series_of_the_same_kind_are_within_all_limits(seed):
     """So are the learned series themselves, drawn again: copying is not what is judged here."""

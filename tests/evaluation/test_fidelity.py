@@ -184,6 +184,7 @@ def test_order_changes_nothing(real, measured):
         assert again[metric] == expected, metric
 
 
+@pytest.mark.slow
 def test_a_copy_is_at_0(measured):
     """Of a copy of the real set every distance is 0, the discriminative score exactly, ratios 1."""
     copy = measured["copy"]
@@ -226,6 +227,7 @@ def test_discriminative_score_of_noise_and_of_a_draw(measured):
     assert measured["floor"]["discriminative_score"] < 0.12
 
 
+@pytest.mark.slow
 def test_one_seed_one_result(real):
     """The same seed repeats every number; a reference gives the numbers of its set."""
     noise = fidelity.noise(real, 0)

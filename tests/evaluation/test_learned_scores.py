@@ -78,6 +78,7 @@ def test_series_that_are_all_the_same_cannot_be_told_apart():
     assert learned_scores.discriminative_score(same, same, 0) == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "score",
     [

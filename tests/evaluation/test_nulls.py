@@ -65,6 +65,7 @@ def test_parts_without_a_common_class_are_dealt_again():
         list(nulls.deals(*halves, "owner", 2))
 
 
+@pytest.mark.slow
 def test_the_real_law_stays_within_its_null():
     """Another set of the same law lies beyond the 95 % quantile about as often as it should."""
     measures = {"acf_rms": autocorrelation.acf_rms}

@@ -31,6 +31,7 @@ def parent(tmp_path, monkeypatch):
     return tmp_path
 
 
+@pytest.mark.slow
 def test_a_folder_goes_with_its_object(parent):
     """When nobody has it any more, or at the end of its block, with all that is in it."""
     folder = scratch.Folder()

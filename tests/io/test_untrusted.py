@@ -107,6 +107,7 @@ def test_an_archive_that_inflates(tmp_path, small):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["bomb.csv.gz", "bomb.csv", "bomb.parquet"])
 def test_a_table_that_inflates(tmp_path, small, name):
     """A zipped one; short lines under a long heading; one long text that a million rows name."""
@@ -131,6 +132,7 @@ def test_rows_that_a_parquet_file_claims(tmp_path, small):
     refused(lambda: untrusted.read_parquet(path), "would inflate to 0.0745 GiB")
 
 
+@pytest.mark.slow
 def test_a_large_table_needs_disk(tmp_path, monkeypatch):
     """What its parts take is counted before they are written; of a zipped one while it is read.
 

@@ -58,6 +58,7 @@ def states_of(series):
     return [series[i][:, STATE].astype(int) for i in range(len(series))]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("moves", [ROUND, DEAD_END], ids=["round", "dead end"])
 @pytest.mark.parametrize("patch", [1, 3])
 @pytest.mark.parametrize("fixed", [False, True])

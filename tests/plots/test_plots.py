@@ -222,6 +222,7 @@ def test_alt_text_is_required(alt, tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.slow
 def test_a_notebook_gets_the_alt_text(tmp_path, monkeypatch):
     """Inside IPython the file is shown once, with its alt text; outside nothing is shown."""
     shown = []
@@ -695,6 +696,7 @@ def test_f1_names_every_class(n_classes, tmp_path):
     assert image.width <= 910 and image.height <= 1110
 
 
+@pytest.mark.slow
 def test_units_stand_once_or_with_their_feature():
     """One unit of all stands in the title, several each at its feature."""
     same = series_plots.examples(arrays(2), NAMES, "Two", ["share"] * 2)

@@ -46,6 +46,7 @@ def cells(text, first):
     return row.split(" | ")
 
 
+@pytest.mark.slow
 def test_one_card_a_data_set_and_one_a_trained_model(run):
     """A run without weights has none; a second writing gives the same bytes."""
     written = cards.write(run)

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pandas as pd
+import pytest
 from helpers import shop_visits, user_table
 
 from tst import Synthesiser
@@ -18,6 +19,7 @@ def test_series_are_held_out_where_there_are_enough():
     assert own_data.halves_of(series.take(np.arange(39)), 0.25, 0) is None
 
 
+@pytest.mark.slow
 def test_a_copy_is_written_as_its_data_are_and_read_again(tmp_path):
     """CSV or Parquet; a sample of a few series is judged by more."""
     frame = user_table()

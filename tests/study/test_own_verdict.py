@@ -125,6 +125,7 @@ def test_damage_turns_its_line_red(damage):
     assert headline(findings).startswith("RED")
 
 
+@pytest.mark.slow
 def test_learned_series_in_a_copy_turn_privacy_red():
     """A tenth of the copy is enough; no other section minds."""
     real, copy = tables()
@@ -199,6 +200,7 @@ def test_colours_are_only_added():
     assert text == plain
 
 
+@pytest.mark.slow
 def test_the_report_has_every_finding():
     """Each text once, its first line first, and what ended the training."""
     real, copy = tables(n_copy=40)

@@ -226,6 +226,7 @@ def test_scores_are_kept(tmp_path, monkeypatch):
     assert len(asked) == TINY.n_repeats
 
 
+@pytest.mark.slow
 def test_every_score_has_its_rows(tmp_path):
     """One a repeat of the field's four, one of the others; controls are all there."""
     real = sines()

@@ -122,6 +122,7 @@ CALENDARS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", CALENDARS)
 def test_synthetic_times_are_steps_of_the_calendar(name):
     """Each is the next one behind the one before it in the real calendar, and begins within it."""
@@ -226,6 +227,7 @@ def test_starts_go_with_lengths():
     assert (end - last).mean() < pd.Timedelta("15D")
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(
     start=st.integers(0, 10**9),

@@ -64,6 +64,7 @@ CASES = [(pattern, case) for pattern in WRITTEN for case in ("", "upper", "lower
 CASES = [(p, case) for p, case in CASES if not case or any(s in p for s in ("%b", "%B", "%a"))]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("pattern", "case"), CASES)
 def test_dates_come_back_as_they_were_written(pattern, case):
     """In any order of rows, the format is found, and the dates are the ones that were written."""

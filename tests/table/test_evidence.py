@@ -119,6 +119,7 @@ def one_series(n=900, seed=0):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rows", [False, True])
 @pytest.mark.parametrize("columns", [False, True])
 def test_one_series_has_no_id(rows, columns):
@@ -169,6 +170,7 @@ def test_a_measurement_called_like_a_time_is_none():
     assert choose(mixed, None, "", ()).time == ""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["visit", "k2"])
 @pytest.mark.parametrize("rows", [False, True])
 @pytest.mark.parametrize("is_even", [False, True])

@@ -235,6 +235,7 @@ def test_a_related_table_comes_back(related):
     assert Table.from_dict(mapping) == table
 
 
+@pytest.mark.slow
 def test_what_holds_in_every_row_holds_in_every_copy(related):
     """Whatever numbers a model makes of the features, by themselves: shuffled ones and noise."""
     frame, holds = related

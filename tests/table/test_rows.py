@@ -22,6 +22,7 @@ def test_the_order_of_the_rows_is_nothing(seed):
     assert table == shuffled_table
 
 
+@pytest.mark.slow
 def test_duplicate_times():
     """Equal rows and rows that disagree are dropped and listed, whatever their order."""
     frame = user_table()
@@ -40,6 +41,7 @@ def test_too_many_duplicate_times():
     assert "share 'host' and 'when' with another" in table_error(double, {"id": "host"})
 
 
+@pytest.mark.slow
 def test_one_instant_in_two_zones_is_a_duplicate_time():
     """Rows are compared by their times, not by how these are written."""
     frame = user_table()

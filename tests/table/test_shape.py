@@ -52,6 +52,7 @@ CALLED = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "frame",
     [

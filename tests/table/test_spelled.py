@@ -76,6 +76,7 @@ KEPT = {code: None for code in range(128) if chr(code) not in "0123456789.-"}
 KEPT |= {ord(sign): None for sign in "€°"}
 
 
+@pytest.mark.slow
 @given(
     numbers=st.lists(
         st.decimals(-(10**7), 10**7, places=2).map(float), min_size=30, max_size=60, unique=True

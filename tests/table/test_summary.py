@@ -2,6 +2,7 @@
 
 import numpy as np
 import pandas as pd
+import pytest
 from helpers import user_table
 
 from tst.table.summary import describe, example_indices
@@ -22,6 +23,7 @@ def test_the_decision_is_shown():
     assert max(map(len, lines)) <= 100
 
 
+@pytest.mark.slow
 def test_what_is_not_a_column_is_said():
     """One series in the order of its rows; many columns are listed in part."""
     rng = np.random.default_rng(0)

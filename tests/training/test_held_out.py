@@ -28,6 +28,7 @@ def looks(history):
     return history["held_out"].dropna().to_numpy()
 
 
+@pytest.mark.slow
 def test_a_run_that_was_best_at_once_begins_again_at_a_tenth_of_its_rate(tmp_path):
     """Once, from the weights before its first step; the best of both tries is kept."""
     score = learned_by_heart()
@@ -42,6 +43,7 @@ def test_a_run_that_was_best_at_once_begins_again_at_a_tenth_of_its_rate(tmp_pat
     assert score(TST.load(tmp_path / "run")) == pytest.approx(again[0], rel=1e-4)
 
 
+@pytest.mark.slow
 def test_its_rate_begins_anew(tmp_path):
     """With its warm-up, and from the top of its cosine."""
     settings = LOOKS | {"warmup_steps": 3, "decay": True}

@@ -22,6 +22,7 @@ from tst.training import checkpoints, loop
 from tst.training.loop import TrainConfig
 
 
+@pytest.mark.slow
 def test_a_killed_run_goes_on_bit_by_bit(tmp_path):
     """Broken off after a checkpoint and started again: the same losses and weights as unbroken."""
     whole = train_tiny(tmp_path / "whole", warmup_steps=5)
@@ -309,6 +310,7 @@ class Bomb:
         return (open, (str(self.path), "w"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "name", ["optimizer.bin", "random_states_0.pkl", "custom_checkpoint_0.pkl", "scheduler.bin"]
 )
@@ -327,6 +329,7 @@ def test_a_hostile_checkpoint_runs_no_code(tmp_path, name):
     assert not canary.exists()
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not hasattr(resource, "RLIMIT_FSIZE"), reason="the limit on files is Unix's")
 def test_a_full_disk_ends_training_with_a_sentence(tmp_path):
     """What was reached before stays, and the run goes on from it."""
@@ -390,6 +393,7 @@ def test_what_has_no_part_in_the_steps_begins_once(tmp_path):
         assert order == ["begin"] + ["step"] * 7, "two steps were left after the checkpoint"
 
 
+@pytest.mark.slow
 def test_gradients_are_clipped(tmp_path):
     """Clipped to far below Adam's epsilon nothing moves; without clipping the loss falls."""
     settings = {
