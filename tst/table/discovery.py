@@ -258,7 +258,9 @@ def _are_tuples(column: pd.Series, places: Places) -> bool:
     All codes are had by several series. Numbers go on, or each occurs with many of the others.
     """
     known = column.dropna().unique()
-    spelling = NumbersInCell.of(known[:MAX_TEXTS]) if len(known) > FEW else None
+    if len(known) <= FEW:
+        return False
+    spelling = NumbersInCell.of(known[:MAX_TEXTS])
     if spelling is None or closed(column, pd.Series(places.witness), at_most=np.inf) is not None:
         return False
     parts = [x.to_numpy() for x in spelling.read(column.astype(object))]

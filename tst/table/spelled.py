@@ -206,8 +206,7 @@ class Spelling(NumbersAsText):
         if sign < 0:
             first, inner, last = SIGNS[self.minus]
         elif sign > 0 and self.plus:
-            is_first = self.minus.endswith("first")
-            first, inner = ("+", "") if is_first else ("", "+")
+            first, inner, last = next(one for one in PLUS if self.minus.endswith(PLUS[one]))
         return f"{first}{self.before}{inner}{size}{self.behind}{last}"
 
 
@@ -229,11 +228,14 @@ def _signs(found: Sequence[re.Match[str]]) -> tuple[Minus, Plus] | None:
     if len(ways) > 1 or minus is None:
         return None
     if not places:
-        is_code = not minus.endswith("first") and NO_SIGN not in signs
-        return None if is_code else (minus, "")
+        if not minus.endswith("first") and NO_SIGN not in signs:
+            return None
+        return minus, ""
     if places != {minus.removeprefix("true ")} or len(signs) < 2:
         return None
-    return minus, "from" if of_zeros and NO_SIGN not in of_zeros else "above"
+    if of_zeros and NO_SIGN not in of_zeros:
+        return minus, "from"
+    return minus, "above"
 
 
 def _are_all_apart(digits: Collection[str], around: str) -> bool:
