@@ -96,7 +96,7 @@ def find_relations(
     )
     for stage in readings:
         sample = _settled(stage, sample, said, parts, found)
-    said = Said.of(roles.relations, [*frame, *(name for _, name in in_cells(found))])
+    said = Said.of(roles.relations, [*frame, *in_cells(found)])
     stages: tuple[Callable[[Sample], list[Relation]], ...] = (
         lambda sample: _within_day(found),
         lambda sample: _from_times(sample) if has_dates else [],

@@ -244,7 +244,7 @@ def _with_constants(table: Table, frame: pd.DataFrame) -> pd.DataFrame:
     """Return rows with the columns that need not be given: all that are the same in every row."""
     n_rows = len(frame)
     missing = {}
-    known = {*frame, *(name for _, name in in_cells(table.relations))}
+    known = {*frame, *in_cells(table.relations)}
     for column in table.constants:
         if column.name not in known:
             is_empty = np.full(n_rows, not column.categories)
@@ -323,9 +323,9 @@ def _times(table: Table, column: pd.Series) -> np.ndarray:
 
 def _without_gaps(table: Table, frame: pd.DataFrame, is_first: np.ndarray) -> pd.DataFrame:
     """Return rows with numbers from the row before where the table has none missing."""
-    numbers = {column.name for column in table.features if column.is_numeric and not column.missing}
-    numbers |= {cell for cell, name in in_cells(table.relations) if name in numbers}
-    gaps = [name for name in frame if name in numbers and frame[name].hasnans]
+    known = {column.name for column in table.features if column.is_numeric and not column.missing}
+    known |= {cell for name, cell in in_cells(table.relations).items() if name in known}
+    gaps = [name for name in frame if name in known and frame[name].hasnans]
     if not gaps:
         return frame
     series = np.cumsum(is_first)

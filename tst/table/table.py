@@ -551,7 +551,7 @@ class Table:
             if isinstance(relation, DERIVED):
                 rows.append((relation.column, "derived", relation.dtype, relation.text))
         places = {name: i for i, name in enumerate(self.order)}
-        places |= {name: places[column] for column, name in in_cells(self.relations)}
+        places |= {name: places[column] for name, column in in_cells(self.relations).items()}
         rows.sort(key=lambda row: places[row[0]])
         head = []
         if self.keys.id:
@@ -581,7 +581,7 @@ class Table:
             Where there is no such attribute, or the table has no such value of it.
         """
         learned = {column.name: column for column in self.learned}
-        for _, number in in_cells(self.relations):  # a cell is written as a whole
+        for number in in_cells(self.relations):  # a cell is written as a whole
             learned.pop(number, None)
         if name not in learned:
             raise DataError(
@@ -643,10 +643,9 @@ class Table:
         names += [one.column for one in table.relations if isinstance(one, DERIVED)]
         names += [one.column for one in table.row_names]
         numbers = in_cells(table.relations)
-        if not {name for _, name in numbers} <= set(names):
+        if not set(numbers) <= set(names):
             raise ValueError("the numbers in cells of the table and its columns do not fit")
-        names = [name for name in names if name not in {name for _, name in numbers}]
-        names += {column: None for column, _ in numbers}
+        names = [*(name for name in names if name not in numbers), *set(numbers.values())]
         named = [one.column for one in table.names]
         names += [name for name in (*named[:1], table.clock.name) if name in table.order]
         nameless = {column.name for column in table.attributes if column.kind == "name"}

@@ -361,8 +361,7 @@ def _given_orders(real: Laid) -> list[Above | Within]:
     sentences = real.rows.roles.relations
     if list(sentences) == ["none"]:
         return []
-    numbers = [name for _, name in in_cells(real.rows.relations)]
-    return Said.of(sentences, [*real.frame, *numbers]).orders()
+    return Said.of(sentences, [*real.frame, *in_cells(real.rows.relations)]).orders()
 
 
 def judged_series(table: Table, laid: Laid, name: str) -> SeriesSet:

@@ -107,9 +107,9 @@ class NumberTuple(StandsForNumbers):
     def apply(self, frame: pd.DataFrame, places: Places) -> pd.DataFrame:
         """Return the frame with a column a number instead, whole ones where none has decimals."""
         place = list(frame).index(self.column)
-        numbers = self.spelling.read(frame[self.column].astype(object))
+        read = self.spelling.read(frame[self.column].astype(object))
         frame = frame.drop(columns=[self.column, *self.names], errors="ignore")
-        for i, (name, x) in enumerate(zip(self.names, numbers, strict=True)):
+        for i, (name, x) in enumerate(zip(self.names, read, strict=True)):
             if not self.spelling.spellings[i].decimals and x.notna().all():
                 x = x.astype("int64")
             frame.insert(place + i, name, x.array)
@@ -122,10 +122,10 @@ class NumberTuple(StandsForNumbers):
         return replaced(frame.drop(columns=list(self.names)), self.column, text)
 
 
-def in_cells(relations: Sequence[object]) -> list[tuple[str, str]]:
-    """Return each number that is learned of a column with several in a cell: (column, name)."""
+def in_cells(relations: Sequence[object]) -> dict[str, str]:
+    """Return {name: column} of each number that is learned of a column with several in a cell."""
     tuples = [one for one in relations if isinstance(one, NumberTuple)]
-    return [(one.column, name) for one in tuples for name in one.names]
+    return {name: one.column for one in tuples for name in one.names}
 
 
 @dataclass(frozen=True, kw_only=True)
