@@ -206,6 +206,30 @@ def test_a_number_that_means_missing(code):
     assert Table.from_dict(table.to_dict()).to_frame(series).equals(synthetic)
 
 
+@given(
+    st.integers(0, 9),
+    st.lists(st.integers(1 - 10**11, 10**11 - 1), min_size=2, max_size=15),
+    st.floats(0, 1),
+)
+def test_numbers_of_more_digits_than_float32_keeps(n_decimals, numbers, place):
+    """They come back as near as float32 keeps them, and what is drawn has no more decimals."""
+    column = pd.Series(np.round(np.array(numbers) / 10**n_decimals, n_decimals), name="x")
+    codec = ColumnCodec.fit(column)
+    atol = 2e-7 * np.abs(column - codec.shift).max() + 1e-9
+    np.testing.assert_allclose(through_float32(codec, column), column, rtol=0, atol=atol)
+    x = codec.encode(column)
+    drawn = codec.decode(np.float32([x.min() + place * np.ptp(x)]))
+    np.testing.assert_allclose(np.round(drawn, n_decimals), drawn, rtol=1e-12)
+
+
+def test_places_on_a_map_keep_their_decimals():
+    """Six decimals of a degree are a tenth of a metre; float32 of 48 degrees keeps half a metre."""
+    rng = np.random.default_rng(0)
+    column = pd.Series(rng.uniform(47, 49, 500).round(6), name="lat")
+    codec = ColumnCodec.fit(column)
+    np.testing.assert_allclose(through_float32(codec, column), column, rtol=0, atol=1e-9)
+
+
 def test_a_drawn_number_has_the_digits_of_the_column():
     """What a model draws between two decimals is rounded to as many as the column has."""
     codec = ColumnCodec.fit(pd.Series([0.25, 1.5, 3.75], name="x"))

@@ -48,13 +48,33 @@ def test_gaps_are_filled_from_the_same_series():
         ([0.5, 1.25], 2),
         ([0.001, 0.0], 3),
         ([1 / 3], None),
-        ([123456.7], 1),  # seven digits are all that float32 keeps
-        ([1234567.8], None),
+        ([1234567.8], 1),  # whether or not float32 keeps the digits
+        ([0.1 + 0.2, 1e9], 1),
+        ([0.7 / 0.9, 800 / 7], None),
     ],
 )
 def test_decimals(x, n_decimals):
-    """As many as the value with most of them has; None where float32 cannot tell them."""
+    """As many as the value with most of them has; None where nobody wrote so many."""
     assert values.Numbers.of(np.array(x, float)).rounding() == n_decimals
+
+
+@pytest.mark.parametrize(
+    ("x", "is_far"),
+    [
+        ([1000.0, 1001.0], True),  # prices of one month
+        ([10.0, 15.0], False),
+        ([47.123456, 51.654321], True),  # places on a map
+        ([-47.123456, -51.654321], True),
+        ([-122.123456, 51.654321], False),  # all over it
+        ([0.5, 1234567.89], False),  # money
+        ([1 / 3 + 10, 1 / 7 + 12], False),  # nobody wrote these digits
+        ([-999.0, *[47.123456, 51.654321] * 20], True),  # -999 is left out
+    ],
+)
+def test_numbers_far_from_zero(x, is_far):
+    """Large beside their range, or of more digits than float32 keeps, which a shift brings."""
+    numbers = values.Numbers.of(np.array(x))
+    assert numbers.is_far_from_zero(-999.0 if min(x) == -999 else None) == is_far
 
 
 def test_numbers_that_only_look_like_codes():

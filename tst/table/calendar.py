@@ -139,6 +139,12 @@ class Clock:
         is_better = share > share_of_next(clock.calendar, parts, EXACT)
         return replace(local, calendar=calendar, step=step) if is_better else clock
 
+    @property
+    def zone(self) -> str:
+        """The zone by whose clocks hours and days go, where times are not by them; else empty."""
+        is_in_utc = not self.place and self.writing.kind in ("dates", "text")
+        return getattr(self.writing, "place", "") if is_in_utc else ""
+
     def wall(self, times: np.ndarray) -> np.ndarray:
         """Return times as its steps go: by the clocks of a place, or as they are."""
         return to_wall(times, self.place) if self.place else times

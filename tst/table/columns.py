@@ -29,7 +29,6 @@ from tst.table.values import (
 )
 
 N_RANGES = 16  # quantiles of a numeric attribute: coarse enough that each holds many series
-SHIFTED = 100  # times its range that a value must be before the least one is subtracted
 MAX_DISTINCT = 2**16  # values of a column that are kept, to tell categories
 MAX_CATEGORIES = 200  # of a column, the commonest; the others are pooled
 RARE = "(rare)"  # the category that pooled values are learned as
@@ -132,9 +131,9 @@ class ColumnCodec:
     edges
         Rising numbers that bound the ranges of a numeric attribute.
     decimals
-        Digits behind the point that no value exceeds; None: more than float32 keeps.
+        Digits behind the point that no value exceeds; None: as many as were computed.
     shift
-        Subtracted before numbers become float32, where they are large beside their range.
+        Subtracted before numbers become float32, where that keeps digits of them.
     missing
         Whether values are missing.
     missing_code
@@ -180,11 +179,9 @@ class ColumnCodec:
             missing_code = numbers.missing_code()
             if missing_code is not None:
                 facts |= {"missing": True, "missing_code": missing_code}
-        low, high = numbers.without(missing_code)
-        value_range = max(high - low, 1e-30)
-        if max(abs(low), abs(high)) > SHIFTED * value_range:
-            facts["shift"] = low
         decimals = numbers.rounding(missing_code)
+        if numbers.is_far_from_zero(missing_code):
+            facts["shift"] = numbers.without(missing_code)[0]
         return cls(**facts, **_number_facts(column.distinct, decimals, column.epoch))
 
     @classmethod

@@ -12,10 +12,10 @@ import numpy as np
 import pandas as pd
 from pandas.api import types
 
-from tst.cycles import DAY
 from tst.table.bounds import closed
 from tst.table.clocks import Clock
 from tst.table.formulas import derived
+from tst.table.from_times import calendar_columns, dates_near_times
 from tst.table.orders import ends, monotone, order_pairs, orders, state_orders
 from tst.table.relations import (
     Above,
@@ -24,7 +24,6 @@ from tst.table.relations import (
     Combinations,
     DateText,
     FixedWhere,
-    FromTime,
     NumberText,
     NumberTuple,
     Places,
@@ -51,9 +50,6 @@ MAX_COMBINATIONS = 1000
 MAX_TEXTS = 50_000  # distinct ones of a column of numbers, that tell how they are written
 GOES_ON = 0.7  # of the mean square between any two numbers, that a change has
 RECOMBINED = 3  # cells for each distinct number
-NEARER = 0.9  # of a date's spread: less from a time of its series, and it goes by that
-SECONDS = 10**9
-UNITS = (DAY, 3600 * SECONDS, 60 * SECONDS, SECONDS, 10**6)
 
 
 def find_relations(
@@ -99,9 +95,10 @@ def find_relations(
     said = Said.of(roles.relations, [*frame, *in_cells(found)])
     stages: tuple[Callable[[Sample], list[Relation]], ...] = (
         lambda sample: _within_day(found),
-        lambda sample: _from_times(sample) if has_dates else [],
+        lambda sample: dates_near_times(sample, labels) if has_dates else [],
         lambda sample: derived(sample, labels, said.formulas(sample)),
         _fixed_where,
+        lambda sample: calendar_columns(sample, labels, has_dates),
         lambda sample: _changed_last(sample, said, found),
         lambda sample: _combinations(sample, parts, found),
         lambda sample: _transitions(sample, parts, found),
@@ -307,32 +304,6 @@ def _is_clock(column: pd.Series) -> bool:
     """Tell whether a column of text holds times of day or durations, and not a few only."""
     known = column.dropna().unique()[:MAX_TEXTS]
     return len(known) > FEW and Clock.of(known) is not None
-
-
-def _from_times(sample: Sample) -> list[Relation]:
-    """Return the attributes that are dates nearer to their series' times than to each other."""
-    found: list[Relation] = []
-    first = sample.places.is_first
-    for name in sample.attributes:
-        if name not in sample.frame:
-            continue
-        column = sample.frame[name]
-        if not types.is_datetime64_any_dtype(column.dtype) or column[first].nunique() < 2:
-            continue
-        nanoseconds = numbers(sample.frame, name)[first] * 1e9
-        known = nanoseconds[np.isfinite(nanoseconds)].astype(np.int64)
-        unit = next((unit for unit in UNITS if (known % unit == 0).all()), 10**6)
-        spread = float(np.nanstd(nanoseconds))
-        best = None
-        for end in (False, True):
-            one = FromTime(column=name, dtype=str(column.dtype), end=end, unit=unit)
-            distance = nanoseconds - one._reference(sample.places)[first]
-            if np.nanstd(distance) < NEARER * spread:
-                spread = float(np.nanstd(distance))
-                best = one
-        if best is not None:
-            found.append(best)
-    return found
 
 
 def _fixed_where(sample: Sample) -> list[Relation]:

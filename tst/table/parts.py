@@ -220,7 +220,8 @@ def _fit_feature(
             f"feature '{name}' holds dates as text, not all written alike; leave it out by a roles "
             "file, or give seconds."
         )
-    known.text.check(name, is_code=is_code)
+    if not is_code:
+        known.text.check(name)
     is_binary = types.is_integer_dtype(facts.distinct.dtype) and facts.distinct.nunique() <= 2
     codec = ColumnCodec.of(facts, categorical=is_code or is_binary)
     if codec.kind == "category" and not is_number(facts.distinct):

@@ -21,10 +21,12 @@ from tst.table.columns import ColumnCodec
 from tst.table.relations import (
     Counter,
     Monotone,
+    OfTime,
     Places,
     Relation,
     RunningTotal,
     StandsForNumbers,
+    WithTime,
     apply_all,
     in_cells,
     numbers,
@@ -82,7 +84,7 @@ class Recent:
         frame = _dtypes_as_learned(table, frame)
         frame, times, is_first = _sorted(table, frame)
         frame = _without_gaps(table, frame, is_first)
-        places = Places(times=times, is_first=is_first)
+        places = Places(times=times, is_first=is_first, zone=table.clock.zone)
         _check_spelled(table, frame, places)
         learned = apply_all(table.relations, frame, places)
         clock = table.clock
@@ -102,7 +104,7 @@ class Recent:
     @property
     def places(self) -> Places:
         """Where the rows stand."""
-        return Places(times=self.times, is_first=self.is_first)
+        return Places(times=self.times, is_first=self.is_first, zone=self.table.clock.zone)
 
     def window_starts(self, longest: int) -> tuple[np.ndarray, int]:
         """Return the row of each series where a model may begin to read, and by how many it slides.
@@ -179,7 +181,8 @@ class Recent:
         joined = joined.astype(dtypes).reset_index(drop=True)
         is_first = np.append(True, np.diff(np.concatenate([series, of_new])[order]) > 0)
         all_times = np.concatenate([self.times, times])[order]
-        places = Places(times=all_times, is_first=is_first, rng=rng)
+        zone = self.table.clock.zone
+        places = Places(times=all_times, is_first=is_first, zone=zone, rng=rng)
         relations = [self._going_on(relation) for relation in self.table.relations]
         restored = restore_all(relations, joined, places)
         return restored[is_new].reset_index(drop=True)
@@ -196,7 +199,7 @@ class Recent:
             first = self._as_numbers[self.is_first]
             before = numbers(first, relation.column) - numbers(first, relation.of)
             return replace(relation, before=tuple(before.tolist()))
-        if isinstance(relation, Counter):
+        if isinstance(relation, Counter) or (isinstance(relation, OfTime) and relation.is_elapsed):
             first = self._as_numbers[self.is_first]
             return replace(relation, first=tuple(numbers(first, relation.column).tolist()))
         if not isinstance(relation, Monotone):
@@ -210,6 +213,8 @@ class Recent:
         """Return the columns that stay as they are in these real rows: ids and what is constant."""
         names = [*self.table.keys.id]
         names += [column.name for column in (*self.table.attributes, *self.table.constants)]
+        changing = {one.column for one in self.table.relations if isinstance(one, WithTime)}
+        names = [name for name in names if name not in changing]
         kept = self.rows.iloc[rows]
         return {name: kept[name] for name in names if name in kept}
 

@@ -172,10 +172,15 @@ class SortedTable:
         is_first_of_id = self.store.is_first_of_id(part)
         is_first, _ = _first_rows(times, is_first_of_id, self.clock, self.roles, self.stretches)
         if self.stretches is None or self.keys.id:
-            return Places(times=times, is_first=is_first)
+            return Places(times=times, is_first=is_first, zone=self.clock.zone)
         index = self.stretches.index(times, self.clock)
         is_behind_gap = np.append(False, np.diff(index) > 1)  # stretches that were left out
-        return Places(times=times, is_first=is_first_of_id | is_behind_gap, stretch=index)
+        return Places(
+            times=times,
+            is_first=is_first_of_id | is_behind_gap,
+            stretch=index,
+            zone=self.clock.zone,
+        )
 
     @property
     def columns(self) -> list[str]:

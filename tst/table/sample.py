@@ -1,7 +1,7 @@
 """Rows of some series, in which relations are looked for before all rows are asked."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -112,12 +112,13 @@ def some_series(parts: Rows) -> tuple[pd.DataFrame, Places]:
     if places[0].stretch is not None:  # one part
         rows = slice(N_ROWS)
         stretch = places[0].stretch[rows]
-        return frame[rows], Places(times=times[rows], is_first=is_first[rows], stretch=stretch)
+        cut = replace(places[0], times=times[rows], is_first=is_first[rows], stretch=stretch)
+        return frame[rows], cut
     if n_rows > N_ROWS:
         ends = np.append(np.flatnonzero(is_first)[1:], n_rows)
         n_whole = int(np.searchsorted(ends, N_ROWS, "right"))
         n_rows = int(ends[max(1, n_whole) - 1])
-    return frame.iloc[:n_rows], Places(times=times[:n_rows], is_first=is_first[:n_rows])
+    return frame.iloc[:n_rows], replace(places[0], times=times[:n_rows], is_first=is_first[:n_rows])
 
 
 def constant_within(frame: pd.DataFrame, places: Places) -> list[str]:

@@ -431,9 +431,11 @@ class Table:
         """Return where synthetic rows stand, of which each is of a series, or of a stretch."""
         if not self.is_one_series:
             is_first = np.diff(series_of_row, prepend=-1) > 0
-            return Places(times=times, is_first=is_first, rng=rng)
+            return Places(times=times, is_first=is_first, zone=self.clock.zone, rng=rng)
         is_first = np.arange(len(times)) == 0
-        return Places(times=times, is_first=is_first, stretch=series_of_row, rng=rng)
+        return Places(
+            times=times, is_first=is_first, stretch=series_of_row, zone=self.clock.zone, rng=rng
+        )
 
     def decoded(self, values: np.ndarray, rng: np.random.Generator) -> dict[str, pd.Series]:
         """Return the columns of features, as relations make them, of values (n_rows, n_features).

@@ -16,7 +16,10 @@ from tst.errors import DataError
 
 LARGEST = 1e30  # float32 ends at 3e38; this leaves room for squares and margins
 DIGITS = 7  # decimal digits that float32 keeps
+# of a number that somebody wrote; in float64 a number that was computed has twelve or more
+WRITTEN_DIGITS = 11
 MAX_DECIMALS = 12  # more are rounding errors of float64 rather than digits that somebody wrote
+SHIFTED = 100  # times its range that a number must be before the least one is subtracted
 FEW = 20  # distinct numbers, up to which they are told apart one by one
 # A number is taken for a code for missing only where it stands often enough that a rare outlier
 # cannot be meant: this many times, and this share of the values.
@@ -206,22 +209,26 @@ class TextCheck:
         is_most = self.n_spelled > self.n_values / 2 and len(self.spelled) > FEW
         return is_most and len(self.units) <= MAX_UNITS
 
-    def check(self, name: object, is_code: bool = False) -> None:
-        """Raise DataError where most are numbers and not all, or most are written with signs.
+    @property
+    def is_code(self) -> bool:
+        """Whether a few whole numbers and a few other texts, that stand often, are codes: 0, a, b.
 
-        Parameters
-        ----------
-        is_code
-            Whether the roles say that such numbers are codes.
+        A text that stands once or twice is a slip, and a sign or word for missing is no code.
         """
+        is_few = len(self.numbers) <= FEW and len(self.texts) <= FEW and not self.n_fractions
+        return is_few and self.n_text >= MIN_CODED and not self.texts & PLACEHOLDERS
+
+    def check(self, name: object) -> None:
+        """Raise DataError where most are numbers and not all, or most are written with signs."""
         is_most = 0 < self.n_text < self.n_values / 2
-        if is_most or (self.has_placeholder and not is_code):
+        if (is_most and not self.is_code) or self.has_placeholder:
             others = "most" if is_most else "all"
             raise DataError(
                 f"column '{name}' holds {self.first_text}, {others} others are numbers: correct "
-                "it, or leave it empty (missing)."
+                "it, or leave it empty (missing), or say that all are codes (categorical: "
+                f"{name})."
             )
-        if self.is_spelled and not is_code:
+        if self.is_spelled:
             shown = min(self.spelled & self.texts or self.spelled)
             raise DataError(
                 f"column '{name}' holds numbers as text ('{shown}'): write them as "
@@ -365,17 +372,41 @@ class Numbers:
         return low, high
 
     def rounding(self, code: float | None = None) -> int | None:
-        """Return the least number of decimals that no value exceeds; None beyond float32's digits.
+        """Return the least number of decimals that no value exceeds; None where nobody wrote them.
 
         Parameters
         ----------
         code
-            A whole number that is left out.
+            A number that is left out.
         """
-        largest = max(map(abs, self.without(code)))
-        magnitude = int(np.floor(np.log10(max(largest, 1e-30))))
-        most = max(0, min(DIGITS - 1 - magnitude, MAX_DECIMALS))
-        return None if self.decimals is None or self.decimals > most else self.decimals
+        if self.decimals is None:
+            return None
+        n_digits = _exponent(*self.without(code)) + 1 + self.decimals
+        return self.decimals if n_digits <= WRITTEN_DIGITS else None
+
+    def is_far_from_zero(self, code: float | None = None) -> bool:
+        """Tell whether float32 keeps more digits of numbers from which the least is subtracted.
+
+        So it is where they are large beside their range, as prices of one month are, or have more
+        digits than float32 keeps and less of them in their range, as places on a map do.
+
+        Parameters
+        ----------
+        code
+            A number that is left out.
+        """
+        low, high = self.without(code)
+        if max(abs(low), abs(high)) > SHIFTED * max(high - low, 1e-30):
+            return True
+        decimals = self.rounding(code)
+        exponent = _exponent(low, high)
+        has_more_digits = decimals is not None and exponent + decimals >= DIGITS
+        return has_more_digits and _exponent(high - low) < exponent
+
+
+def _exponent(*x: float) -> int:
+    """Return the power of ten that the largest of numbers reaches."""
+    return int(np.floor(np.log10(max(1e-30, *map(abs, x)))))
 
 
 def _few_distinct(x: np.ndarray) -> tuple[float, ...]:

@@ -22,6 +22,14 @@ from tst.table.relations.derived import (
     RunningTotal,
     Shares,
 )
+from tst.table.relations.of_time import (
+    ANY_TIMES,
+    OfTime,
+    Part,
+    TimeDecides,
+    WithTime,
+    part_of,
+)
 from tst.table.relations.order import Above, Below, Monotone, StateOrder, Within
 from tst.table.relations.spelled import (
     ClockText,
@@ -35,6 +43,7 @@ from tst.table.relations.spelled import (
 from tst.table.relations.transitions import Transitions
 
 __all__ = [
+    "ANY_TIMES",
     "DERIVED",
     "Above",
     "Below",
@@ -52,6 +61,8 @@ __all__ = [
     "Number",
     "NumberText",
     "NumberTuple",
+    "OfTime",
+    "Part",
     "Places",
     "Relation",
     "RunningTotal",
@@ -59,14 +70,17 @@ __all__ = [
     "SpelledText",
     "StandsForNumbers",
     "StateOrder",
+    "TimeDecides",
     "Transitions",
     "Value",
+    "WithTime",
     "Within",
     "WithinDay",
     "apply_all",
     "in_cells",
     "is_one_of",
     "numbers",
+    "part_of",
     "plain_values",
     "restore_all",
 ]
@@ -85,6 +99,9 @@ Relation = (
     | RunningTotal
     | Lookup
     | FixedWhere
+    | OfTime
+    | TimeDecides
+    | WithTime
     | Above
     | Below
     | Monotone
@@ -100,6 +117,8 @@ DERIVED = (
     Shares,
     RunningTotal,
     Lookup,
+    OfTime,
+    TimeDecides,
 )  # whose column follows from others and is not learned
 
 

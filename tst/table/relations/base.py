@@ -27,6 +27,8 @@ class Places:
     stretch
         int64 (n_rows,), rising: the stretch of each row, where the table is one series that is cut
         into such; else None.
+    zone
+        By whose clocks hours and days go, where times are dates in UTC; else empty.
     rng
         Draws what is not decided.
     """
@@ -34,6 +36,7 @@ class Places:
     times: np.ndarray
     is_first: np.ndarray
     stretch: np.ndarray | None = None
+    zone: str = ""
     rng: np.random.Generator = field(default_factory=lambda: np.random.default_rng(0))
 
     @property

@@ -47,12 +47,14 @@ class DateText(InEveryRow):
 
 @dataclass(frozen=True, kw_only=True)
 class FromTime(InEveryRow):
-    """A date that is constant in its series: learned as its distance to the series' start or end.
+    """A date: learned as its distance to the row's time, or to its series' start or end.
 
     Parameters
     ----------
     dtype
         Of the dates.
+    to
+        The time: of the first or the last row of the series, where all have one date, or of each.
     unit
         Nanoseconds of one, of which all distances are whole numbers.
     """
@@ -60,16 +62,17 @@ class FromTime(InEveryRow):
     kind: Literal["from time"] = "from time"
     column: str
     dtype: str
-    end: bool
+    to: Literal["first", "last", "own"]
     unit: int
 
     @property
     def text(self) -> str:
         """Say what holds."""
-        return f"{self.column} keeps its distance to the {'last' if self.end else 'first'} time"
+        return f"{self.column} keeps its distance to the {self.to} time"
 
-    def _reference(self, places: Places) -> np.ndarray:
-        times = places.end if self.end else places.start
+    def reference(self, places: Places) -> np.ndarray:
+        """Return the time of each row that the distance is to, in whole units, int64 (n_rows,)."""
+        times = {"first": places.start, "last": places.end, "own": places.times}[self.to]
         return times // self.unit * self.unit
 
     def broken(self, frame: pd.DataFrame, places: Places) -> np.ndarray:
@@ -83,7 +86,7 @@ class FromTime(InEveryRow):
         x = numbers(frame, self.column)
         known = np.isfinite(x)
         nanoseconds = np.where(known, np.round(np.where(known, x, 0) * 1e3), 0).astype(np.int64)
-        distance = (nanoseconds * 10**6 - self._reference(places)) // self.unit
+        distance = (nanoseconds * 10**6 - self.reference(places)) // self.unit
         column = pd.Series(distance)
         if not known.all():
             column = column.astype("float64").where(known)
@@ -95,6 +98,6 @@ class FromTime(InEveryRow):
         known = np.isfinite(x)
         distance = np.round(np.where(known, x, 0)).astype(np.int64)
         dates = pd.Series(
-            (self._reference(places) + distance * self.unit).astype("datetime64[ns]")
+            (self.reference(places) + distance * self.unit).astype("datetime64[ns]")
         ).where(known)
         return replaced(frame, self.column, with_zone_of(dates, types.pandas_dtype(self.dtype)))

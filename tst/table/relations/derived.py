@@ -68,6 +68,18 @@ class Computed(InEveryRow):
             return 1e-6 * np.abs(x)
         return 0.01 * 10.0**-self.number.decimals
 
+    def _differs(self, real: np.ndarray, x: np.ndarray) -> np.ndarray:
+        """Tell where numbers do not come out to the last digit; missing equals missing."""
+        rtol = 1e-6
+        atol = 0.0
+        if self.number.decimals is not None:
+            x = np.round(x, self.number.decimals)
+            rtol = 0.0
+            atol = 1e-9
+        is_known = np.isfinite(real) & np.isfinite(x)
+        is_missing = ~np.isfinite(real) & ~np.isfinite(x)
+        return ~is_missing & ~(is_known & np.isclose(x, real, rtol=rtol, atol=atol))
+
     def apply(self, frame: pd.DataFrame, places: Places) -> pd.DataFrame:
         """Return the frame without the column."""
         return frame.drop(columns=self.column)
@@ -136,17 +148,7 @@ class Formula(Computed):
 
     def broken(self, frame: pd.DataFrame, places: Places) -> np.ndarray:
         """Return the rows whose number does not come out to the last digit, missing ones too."""
-        real = numbers(frame, self.column)
-        x = self.value(frame)
-        rtol = 1e-6
-        atol = 0.0
-        if self.number.decimals is not None:
-            x = np.round(x, self.number.decimals)
-            rtol = 0.0
-            atol = 1e-9
-        is_known = np.isfinite(real) & np.isfinite(x)
-        is_missing = ~np.isfinite(real) & ~np.isfinite(x)
-        return ~is_missing & ~(is_known & np.isclose(x, real, rtol=rtol, atol=atol))
+        return self._differs(numbers(frame, self.column), self.value(frame))
 
     def restore(self, frame: pd.DataFrame, places: Places) -> pd.DataFrame:
         """Return the frame with the column."""
