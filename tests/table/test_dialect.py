@@ -106,6 +106,11 @@ def test_values_behind_blanks_are_kept_as_others(tmp_path):
         ("a;b\n1.234;2,5\n2.500;1,5\n", Dialect(separator=";", decimal=",")),
         ('a;b\n"x;y";1\n"z\nw";2\n', Dialect(separator=";")),
         ("\ufeffa\tb\r\n1\t2\r\n", Dialect(separator="\t")),
+        ("a b  c\n1 2.5 -3 \n  4  5 NaN\n", Dialect(separator=" ")),
+        ("day clock x y\n2004-03-31 03:38 -1.5 2\n2004-03-31 03:39 .5 2\n", Dialect(separator=" ")),
+        ("what was said\nnot very much\nor too much\n", PLAIN),  # text
+        ("time\n2004-03-31 03:38\n2004-03-31 03:39\n", PLAIN),
+        ("a b\n1 2\n3 4 5\n", PLAIN),
     ],
 )
 def test_files_by_hand(tmp_path, text, expected):
@@ -131,6 +136,25 @@ def test_what_may_be_read_in_two_ways_is_one_sentence(tmp_path, text, sentence):
     """Thousands or decimals: a thousand times too little; and what stands above a heading."""
     (tmp_path / "t.csv").write_text(text)
     assert sentence in table_error(tmp_path / "t.csv")
+
+
+def test_numbers_set_apart_by_blanks(tmp_path):
+    """As many programs of science write them: read, and written so that they are read again."""
+    frame = user_table().assign(note=1.5)
+    frame["note"] = frame["note"].where(frame.index % 3 > 0)
+    frame["host"] = frame["host"].str.replace(" ", "_")
+    numbers = frame.select_dtypes("number").assign(host=frame["host"].factorize()[0])
+    lines = [" ".join(map(str, row)) + "  " for row in (numbers.columns, *numbers.to_numpy())]
+    (tmp_path / "t.txt").write_text("\n".join(lines))
+    table, series = Table.fit(tmp_path / "t.txt", {"id": "host"})
+    with table_writer(tmp_path / "b.csv", ".csv", (), table.dialect) as write:
+        write(table.to_frame(series))
+    copy = read(tmp_path / "b.csv")
+    assert list(copy) == list(numbers)
+    assert copy["note"].isna().sum() == numbers["note"].isna().sum()
+    rows = "\n".join(lines[2:])
+    (tmp_path / "t.txt").write_text(rows)
+    assert "write a heading above it" in table_error(tmp_path / "t.txt")
 
 
 @pytest.mark.parametrize("separator", [",", ";"])

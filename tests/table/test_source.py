@@ -133,6 +133,23 @@ def test_a_row_a_series_has_new_names(tmp_path):
     assert not set(made["host"]) & set(frame["host"])
 
 
+@pytest.mark.parametrize("above", [",,%,GB", "-,UTC,[1],[2]", "name,date,share,size"])
+def test_units_below_the_heading(tmp_path, above):
+    """Words above numbers are named, and the row is to be deleted; a slip in a row is no unit."""
+    frame = user_table()[["host", "when", "cpu", "memory"]]
+    heading, *rows = frame.to_csv(index=False).splitlines()
+    (tmp_path / "t.csv").write_text("\n".join([heading, above, *rows]))
+    unit = above.split(",")[2]
+    assert f"row 1 of t.csv holds no numbers but words, such as units ('{unit}')" in table_error(
+        tmp_path / "t.csv"
+    )
+    (tmp_path / "t.csv").write_text("\n".join([heading, *rows]))
+    Table.fit(tmp_path / "t.csv")
+    slip = rows[0].rsplit(",", 1)[0] + ",much"
+    (tmp_path / "t.csv").write_text("\n".join([heading, slip, *rows[1:]]))
+    assert "holds 'much' in row 1" in table_error(tmp_path / "t.csv")
+
+
 def test_a_heading_that_stands_again(tmp_path, monkeypatch):
     """As where files were joined: the row is named, in a file that is read in chunks, too."""
     text = user_table().to_csv(index=False)

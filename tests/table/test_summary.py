@@ -23,6 +23,15 @@ def test_the_decision_is_shown():
     assert max(map(len, lines)) <= 100
 
 
+def test_the_pace_of_uneven_rows_is_said():
+    """In a unit that a reader knows."""
+    rng = np.random.default_rng(0)
+    at = pd.Timestamp("2024-01-01") + pd.to_timedelta(rng.exponential(9e6, 400).cumsum(), "ms")
+    frame = pd.DataFrame({"id": np.repeat([f"a{i}" for i in range(20)], 20), "at": at, "x": 1.5})
+    text = describe(*Table.fit(frame.assign(x=rng.normal(size=400))))
+    assert " h apart in the median" in text
+
+
 @pytest.mark.slow
 def test_what_is_not_a_column_is_said():
     """One series in the order of its rows; many columns are listed in part."""

@@ -1,4 +1,4 @@
-"""How the values of a CSV are set apart: commas, semicolons, tabs or bars; decimal commas.
+"""How the values of a CSV are set apart: commas, semicolons, tabs, bars or blanks; decimal commas.
 
 Programs of many countries write `1,5;2,0`. Which it is, is told by the first lines alone: the sign
 that cuts all of them into as many values. A copy is written as the table was.
@@ -19,6 +19,7 @@ from tst.errors import DataError
 
 Compression = Literal["gzip"] | None
 SEPARATORS = (",", ";", "\t", "|")
+BLANK = " "  # one or several, in tables of numbers
 N_SEEN = 2**16  # bytes at the beginning
 MAX_LINES = 2000
 LIKE_HEADING = 0.9  # share of the lines that have as many values as the heading; none has more
@@ -35,7 +36,7 @@ class Dialect:
     Parameters
     ----------
     separator
-        Between values.
+        Between values; a blank stands for several, too.
     decimal
         Before the decimals of a number.
     skips_blanks
@@ -50,7 +51,7 @@ class Dialect:
     unnamed: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        if self.separator not in SEPARATORS or self.decimal not in (".", ","):
+        if self.separator not in (*SEPARATORS, BLANK) or self.decimal not in (".", ","):
             raise ValueError("no CSV is written so")
 
     @classmethod
@@ -79,6 +80,8 @@ class Dialect:
                 found[separator] = lines
         if not found:
             _check_no_title(path, text)
+            if _is_table_of_numbers(text):
+                return cls(separator=BLANK)
             return cls(skips_blanks=_has_blanks(_lines(text, ",")))
         separator = max(found, key=lambda one: len(found[one][0]))  # of equals the first
         lines = found[separator]
@@ -96,17 +99,23 @@ class Dialect:
             unnamed=tuple(unnamed),
         )
 
+    @property
+    def has_blanks(self) -> bool:
+        """Whether blanks stand beside values."""
+        return self.skips_blanks or self.separator == BLANK
+
     def reading(self) -> dict[str, Any]:
         """Return the options by which pandas reads it."""
         return {
-            "sep": self.separator,
+            "sep": r"\s+" if self.separator == BLANK else self.separator,
             "decimal": self.decimal,
             "skipinitialspace": self.skips_blanks,
         }
 
     def writing(self) -> dict[str, Any]:
         """Return the options by which pandas writes it."""
-        return {"sep": self.separator, "decimal": self.decimal}
+        missing = "NaN" if self.separator == BLANK else ""  # two blanks are one
+        return {"sep": self.separator, "decimal": self.decimal, "na_rep": missing}
 
     def heading(self, columns: Iterable[str]) -> list[str]:
         """Return the names of columns as they stand in the file."""
@@ -141,6 +150,15 @@ def _is_table(lines: list[list[str]]) -> bool:
     width = len(lines[0])
     widths = list(map(len, lines))
     return width > 1 and max(widths) == width and widths.count(width) >= LIKE_HEADING * len(lines)
+
+
+def _is_table_of_numbers(text: str) -> bool:
+    """Tell whether lines are cut by blanks into as many values, most of them numbers."""
+    lines = [line.split() for line in text.splitlines()[:MAX_LINES] if line.strip()]
+    if '"' in text or len(lines) < 2 or len(lines[0]) < 2 or len(set(map(len, lines))) > 1:
+        return False
+    values = [value for line in lines[1:] for value in line]
+    return sum(POINTS.fullmatch(value) is not None for value in values) >= len(values) / 2
 
 
 def _check_no_title(path: Path, text: str) -> None:

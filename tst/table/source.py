@@ -23,7 +23,7 @@ from tst.io import untrusted
 from tst.io.files import PARQUET
 from tst.table.dialect import PLAIN, Compression, Dialect
 from tst.table.time_evidence import TimeEvidence
-from tst.table.values import row_name
+from tst.table.values import PLACEHOLDERS, row_name
 from tst.table.written import Written
 
 MAX_CELLS = 2**22  # values of a table, above which it is read in chunks of so many
@@ -364,6 +364,8 @@ def _heading(file: ChunkedFile) -> list[str]:
     names = heading.iloc[0].dropna()
     if names.duplicated().any():
         duplicate = names[names.duplicated()].iloc[0]
+        if pd.to_numeric(names, errors="coerce").notna().all():
+            raise _no_heading(path.name, names)
         raise DataError(f"{path.name} has two columns named '{duplicate}': rename one.")
     return names.tolist()
 
@@ -386,12 +388,41 @@ def _check_heading(frame: pd.DataFrame, name: str) -> None:
                 f"{name}: the heading stands again in {row_name(frame[names[0]], row)}, as where "
                 "files were joined: delete it there and wherever else it stands."
             )
+    if frame.index[0] == 0:
+        _check_units(frame, name)
     is_like_values = [_is_like_values(frame[column]) for column in names]
     if all(is_like_values) and not _are_steps(names):
+        raise _no_heading(name, names)
+
+
+def _check_units(frame: pd.DataFrame, name: str) -> None:
+    """Raise DataError where the first row holds units, or words, above numbers."""
+    first, rest = frame.iloc[0], frame.iloc[1 : N_COMPARED + 1]
+    units = []
+    for column in frame:
+        value = first[column]
+        if pd.isna(value) or value in PLACEHOLDERS:
+            continue
+        if types.is_number(value) or (rest[column] == value).any():
+            return
+        is_text = pd.isna(pd.to_numeric(value, errors="coerce"))
+        known = rest[column].dropna()
+        if is_text and len(known) and pd.to_numeric(known, errors="coerce").notna().all():
+            units.append(value)
+    if units:
         raise DataError(
-            f"the first line of {name} looks like a row ('{names[0]}', '{names[-1]}'): write a "
-            "heading above it that names the columns."
+            f"{row_name(frame.iloc[:, 0], 0)} of {name} holds no numbers but words, such as units "
+            f"('{units[0]}'): delete it."
         )
+
+
+def _no_heading(name: str, names: Sequence[str]) -> DataError:
+    """Return the error of a file whose first line is no heading."""
+    first, *_, last = names
+    return DataError(
+        f"the first line of {name} looks like a row ('{first}', '{last}'): write a heading above "
+        "it that names the columns."
+    )
 
 
 def _are_steps(names: list[str]) -> bool:

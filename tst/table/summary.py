@@ -13,7 +13,18 @@ from tst.table.table import Table
 BARS = "▁▂▃▄▅▆▇█"
 N_EXAMPLES = 3
 WIDTH = 48  # of an example, in characters
+UNITS = ((86_400, "days"), (3600, "h"), (60, "min"), (1, "s"), (0.001, "ms"))  # in seconds
 MAX_COLUMNS = 30  # that are listed one by one
+
+
+def _pace(table: Table, series: SeriesSet) -> str:
+    """Return how far rows are apart."""
+    clock = table.clock
+    if not (clock.intervals and clock.is_whole):
+        return f"every {series.interval}"
+    seconds = clock.step / 1e9
+    size, unit = next(one for one in UNITS if seconds >= one[0] or one[0] == UNITS[-1][0])
+    return f"{seconds / size:.3g} {unit} apart in the median"
 
 
 def describe(table: Table, series: SeriesSet) -> str:
@@ -24,7 +35,7 @@ def describe(table: Table, series: SeriesSet) -> str:
         span += f" to {lengths.max():,}"
     lines = [
         describe_keys(table.keys),
-        f"{len(series):,} series of {span} steps, {lengths.sum():,} rows, every {series.interval}",
+        f"{len(series):,} series of {span} steps, {lengths.sum():,} rows, {_pace(table, series)}",
         *_cycles(series),
         *_holidays(table),
         "",

@@ -80,7 +80,7 @@ class Written:
     def of(cls, path: Path, compression: Compression, dialect: Dialect = PLAIN) -> Self:
         """Return what a CSV holds; its rows are only read where its bytes have such a value."""
         # blanks stand between separators and the values that are looked for
-        if not (dialect.skips_blanks or _has_any(path, compression)):
+        if not (dialect.has_blanks or _has_any(path, compression)):
             return cls()
         columns: dict[str, _Column] = {}
         reading = dialect.reading()
