@@ -2,16 +2,21 @@
 
 from collections.abc import Iterator, Sequence
 from itertools import permutations
+from typing import Literal
 
 import numpy as np
 import pandas as pd
 
 from tst.table.relations import (
+    Balance,
+    Carried,
     Computed,
     Copy,
     Counter,
     Formula,
+    How,
     Lookup,
+    OfRowsBefore,
     Relation,
     RunningTotal,
     Shares,
@@ -24,6 +29,8 @@ N_TRIED = 300  # rows that a formula is tried on first
 N_FIRST = 7  # of them first of all
 ROWS_A_KEY = 5  # of a category that decides another
 MIN_KEYS = 3
+RATES = (1.0, 100.0, 1e3, 1e4, 1e5, 1e6)  # percent, per thousand, per million
+MAX_LAG = 60  # rows
 
 
 def derived(sample: Sample, kept: Sequence[str], said: Sequence[Relation] = ()) -> list[Relation]:
@@ -40,16 +47,17 @@ def derived(sample: Sample, kept: Sequence[str], said: Sequence[Relation] = ()) 
     taken: set[str] = set(kept)  # which may not be taken away
     gone: set[str] = set()
     searches = (
-        _copies, _counters, _multiples, _sums, _shares, _totals, _differences, _running_totals,
-        _products, _quotients, _lookups,
+        _copies, _counters, _rows_before, _balances, _lags, _multiples, _sums, _shares, _totals,
+        _differences, _running_totals, _changes, _products, _quotients, _lookups,
     )  # fmt: skip
     for candidates in (said, *(search(sample) for search in searches)):
         for one in candidates:
             inputs = _inputs(one)
-            if one.column in taken | gone or gone & set(inputs):
+            if one.column in taken | gone:
                 continue
             if one.holds(sample.frame, sample.places):
-                found.append(one)
+                # What follows from columns that are gone goes first, and comes back last.
+                found.insert(0 if gone & set(inputs) else len(found), one)
                 gone.add(one.column)
                 taken.update(inputs)
     return found
@@ -61,7 +69,7 @@ def _inputs(one: Relation) -> tuple[str, ...]:
         return (one.of,)
     if isinstance(one, Lookup):
         return (one.by,)
-    return one.inputs if isinstance(one, Computed) else ()
+    return one.inputs if isinstance(one, Computed | Balance | Carried) else ()
 
 
 def _copies(sample: Sample) -> Iterator[Relation]:
@@ -148,21 +156,23 @@ def _tried(sample: Sample) -> tuple[list[str], np.ndarray, np.ndarray]:
 
 
 def _fitting(
-    sample: Sample, operation: np.ufunc, is_symmetric: bool
+    sample: Sample, operation: np.ufunc, is_symmetric: bool, factor: float = 1.0
 ) -> Iterator[tuple[str, str, str]]:
-    """Yield (column, one, other) where an operation on the two others gives the column."""
+    """Yield (column, one, other) where an operation on the others, times a factor, gives it."""
     names, x, near = _tried(sample)
     if len(x) < MIN_ROWS:
         return
     few = x[:: len(x) // N_FIRST]  # (n_few, n_columns)
     with np.errstate(all="ignore"):
-        results = operation(few[:, :, None], few[:, None, :])  # (n_few, n_columns, n_columns)
+        results = factor * operation(
+            few[:, :, None], few[:, None, :]
+        )  # (n_few, n_columns, n_columns)
         for k, name in enumerate(names):
             is_near = (np.abs(results - few[:, k, None, None]) <= near[k]).all(axis=0)
             for i, j in np.argwhere(is_near):
                 if k in (i, j) or i == j or (is_symmetric and i > j):
                     continue
-                if (np.abs(operation(x[:, i], x[:, j]) - x[:, k]) <= near[k]).all():
+                if (np.abs(factor * operation(x[:, i], x[:, j]) - x[:, k]) <= near[k]).all():
                     yield name, names[i], names[j]
 
 
@@ -173,15 +183,25 @@ def _sums(sample: Sample) -> Iterator[Relation]:
 
 
 def _products(sample: Sample) -> Iterator[Relation]:
-    """Yield columns that are the product of two others."""
-    for name, one, other in _fitting(sample, np.multiply, is_symmetric=True):
-        yield Formula(column=name, number=sample.number(name), times=(one, other))
+    """Yield columns that are the product of two others, of which one may be in percent."""
+    for factor in (1.0, 0.01):
+        for name, one, other in _fitting(sample, np.multiply, True, factor):
+            yield Formula(
+                column=name, number=sample.number(name), times=(one, other), factor=factor
+            )
 
 
 def _quotients(sample: Sample) -> Iterator[Relation]:
-    """Yield columns that are one divided by another."""
-    for name, one, other in _fitting(sample, np.divide, is_symmetric=False):
-        yield Formula(column=name, number=sample.number(name), times=(one,), over=(other,))
+    """Yield columns that are one divided by another, also in percent or of a million."""
+    for factor in RATES:
+        for name, one, other in _fitting(sample, np.divide, False, factor):
+            yield Formula(
+                column=name,
+                number=sample.number(name),
+                times=(one,),
+                over=(other,),
+                factor=factor,
+            )
 
 
 def _totals(sample: Sample) -> Iterator[Relation]:
@@ -190,8 +210,10 @@ def _totals(sample: Sample) -> Iterator[Relation]:
 
 
 def _differences(sample: Sample) -> Iterator[Relation]:
-    """Yield columns that are the sum of three or more others, some of them with a minus."""
-    return (one for one in _signed(sample) if one.minus)
+    """Yield columns that are the sum of others, some of them with a minus."""
+    for name, one, other in _fitting(sample, np.subtract, is_symmetric=False):
+        yield Formula(column=name, number=sample.number(name), plus=(one,), minus=(other,))
+    yield from (one for one in _signed(sample) if one.minus)
 
 
 def _signed(sample: Sample) -> Iterator[Formula]:
@@ -254,6 +276,83 @@ def _running_totals(sample: Sample) -> Iterator[Relation]:
         steps = np.where(is_first, y, np.append(0.0, np.diff(y)))
         if np.ptp(x) > 0 and np.allclose(steps, x, rtol=1e-6, atol=1e-9):
             yield RunningTotal(column=name, of=of, number=sample.number(name))
+
+
+def _rows_before(sample: Sample) -> Iterator[Relation]:
+    """Yield columns that follow from another one in rows before, and are missing without these."""
+    places = sample.places
+    row = np.arange(len(sample.frame)) - np.flatnonzero(places.is_first)[places.series]
+    for name in sample.measured:
+        is_missing = np.isnan(numbers(sample.frame, name))
+        n_first = int(row[~is_missing].min(initial=MAX_LAG))  # rows that have none
+        if not 1 <= n_first < MAX_LAG or (is_missing != (row < n_first)).any():
+            continue
+        of_lag: tuple[How, ...] = ("lag", "change", "growth", "percent")
+        of_window: tuple[How, ...] = ("mean", "sum")
+        ways = [(how, n_first) for how in of_lag] + [(how, n_first + 1) for how in of_window]
+        for of in sample.measured:
+            if of == name:
+                continue
+            for how, n_rows in ways:
+                yield OfRowsBefore(
+                    column=name, of=of, how=how, n_rows=n_rows, number=sample.number(name)
+                )
+
+
+def _lags(sample: Sample) -> Iterator[Relation]:
+    """Yield columns that are another one in the row before, but for the first row."""
+    return _carried(sample, "lag")
+
+
+def _changes(sample: Sample) -> Iterator[Relation]:
+    """Yield columns that are the change of another one, but for the first row."""
+    return _carried(sample, "change")
+
+
+def _carried(sample: Sample, how: Literal["lag", "change"]) -> Iterator[Relation]:
+    if not _has_beginnings(sample):
+        return
+    is_later = ~sample.places.is_first[1:N_TRIED]
+    tried = {name: numbers(sample.frame.head(N_TRIED), name) for name in sample.measured}
+    for of, name in permutations(sample.measured, 2):
+        x, y = tried[of], tried[name]
+        expected = x[:-1] if how == "lag" else np.diff(x)
+        is_changing = np.ptp(x) > 0 and np.ptp(y[1:][is_later]) > 0
+        if is_changing and np.allclose(expected[is_later], y[1:][is_later], rtol=1e-6, atol=1e-9):
+            yield Carried(column=name, of=of, how=how, number=sample.number(name))
+
+
+def _has_beginnings(sample: Sample) -> bool:
+    """Tell whether series are longer than a row, and one series is in one piece."""
+    is_first = sample.places.is_first
+    return not is_first.all() and not (sample.places.is_one_series and is_first.sum() > 1)
+
+
+def _balances(sample: Sample) -> Iterator[Relation]:
+    """Yield columns that change by what others add and take away, from beginnings of their own."""
+    if not _has_beginnings(sample):
+        return
+    names = [name for name in sample.measured if name not in sample.attributes]
+    x = {name: numbers(sample.frame, name) for name in names}
+    rows = np.flatnonzero(~sample.places.is_first)[: N_TRIED + len(names)]
+    for name in names if len(names) > 2 else ():
+        if not np.isfinite(x[name]).all():
+            continue
+        others = [other for other in names if other != name]
+        steps = x[name][rows] - x[name][rows - 1]
+        moved = np.nan_to_num(np.stack([x[other][rows] for other in others], axis=1))
+        if len(rows) < MIN_ROWS + len(others) or not steps.any():
+            continue
+        parts = np.linalg.lstsq(moved, steps, rcond=None)[0]
+        signs = np.round(parts)
+        if np.abs(parts - signs).max() > 0.01 or np.abs(signs).max() > 1 or np.sum(signs != 0) < 2:
+            continue  # one alone is the change of the other
+        yield Balance(
+            column=name,
+            plus=tuple(others[i] for i in np.flatnonzero(signs > 0)),
+            minus=tuple(others[i] for i in np.flatnonzero(signs < 0)),
+            number=sample.number(name),
+        )
 
 
 def _lookups(sample: Sample) -> Iterator[Relation]:

@@ -19,6 +19,7 @@ from tst.errors import DataError, translate_errors
 from tst.series import SeriesSet
 from tst.table.columns import ColumnCodec
 from tst.table.relations import (
+    BEGUN,
     Counter,
     Monotone,
     OfTime,
@@ -26,7 +27,6 @@ from tst.table.relations import (
     Relation,
     RunningTotal,
     StandsForNumbers,
-    WithTime,
     apply_all,
     in_cells,
     numbers,
@@ -91,14 +91,15 @@ class Recent:
         if clock.intervals:
             intervals = clock.interval_values(times, is_first)
             learned = learned.assign(**{clock.intervals: intervals})
-        _check_categories(table, learned)
+        known = _with_known_beginnings(table, learned)
+        _check_categories(table, known)
         return cls(
             table=table,
             rows=frame,
             learned=learned,
             times=times,
             is_first=is_first,
-            series=_series(table, learned, is_first, times),
+            series=_series(table, known, is_first, times),
         )
 
     @property
@@ -213,7 +214,7 @@ class Recent:
         """Return the columns that stay as they are in these real rows: ids and what is constant."""
         names = [*self.table.keys.id]
         names += [column.name for column in (*self.table.attributes, *self.table.constants)]
-        changing = {one.column for one in self.table.relations if isinstance(one, WithTime)}
+        changing = {one.column for one in self.table.relations if isinstance(one, BEGUN)}
         names = [name for name in names if name not in changing]
         kept = self.rows.iloc[rows]
         return {name: kept[name] for name in names if name in kept}
@@ -351,6 +352,18 @@ def _check_spelled(table: Table, frame: pd.DataFrame, places: Places) -> None:
                 f"{row_name(frame[one.column], row)}, which the table writes like "
                 f"{one.spelling.example}: write it so."
             )
+
+
+def _with_known_beginnings(table: Table, learned: pd.DataFrame) -> pd.DataFrame:
+    """Return rows with the nearest first values that were learned, where rows begin later."""
+    begun = {one.column for one in table.relations if isinstance(one, BEGUN)}
+    nearest = {}
+    for column in table.attributes:
+        if column.name in begun and column.kind == "category":
+            known = np.sort(np.array(column.categories, dtype=np.float64))
+            at = np.searchsorted((known[1:] + known[:-1]) / 2, numbers(learned, column.name))
+            nearest[column.name] = pd.Series(known[at]).astype(learned[column.name].dtype).array
+    return learned.assign(**nearest)
 
 
 def _check_categories(table: Table, learned: pd.DataFrame) -> None:

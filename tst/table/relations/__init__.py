@@ -31,6 +31,7 @@ from tst.table.relations.of_time import (
     part_of,
 )
 from tst.table.relations.order import Above, Below, Monotone, StateOrder, Within
+from tst.table.relations.rows_before import Balance, Carried, How, OfRowsBefore
 from tst.table.relations.spelled import (
     ClockText,
     NumberText,
@@ -44,9 +45,12 @@ from tst.table.relations.transitions import Transitions
 
 __all__ = [
     "ANY_TIMES",
+    "BEGUN",
     "DERIVED",
     "Above",
+    "Balance",
     "Below",
+    "Carried",
     "ClockText",
     "Combinations",
     "Computed",
@@ -56,11 +60,13 @@ __all__ = [
     "FixedWhere",
     "Formula",
     "FromTime",
+    "How",
     "Lookup",
     "Monotone",
     "Number",
     "NumberText",
     "NumberTuple",
+    "OfRowsBefore",
     "OfTime",
     "Part",
     "Places",
@@ -99,6 +105,9 @@ Relation = (
     | RunningTotal
     | Lookup
     | FixedWhere
+    | OfRowsBefore
+    | Balance
+    | Carried
     | OfTime
     | TimeDecides
     | WithTime
@@ -117,9 +126,11 @@ DERIVED = (
     Shares,
     RunningTotal,
     Lookup,
+    OfRowsBefore,
     OfTime,
     TimeDecides,
 )  # whose column follows from others and is not learned
+BEGUN = (Balance, Carried, WithTime)  # whose column is learned as one value of each series
 
 
 def apply_all(relations: Sequence[Relation], frame: pd.DataFrame, places: Places) -> pd.DataFrame:

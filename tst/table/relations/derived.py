@@ -148,7 +148,13 @@ class Formula(Computed):
 
     def broken(self, frame: pd.DataFrame, places: Places) -> np.ndarray:
         """Return the rows whose number does not come out to the last digit, missing ones too."""
-        return self._differs(numbers(frame, self.column), self.value(frame))
+        real, x = numbers(frame, self.column), self.value(frame)
+        is_broken = self._differs(real, x)
+        if self.over and self.number.decimals is not None:  # a half may be rounded up or down
+            unit = 10.0**-self.number.decimals
+            is_half = np.abs(np.abs(x - real) - unit / 2) <= 1e-6 * unit
+            is_broken &= ~is_half
+        return is_broken
 
     def restore(self, frame: pd.DataFrame, places: Places) -> pd.DataFrame:
         """Return the frame with the column."""

@@ -1,0 +1,163 @@
+"""Laws of numbers that follow from rows before: they do so in a copy and behind given rows, too."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tst.table.recent import Recent
+from tst.table.table import Table
+
+ROLES = {"id": "unit", "time": "t"}
+
+
+def series(rng, n_series=14, n_rows=40):
+    """Return series of uneven lengths with a price, what comes in and what goes out."""
+    rows = []
+    for i in range(n_series):
+        n = int(rng.integers(n_rows // 2, n_rows))
+        price = (100 * np.exp(rng.normal(0, 0.5) + rng.normal(0, 0.02, n).cumsum())).round(2)
+        rows.append(pd.DataFrame({"unit": f"u{i:02d}", "t": range(n), "price": price}))
+    frame = pd.concat(rows, ignore_index=True)
+    n = len(frame)
+    frame["came"] = rng.poisson(4, n) * (rng.random(n) < 0.4) + 0.25 * rng.integers(0, 4, n)
+    frame["went"] = rng.poisson(2, n).astype(float)
+    return frame
+
+
+def of_unit(frame, name):
+    """Return a column by series."""
+    return frame.groupby("unit")[name]
+
+
+def opened(frame, name):
+    """Return a first value of its own for each series, in all its rows."""
+    return 50.0 + 7 * frame["unit"].str[1:].astype(int) % 40
+
+
+FOLLOWS = {
+    "lag": lambda f: of_unit(f, "price").shift(1),
+    "lag_7": lambda f: of_unit(f, "price").shift(7),
+    "change": lambda f: of_unit(f, "price").diff().round(2),
+    "growth": lambda f: of_unit(f, "price").pct_change(),
+    "percent": lambda f: (100 * of_unit(f, "price").pct_change(4)).round(3),
+    "mean": lambda f: of_unit(f, "price").transform(lambda x: x.rolling(5).mean()).round(6),
+    "sum": lambda f: of_unit(f, "price").transform(lambda x: x.rolling(3).sum()).round(2),
+}
+
+
+@pytest.mark.parametrize("name", FOLLOWS)
+def test_what_follows_from_rows_before(name):
+    """It is missing where these are, and comes out of what stands in the copy."""
+    frame = series(np.random.default_rng(0))
+    frame[name] = FOLLOWS[name](frame)
+    table, made = Table.fit(frame, ROLES)
+    assert name not in [column.name for column in table.features]
+    table = Table.from_dict(json.loads(json.dumps(table.to_dict())))
+    copy = table.to_frame(made)
+    pd.testing.assert_series_equal(copy[name], frame[name])
+    rng = np.random.default_rng(1)
+    copy = table.to_frame(replace(made, values=made.values[rng.permutation(len(made.values))]))
+    expected = FOLLOWS[name](copy)
+    assert copy[name].isna().equals(expected.isna())
+    np.testing.assert_allclose(copy[name], expected, rtol=1e-6, atol=0.011)
+
+
+STANDS = {
+    "balance": lambda f, first: first + of_unit(f.assign(x=f.came - f.went), "x").cumsum(),
+    "prev_price": lambda f, first: of_unit(f, "price").shift(1).fillna(first),
+    "moved": lambda f, first: of_unit(f, "price").diff().fillna(first).round(2),
+}
+
+
+@pytest.mark.parametrize("name", STANDS)
+def test_what_has_a_first_value_of_its_own(name):
+    """It is another in each series, within the real ones, and given rows go on from theirs."""
+    frame = series(np.random.default_rng(0))
+    frame[name] = STANDS[name](frame, opened(frame, name))
+    table, made = Table.fit(frame, ROLES)
+    assert name in [column.name for column in table.attributes]
+    rng = np.random.default_rng(1)
+    copy = table.to_frame(replace(made, values=made.values[rng.permutation(len(made.values))]))
+    first = copy[name]
+    if name == "balance":
+        first = first - copy["came"] + copy["went"]
+    first = first.groupby(copy["unit"]).transform("first")
+    assert first.between(50, 90).all()
+    assert first.nunique() > 3
+    np.testing.assert_allclose(copy[name], STANDS[name](copy, first), atol=1e-9)
+    late = frame[of_unit(frame, "t").cumcount() > 4].reset_index(drop=True)
+    new = Recent.of(table, late).prolonged(made.values[:42].reshape(14, 3, -1), seed=0)
+    whole = pd.concat([frame, new], ignore_index=True).sort_values(["unit", "t"], ignore_index=True)
+    np.testing.assert_allclose(whole[name], STANDS[name](whole, opened(whole, name)), atol=1e-9)
+
+
+def test_an_account_with_empty_cells():
+    """What is debited and credited stands in two columns, of which one is empty."""
+    frame = series(np.random.default_rng(0))
+    is_credit = np.random.default_rng(1).random(len(frame)) < 0.3
+    frame["credit"] = frame.pop("came").where(is_credit)
+    frame["debit"] = frame.pop("went").where(~is_credit)
+    moved = frame["credit"].fillna(0) - frame["debit"].fillna(0)
+    frame["balance"] = opened(frame, "balance") + moved.groupby(frame["unit"]).cumsum()
+    table, made = Table.fit(frame, ROLES)
+    found = {one.text for one in table.relations}
+    assert "balance = balance in the row before + credit - debit" in found
+    copy = table.to_frame(made, seed=3)
+    moved = copy["credit"].fillna(0) - copy["debit"].fillna(0)
+    steps = of_unit(copy, "balance").diff().fillna(moved)
+    np.testing.assert_allclose(steps, moved, atol=1e-9)
+
+
+def test_a_stock_that_begins_as_it_ended():
+    """begin, received, sold, end: each row comes out, and begins where the one before ends."""
+    frame = series(np.random.default_rng(0))
+    frame["end"] = STANDS["balance"](frame, opened(frame, "end"))
+    frame["begin"] = frame["end"] - frame["came"] + frame["went"]
+    table, made = Table.fit(frame, ROLES)
+    rng = np.random.default_rng(1)
+    copy = table.to_frame(replace(made, values=made.values[rng.permutation(len(made.values))]))
+    later = of_unit(copy, "t").cumcount() > 0
+    before = of_unit(copy, "end").shift(1)
+    np.testing.assert_allclose(copy["begin"][later], before[later], atol=1e-9)
+    end = copy["begin"] + copy["came"] - copy["went"]
+    np.testing.assert_allclose(copy["end"][later], end[later], atol=1e-9)
+
+
+def test_what_follows_from_what_follows():
+    """margin = gross / revenue, where revenue = cost + gross; a rate of a million of a total."""
+    rng = np.random.default_rng(0)
+    frame = series(rng)
+    frame["gross"] = rng.gamma(3, 20, len(frame)).round(2)
+    frame["revenue"] = (frame["price"] + frame["gross"]).round(2)
+    frame["margin"] = (100 * frame["gross"] / frame["revenue"]).round(1)
+    frame["total"] = of_unit(frame, "came").cumsum()
+    frame["people"] = 10**5 * (3 + frame["unit"].str[1:].astype(int))
+    frame["of_million"] = (1e6 * frame["total"] / frame["people"]).round(3)
+    table, made = Table.fit(frame, ROLES)
+    learned = {column.name for column in (*table.features, *table.attributes)}
+    assert {"margin", "total", "of_million"}.isdisjoint(learned)
+    assert len(learned & {"gross", "revenue", "price"}) == 2
+    copy = table.to_frame(replace(made, values=made.values[::-1].copy()))
+    np.testing.assert_allclose(copy["revenue"], copy["price"] + copy["gross"], atol=1e-6)
+    np.testing.assert_allclose(copy["margin"], 100 * copy["gross"] / copy["revenue"], atol=0.0501)
+    np.testing.assert_allclose(copy["total"], of_unit(copy, "came").cumsum())
+    rate = 1e6 * copy["total"] / copy["people"]
+    np.testing.assert_allclose(copy["of_million"], rate, atol=0.000501)
+
+
+@given(st.integers(0, 10**6))
+def test_what_does_not_follow_is_learned(seed):
+    """Numbers with gaps at the beginning, and a walk beside what comes and goes."""
+    rng = np.random.default_rng(seed)
+    frame = series(rng)
+    place = of_unit(frame, "t").cumcount()
+    frame["late"] = pd.Series(rng.normal(size=len(frame)).round(2)).where(place > 2)
+    frame["walk"] = pd.Series(rng.normal(size=len(frame)).round(2)).groupby(frame["unit"]).cumsum()
+    table, _ = Table.fit(frame, ROLES)
+    names = {column.name for column in table.features}
+    assert {"late", "walk", "price", "came", "went"} <= names

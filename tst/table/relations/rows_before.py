@@ -1,0 +1,201 @@
+"""Numbers that follow from rows before: a lag, a change, a moving average, an account's balance."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+
+from tst.table.relations.base import InEveryRow, Number, Places, numbers, replaced
+from tst.table.relations.derived import Computed
+
+How = Literal["lag", "change", "growth", "percent", "mean", "sum"]
+
+
+def near_of(number: Number) -> float:
+    """Return how far a sum may lie from a number as it is written."""
+    return 1e-9 if number.decimals is None else 0.01 * 10.0**-number.decimals
+
+
+@dataclass(frozen=True, kw_only=True)
+class OfRowsBefore(Computed):
+    """A number that follows from another one in rows before, and is missing where there are none.
+
+    Parameters
+    ----------
+    of
+        The other column.
+    how
+        Its value some rows before, the change since, the same in parts or in percent; or the mean
+        or the sum of so many rows up to this one.
+    n_rows
+        How many.
+    """
+
+    kind: Literal["of rows before"] = "of rows before"
+    of: str
+    how: How
+    n_rows: int
+
+    @property
+    def text(self) -> str:
+        """Say what holds."""
+        n = f"{self.n_rows} rows" if self.n_rows > 1 else "the row"
+        right = {
+            "lag": f"{self.of} {n} before",
+            "change": f"change of {self.of} since {n} before",
+            "growth": f"growth of {self.of} since {n} before",
+            "percent": f"growth of {self.of} since {n} before in percent",
+            "mean": f"mean of {self.of} in {self.n_rows} rows",
+            "sum": f"sum of {self.of} in {self.n_rows} rows",
+        }[self.how]
+        return f"{self.column} = {right}"
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """The column that it follows from."""
+        return (self.of,)
+
+    def value(self, frame: pd.DataFrame, places: Places) -> np.ndarray:
+        """Return the numbers, float64 (n_rows,), NaN where there are too few rows before."""
+        x = pd.Series(numbers(frame, self.of))
+        of_series = x.groupby(places.series)
+        if self.how in ("mean", "sum"):
+            window = of_series.rolling(self.n_rows)
+            moving = window.mean() if self.how == "mean" else window.sum()
+            return moving.to_numpy()
+        before = of_series.shift(self.n_rows)
+        if self.how == "lag":
+            return before.to_numpy()
+        if self.how == "change":
+            return (x - before).to_numpy()
+        growth = x / before.where(before != 0) - 1
+        return (growth * (100 if self.how == "percent" else 1)).to_numpy()
+
+    def broken(self, frame: pd.DataFrame, places: Places) -> np.ndarray:
+        """Return the rows with another number; missing equals missing."""
+        real, x = numbers(frame, self.column), self.value(frame, places)
+        if self.number.decimals is None:  # a moving sum loses digits
+            size = np.abs(numbers(frame, self.of)).max(initial=0)
+            both = np.isnan(real) & np.isnan(x)
+            return ~both & ~(np.abs(real - x) <= 1e-6 * np.abs(x) + 1e-9 * size)
+        return self._differs(real, x)
+
+    def restore(self, frame: pd.DataFrame, places: Places) -> pd.DataFrame:
+        """Return the frame with the column."""
+        return replaced(frame, self.column, self.number.column(self.value(frame, places)))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Balance(InEveryRow):
+    """A number that is what it was in the row before, plus and minus what came and went.
+
+    What it was before the first row is learned, as an attribute of the series. Of the columns that
+    are added, an empty cell is nothing.
+
+    Parameters
+    ----------
+    plus, minus
+        Columns that are added, and that are subtracted.
+    number
+        How it is written.
+    """
+
+    kind: Literal["balance"] = "balance"
+    column: str
+    plus: tuple[str, ...]
+    minus: tuple[str, ...]
+    number: Number
+
+    @property
+    def text(self) -> str:
+        """Say what holds."""
+        right = "".join([f" + {one}" for one in self.plus] + [f" - {one}" for one in self.minus])
+        return f"{self.column} = {self.column} in the row before{right}"
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """Columns that it follows from, beside its beginning."""
+        return (*self.plus, *self.minus)
+
+    def _moved(self, frame: pd.DataFrame, places: Places) -> np.ndarray:
+        """Return what came and went since before the first row, float64 (n_rows,)."""
+        x = np.zeros(len(frame))
+        for sign, names in ((1, self.plus), (-1, self.minus)):
+            for name in names:
+                x += sign * np.nan_to_num(numbers(frame, name))
+        return pd.Series(x).groupby(places.series).cumsum().to_numpy()
+
+    def _opening(self, frame: pd.DataFrame, places: Places) -> np.ndarray:
+        before = numbers(frame, self.column) - self._moved(frame, places)
+        return before[np.flatnonzero(places.is_first)][places.series]
+
+    def broken(self, frame: pd.DataFrame, places: Places) -> np.ndarray:
+        """Return the rows with another number, or none."""
+        x = self._opening(frame, places) + self._moved(frame, places)
+        return ~np.isclose(numbers(frame, self.column), x, rtol=1e-9, atol=near_of(self.number))
+
+    def apply(self, frame: pd.DataFrame, places: Places) -> pd.DataFrame:
+        """Return the frame with the beginning of each series in all of its rows."""
+        return replaced(frame, self.column, self.number.column(self._opening(frame, places)))
+
+    def restore(self, frame: pd.DataFrame, places: Places) -> pd.DataFrame:
+        """Return the frame with the numbers."""
+        first = numbers(frame, self.column)[np.flatnonzero(places.is_first)][places.series]
+        x = first + self._moved(frame, places)
+        return replaced(frame, self.column, self.number.column(x))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Carried(InEveryRow):
+    """A number that follows from another one in the row before, but has its own in the first row.
+
+    That is learned, as an attribute of the series.
+
+    Parameters
+    ----------
+    of
+        The other column.
+    how
+        Its value in the row before, or the change since.
+    number
+        How it is written.
+    """
+
+    kind: Literal["carried"] = "carried"
+    column: str
+    of: str
+    how: Literal["lag", "change"]
+    number: Number
+
+    @property
+    def text(self) -> str:
+        """Say what holds."""
+        if self.how == "lag":
+            return f"{self.column} = {self.of} in the row before"
+        return f"{self.column} = change of {self.of}"
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """The column that it follows from."""
+        return (self.of,)
+
+    def _value(self, frame: pd.DataFrame, places: Places) -> np.ndarray:
+        x = numbers(frame, self.of)
+        before = np.roll(x, 1)
+        later = before if self.how == "lag" else x - before
+        return np.where(places.is_first, numbers(frame, self.column), later)
+
+    def broken(self, frame: pd.DataFrame, places: Places) -> np.ndarray:
+        """Return the rows with another number, or none."""
+        x = self._value(frame, places)
+        return ~np.isclose(numbers(frame, self.column), x, rtol=1e-9, atol=near_of(self.number))
+
+    def apply(self, frame: pd.DataFrame, places: Places) -> pd.DataFrame:
+        """Return the frame with the first number of each series in all of its rows."""
+        first = numbers(frame, self.column)[np.flatnonzero(places.is_first)][places.series]
+        return replaced(frame, self.column, self.number.column(first))
+
+    def restore(self, frame: pd.DataFrame, places: Places) -> pd.DataFrame:
+        """Return the frame with the numbers."""
+        return replaced(frame, self.column, self.number.column(self._value(frame, places)))
