@@ -114,8 +114,10 @@ class Dialect:
 
     def writing(self) -> dict[str, Any]:
         """Return the options by which pandas writes it."""
-        missing = "NaN" if self.separator == BLANK else ""  # two blanks are one
-        return {"sep": self.separator, "decimal": self.decimal, "na_rep": missing}
+        options = {"sep": self.separator, "decimal": self.decimal}
+        if self.separator == BLANK:  # two are one
+            options["na_rep"] = "NaN"
+        return options
 
     def heading(self, columns: Iterable[str]) -> list[str]:
         """Return the names of columns as they stand in the file."""

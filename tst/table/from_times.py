@@ -170,8 +170,10 @@ def _candidates(sample: Sample, name: str, parts: dict[Part, np.ndarray]) -> Ite
 
 def _factors(slope: float) -> set[float]:
     """Return by what seconds may be multiplied, where numbers rise by some a second: n or 1/n."""
-    size = float(round(abs(slope)) if abs(slope) > 1 else round(1 / abs(slope)))
-    return {1.0, np.sign(slope) * (size if abs(slope) > 1 else 1 / size)}
+    factor = float(round(max(abs(slope), 1 / abs(slope))))
+    if abs(slope) < 1:
+        factor = 1 / factor
+    return {1.0, float(np.copysign(factor, slope))}
 
 
 def _state(sample: Sample, name: str, parts: dict[Part, np.ndarray]) -> TimeDecides | None:

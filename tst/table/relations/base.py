@@ -65,9 +65,14 @@ class Places:
         return np.cumsum(self.is_first_witness) - 1
 
     @property
+    def first(self) -> np.ndarray:
+        """Return the first row of each row's series, int64 (n_rows,)."""
+        return np.flatnonzero(self.is_first)[self.series]
+
+    @property
     def start(self) -> np.ndarray:
         """Return the first time of each row's series, (n_rows,)."""
-        return self.times[np.flatnonzero(self.is_first)][self.series]
+        return self.times[self.first]
 
     @property
     def end(self) -> np.ndarray:
@@ -103,6 +108,30 @@ class Number:
 def numbers(frame: pd.DataFrame, name: str) -> np.ndarray:
     """Return a column's numbers, float64 (n_rows,), NaN where missing."""
     return to_numbers(frame[name])[0]
+
+
+def near_of(number: Number) -> float:
+    """Return how far a sum of written numbers may lie from a number as it is written."""
+    return 1e-9 if number.decimals is None else 0.01 * 10.0**-number.decimals
+
+
+class FirstValue:
+    """A relation whose column has a value of its own in the first row, and then follows.
+
+    That value is learned, as an attribute of the series.
+    """
+
+    column: str
+    number: Number
+
+    def beginning(self, frame: pd.DataFrame, places: Places) -> np.ndarray:
+        """Return what is learned, for each row that of its series, float64 (n_rows,)."""
+        return numbers(frame, self.column)[places.first]
+
+    def apply(self, frame: pd.DataFrame, places: Places) -> pd.DataFrame:
+        """Return the frame with the value of each series in all of its rows."""
+        first = self.number.column(self.beginning(frame, places))
+        return replaced(frame, self.column, first)
 
 
 def replaced(frame: pd.DataFrame, name: str, column: pd.Series) -> pd.DataFrame:

@@ -6,7 +6,16 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
-from tst.table.relations.base import InEveryRow, Number, Places, Value, is_one_of, numbers, replaced
+from tst.table.relations.base import (
+    InEveryRow,
+    Number,
+    Places,
+    Value,
+    is_one_of,
+    near_of,
+    numbers,
+    replaced,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,7 +75,7 @@ class Computed(InEveryRow):
         """Return how far a sum may lie from numbers as they are written."""
         if self.number.decimals is None:
             return 1e-6 * np.abs(x)
-        return 0.01 * 10.0**-self.number.decimals
+        return near_of(self.number)
 
     def _differs(self, real: np.ndarray, x: np.ndarray) -> np.ndarray:
         """Tell where numbers do not come out to the last digit; missing equals missing."""
@@ -284,7 +293,7 @@ class Counter(Computed):
     def _counted(self, places: Places) -> np.ndarray:
         """Return the numbers, float64 (n_rows,)."""
         rows = np.arange(len(places.is_first))
-        begin = np.flatnonzero(places.is_first)[places.series]
+        begin = places.first
         if self.first:
             return np.array(self.first)[places.series] + self.step * (rows - begin)
         fixed = begin if self.end == "first" else places.last[places.series]

@@ -8,7 +8,15 @@ import pandas as pd
 from pandas.api import types
 
 from tst.cycles import DAY
-from tst.table.relations.base import InEveryRow, Number, Places, Value, numbers, replaced
+from tst.table.relations.base import (
+    FirstValue,
+    InEveryRow,
+    Number,
+    Places,
+    Value,
+    numbers,
+    replaced,
+)
 from tst.table.relations.derived import Computed
 from tst.table.values import from_seconds
 from tst.table.writing import to_wall
@@ -99,11 +107,13 @@ class OfTime(Computed):
     @property
     def text(self) -> str:
         """Say what holds."""
-        right = self.part if "time" in self.part else f"{self.part} of the time"
+        right: str = self.part
+        if "time" not in self.part:
+            right = f"{self.part} of the time"
         if self.factor != 1:
             right = f"{self.factor:g} * {right}"
         if self.offset:
-            right += f" {'+' if self.offset > 0 else '-'} {abs(self.offset):.12g}"
+            right += f" {'+-'[self.offset < 0]} {abs(self.offset):.12g}"
         return f"{self.column} = {right}"
 
     @property
@@ -117,8 +127,8 @@ class OfTime(Computed):
 
     def value(self, places: Places) -> np.ndarray:
         """Return the numbers, of dates seconds since 1970, float64 (n_rows,)."""
-        offset = np.array(self.first)[places.series] if self.first else self.offset
-        return self.factor * part_of(places, self.part) + offset
+        x = self.factor * part_of(places, self.part)
+        return x + np.array(self.first or [self.offset] * places.is_first.sum())[places.series]
 
     def broken(self, frame: pd.DataFrame, places: Places) -> np.ndarray:
         """Return the rows with another value, or none."""
@@ -138,7 +148,7 @@ class OfTime(Computed):
 
 
 @dataclass(frozen=True, kw_only=True)
-class WithTime(InEveryRow):
+class WithTime(FirstValue, InEveryRow):
     """A number that rises or falls with the time from another first value in each series: an age.
 
     Its first value is learned, as an attribute.
@@ -162,28 +172,21 @@ class WithTime(InEveryRow):
         change = "time since the first row"
         if abs(self.factor) != 1:
             change = f"{abs(self.factor):g} * {change}"
-        return f"{self.column} = its first value {'+' if self.factor > 0 else '-'} {change}"
+        return f"{self.column} = its first value {'+-'[self.factor < 0]} {change}"
 
     def _passed(self, places: Places) -> np.ndarray:
         return self.factor * part_of(places, "time since the first row")
 
-    def _first(self, frame: pd.DataFrame, places: Places) -> np.ndarray:
-        return numbers(frame, self.column)[np.flatnonzero(places.is_first)][places.series]
-
     def broken(self, frame: pd.DataFrame, places: Places) -> np.ndarray:
         """Return the rows with another number, or none."""
-        x = self._first(frame, places) + self._passed(places)
+        x = self.beginning(frame, places) + self._passed(places)
         if self.number.decimals is not None:
             x = np.round(x, self.number.decimals)
         return ~np.isclose(numbers(frame, self.column), x, rtol=1e-9, atol=1e-9)
 
-    def apply(self, frame: pd.DataFrame, places: Places) -> pd.DataFrame:
-        """Return the frame with the first value of each series in all of its rows."""
-        return replaced(frame, self.column, self.number.column(self._first(frame, places)))
-
     def restore(self, frame: pd.DataFrame, places: Places) -> pd.DataFrame:
         """Return the frame with the numbers."""
-        x = self._first(frame, places) + self._passed(places)
+        x = self.beginning(frame, places) + self._passed(places)
         return replaced(frame, self.column, self.number.column(x))
 
 

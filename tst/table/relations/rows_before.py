@@ -6,15 +6,18 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
-from tst.table.relations.base import InEveryRow, Number, Places, numbers, replaced
+from tst.table.relations.base import (
+    FirstValue,
+    InEveryRow,
+    Number,
+    Places,
+    near_of,
+    numbers,
+    replaced,
+)
 from tst.table.relations.derived import Computed
 
 How = Literal["lag", "change", "growth", "percent", "mean", "sum"]
-
-
-def near_of(number: Number) -> float:
-    """Return how far a sum may lie from a number as it is written."""
-    return 1e-9 if number.decimals is None else 0.01 * 10.0**-number.decimals
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,7 +43,7 @@ class OfRowsBefore(Computed):
     @property
     def text(self) -> str:
         """Say what holds."""
-        n = f"{self.n_rows} rows" if self.n_rows > 1 else "the row"
+        n = {1: "the row"}.get(self.n_rows, f"{self.n_rows} rows")
         right = {
             "lag": f"{self.of} {n} before",
             "change": f"change of {self.of} since {n} before",
@@ -60,17 +63,17 @@ class OfRowsBefore(Computed):
         """Return the numbers, float64 (n_rows,), NaN where there are too few rows before."""
         x = pd.Series(numbers(frame, self.of))
         of_series = x.groupby(places.series)
-        if self.how in ("mean", "sum"):
-            window = of_series.rolling(self.n_rows)
-            moving = window.mean() if self.how == "mean" else window.sum()
-            return moving.to_numpy()
+        if self.how == "mean":
+            return of_series.rolling(self.n_rows).mean().to_numpy()
+        if self.how == "sum":
+            return of_series.rolling(self.n_rows).sum().to_numpy()
         before = of_series.shift(self.n_rows)
         if self.how == "lag":
             return before.to_numpy()
         if self.how == "change":
             return (x - before).to_numpy()
-        growth = x / before.where(before != 0) - 1
-        return (growth * (100 if self.how == "percent" else 1)).to_numpy()
+        growth = (x / before.where(before != 0) - 1).to_numpy()
+        return {"growth": growth, "percent": 100 * growth}[self.how]
 
     def broken(self, frame: pd.DataFrame, places: Places) -> np.ndarray:
         """Return the rows with another number; missing equals missing."""
@@ -87,7 +90,7 @@ class OfRowsBefore(Computed):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Balance(InEveryRow):
+class Balance(FirstValue, InEveryRow):
     """A number that is what it was in the row before, plus and minus what came and went.
 
     What it was before the first row is learned, as an attribute of the series. Of the columns that
@@ -126,28 +129,24 @@ class Balance(InEveryRow):
                 x += sign * np.nan_to_num(numbers(frame, name))
         return pd.Series(x).groupby(places.series).cumsum().to_numpy()
 
-    def _opening(self, frame: pd.DataFrame, places: Places) -> np.ndarray:
+    def beginning(self, frame: pd.DataFrame, places: Places) -> np.ndarray:
+        """Return what it was before the first row, for each row, float64 (n_rows,)."""
         before = numbers(frame, self.column) - self._moved(frame, places)
-        return before[np.flatnonzero(places.is_first)][places.series]
+        return before[places.first]
 
     def broken(self, frame: pd.DataFrame, places: Places) -> np.ndarray:
         """Return the rows with another number, or none."""
-        x = self._opening(frame, places) + self._moved(frame, places)
+        x = self.beginning(frame, places) + self._moved(frame, places)
         return ~np.isclose(numbers(frame, self.column), x, rtol=1e-9, atol=near_of(self.number))
-
-    def apply(self, frame: pd.DataFrame, places: Places) -> pd.DataFrame:
-        """Return the frame with the beginning of each series in all of its rows."""
-        return replaced(frame, self.column, self.number.column(self._opening(frame, places)))
 
     def restore(self, frame: pd.DataFrame, places: Places) -> pd.DataFrame:
         """Return the frame with the numbers."""
-        first = numbers(frame, self.column)[np.flatnonzero(places.is_first)][places.series]
-        x = first + self._moved(frame, places)
+        x = numbers(frame, self.column)[places.first] + self._moved(frame, places)
         return replaced(frame, self.column, self.number.column(x))
 
 
 @dataclass(frozen=True, kw_only=True)
-class Carried(InEveryRow):
+class Carried(FirstValue, InEveryRow):
     """A number that follows from another one in the row before, but has its own in the first row.
 
     That is learned, as an attribute of the series.
@@ -183,18 +182,13 @@ class Carried(InEveryRow):
     def _value(self, frame: pd.DataFrame, places: Places) -> np.ndarray:
         x = numbers(frame, self.of)
         before = np.roll(x, 1)
-        later = before if self.how == "lag" else x - before
+        later = {"lag": before, "change": x - before}[self.how]
         return np.where(places.is_first, numbers(frame, self.column), later)
 
     def broken(self, frame: pd.DataFrame, places: Places) -> np.ndarray:
         """Return the rows with another number, or none."""
         x = self._value(frame, places)
         return ~np.isclose(numbers(frame, self.column), x, rtol=1e-9, atol=near_of(self.number))
-
-    def apply(self, frame: pd.DataFrame, places: Places) -> pd.DataFrame:
-        """Return the frame with the first number of each series in all of its rows."""
-        first = numbers(frame, self.column)[np.flatnonzero(places.is_first)][places.series]
-        return replaced(frame, self.column, self.number.column(first))
 
     def restore(self, frame: pd.DataFrame, places: Places) -> pd.DataFrame:
         """Return the frame with the numbers."""
