@@ -65,6 +65,7 @@ def days_of_places(kind):
     columns = {
         "hour from one": {"date": times.dt.strftime("%Y-%m-%d"), "hour": times.dt.hour + 1},
         "clock": {"date": times.dt.strftime("%d.%m.%Y"), "clock": times.dt.strftime("%H:%M")},
+        "points": {"Date": times.dt.strftime("%d/%m/%Y"), "Time": times.dt.strftime("%H.%M.%S")},
         "digits": {"date": times.dt.strftime("%Y-%m-%d"), "HHMM": times.dt.hour * 100 + 30},
         "month": {"year": times.dt.year, "month": times.dt.strftime("%b")},
         "week": {"year": weeks["year"].astype(int), "week": weeks["week"].astype(int)},
@@ -73,7 +74,7 @@ def days_of_places(kind):
     return pd.DataFrame({"place": names, **columns, "load": load}), list(columns)
 
 
-@pytest.mark.parametrize("kind", ["hour from one", "clock", "digits", "month", "week"])
+@pytest.mark.parametrize("kind", ["hour from one", "clock", "points", "digits", "month", "week"])
 def test_a_part_of_a_time_is_no_id_and_no_time(kind):
     """Though with the rest of it, it names each row: a question, whose answer reads it all."""
     frame, columns = days_of_places(kind)

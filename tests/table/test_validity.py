@@ -113,6 +113,28 @@ def test_a_table_of_other_columns_is_refused():
         Laid.of(table, frame.assign(day="soon"), ROLES)
 
 
+@pytest.mark.parametrize("parts", [["date", "clock"], ["year", "month", "day", "hour"]])
+def test_a_time_in_several_columns_is_judged(parts):
+    """As it is written, and as one time; a part that is not there is named."""
+    rng = np.random.default_rng(0)
+    at = pd.Series(np.tile(pd.date_range("2021-11-03", periods=80, freq="h"), 9))
+    at += pd.to_timedelta(np.repeat(rng.integers(0, 300, 9), 80), "D")
+    columns = {
+        "date": at.dt.strftime("%d.%m.%Y"),
+        "clock": at.dt.strftime("%H:%M"),
+        **{part: getattr(at.dt, part) for part in ("year", "month", "day", "hour")},
+    }
+    frame = pd.DataFrame({"site": np.repeat([f"s{i}" for i in range(9)], 80)})
+    frame = frame.assign(**{part: columns[part] for part in parts}, x=rng.normal(size=720).round(2))
+    roles = Roles(id="site", time=parts)
+    table, series = Table.fit(frame, roles)
+    real = Laid.of(table, frame, roles, True)
+    copy = table.to_frame(series, seed=4)
+    assert not validity(table, real, Laid.of(table, copy, roles))["broken"].any()
+    with pytest.raises(DataError, match=f"lacks the column '{parts[-1]}'"):
+        Laid.of(table, copy.drop(columns=parts[-1]), roles)
+
+
 def test_the_series_that_are_judged_are_those_that_are_learned():
     """With hour, weekday and month behind their features."""
     frame = shop_visits()

@@ -1,7 +1,8 @@
 """A time that stands in several columns: date and hour, or year, month and day.
 
 They are read as one text, whose parts are columns again when it is written. Hours may count from 1
-to 24, as of what ends with them, and times of the day be digits: 30, 100, 2330.
+to 24, as of what ends with them, and times of the day be digits: 30, 100, 2330, or have points
+between: 18.00.00.
 """
 
 import re
@@ -17,6 +18,8 @@ from tst.table.writing import as_text
 
 BETWEEN = "\t"  # parts of a joined time
 HOURS = re.compile(r"hours?|hr|stunde|heure|hora|ora|he")  # words for an hour
+POINTED = re.compile(r"([01]?\d|2[0-3])\.[0-5]\d\.[0-5]\d")
+Count = Literal["", "from one", "digits", "points"]
 PREFIXES = {"quarter": "Q", "q": "Q", "qtr": "Q", "week": "W", "w": "W", "isoweek": "W"}
 
 
@@ -32,13 +35,13 @@ class TimePart:
         Put before its numbers, where they are quarters or weeks.
     count
         from one: hours of 1 to 24, which are read as 0 to 23; digits: hours and minutes of up to
-        four digits; else empty.
+        four digits; points: times of the day with points between; else empty.
     """
 
     name: str
     dtype: str
     prefix: str = ""
-    count: Literal["", "from one", "digits"] = ""
+    count: Count = ""
 
     @classmethod
     def of(cls, column: pd.Series) -> Self:
@@ -46,8 +49,10 @@ class TimePart:
         word = re.split(r"[^a-z]+", str(column.name).lower())[-1]
         is_number = types.is_numeric_dtype(column.dtype)
         prefix = PREFIXES.get(word, "") if is_number else ""
-        count: Literal["", "from one", "digits"] = ""
-        if is_number and are_clock_digits(column):
+        count: Count = ""
+        if are_clock_points(column):
+            count = "points"
+        elif is_number and are_clock_digits(column):
             count = "digits"
         elif is_number and HOURS.fullmatch(word) and (column.min(), column.max()) == (1, 24):
             count = "from one"
@@ -62,6 +67,8 @@ class TimePart:
         text = as_text(column)
         if self.count == "digits":
             text = text.str.zfill(4).str.replace(r"(..)$", r":\1", regex=True)
+        if self.count == "points":
+            text = text.str.replace(".", ":")
         return self.prefix + text
 
     def column(self, text: pd.Series) -> pd.Series:
@@ -70,9 +77,17 @@ class TimePart:
         text = text.str.removeprefix(self.prefix)
         if self.count == "digits":
             text = text.str.replace(":", "")
+        if self.count == "points":
+            text = text.str.replace(":", ".")
         if types.is_numeric_dtype(dtype):
             text = text.astype("int64") + int(self.count == "from one")
         return text.astype(dtype)
+
+
+def are_clock_points(column: pd.Series) -> bool:
+    """Tell whether text is times of the day with points between: 18.00.00."""
+    known = column.dropna().unique()
+    return bool(len(known)) and all(POINTED.fullmatch(str(text)) for text in known)
 
 
 def are_clock_digits(column: pd.Series) -> bool:

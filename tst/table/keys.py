@@ -4,7 +4,7 @@ Several columns that name a series together are joined to one; a table of one se
 id in every row; where no column is a time, the number of the row is. Made columns are not written.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Self
 
@@ -114,6 +114,11 @@ class Keys:
             return frame
         frame = part_times(frame, self.time_parts, self.time)
         return frame[[name for name in self.columns if name in frame]]
+
+    def as_written(self, names: Sequence[str]) -> list[str]:
+        """Return names of columns as they are written, the time in as many as it was read from."""
+        parts = [part.name for part in self.time_parts] or [self.time]
+        return [one for name in names for one in (parts if name == self.time else [name])]
 
     def problems(self, n_rows: int) -> list[Problem]:
         """Return what was decided and should be known."""

@@ -12,7 +12,7 @@ from pandas.api import types
 
 from tst.errors import DataError
 from tst.table.dates import are_months, shapes_of
-from tst.table.joined import are_clock_digits
+from tst.table.joined import are_clock_digits, are_clock_points
 from tst.table.time_evidence import SPAN
 from tst.table.values import is_named, is_numeric
 
@@ -77,7 +77,7 @@ def _is_clock(column: pd.Series, words: Words) -> bool:
     """Tell whether a column holds times of the day, as text or in digits."""
     if is_numeric(column):
         return bool(CLOCKS & set(words(str(column.name)))) and are_clock_digits(column)
-    return is_text_span(column)
+    return is_text_span(column) or are_clock_points(column)
 
 
 def _is_within(column: pd.Series, low: int, high: int) -> bool:

@@ -54,7 +54,8 @@ class Laid:
     @classmethod
     def of(cls, table: Table, frame: pd.DataFrame, roles: Roles, is_real: bool = False) -> "Laid":
         """Lay out a table as the real one was; raises DataError where it lacks columns."""
-        lacking = [name for name in table.order if name not in frame and table.shape is None]
+        names = table.keys.as_written(table.order)
+        lacking = [name for name in names if name not in frame and table.shape is None]
         if lacking:
             raise DataError(f"the table lacks the column '{lacking[0]}' of the real one.")
         long = frame
@@ -132,7 +133,7 @@ def _format_rules(real: Laid) -> list[Rule]:
         Rule("format", "each column has its dtype", other_dtypes),
     ]
     of_row = pd.Series(_series_of_written(real), index=frame.index)
-    keys = (*real.rows.keys.id, real.rows.keys.time)
+    keys = real.rows.keys.as_written([*real.rows.keys.id, real.rows.keys.time])
     for name in columns:
         if name not in keys:
             rules += _column_rules(frame[name], of_row)
