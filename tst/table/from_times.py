@@ -158,12 +158,13 @@ def _candidates(sample: Sample, name: str, parts: dict[Part, np.ndarray]) -> Ite
     for part in (one for one in NUMBERS if one in parts):
         p = parts[part]
         first, last = np.argmin(p), np.argmax(p)
-        if x[first] == x[last] or len(np.unique(x)) < len(np.unique(p)) * DISTINCT:
+        if x[first] == x[last]:
             continue
         slope = (x[last] - x[first]) / (p[last] - p[first])
         for factor in _factors(slope) if part in IN_SECONDS else {1.0}:
             origins = x[[first, last]] - factor * p[[first, last]]
-            if np.ptp(origins) <= 1.01 * 10.0**-decimals:
+            is_near = np.ptp(origins) <= 1.01 * 10.0**-decimals
+            if is_near and len(np.unique(x)) >= DISTINCT * len(np.unique(p)):
                 offset = float(np.round(origins.mean(), decimals))
                 yield OfTime(column=name, number=number, part=part, factor=factor, offset=offset)
 
