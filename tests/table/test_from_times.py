@@ -75,7 +75,7 @@ PARTS = {
 @pytest.mark.parametrize("name", PARTS)
 def test_a_part_of_the_time_is_kept(name):
     """In a copy at other times, in its own dtype; the table's own rows come back."""
-    frame = visits(np.random.default_rng(0), "13h" if name in ("season", "tariff") else "37min")
+    frame = visits(np.random.default_rng(0), {"season": "7D", "tariff": "13h"}.get(name, "37min"))
     frame[name] = PARTS[name](frame["at"])
     roles = {"id": "place", "time": "at"}
     table, series = Table.fit(frame, roles)
@@ -202,10 +202,59 @@ def test_what_the_user_takes_back_is_learned():
 
 
 def test_hours_alone_are_learned():
-    """Where nothing else changes, something must be learned."""
-    frame = visits(np.random.default_rng(0)).drop(columns="load")
+    """Where nothing else changes but names of rows, something must be learned."""
+    rng = np.random.default_rng(0)
+    frame = visits(rng).drop(columns="load")
     frame["hour"] = frame["at"].dt.hour
-    assert texts(frame, {"id": "place", "time": "at"}) == {"hour >= 0"}
+    roles = {"id": "place", "time": "at"}
+    assert texts(frame, roles) == {"hour >= 0"}
+    tickets = [f"T{n:08d}" for n in rng.permutation(10**6)[: len(frame)]]
+    assert texts(frame.assign(ticket=tickets), roles) == {"hour >= 0"}
+
+
+@pytest.mark.parametrize("freq", ["1D", "1h"])
+def test_a_switch_in_a_year_is_no_season(freq):
+    """In one series or in five of the same year: each quarter came once."""
+    rng = np.random.default_rng(0)
+    at = pd.date_range("2023-01-01", "2023-12-31", freq=freq)
+    frame = pd.concat([pd.DataFrame({"place": f"p{i}", "at": at}) for i in range(5)])
+    frame = frame.assign(load=rng.normal(size=len(frame)), tariff="old")
+    frame.loc[frame["at"] >= "2023-07-01", "tariff"] = "new"
+    for table in (frame, frame[frame["place"] == "p0"].drop(columns="place")):
+        roles = {"id": "place" if "place" in table else "none", "time": "at"}
+        assert not any("tariff" in text and "decides" in text for text in texts(table, roles))
+
+
+@pytest.mark.parametrize("delay", [3, 600])
+def test_a_time_with_a_delay_is_measured(delay):
+    """Milliseconds since 1970, some seconds behind, as a second clock shows them."""
+    for seed in range(10):
+        rng = np.random.default_rng(seed)
+        frame = visits(rng)
+        millis = frame["at"].astype("datetime64[ns]").astype("int64") // 10**6
+        late = rng.integers(0, delay, len(frame)) * 1000
+        late[[frame["at"].argmin(), frame["at"].argmax()]] = 0
+        table, _ = Table.fit(frame.assign(seen=millis + late), {"id": "place", "time": "at"})
+        assert "seen" in [column.name for column in table.features]
+
+
+@pytest.mark.parametrize("names", ["place", "none"])
+def test_what_counts_rows_goes_on_behind_given_ones(names):
+    """Where the order of rows is the time, given rows may begin anywhere."""
+    rng = np.random.default_rng(0)
+    n_series = 2 if names == "place" else 1
+    frame = pd.DataFrame({"place": np.repeat([f"p{i}" for i in range(n_series)], 100)})
+    row = frame.groupby("place").cumcount()
+    frame = frame.assign(count=row + 5, seconds=0.5 * row + 3, load=rng.normal(size=len(row)))
+    if names == "none":
+        frame = frame.drop(columns="place")
+    table, series = Table.fit(frame, {"time": "none", "id": names})
+    assert "count" not in [column.name for column in table.features]
+    late = frame[row > 49].reset_index(drop=True)
+    values = series.values[: 3 * n_series].reshape(n_series, 3, -1)
+    new = Recent.of(table, late).prolonged(values, seed=0)
+    assert new["count"].tolist() == [105, 106, 107] * n_series
+    assert new["seconds"].tolist() == [53.0, 53.5, 54.0] * n_series
 
 
 def test_an_attribute_of_the_day():
@@ -229,8 +278,12 @@ def test_hours_by_the_clocks_of_the_place(zone):
     local = frame["at"].dt.tz_localize("UTC").dt.tz_convert(zone)
     frame["hour"] = local.dt.hour
     frame["at"] = local
+    frame["day"] = local.dt.normalize()
+    found = texts(frame, {"id": "place", "time": "at"})
+    assert {"hour = hour of the time", "day = date of the time"} <= found
     copy = redrawn(frame, {"id": "place", "time": "at"})
     assert (copy["hour"] == copy["at"].dt.hour).all()
+    assert (copy["day"] == copy["at"].dt.normalize()).all()
 
 
 @given(st.lists(st.integers(-(10**9), 4 * 10**9), min_size=1, max_size=20))

@@ -6,9 +6,11 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
+from helpers import table_error
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tst.errors import DataError
 from tst.table.recent import Recent
 from tst.table.table import Table
 
@@ -161,3 +163,79 @@ def test_what_does_not_follow_is_learned(seed):
     table, _ = Table.fit(frame, ROLES)
     names = {column.name for column in table.features}
     assert {"late", "walk", "price", "came", "went"} <= names
+
+
+@pytest.mark.parametrize("scale", [1e2, 1e6, 5e10])
+def test_a_large_number_beside_them_takes_nothing(scale):
+    """Growth has no unit: whatever else is in the table, it is that of its own column."""
+    rng = np.random.default_rng(0)
+    frame = series(rng)
+    frame["volume"] = (scale * rng.gamma(9, 1 / 9, len(frame))).astype("int64")
+    frame["ret"] = of_unit(frame, "price").pct_change()
+    frame["noise"] = pd.Series(rng.normal(0, 0.01, len(frame))).where(frame["ret"].notna())
+    table, _ = Table.fit(frame, ROLES)
+    assert "ret = growth of price since the row before" in {one.text for one in table.relations}
+    assert "noise" in [column.name for column in table.features]
+
+
+@pytest.mark.parametrize("is_stock", [True, False])
+def test_a_stock_stays_above_nothing(is_stock):
+    """No more goes than is there; an account that falls below 0 may, and nothing else is said."""
+    rng = np.random.default_rng(0)
+    rows = []
+    for i in range(14):
+        came, wanted = rng.poisson(3, 40), rng.poisson(4, 40)
+        stock, went = 5 + i, []
+        for a, b in zip(came, wanted, strict=True):
+            went.append(min(stock + a, b) if is_stock else b)
+            stock += a - went[-1]
+        rows.append(pd.DataFrame({"unit": f"u{i:02d}", "t": range(40), "came": came, "went": went}))
+    frame = pd.concat(rows, ignore_index=True)
+    moved = (frame["came"] - frame["went"]).groupby(frame["unit"]).cumsum()
+    frame["left"] = moved + 5 + frame["unit"].str[1:].astype(int)
+    table, made = Table.fit(frame, ROLES)
+    pd.testing.assert_frame_equal(table.to_frame(made)[["came", "went"]], frame[["came", "went"]])
+    made = replace(made, values=made.values[rng.permutation(len(made.values))])
+    copy = table.to_frame(made, seed=1)
+    steps = of_unit(copy, "left").diff().dropna()
+    np.testing.assert_array_equal(steps, (copy["came"] - copy["went"])[steps.index])
+    assert (copy["went"] >= 0).all()
+    assert (copy["left"].min() >= 0) == is_stock
+    assert "left >= 0" not in {one.text for one in table.relations}
+
+
+@pytest.mark.parametrize("sentence", ["bal <= cap", "bal >= 0"])
+def test_an_order_of_a_balance_is_asked_about(sentence):
+    """Its beginning is learned, of which the order says nothing: one sentence, that helps."""
+    rng = np.random.default_rng(0)
+    frame = series(rng).rename(columns={"price": "cap"})
+    frame["bal"] = STANDS["balance"](frame, opened(frame, "bal")) + 500
+    frame["cap"] = frame["bal"] + frame["cap"]
+    error = table_error(frame, ROLES | {"relations": [sentence]})
+    taken = "not bal = bal in the row before + came - went"
+    assert error.endswith(f"leave the first out, or add '{taken}'.")
+    Table.fit(frame, ROLES | {"relations": [sentence, taken]})
+
+
+def test_many_series_of_one_row():
+    """In front of the others, where candidates are looked for first."""
+    rng = np.random.default_rng(0)
+    short = pd.DataFrame({"unit": [f"a{i:04d}" for i in range(400)], "t": 0})
+    frame = pd.concat([short, series(rng)[["unit", "t"]]], ignore_index=True)
+    frame = frame.assign(x=rng.normal(size=len(frame)), y=rng.normal(size=len(frame)))
+    assert len(Table.fit(frame, ROLES)[1]) == 414
+
+
+def test_rows_without_the_balance_are_refused():
+    """Though all series begin at nothing; and fewer rows than a lag needs, if they begin later."""
+    frame = series(np.random.default_rng(0))
+    frame["bal"] = of_unit(frame.assign(x=frame.came - frame.went), "x").cumsum()
+    frame["lag_7"] = FOLLOWS["lag_7"](frame)
+    table, made = Table.fit(frame, ROLES)
+    late = frame[of_unit(frame, "t").cumcount() > 9].reset_index(drop=True)
+    Recent.of(table, late)
+    with pytest.raises(DataError, match="lack the column 'bal'"):
+        Recent.of(table, late.drop(columns="bal"))
+    with pytest.raises(DataError, match="give 7 rows or more of each series"):
+        Recent.of(table, late.groupby("unit").head(3))
+    Recent.of(table, frame.groupby("unit").head(3))

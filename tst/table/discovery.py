@@ -18,6 +18,7 @@ from tst.table.formulas import derived
 from tst.table.from_times import calendar_columns, dates_near_times
 from tst.table.orders import ends, monotone, order_pairs, orders, state_orders
 from tst.table.relations import (
+    BEGUN,
     Above,
     Below,
     ClockText,
@@ -128,6 +129,8 @@ def _settled(
 
 def _changed_last(sample: Sample, said: Said, found: list[Relation]) -> list[Relation]:
     """Return orders and what happens within series, at most one that changes each column."""
+    begun = [one.column for one in found if isinstance(one, BEGUN)]  # but for their beginnings
+    sample = replace(sample, frame=sample.frame.drop(columns=begun))
     said.check_learned(list(sample.frame), found)
     pairs = {pair for pair in order_pairs(sample) if not said.removes_pair(*pair)}
     candidates = [  # ends first, so that they are restored last: of levels, not of steps

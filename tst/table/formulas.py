@@ -1,7 +1,8 @@
 """Columns that follow from others: copies, multiples, sums, products, categories of a category."""
 
 from collections.abc import Iterator, Sequence
-from itertools import permutations
+from dataclasses import replace
+from itertools import permutations, product
 from typing import Literal
 
 import numpy as np
@@ -31,6 +32,9 @@ ROWS_A_KEY = 5  # of a category that decides another
 MIN_KEYS = 3
 RATES = (1.0, 100.0, 1e3, 1e4, 1e5, 1e6)  # percent, per thousand, per million
 MAX_LAG = 60  # rows
+# How a number follows from rows before, and how many more of them it needs than it is missing in.
+HOWS: dict[How, int] = {"lag": 0, "change": 0, "growth": 0, "percent": 0, "mean": 1, "sum": 1}
+N_FEW = 40  # rows that such are tried on first
 
 
 def derived(sample: Sample, kept: Sequence[str], said: Sequence[Relation] = ()) -> list[Relation]:
@@ -281,22 +285,40 @@ def _running_totals(sample: Sample) -> Iterator[Relation]:
 def _rows_before(sample: Sample) -> Iterator[Relation]:
     """Yield columns that follow from another one in rows before, and are missing without these."""
     places = sample.places
-    row = np.arange(len(sample.frame)) - np.flatnonzero(places.is_first)[places.series]
+    row = np.arange(len(sample.frame)) - places.first
+    x = {name: numbers(sample.frame, name) for name in sample.measured}
     for name in sample.measured:
-        is_missing = np.isnan(numbers(sample.frame, name))
+        is_missing = np.isnan(x[name])
         n_first = int(row[~is_missing].min(initial=MAX_LAG))  # rows that have none
         if not 1 <= n_first < MAX_LAG or (is_missing != (row < n_first)).any():
             continue
-        of_lag: tuple[How, ...] = ("lag", "change", "growth", "percent")
-        of_window: tuple[How, ...] = ("mean", "sum")
-        ways = [(how, n_first) for how in of_lag] + [(how, n_first + 1) for how in of_window]
-        for of in sample.measured:
-            if of == name:
-                continue
-            for how, n_rows in ways:
+        rows = np.flatnonzero(~is_missing)[:: max(1, int((~is_missing).sum()) // N_FEW)]
+        if len(rows) < MIN_ROWS or np.ptp(x[name][rows]) == 0:
+            continue
+        near = 0.01 * np.std(x[name][rows])
+        for of, (how, n_more) in product(sample.measured, HOWS.items()):
+            tried = _of_few_rows(x[of], rows, how, n_first + n_more)
+            if of != name and (np.abs(tried - x[name][rows]) <= near).all():
                 yield OfRowsBefore(
-                    column=name, of=of, how=how, n_rows=n_rows, number=sample.number(name)
+                    column=name,
+                    of=of,
+                    how=how,
+                    n_rows=n_first + n_more,
+                    number=sample.number(name),
                 )
+
+
+def _of_few_rows(x: np.ndarray, rows: np.ndarray, how: How, n_rows: int) -> np.ndarray:
+    """Return what follows from rows before, of these rows alone, float64 (n_few,)."""
+    if how in ("mean", "sum"):
+        moving = x[rows[:, None] - np.arange(n_rows)]
+        return {"mean": moving.mean(axis=1), "sum": moving.sum(axis=1)}[how]
+    before = x[rows - n_rows]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        growth = x[rows] / before - 1
+    return {"lag": before, "change": x[rows] - before, "growth": growth, "percent": 100 * growth}[
+        how
+    ]
 
 
 def _lags(sample: Sample) -> Iterator[Relation]:
@@ -313,10 +335,12 @@ def _carried(sample: Sample, how: Literal["lag", "change"]) -> Iterator[Relation
     if not _has_beginnings(sample):
         return
     is_later = ~sample.places.is_first[1:N_TRIED]
+    if is_later.sum() < MIN_ROWS:
+        return
     tried = {name: numbers(sample.frame.head(N_TRIED), name) for name in sample.measured}
     for of, name in permutations(sample.measured, 2):
         x, y = tried[of], tried[name]
-        expected = x[:-1] if how == "lag" else np.diff(x)
+        expected = {"lag": x[:-1], "change": np.diff(x)}[how]
         is_changing = np.ptp(x) > 0 and np.ptp(y[1:][is_later]) > 0
         if is_changing and np.allclose(expected[is_later], y[1:][is_later], rtol=1e-6, atol=1e-9):
             yield Carried(column=name, of=of, how=how, number=sample.number(name))
@@ -335,8 +359,8 @@ def _balances(sample: Sample) -> Iterator[Relation]:
     names = [name for name in sample.measured if name not in sample.attributes]
     x = {name: numbers(sample.frame, name) for name in names}
     rows = np.flatnonzero(~sample.places.is_first)[: N_TRIED + len(names)]
-    for name in names if len(names) > 2 else ():
-        if not np.isfinite(x[name]).all():
+    for name in names:
+        if len(names) < 3 or not np.isfinite(x[name]).all():
             continue
         others = [other for other in names if other != name]
         steps = x[name][rows] - x[name][rows - 1]
@@ -347,12 +371,16 @@ def _balances(sample: Sample) -> Iterator[Relation]:
         signs = np.round(parts)
         if np.abs(parts - signs).max() > 0.01 or np.abs(signs).max() > 1 or np.sum(signs != 0) < 2:
             continue  # one alone is the change of the other
-        yield Balance(
+        minus = tuple(others[i] for i in np.flatnonzero(signs < 0))
+        one = Balance(
             column=name,
             plus=tuple(others[i] for i in np.flatnonzero(signs > 0)),
-            minus=tuple(others[i] for i in np.flatnonzero(signs < 0)),
+            minus=minus,
             number=sample.number(name),
+            written=tuple(map(sample.number, minus)),
         )
+        yield replace(one, is_stock=True)
+        yield one
 
 
 def _lookups(sample: Sample) -> Iterator[Relation]:

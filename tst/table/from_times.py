@@ -4,8 +4,10 @@ A model that draws them by themselves writes 10 o'clock beside 15:00, or a Sunda
 """
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 from pandas.api import types
 
 from tst.cycles import DAY
@@ -23,7 +25,7 @@ from tst.table.relations import (
     plain_values,
 )
 from tst.table.sample import MAX_KEYS, MIN_ROWS, Sample
-from tst.table.values import FEW, is_number, is_numeric
+from tst.table.values import FEW, is_named, is_number, is_numeric
 
 NEARER = 0.9  # of a date's spread: less from a time of its series, and it goes by that
 SECONDS = 10**9
@@ -34,13 +36,18 @@ NUMBERS: tuple[Part, ...] = (
     "hour of the week", "hour", "minute", "second", "YYYYMM", "YYYYMMDD", "time of the day",
     "date", "time", "time since the first row",
 )  # fmt: skip
-STATES: tuple[Part, ...] = (
-    "quarter", "day of the week", "month", "hour", "day", "year", "YYYYMM", "time of the day",
-    "hour of the week",
-)  # fmt: skip
+# Of a part of the time that comes again, with what it does.
+STATES: dict[Part, Part] = {
+    "quarter": "year", "day of the week": "date", "month": "year", "hour": "date", "day": "date",
+    "time of the day": "date", "hour of the week": "date",
+}  # fmt: skip
+# Parts of which each may have a name of its own, whether or not it comes again.
+NAMED: tuple[Part, ...] = ("day of the week", "month", "year", "YYYYMM")
 IN_SECONDS: tuple[Part, ...] = ("time of the day", "date", "time", "time since the first row")
+EXACT = 2.0**53  # up to which float64 keeps whole numbers
 DISTINCT = 0.5  # times that a number which goes by them tells apart: a state does not
-TIMES_A_KEY = 3  # that a part of the time comes again, in one series or in several
+TIMES_A_KEY = 2  # that a part of the time comes again in the calendar: a switch does not
+MIN_NAMES = 3
 MIN_SERIES = 10  # whose attributes go by their times
 
 
@@ -69,9 +76,10 @@ def _same_date(sample: Sample, name: str) -> OfTime | None:
         return None
     number = Number(dtype=str(sample.frame[name].dtype))
     for part in DATES:
-        distance = np.round(x - part_of(sample.places, part), 3)
+        one = OfTime(column=name, number=number, part=part)
+        distance = np.round(x - one.value(sample.places), 3)
         if np.ptp(distance) == 0:
-            return OfTime(column=name, number=number, part=part, offset=float(distance[0]))
+            return replace(one, offset=float(distance[0]))
     return None
 
 
@@ -127,8 +135,13 @@ def calendar_columns(sample: Sample, kept: Sequence[str], has_dates: bool) -> li
         if one is not None:
             found.append(one)
     gone = {one.column for one in found}
-    is_left = any(name not in (*gone, *sample.attributes) for name in sample.frame)
-    return found if is_left else []
+    names = [name for name in sample.frame if name not in (*gone, *sample.attributes)]
+    return found if any(_is_learned(sample.frame[name]) for name in names) else []
+
+
+def _is_learned(column: pd.Series) -> bool:
+    """Tell whether a column is no name of each row."""
+    return is_number(column) or column.nunique() <= max(FEW, len(column) / 2)
 
 
 def _number(sample: Sample, name: str, parts: dict[Part, np.ndarray]) -> OfTime | None:
@@ -153,6 +166,8 @@ def _plainness(one: OfTime) -> tuple[bool, bool]:
 def _candidates(sample: Sample, name: str, parts: dict[Part, np.ndarray]) -> Iterator[OfTime]:
     """Yield the parts of the time that numbers may be, in some unit from some origin."""
     x = numbers(sample.frame, name)
+    if np.abs(x).max() >= EXACT:
+        return
     number = sample.number(name)
     decimals = 9 if number.decimals is None else number.decimals
     for part in (one for one in NUMBERS if one in parts):
@@ -183,14 +198,17 @@ def _state(sample: Sample, name: str, parts: dict[Part, np.ndarray]) -> TimeDeci
     if is_number(column) and (not is_numeric(column) or column.nunique() > FEW):
         return None
     values = column.to_numpy(dtype=object)
-    is_first = sample.places.is_first_witness
-    for part in (one for one in STATES if one in parts):
+    for part in dict.fromkeys([*STATES, *NAMED]):
+        if part not in parts:
+            continue
         keys, first, index = np.unique(parts[part], return_index=True, return_inverse=True)
         decided = values[first]
         if not 2 <= len(keys) <= MAX_KEYS or not (decided[index] == values).all():
             continue
-        n_times = np.sum(is_first | (np.diff(index, prepend=-1) != 0))
-        if n_times >= TIMES_A_KEY * len(keys):
+        are_names = is_named(column) and len(set(decided)) == len(keys) >= MIN_NAMES
+        again = np.stack([parts[STATES.get(part, part)], parts[part]])
+        n_times = np.unique(again, axis=1).shape[1]
+        if n_times >= TIMES_A_KEY * len(keys) or (part in NAMED and are_names):
             return TimeDecides(
                 column=name,
                 part=part,
@@ -213,7 +231,7 @@ def _with_time(sample: Sample, name: str, parts: dict[Part, np.ndarray]) -> With
     since = x - x[is_first][sample.places.series]
     farthest = np.argmax(passed)
     slope = since[farthest] / passed[farthest]
-    for factor in _factors(slope) if slope else ():
+    for factor in _factors(slope) if slope > 0 else ():  # what falls may end at 0
         one = WithTime(column=name, factor=factor, number=sample.number(name))
         if one.holds(sample.frame, sample.places):
             return one

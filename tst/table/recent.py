@@ -22,6 +22,7 @@ from tst.table.relations import (
     BEGUN,
     Counter,
     Monotone,
+    OfRowsBefore,
     OfTime,
     Places,
     Relation,
@@ -86,6 +87,7 @@ class Recent:
         frame = _without_gaps(table, frame, is_first)
         places = Places(times=times, is_first=is_first, zone=table.clock.zone)
         _check_spelled(table, frame, places)
+        _check_enough(table, frame, places)
         learned = apply_all(table.relations, frame, places)
         clock = table.clock
         if clock.intervals:
@@ -200,7 +202,11 @@ class Recent:
             first = self._as_numbers[self.is_first]
             before = numbers(first, relation.column) - numbers(first, relation.of)
             return replace(relation, before=tuple(before.tolist()))
-        if isinstance(relation, Counter) or (isinstance(relation, OfTime) and relation.is_elapsed):
+        if isinstance(relation, OfTime) and (relation.is_elapsed or not self.table.keys.time):
+            x = numbers(self._as_numbers, relation.column) - relation.value(self.places)
+            first = x[self.is_first] + relation.offset
+            return replace(relation, first=tuple(first.tolist()))
+        if isinstance(relation, Counter):
             first = self._as_numbers[self.is_first]
             return replace(relation, first=tuple(numbers(first, relation.column).tolist()))
         if not isinstance(relation, Monotone):
@@ -223,6 +229,7 @@ class Recent:
 def _long(table: Table, frame: pd.DataFrame) -> pd.DataFrame:
     """Return rows in the table's long shape; raises DataError where a column is missing."""
     optional = {column.name for column in table.constants}
+    optional -= {one.column for one in table.relations if isinstance(one, BEGUN)}
     optional |= {names.column for names in table.row_names}
     needed = list(table.keys.columns) or [name for name in table.order if name not in optional]
     if table.shape is not None:
@@ -352,6 +359,20 @@ def _check_spelled(table: Table, frame: pd.DataFrame, places: Places) -> None:
                 f"{row_name(frame[one.column], row)}, which the table writes like "
                 f"{one.spelling.example}: write it so."
             )
+
+
+def _check_enough(table: Table, frame: pd.DataFrame, places: Places) -> None:
+    """Raise DataError where a number would follow from rows that are not given."""
+    row = np.arange(len(frame)) - places.first
+    for one in table.relations:
+        if isinstance(one, OfRowsBefore):
+            known = pd.to_numeric(frame[one.column], errors="coerce").notna().to_numpy()
+            is_late = known[places.is_first]  # not from its first row on
+            is_short = row[places.last] + 1 < one.n_missing
+            if (is_late & is_short).any():
+                raise DataError(
+                    f"'{one.text}' holds: give {one.n_missing} rows or more of each series."
+                )
 
 
 def _with_known_beginnings(table: Table, learned: pd.DataFrame) -> pd.DataFrame:

@@ -4,6 +4,7 @@ Dates count as seconds since 1970 and durations as seconds. What cannot be a num
 DataError that names the column, the value and the row.
 """
 
+import re
 from collections.abc import Callable, Container, Iterable
 from dataclasses import dataclass
 from typing import Literal, Self
@@ -211,12 +212,13 @@ class TextCheck:
 
     @property
     def is_code(self) -> bool:
-        """Whether a few whole numbers and a few other texts, that stand often, are codes: 0, a, b.
+        """Whether a few whole numbers, and letters that stand often, are codes: 0, a, b.
 
-        A text that stands once or twice is a slip, and a sign or word for missing is no code.
+        A letter that stands once or twice is a slip, and a word is an error or a limit.
         """
         is_few = len(self.numbers) <= FEW and len(self.texts) <= FEW and not self.n_fractions
-        return is_few and self.n_text >= MIN_CODED and not self.texts & PLACEHOLDERS
+        are_letters = all(map(re.compile(r"[A-Za-z]\d?").fullmatch, self.texts - PLACEHOLDERS))
+        return is_few and are_letters and self.n_text >= MIN_CODED and not self.texts & PLACEHOLDERS
 
     def check(self, name: object) -> None:
         """Raise DataError where most are numbers and not all, or most are written with signs."""
@@ -379,8 +381,8 @@ class Numbers:
         code
             A number that is left out.
         """
-        if self.decimals is None:
-            return None
+        if not self.decimals:
+            return self.decimals
         n_digits = _exponent(*self.without(code)) + 1 + self.decimals
         return self.decimals if n_digits <= WRITTEN_DIGITS else None
 

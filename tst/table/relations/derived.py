@@ -141,12 +141,13 @@ class Formula(Computed):
     def value(self, frame: pd.DataFrame) -> np.ndarray:
         """Return the numbers, float64 (n_rows,)."""
         if self.times:
-            x = np.ones(len(frame))
+            x = np.full(len(frame), self.factor)
             for name in self.times:
                 x = x * numbers(frame, name)
             for name in self.over:
                 divisor = numbers(frame, name)
                 x = np.divide(x, divisor, out=np.full(len(x), np.nan), where=divisor != 0)
+            return x + self.offset
         else:
             x = np.zeros(len(frame))
             for name in self.plus:
@@ -157,13 +158,7 @@ class Formula(Computed):
 
     def broken(self, frame: pd.DataFrame, places: Places) -> np.ndarray:
         """Return the rows whose number does not come out to the last digit, missing ones too."""
-        real, x = numbers(frame, self.column), self.value(frame)
-        is_broken = self._differs(real, x)
-        if self.over and self.number.decimals is not None:  # a half may be rounded up or down
-            unit = 10.0**-self.number.decimals
-            is_half = np.abs(np.abs(x - real) - unit / 2) <= 1e-6 * unit
-            is_broken &= ~is_half
-        return is_broken
+        return self._differs(numbers(frame, self.column), self.value(frame))
 
     def restore(self, frame: pd.DataFrame, places: Places) -> pd.DataFrame:
         """Return the frame with the column."""

@@ -19,7 +19,7 @@ from tst.table.relations.base import (
 )
 from tst.table.relations.derived import Computed
 from tst.table.values import from_seconds
-from tst.table.writing import to_wall
+from tst.table.writing import from_wall, to_wall
 
 Part = Literal[
     "second",
@@ -95,7 +95,7 @@ class OfTime(Computed):
     factor, offset
         What the part is multiplied with, and what is added; of a date, seconds.
     first
-        Of each series, the value in its first row, where given rows begin later.
+        Of each series, what is added instead, where given rows begin later.
     """
 
     kind: Literal["of time"] = "of time"
@@ -128,6 +128,9 @@ class OfTime(Computed):
     def value(self, places: Places) -> np.ndarray:
         """Return the numbers, of dates seconds since 1970, float64 (n_rows,)."""
         x = self.factor * part_of(places, self.part)
+        zone = getattr(types.pandas_dtype(self.dtype), "tz", None)
+        if zone is not None and self.part not in ANY_TIMES:  # a day by the clocks of the place
+            x = from_wall((x * SECOND).astype(np.int64), places.zone or "UTC") / SECOND
         return x + np.array(self.first or [self.offset] * places.is_first.sum())[places.series]
 
     def broken(self, frame: pd.DataFrame, places: Places) -> np.ndarray:
@@ -149,7 +152,7 @@ class OfTime(Computed):
 
 @dataclass(frozen=True, kw_only=True)
 class WithTime(FirstValue, InEveryRow):
-    """A number that rises or falls with the time from another first value in each series: an age.
+    """A number that rises with the time from another first value in each series: an age.
 
     Its first value is learned, as an attribute.
 
@@ -170,9 +173,9 @@ class WithTime(FirstValue, InEveryRow):
     def text(self) -> str:
         """Say what holds."""
         change = "time since the first row"
-        if abs(self.factor) != 1:
-            change = f"{abs(self.factor):g} * {change}"
-        return f"{self.column} = its first value {'+-'[self.factor < 0]} {change}"
+        if self.factor != 1:
+            change = f"{self.factor:g} * {change}"
+        return f"{self.column} = its first value + {change}"
 
     def _passed(self, places: Places) -> np.ndarray:
         return self.factor * part_of(places, "time since the first row")
@@ -182,7 +185,7 @@ class WithTime(FirstValue, InEveryRow):
         x = self.beginning(frame, places) + self._passed(places)
         if self.number.decimals is not None:
             x = np.round(x, self.number.decimals)
-        return ~np.isclose(numbers(frame, self.column), x, rtol=1e-9, atol=1e-9)
+        return ~np.isclose(numbers(frame, self.column), x, rtol=1e-12, atol=1e-9)
 
     def restore(self, frame: pd.DataFrame, places: Places) -> pd.DataFrame:
         """Return the frame with the numbers."""

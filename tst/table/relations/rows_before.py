@@ -59,6 +59,11 @@ class OfRowsBefore(Computed):
         """The column that it follows from."""
         return (self.of,)
 
+    @property
+    def n_missing(self) -> int:
+        """How many rows at the beginning of a series have none."""
+        return self.n_rows - (self.how in ("mean", "sum"))
+
     def value(self, frame: pd.DataFrame, places: Places) -> np.ndarray:
         """Return the numbers, float64 (n_rows,), NaN where there are too few rows before."""
         x = pd.Series(numbers(frame, self.of))
@@ -78,11 +83,16 @@ class OfRowsBefore(Computed):
     def broken(self, frame: pd.DataFrame, places: Places) -> np.ndarray:
         """Return the rows with another number; missing equals missing."""
         real, x = numbers(frame, self.column), self.value(frame, places)
-        if self.number.decimals is None:  # a moving sum loses digits
-            size = np.abs(numbers(frame, self.of)).max(initial=0)
+        if self.number.decimals is None:
             both = np.isnan(real) & np.isnan(x)
-            return ~both & ~(np.abs(real - x) <= 1e-6 * np.abs(x) + 1e-9 * size)
+            return ~both & ~(np.abs(real - x) <= 1e-6 * np.abs(x) + self._lost(frame))
         return self._differs(real, x)
+
+    def _lost(self, frame: pd.DataFrame) -> float:
+        """Return what sums and differences of large numbers lose in float64."""
+        if self.how in ("growth", "percent"):
+            return 1e-12
+        return 1e-12 * float(np.nanmax(np.abs(numbers(frame, self.of)), initial=0))
 
     def restore(self, frame: pd.DataFrame, places: Places) -> pd.DataFrame:
         """Return the frame with the column."""
@@ -94,7 +104,7 @@ class Balance(FirstValue, InEveryRow):
     """A number that is what it was in the row before, plus and minus what came and went.
 
     What it was before the first row is learned, as an attribute of the series. Of the columns that
-    are added, an empty cell is nothing.
+    are added, an empty cell is nothing. What is never below 0 stays so: no more goes than is there.
 
     Parameters
     ----------
@@ -102,6 +112,10 @@ class Balance(FirstValue, InEveryRow):
         Columns that are added, and that are subtracted.
     number
         How it is written.
+    written
+        How the columns that are subtracted are written.
+    is_stock
+        Whether it is never below 0, and neither is what is subtracted.
     """
 
     kind: Literal["balance"] = "balance"
@@ -109,6 +123,8 @@ class Balance(FirstValue, InEveryRow):
     plus: tuple[str, ...]
     minus: tuple[str, ...]
     number: Number
+    written: tuple[Number, ...] = ()
+    is_stock: bool = False
 
     @property
     def text(self) -> str:
@@ -136,13 +152,34 @@ class Balance(FirstValue, InEveryRow):
 
     def broken(self, frame: pd.DataFrame, places: Places) -> np.ndarray:
         """Return the rows with another number, or none."""
+        real = numbers(frame, self.column)
         x = self.beginning(frame, places) + self._moved(frame, places)
-        return ~np.isclose(numbers(frame, self.column), x, rtol=1e-9, atol=near_of(self.number))
+        is_below = np.zeros(len(x), dtype=bool)
+        for name in (self.column, *self.minus):
+            is_below |= self.is_stock & (numbers(frame, name) < 0)
+        return is_below | ~np.isclose(real, x, rtol=1e-12, atol=near_of(self.number))
 
     def restore(self, frame: pd.DataFrame, places: Places) -> pd.DataFrame:
-        """Return the frame with the numbers."""
+        """Return the frame with the numbers; of a stock no more is subtracted than is there."""
+        if self.is_stock:
+            frame = self._with_less_gone(frame, places)
         x = numbers(frame, self.column)[places.first] + self._moved(frame, places)
         return replaced(frame, self.column, self.number.column(x))
+
+    def _with_less_gone(self, frame: pd.DataFrame, places: Places) -> pd.DataFrame:
+        """Return the frame with less subtracted where a stock would fall below 0."""
+        first = numbers(frame, self.column)[places.first]
+        missing = first + self._moved(frame, places)
+        # What was taken too much up to a row is put back in it, once for all rows behind it.
+        lowest = pd.Series(np.minimum(missing, 0)).groupby(places.series).cummin().to_numpy()
+        back = -np.diff(lowest, prepend=0.0)
+        back = np.where(places.is_first, -lowest, back)
+        for name, number in zip(self.minus, self.written, strict=True):
+            gone = numbers(frame, name)
+            less = np.minimum(back, np.nan_to_num(gone))
+            back = back - less
+            frame = replaced(frame, name, number.column(gone - less))
+        return frame
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -188,7 +225,7 @@ class Carried(FirstValue, InEveryRow):
     def broken(self, frame: pd.DataFrame, places: Places) -> np.ndarray:
         """Return the rows with another number, or none."""
         x = self._value(frame, places)
-        return ~np.isclose(numbers(frame, self.column), x, rtol=1e-9, atol=near_of(self.number))
+        return ~np.isclose(numbers(frame, self.column), x, rtol=1e-12, atol=near_of(self.number))
 
     def restore(self, frame: pd.DataFrame, places: Places) -> pd.DataFrame:
         """Return the frame with the numbers."""
