@@ -278,3 +278,17 @@ def test_the_shapes_of_dates():
     assert shapes_of(["2019-01-02", "2020-11-12", "1/2/2019"]) == {"9999-99-99", "9/9/9999"}
     assert formats_of({"9999-99-99", "9/9/9999"}) == []
     assert [one.pattern for one in formats_of({"9999-99-99"})] == ["%Y-%m-%d"]
+
+
+@pytest.mark.parametrize("pattern", ["%d/%m/%y", "%y/%m/%d", "%m/%d/%y"])
+def test_uneven_dates_are_read_in_the_order_of_the_rows(pattern):
+    """Days of the tens of years may be years: what is in order one way is shuffled the other."""
+    rng = np.random.default_rng(0)
+    rows = []
+    for i in range(40):
+        first = pd.Timestamp("2010-03-01") + pd.Timedelta(days=int(rng.integers(0, 400)))
+        dates = first + pd.to_timedelta(rng.integers(330, 400, 9).cumsum(), "D")
+        rows.append(pd.DataFrame({"car": f"c{i}", "date": dates.strftime(pattern), "at": dates}))
+    frame = pd.concat(rows, ignore_index=True)
+    evidence = TimeEvidence.of(frame["date"])
+    assert evidence.date_format("date").pattern == pattern

@@ -113,6 +113,18 @@ def test_a_switch_on_one_day_is_no_part_of_the_time():
     assert {"phase", "level"} <= {column.name for column in table.features}
 
 
+def test_dates_that_have_names():
+    """Day d_431 is one date in all series, and in a copy, where it has a date that is named."""
+    frame = visits(np.random.default_rng(0), "7h")
+    days = (frame["at"].dt.normalize() - pd.Timestamp("2023-01-01")).dt.days
+    frame["day"] = "d_" + days.astype(str)
+    copy = redrawn(frame, {"id": "place", "time": "at"})
+    names = dict(zip(frame["at"].dt.date, frame["day"], strict=True))
+    named = copy["at"].dt.date.map(names).dropna()
+    assert len(named) > 0.5 * len(copy)
+    assert (copy["day"][named.index] == named).all()
+
+
 def test_an_end_comes_after_its_beginning():
     """It is learned as how long it takes: never below what real rows have, empty where they are."""
     rng = np.random.default_rng(0)

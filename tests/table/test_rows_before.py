@@ -83,6 +83,8 @@ def test_what_has_a_first_value_of_its_own(name):
     frame[name] = STANDS[name](frame, opened(frame, name))
     table, made = Table.fit(frame, ROLES)
     assert name in [column.name for column in table.attributes]
+    roles = table.roles().set_index("column")["role"]
+    assert (roles[name], len(roles)) == ("derived", frame.shape[1])
     rng = np.random.default_rng(1)
     copy = table.to_frame(replace(made, values=made.values[rng.permutation(len(made.values))]))
     first = copy[name]
@@ -150,6 +152,20 @@ def test_what_follows_from_what_follows():
     np.testing.assert_allclose(copy["total"], of_unit(copy, "came").cumsum())
     rate = 1e6 * copy["total"] / copy["people"]
     np.testing.assert_allclose(copy["of_million"], rate, atol=0.000501)
+
+
+def test_an_input_may_follow_from_others_itself():
+    """to_date adds up sales, and sales = number * price: found in that order, kept in the other."""
+    rng = np.random.default_rng(0)
+    frame = series(rng)
+    frame["number"] = rng.integers(1, 30, len(frame))
+    frame["sales"] = (frame["number"] * frame["price"]).round(2)
+    frame["to_date"] = of_unit(frame, "sales").cumsum().round(2)
+    table, made = Table.fit(frame, ROLES)
+    assert {"sales", "to_date"}.isdisjoint(column.name for column in table.features)
+    copy = table.to_frame(replace(made, values=made.values[::-1].copy()))
+    np.testing.assert_allclose(copy["sales"], copy["number"] * copy["price"], atol=0.00501)
+    np.testing.assert_allclose(copy["to_date"], of_unit(copy, "sales").cumsum(), atol=1e-6)
 
 
 @given(st.integers(0, 10**6))

@@ -48,23 +48,37 @@ def derived(sample: Sample, kept: Sequence[str], said: Sequence[Relation] = ()) 
         Formulas that come before those that are found.
     """
     found: list[Relation] = []
-    taken: set[str] = set(kept)  # which may not be taken away
-    gone: set[str] = set()
+    gone: set[str] = set(kept)
     searches = (
         _copies, _counters, _rows_before, _balances, _lags, _multiples, _sums, _shares, _totals,
         _differences, _running_totals, _changes, _products, _quotients, _lookups,
     )  # fmt: skip
     for candidates in (said, *(search(sample) for search in searches)):
         for one in candidates:
-            inputs = _inputs(one)
-            if one.column in taken | gone:
+            if one.column in gone:
                 continue
-            if one.holds(sample.frame, sample.places):
-                # What follows from columns that are gone goes first, and comes back last.
-                found.insert(0 if gone & set(inputs) else len(found), one)
+            ordered = _in_order([*found, one])
+            if ordered and one.holds(sample.frame, sample.places):
+                found = ordered
                 gone.add(one.column)
-                taken.update(inputs)
     return found
+
+
+def _in_order(found: list[Relation]) -> list[Relation]:
+    """Return relations in an order in which each comes before what it follows from.
+
+    So its column goes first and comes back last. None where some follow from each other.
+    """
+    left = list(found)
+    ordered: list[Relation] = []
+    while left:
+        inputs = set().union(*map(_inputs, left))
+        free = next((one for one in left if one.column not in inputs), None)
+        if free is None:
+            return []
+        ordered.append(free)
+        left.remove(free)
+    return ordered
 
 
 def _inputs(one: Relation) -> tuple[str, ...]:

@@ -42,7 +42,8 @@ STATES: dict[Part, Part] = {
     "time of the day": "date", "hour of the week": "date",
 }  # fmt: skip
 # Parts of which each may have a name of its own, whether or not it comes again.
-NAMED: tuple[Part, ...] = ("day of the week", "month", "year", "YYYYMM")
+NAMED: tuple[Part, ...] = ("day of the week", "month", "year", "YYYYMM", "date")
+MAX_NAMES = 5000
 IN_SECONDS: tuple[Part, ...] = ("time of the day", "date", "time", "time since the first row")
 EXACT = 2.0**53  # up to which float64 keeps whole numbers
 DISTINCT = 0.5  # times that a number which goes by them tells apart: a state does not
@@ -116,7 +117,7 @@ def calendar_columns(sample: Sample, kept: Sequence[str], has_dates: bool) -> li
     """
     parts = {
         part: part_of(sample.places, part)
-        for part in dict.fromkeys([*NUMBERS, *STATES])
+        for part in dict.fromkeys([*NUMBERS, *STATES, *NAMED])
         if part in ANY_TIMES or has_dates
     }
     if sample.places.is_one_series:
@@ -134,9 +135,9 @@ def calendar_columns(sample: Sample, kept: Sequence[str], has_dates: bool) -> li
         )
         if one is not None:
             found.append(one)
-    gone = {one.column for one in found}
-    names = [name for name in sample.frame if name not in (*gone, *sample.attributes)]
-    return found if any(_is_learned(sample.frame[name]) for name in names) else []
+    gone = [one.column for one in found]
+    left = sample.frame.drop(columns=list({*gone, *sample.attributes} & set(sample.frame)))
+    return found if any(_is_learned(left[name]) for name in left) else []
 
 
 def _is_learned(column: pd.Series) -> bool:
@@ -203,12 +204,14 @@ def _state(sample: Sample, name: str, parts: dict[Part, np.ndarray]) -> TimeDeci
             continue
         keys, first, index = np.unique(parts[part], return_index=True, return_inverse=True)
         decided = values[first]
-        if not 2 <= len(keys) <= MAX_KEYS or not (decided[index] == values).all():
+        most = {"date": MAX_NAMES}.get(part, MAX_KEYS)
+        if not 2 <= len(keys) <= most or not (decided[index] == values).all():
             continue
         are_names = is_named(column) and len(set(decided)) == len(keys) >= MIN_NAMES
         again = np.stack([parts[STATES.get(part, part)], parts[part]])
         n_times = np.unique(again, axis=1).shape[1]
-        if n_times >= TIMES_A_KEY * len(keys) or (part in NAMED and are_names):
+        comes_again = part in STATES and n_times >= TIMES_A_KEY * len(keys)
+        if comes_again or (part in NAMED and are_names):
             return TimeDecides(
                 column=name,
                 part=part,

@@ -30,6 +30,7 @@ from tst.table.names import NewNames
 from tst.table.overlap import STRETCH, windows
 from tst.table.parts import RESERVED, divide_columns
 from tst.table.relations import (
+    BEGUN,
     DERIVED,
     Places,
     Relation,
@@ -542,16 +543,19 @@ class Table:
         rows = []
         for column in self._in_table(self.features):
             rows.append((column.name, "feature", column.dtype, _describe_coding(column)))
+        kinds = (*DERIVED, *BEGUN)
+        derived = {one.column: one for one in self.relations if isinstance(one, kinds)}
         for column in self.attributes:
             role = "id" if column.name in self.keys.id else "attribute"
-            rows.append((column.name, role, column.dtype, _describe_coding(column)))
+            if column.name not in derived:
+                rows.append((column.name, role, column.dtype, _describe_coding(column)))
         for names in self.row_names:
             rows.append((names.column, "feature", names.dtype, "not learned: new names"))
         for column in self.constants:
-            rows.append((column.name, "constant", column.dtype, "written back"))
-        for relation in self.relations:
-            if isinstance(relation, DERIVED):
-                rows.append((relation.column, "derived", relation.dtype, relation.text))
+            if column.name not in derived:
+                rows.append((column.name, "constant", column.dtype, "written back"))
+        for relation in derived.values():
+            rows.append((relation.column, "derived", relation.dtype, relation.text))
         places = {name: i for i, name in enumerate(self.order)}
         places |= {name: places[column] for name, column in in_cells(self.relations).items()}
         rows.sort(key=lambda row: places[row[0]])

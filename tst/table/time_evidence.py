@@ -6,6 +6,7 @@ the regularity of the dates, the place by the offsets that are written behind th
 
 import re
 from dataclasses import dataclass, field, replace
+from itertools import compress
 from typing import Self
 from zoneinfo import ZoneInfo, available_timezones
 
@@ -50,6 +51,8 @@ SPAN = re.compile(r"-?9+ days?( [+-]?9+:99:99(\.9+)?)?|-?9{1,3}:99(:99(\.9+)?)?"
 WHOLE = re.compile(r"9+")  # shape of a whole number
 MIN_WEEKS = 20  # the same, of years with weeks of 1 to 53, which half of such numbers fit
 MIN_DISTINCT = 3  # dates in digits alone, below which they could be any numbers
+MIN_STEPS = 10  # of the first rows, that tell whether they are in order
+IN_ORDER = 0.2  # of the first rows: by so many more go on in one direction
 NEAR = 0.05  # of regularity: by so little more, an order of day and month is no better
 MOST_EVEN = 0.5  # of the steps between months, that are alike
 N_SHOWN = 30  # texts that are kept
@@ -240,6 +243,19 @@ class TimeEvidence:
     def _without_zone(self, text: str) -> str:
         return ZONE.sub("", text) if self.zones else text
 
+    def _in_order(
+        self, fitting: list[tuple[DateFormat, pd.Series]]
+    ) -> list[tuple[DateFormat, pd.Series]]:
+        """Return the formats by which the first rows are in order, where others shuffle them."""
+        some = pd.Series(self.some, dtype=object)
+        shares = []
+        for one, _ in fitting:
+            steps = one.read(some).diff().dropna().dt.total_seconds()
+            steps = steps[steps != 0]
+            shares.append(abs((steps > 0).mean() - 0.5) if len(steps) >= MIN_STEPS else 0.0)
+        least = max(shares) - IN_ORDER
+        return list(compress(fitting, np.array(shares) > least))
+
     def _most_regular(self, formats: list[DateFormat], name: str) -> DateFormat | None:
         """Return the format by which all days can be read, and are the most regular."""
         days = pd.Series(sorted(self.days), dtype=object)
@@ -251,6 +267,7 @@ class TimeEvidence:
                 fitting.append((one, dates))
         if not fitting:
             return formats[0]
+        fitting = self._in_order(fitting)
         scores = np.array([regularity(dates) for _, dates in fitting])
         has_clock = "%H" in fitting[0][0].pattern or "%I" in fitting[0][0].pattern
         if has_clock and (scores > scores.max() - NEAR).sum() > 1:  # rows of the hours of days

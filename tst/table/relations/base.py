@@ -124,6 +124,11 @@ class FirstValue:
     column: str
     number: Number
 
+    @property
+    def dtype(self) -> str:
+        """The column's dtype, as pandas spells it."""
+        return self.number.dtype
+
     def beginning(self, frame: pd.DataFrame, places: Places) -> np.ndarray:
         """Return what is learned, for each row that of its series, float64 (n_rows,)."""
         return numbers(frame, self.column)[places.first]
