@@ -77,6 +77,14 @@ def test_numbers_far_from_zero(x, is_far):
     assert numbers.is_far_from_zero(-999.0 if min(x) == -999 else None) == is_far
 
 
+def test_the_shortest_number_that_float32_keeps():
+    """It comes back where it has seven digits, wherever they stand; others are as near."""
+    x = np.array([16863.8, 10.485, 123456.78, 0.001, -1234567.89])
+    found = np.round(values.shortest(x.astype(np.float32).astype(np.float64), 3), 3)
+    np.testing.assert_allclose(found, [16863.8, 10.485, 123456.78, 0.001, -1234567.9], rtol=1e-9)
+    assert found[0] == 16863.8
+
+
 def test_numbers_that_only_look_like_codes():
     """Zeros under counts, a floor, two values, a rare outlier: numbers like any other."""
     rng = np.random.default_rng(0)

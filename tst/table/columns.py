@@ -25,6 +25,7 @@ from tst.table.values import (
     from_seconds,
     is_number,
     round_to_digits,
+    shortest,
     to_numbers,
 )
 
@@ -357,6 +358,8 @@ class ColumnCodec:
     def _unshifted(self, x: np.ndarray) -> np.ndarray:
         """Return numbers with the shift added and as many digits as the column's have."""
         if self.decimals is not None:
+            if self.kind == "number":
+                x = shortest(x, self.decimals)
             return np.round(x + self.shift, self.decimals)
         if self.shift == 0:
             x = round_to_digits(x)

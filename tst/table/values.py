@@ -474,6 +474,20 @@ def _from_sortable_bits(keys: np.ndarray) -> np.ndarray:
     return np.where(keys >> SIGN_SHIFT, keys ^ SIGN, ~keys).view(np.float64)
 
 
+def shortest(x: np.ndarray, decimals: int) -> np.ndarray:
+    """Return the numbers of fewest digits that float32 cannot tell from these, float64 (n,).
+
+    Only of those with more digits, at so many decimals, than float32 keeps: 16863.80078125 is
+    16863.8 there.
+    """
+    is_long = np.abs(x) * 10.0**decimals >= 10.0**DIGITS
+    if not is_long.any():
+        return x
+    x = x.copy()
+    x[is_long] = x[is_long].astype(np.float32).astype(str).astype(np.float64)
+    return x
+
+
 def round_to_digits(x: np.ndarray) -> np.ndarray:
     """Return numbers with the digits that float32 keeps."""
     magnitude = np.floor(np.log10(np.where(x == 0, 1.0, np.abs(x))))
