@@ -186,7 +186,7 @@ class Balance(FirstValue, InEveryRow):
 class Carried(FirstValue, InEveryRow):
     """A number that follows from another one in the row before, but has its own in the first row.
 
-    That is learned, as an attribute of the series.
+    That is learned, as an attribute of the series; of a lag how far it is from the other there.
 
     Parameters
     ----------
@@ -216,17 +216,25 @@ class Carried(FirstValue, InEveryRow):
         """The column that it follows from."""
         return (self.of,)
 
-    def _value(self, frame: pd.DataFrame, places: Places) -> np.ndarray:
+    def _beside(self, frame: pd.DataFrame) -> np.ndarray:
+        return numbers(frame, self.of) * (self.how == "lag")
+
+    def beginning(self, frame: pd.DataFrame, places: Places) -> np.ndarray:
+        """Return the first value, or how far it is from the other, float64 (n_rows,)."""
+        return (numbers(frame, self.column) - self._beside(frame))[places.first]
+
+    def _value(self, frame: pd.DataFrame, beginning: np.ndarray, places: Places) -> np.ndarray:
         x = numbers(frame, self.of)
         before = np.roll(x, 1)
         later = {"lag": before, "change": x - before}[self.how]
-        return np.where(places.is_first, numbers(frame, self.column), later)
+        return np.where(places.is_first, beginning + self._beside(frame), later)
 
     def broken(self, frame: pd.DataFrame, places: Places) -> np.ndarray:
         """Return the rows with another number, or none."""
-        x = self._value(frame, places)
+        x = self._value(frame, self.beginning(frame, places), places)
         return ~np.isclose(numbers(frame, self.column), x, rtol=1e-12, atol=near_of(self.number))
 
     def restore(self, frame: pd.DataFrame, places: Places) -> pd.DataFrame:
         """Return the frame with the numbers."""
-        return replaced(frame, self.column, self.number.column(self._value(frame, places)))
+        x = self._value(frame, numbers(frame, self.column), places)
+        return replaced(frame, self.column, self.number.column(x))
