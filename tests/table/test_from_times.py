@@ -114,15 +114,26 @@ def test_a_switch_on_one_day_is_no_part_of_the_time():
 
 
 def test_dates_that_have_names():
-    """Day d_431 is one date in all series, and in a copy, where it has a date that is named."""
-    frame = visits(np.random.default_rng(0), "7h")
-    days = (frame["at"].dt.normalize() - pd.Timestamp("2023-01-01")).dt.days
-    frame["day"] = "d_" + days.astype(str)
+    """Day d_431 is one date in all series, and in a copy."""
+    rng = np.random.default_rng(0)
+    at = np.tile(pd.date_range("2024-01-06", periods=90, freq="D"), 9)
+    frame = pd.DataFrame({"place": np.repeat([f"p{i}" for i in range(9)], 90), "at": at})
+    frame = frame.assign(
+        load=rng.normal(size=len(frame)).round(3), day=frame["at"].dt.strftime("d_%j")
+    )
+    assert "the date decides day" in texts(frame, {"id": "place", "time": "at"})
     copy = redrawn(frame, {"id": "place", "time": "at"})
-    names = dict(zip(frame["at"].dt.date, frame["day"], strict=True))
-    named = copy["at"].dt.date.map(names).dropna()
-    assert len(named) > 0.5 * len(copy)
-    assert (copy["day"][named.index] == named).all()
+    assert (copy["day"] == copy["at"].dt.strftime("d_%j")).all()
+
+
+def test_a_name_of_each_day_of_one_series_never_comes_back():
+    """Only what several series have on a date is a name of the date."""
+    rng = np.random.default_rng(0)
+    at = pd.date_range("2023-03-01", periods=120, freq="D")
+    frame = pd.DataFrame({"at": at, "load": rng.normal(size=120).round(3)})
+    frame["guest"] = [f"guest {i:03d}" for i in rng.permutation(120)]
+    table, series = Table.fit(frame, {"id": "none", "time": "at"})
+    assert not set(table.to_frame(series)["guest"]) & set(frame["guest"])
 
 
 def test_an_end_comes_after_its_beginning():
