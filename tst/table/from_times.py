@@ -208,9 +208,9 @@ def _state(sample: Sample, name: str, parts: dict[Part, np.ndarray]) -> TimeDeci
         if not 2 <= len(keys) <= most or not (decided[index] == values).all():
             continue
         in_series = np.unique(np.stack([sample.places.witness, index]), axis=1).shape[1]
-        are_names = is_named(column) and len(set(decided)) == len(keys) >= MIN_NAMES
-        if part == "date":  # what one series alone has may tell whose it is
-            are_names = are_names and in_series >= MIN_NAMES * len(keys)
+        # what one series alone has may tell whose it is
+        are_names = is_named(column) and in_series >= MIN_NAMES * len(keys)
+        are_names = are_names and len(set(decided)) == len(keys) >= MIN_NAMES
         again = np.stack([parts[STATES.get(part, part)], parts[part]])
         n_times = np.unique(again, axis=1).shape[1]
         comes_again = part in STATES and n_times >= TIMES_A_KEY * len(keys)
