@@ -21,6 +21,7 @@ from tst.table.relations import (
     Relation,
     RunningTotal,
     Shares,
+    compared,
     numbers,
     plain_values,
 )
@@ -87,7 +88,7 @@ def _inputs(one: Relation) -> tuple[str, ...]:
         return (one.of,)
     if isinstance(one, Lookup):
         return (one.by,)
-    return one.inputs if isinstance(one, Computed | Balance | Carried) else ()
+    return one.inputs if isinstance(one, Computed) else ()
 
 
 def _copies(sample: Sample) -> Iterator[Relation]:
@@ -327,12 +328,7 @@ def _of_few_rows(x: np.ndarray, rows: np.ndarray, how: How, n_rows: int) -> np.n
     if how in ("mean", "sum"):
         moving = x[rows[:, None] - np.arange(n_rows)]
         return {"mean": moving.mean(axis=1), "sum": moving.sum(axis=1)}[how]
-    before = x[rows - n_rows]
-    with np.errstate(divide="ignore", invalid="ignore"):
-        growth = x[rows] / before - 1
-    return {"lag": before, "change": x[rows] - before, "growth": growth, "percent": 100 * growth}[
-        how
-    ]
+    return compared(x[rows], x[rows - n_rows], how)
 
 
 def _lags(sample: Sample) -> Iterator[Relation]:

@@ -45,6 +45,7 @@ PLACEHOLDERS = frozenset(
     "- -- --- – — − . .. ... * ** ? ?? x #DIV/0! #N/V #REF! #VALUE! #WERT! k.A. k.a. missing "
     "n.a. n.d. nd no_data none unknown".split()
 )
+LETTER = re.compile(r"[A-Za-z]\d?")  # a code
 SIGN_SHIFT = np.uint64(63)
 SIGN = np.uint64(1) << SIGN_SHIFT  # bit of a float64
 
@@ -217,7 +218,7 @@ class TextCheck:
         A letter that stands once or twice is a slip, and a word is an error or a limit.
         """
         is_few = len(self.numbers) <= FEW and len(self.texts) <= FEW and not self.n_fractions
-        are_letters = all(map(re.compile(r"[A-Za-z]\d?").fullmatch, self.texts - PLACEHOLDERS))
+        are_letters = all(map(LETTER.fullmatch, self.texts))
         return is_few and are_letters and self.n_text >= MIN_CODED and not self.texts & PLACEHOLDERS
 
     def check(self, name: object) -> None:

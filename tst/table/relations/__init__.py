@@ -31,7 +31,7 @@ from tst.table.relations.of_time import (
     part_of,
 )
 from tst.table.relations.order import Above, Below, Monotone, StateOrder, Within
-from tst.table.relations.rows_before import Balance, Carried, How, OfRowsBefore
+from tst.table.relations.rows_before import Balance, Carried, How, OfRowsBefore, compared
 from tst.table.relations.spelled import (
     ClockText,
     NumberText,
@@ -83,6 +83,7 @@ __all__ = [
     "Within",
     "WithinDay",
     "apply_all",
+    "compared",
     "in_cells",
     "is_one_of",
     "numbers",

@@ -115,30 +115,6 @@ def near_of(number: Number) -> float:
     return 1e-9 if number.decimals is None else 0.01 * 10.0**-number.decimals
 
 
-class FirstValue:
-    """A relation whose column has a value of its own in the first row, and then follows.
-
-    That value is learned, as an attribute of the series.
-    """
-
-    column: str
-    number: Number
-
-    @property
-    def dtype(self) -> str:
-        """The column's dtype, as pandas spells it."""
-        return self.number.dtype
-
-    def beginning(self, frame: pd.DataFrame, places: Places) -> np.ndarray:
-        """Return what is learned, for each row that of its series, float64 (n_rows,)."""
-        return numbers(frame, self.column)[places.first]
-
-    def apply(self, frame: pd.DataFrame, places: Places) -> pd.DataFrame:
-        """Return the frame with the value of each series in all of its rows."""
-        first = self.number.column(self.beginning(frame, places))
-        return replaced(frame, self.column, first)
-
-
 def replaced(frame: pd.DataFrame, name: str, column: pd.Series) -> pd.DataFrame:
     """Return a frame with another column of a name, at its place."""
     return frame.assign(**{name: column.array})

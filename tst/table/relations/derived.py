@@ -95,6 +95,23 @@ class Computed(InEveryRow):
 
 
 @dataclass(frozen=True, kw_only=True)
+class FirstValue(Computed):
+    """A number that has a value of its own in the first row of a series, and then follows.
+
+    That value is learned, as an attribute of the series.
+    """
+
+    def beginning(self, frame: pd.DataFrame, places: Places) -> np.ndarray:
+        """Return what is learned, for each row that of its series, float64 (n_rows,)."""
+        return numbers(frame, self.column)[places.first]
+
+    def apply(self, frame: pd.DataFrame, places: Places) -> pd.DataFrame:
+        """Return the frame with the value of each series in all of its rows."""
+        first = self.number.column(self.beginning(frame, places))
+        return replaced(frame, self.column, first)
+
+
+@dataclass(frozen=True, kw_only=True)
 class Formula(Computed):
     """A number that follows from others: a multiple, a sum, a product or a quotient.
 

@@ -8,16 +8,8 @@ import pandas as pd
 from pandas.api import types
 
 from tst.cycles import DAY
-from tst.table.relations.base import (
-    FirstValue,
-    InEveryRow,
-    Number,
-    Places,
-    Value,
-    numbers,
-    replaced,
-)
-from tst.table.relations.derived import Computed
+from tst.table.relations.base import InEveryRow, Places, Value, numbers, replaced
+from tst.table.relations.derived import Computed, FirstValue
 from tst.table.values import from_seconds
 from tst.table.writing import from_wall, to_wall
 
@@ -151,7 +143,7 @@ class OfTime(Computed):
 
 
 @dataclass(frozen=True, kw_only=True)
-class WithTime(FirstValue, InEveryRow):
+class WithTime(FirstValue):
     """A number that rises with the time from another first value in each series: an age.
 
     Its first value is learned, as an attribute.
@@ -160,14 +152,10 @@ class WithTime(FirstValue, InEveryRow):
     ----------
     factor
         By how much it changes in a second, or in one unit of times that are numbers.
-    number
-        How it is written.
     """
 
     kind: Literal["with time"] = "with time"
-    column: str
     factor: float
-    number: Number
 
     @property
     def text(self) -> str:

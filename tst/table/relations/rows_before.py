@@ -6,18 +6,17 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
-from tst.table.relations.base import (
-    FirstValue,
-    InEveryRow,
-    Number,
-    Places,
-    near_of,
-    numbers,
-    replaced,
-)
-from tst.table.relations.derived import Computed
+from tst.table.relations.base import Number, Places, near_of, numbers, replaced
+from tst.table.relations.derived import Computed, FirstValue
 
 How = Literal["lag", "change", "growth", "percent", "mean", "sum"]
+
+
+def compared(x: np.ndarray, before: np.ndarray, how: How) -> np.ndarray:
+    """Return what numbers and those of rows before give, lag to percent, float64 (n_rows,)."""
+    growth = np.divide(x, before, out=np.full(len(x), np.nan), where=before != 0) - 1
+    found = {"lag": before, "change": x - before, "growth": growth, "percent": 100 * growth}
+    return found[how]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,13 +71,7 @@ class OfRowsBefore(Computed):
             return of_series.rolling(self.n_rows).mean().to_numpy()
         if self.how == "sum":
             return of_series.rolling(self.n_rows).sum().to_numpy()
-        before = of_series.shift(self.n_rows)
-        if self.how == "lag":
-            return before.to_numpy()
-        if self.how == "change":
-            return (x - before).to_numpy()
-        growth = (x / before.where(before != 0) - 1).to_numpy()
-        return {"growth": growth, "percent": 100 * growth}[self.how]
+        return compared(x.to_numpy(), of_series.shift(self.n_rows).to_numpy(), self.how)
 
     def broken(self, frame: pd.DataFrame, places: Places) -> np.ndarray:
         """Return the rows with another number; missing equals missing."""
@@ -100,7 +93,7 @@ class OfRowsBefore(Computed):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Balance(FirstValue, InEveryRow):
+class Balance(FirstValue):
     """A number that is what it was in the row before, plus and minus what came and went.
 
     What it was before the first row is learned, as an attribute of the series. Of the columns that
@@ -110,8 +103,6 @@ class Balance(FirstValue, InEveryRow):
     ----------
     plus, minus
         Columns that are added, and that are subtracted.
-    number
-        How it is written.
     written
         How the columns that are subtracted are written.
     is_stock
@@ -119,10 +110,8 @@ class Balance(FirstValue, InEveryRow):
     """
 
     kind: Literal["balance"] = "balance"
-    column: str
     plus: tuple[str, ...]
     minus: tuple[str, ...]
-    number: Number
     written: tuple[Number, ...] = ()
     is_stock: bool = False
 
@@ -183,7 +172,7 @@ class Balance(FirstValue, InEveryRow):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Carried(FirstValue, InEveryRow):
+class Carried(FirstValue):
     """A number that follows from another one in the row before, but has its own in the first row.
 
     That is learned, as an attribute of the series; of a lag how far it is from the other there.
@@ -194,15 +183,11 @@ class Carried(FirstValue, InEveryRow):
         The other column.
     how
         Its value in the row before, or the change since.
-    number
-        How it is written.
     """
 
     kind: Literal["carried"] = "carried"
-    column: str
     of: str
     how: Literal["lag", "change"]
-    number: Number
 
     @property
     def text(self) -> str:
@@ -225,8 +210,7 @@ class Carried(FirstValue, InEveryRow):
 
     def _value(self, frame: pd.DataFrame, beginning: np.ndarray, places: Places) -> np.ndarray:
         x = numbers(frame, self.of)
-        before = np.roll(x, 1)
-        later = {"lag": before, "change": x - before}[self.how]
+        later = compared(x, np.roll(x, 1), self.how)
         return np.where(places.is_first, beginning + self._beside(frame), later)
 
     def broken(self, frame: pd.DataFrame, places: Places) -> np.ndarray:
