@@ -232,6 +232,26 @@ def test_a_stock_stays_above_nothing(is_stock):
     assert "left >= 0" not in {one.text for one in table.relations}
 
 
+def test_what_goes_is_counted_behind_its_limit():
+    """Of a stock no more goes than is there; what adds that up, or multiplies it, knows."""
+    rng = np.random.default_rng(0)
+    frame = series(rng)[["unit", "t"]]
+    n = len(frame)
+    frame = frame.assign(came=rng.integers(0, 9, n), went=rng.integers(0, 9, n))
+    moved = (frame["came"] - frame["went"]).groupby(frame["unit"]).cumsum()
+    frame["left"] = moved - moved.groupby(frame["unit"]).transform("min") + 1
+    frame["gone"] = of_unit(frame, "went").cumsum()
+    frame["weight"] = frame["came"] * frame["went"]
+    table, made = Table.fit(frame, ROLES)
+    rng = np.random.default_rng(1)
+    made = replace(made, values=made.values[rng.permutation(len(made.values))])
+    copy = table.to_frame(made, seed=1)
+    np.testing.assert_allclose(copy["gone"], of_unit(copy, "went").cumsum())
+    np.testing.assert_allclose(copy["weight"], copy["came"] * copy["went"])
+    steps = of_unit(copy, "left").diff().dropna()
+    np.testing.assert_allclose(steps, (copy["came"] - copy["went"])[steps.index])
+
+
 @pytest.mark.parametrize("sentence", ["bal <= cap", "bal >= 0"])
 def test_an_order_of_a_balance_is_asked_about(sentence):
     """Its beginning is learned, of which the order says nothing: one sentence, that helps."""

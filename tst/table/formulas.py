@@ -68,18 +68,31 @@ def derived(sample: Sample, kept: Sequence[str], said: Sequence[Relation] = ()) 
 def _in_order(found: list[Relation]) -> list[Relation]:
     """Return relations in an order in which each comes before what it follows from.
 
-    So its column goes first and comes back last. None where some follow from each other.
+    So its column goes first and comes back last, behind what changes its inputs. None where some
+    follow from each other, or one changes what follows from others.
     """
     left = list(found)
     ordered: list[Relation] = []
     while left:
-        inputs = set().union(*map(_inputs, left))
-        free = next((one for one in left if one.column not in inputs), None)
-        if free is None:
+        for one in left:
+            others = left.copy()
+            others.remove(one)
+            if not {one.column, *_changed(one)} & set().union(*map(_inputs, others)):
+                break
+        else:
             return []
-        ordered.append(free)
-        left.remove(free)
+        if any(other.column in _changed(one) for other in found):
+            return []
+        ordered.append(one)
+        left = others
     return ordered
+
+
+def _changed(one: Relation) -> tuple[str, ...]:
+    """Return the inputs of a relation that it makes less where they are too much together."""
+    if isinstance(one, Shares):
+        return one.others
+    return one.minus if isinstance(one, Balance) and one.is_stock else ()
 
 
 def _inputs(one: Relation) -> tuple[str, ...]:
