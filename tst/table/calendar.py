@@ -72,6 +72,8 @@ class Clock:
     intervals
         Where steps are uneven, the name of the feature that holds how many steps of the calendar
         (then its resolution) lie between a row and the one before; else empty.
+    least
+        The least steps between two rows of a series: 0 where events may come at once.
     """
 
     name: str
@@ -81,6 +83,7 @@ class Clock:
     starts: Starts = field(default_factory=Starts)
     place: str = ""
     intervals: str = ""
+    least: int = 1
 
     @property
     def dtype(self) -> str:
@@ -175,6 +178,10 @@ class Clock:
         n_steps = np.where(np.isnan(n_steps), following, n_steps)
         return np.round(np.where(np.isnan(n_steps), typical, n_steps))
 
+    def whole_steps(self, intervals: np.ndarray) -> np.ndarray:
+        """Return the steps since the row before of values of the feature that holds them."""
+        return np.maximum(np.round(intervals.astype(np.float64)), self.least)
+
     def known_dates(self, times: np.ndarray, is_first: np.ndarray) -> np.ndarray:
         """Return what is known of rows' times before their values, int64 (n_rows,).
 
@@ -213,7 +220,7 @@ class Clock:
         first = np.cumsum(lengths) - lengths
         n_steps = np.arange(lengths.sum()) - np.repeat(first, lengths)
         if intervals is not None:
-            passed = np.cumsum(np.maximum(np.round(intervals.astype(np.float64)), 1))
+            passed = np.cumsum(self.whole_steps(intervals))
             n_steps = passed - np.repeat(passed[first], lengths)
             last = first + lengths - 1
             n_in_all = n_steps[last] + 1

@@ -18,7 +18,7 @@ import pandas as pd
 from pandas.api import types
 
 from tst.errors import DataError
-from tst.table.calendar import is_time, read_times
+from tst.table.calendar import MAX_UNEVEN, is_time, read_times
 from tst.table.unread_times import (
     check_never_falls,
     check_not_numbered,
@@ -51,6 +51,7 @@ TIME_WORDS = frozenset(
 MAX_ROWS = 2**16  # that are looked at: blocks of a longer table, so that a guess stays quick
 N_BLOCKS = 4
 MAX_TIED_SHARE = 0.2  # of rows that share id and time with another: more, and it is no id
+MAX_TIED_EVENTS = 0.6  # the same of dates in uneven steps, by a name like an id's: events
 MAX_TIED_IN_SEVERAL = 0.001  # the same, above which ids of several columns are tried
 MIN_EVEN_SHARE = 0.5  # of steps that equal the median, of a number that nothing else calls a time
 EVEN = 0.1  # of the median, within which a step counts as equal: months have 28 to 31 days
@@ -451,7 +452,9 @@ def _judge(rows: pd.DataFrame, columns: tuple[str, ...], clock: _Clock) -> Choic
     times = clock.times[is_known]
     others = _standardised(rows[is_known], (*columns, clock.name))
     real = _Grouped.of(codes, times, others)
-    if real.tied_share > MAX_TIED_SHARE:
+    is_uneven = clock.is_date and real.even_share < 1 - MAX_UNEVEN
+    has_events = is_uneven and len(columns) == 1 and is_called_id(columns[0])
+    if real.tied_share > (MAX_TIED_EVENTS if has_events else MAX_TIED_SHARE):
         return None
     if not columns:
         return _judge_one_series(real, clock, others)

@@ -37,6 +37,7 @@ from tst.table.rows import Rows, first_of_ids, places_of_ids
 from tst.table.source import read
 from tst.table.stretches import steps_within
 from tst.table.table import Table
+from tst.table.ties import is_tied, order_of_rows
 from tst.table.values import median, row_name
 from tst.table.writing import is_unread
 from tst.table.written import truths_as_written
@@ -154,7 +155,7 @@ class Recent:
         n_behind = np.tile(np.arange(1, n_steps + 1), (n_series, 1))  # (n_series, n_steps)
         if table.clock.intervals:
             intervals = made[table.clock.intervals].to_numpy().reshape(n_series, n_steps)
-            n_behind = np.cumsum(np.maximum(np.round(intervals.astype(np.float64)), 1), axis=1)
+            n_behind = np.cumsum(table.clock.whole_steps(intervals), axis=1)
         from_row = np.repeat(self.places.last, n_steps)  # of each new row, the last real one
         times = table.clock.calendar.after(self.times[from_row], n_behind.ravel())
         made |= table.on_holidays(values.reshape(-1, n_features), times)
@@ -304,14 +305,16 @@ def _sorted(table: Table, frame: pd.DataFrame) -> tuple[pd.DataFrame, np.ndarray
     times = np.arange(len(frame))
     if keys.time:
         times = _times(table, frame[keys.time_column])
-    order = np.lexsort((times, codes))
+    order = order_of_rows(codes, times)
     frame = frame.iloc[order]
     times = times[order]
     is_first = first_of_ids(frame[keys.id_column])
     if not keys.time:
         dtype = np.int64 if table.clock.is_whole else np.float64
         times = places_of_ids(is_first).astype(dtype)
-    is_kept = is_first | np.append(True, times[1:] != times[:-1])
+    is_kept = np.ones(len(times), dtype=bool)
+    if table.clock.least:
+        is_kept = ~is_tied(times, is_first)
     return frame[is_kept], times[is_kept], is_first[is_kept]
 
 

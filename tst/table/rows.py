@@ -1,7 +1,7 @@
 """The rows of a user's table by series and time, and what was dropped or cut on the way.
 
-The order of the rows in the table does not matter: series go by their ids, rows by their times,
-and of rows that share both the first by value stays.
+The order of the rows in the table does not matter, but of events at one time (`tst.table.ties`):
+series go by their ids, rows by their times.
 """
 
 from collections.abc import Iterator
@@ -21,7 +21,8 @@ from tst.table.relations import Places, Relation, apply_all
 from tst.table.roles import Roles
 from tst.table.steps import GAP
 from tst.table.stretches import Stretches
-from tst.table.values import is_number, row_name
+from tst.table.ties import is_first_by_value, is_repeated, is_tied, order_of_rows
+from tst.table.values import row_name
 from tst.table.writing import is_unread
 
 FEW_SERIES = 10  # below which a split into halves may divide the parts of one series
@@ -336,13 +337,16 @@ def sort_store(
     DataError
         Where the id is a wrong one, or only one series is left.
     """
-    n_rows, n_ids = _sort_parts(store, keys, clock.name, problems)
+    ties = Tied(store, keys)
+    ties.sort()
+    clock = ties.settled(clock.found(ties.of_once, roles.gaps == "cut"), problems)
+    firsts = [store.is_first_of_id(part) for part in range(len(store))]
+    n_rows, n_ids = sum(map(len, firsts)), sum(int(is_first.sum()) for is_first in firsts)
 
     def sorted_times() -> Iterator[tuple[np.ndarray, np.ndarray]]:
         for part in range(len(store)):
             yield clock.wall(store.times(part)), store.is_first_of_id(part)
 
-    clock = clock.found(sorted_times, roles.gaps == "cut")
     while clock.intervals in store.frame(0):  # a name that no column has
         clock = replace(clock, intervals=f"{clock.intervals}_")
     stretches = None
@@ -409,44 +413,86 @@ def _cut_one_series(
     return stretches
 
 
-def _sort_parts(
-    store: Store, keys: Keys, time_column: str, problems: list[Problem]
-) -> tuple[int, int]:
-    """Sort each part and drop rows that stand twice; return (n_rows, n_ids)."""
-    id_column = keys.id_column
-    n_rows = 0
-    n_ids = 0
-    n_tied = 0
-    n_seen = 0
-    first_tied = ""
-    for part in range(len(store)):
-        frame = store.frame(part)
-        times = store.times(part)
-        frame, times = _in_order(frame, times, id_column)
-        n_seen += len(frame)
-        is_first_of_id = first_of_ids(frame[id_column])
-        is_tied = ~is_first_of_id & np.append(False, times[1:] == times[:-1])
-        if is_tied.any():
-            n_tied += int(is_tied.sum())
-            first_tied = first_tied or row_name(frame[id_column], int(np.argmax(is_tied)))
-            is_kept = _mark_unique(frame, is_tied, id_column, time_column)
-            frame = frame[is_kept]
-            times = times[is_kept]
-            is_first_of_id = first_of_ids(frame[id_column])
-        if not keys.time:  # the place of a row in its series, whatever stands between its rows
+class Tied:
+    """Sorts rows part by part, and counts those that share series and time with another.
+
+    Parameters
+    ----------
+    store, keys
+        The rows; their id and time.
+    """
+
+    def __init__(self, store: Store, keys: Keys) -> None:
+        self.store = store
+        self.keys = keys
+        self.n_seen = self.n_tied = self.n_repeated = 0
+        self.example = ""
+
+    def sort(self) -> None:
+        """Sort each part; drop rows that stand there twice, and tell where too many share a key."""
+        for part in range(len(self.store)):
+            frame, times = self.store.frame(part), self.store.times(part)
+            frame, times = _in_order(frame, times, self.keys.id_column)
+            self.n_seen += len(frame)
+            tied = is_tied(times, first_of_ids(frame[self.keys.id_column]))
+            if tied.any():
+                first = int(np.argmax(tied))
+                self.example = self.example or row_name(frame[self.keys.id_column], first)
+                repeated = is_repeated(frame, tied)
+                self.n_repeated += int(repeated.sum())
+                self.n_tied += int(tied.sum() - repeated.sum())
+                frame, times = frame[~repeated], times[~repeated]
+            self._write(part, frame, times)
+
+    def drop(self) -> None:
+        """Keep one of the rows that share series and time: the first by its other values."""
+        for part in range(len(self.store)):
+            frame, times = self.store.frame(part), self.store.times(part)
+            tied = is_tied(times, self.store.is_first_of_id(part))
+            if tied.any():
+                names = self.keys.id_column, self.keys.time_column
+                is_kept = is_first_by_value(frame, tied, names)
+                self._write(part, frame[is_kept], times[is_kept])
+
+    def _write(self, part: int, frame: pd.DataFrame, times: np.ndarray) -> None:
+        is_first_of_id = first_of_ids(frame[self.keys.id_column])
+        if not self.keys.time:  # the place of a row in its series, whatever stands between its rows
             times = places_of_ids(is_first_of_id).astype(times.dtype)
-        store.write(part, frame, times, is_first_of_id)
-        n_rows += len(frame)
-        n_ids += int(is_first_of_id.sum())
-    if n_tied / n_seen > MAX_TIED_SHARE:
-        raise DataError(
-            f"{n_tied / n_seen:.0%} of the rows share {_named(keys)} with another ({first_tied}): "
-            "name the right id, or several columns as id, in a roles file."
-        )
-    if n_tied:
-        text = "rows with the id and time of another, dropped (the first by value stays)"
-        problems.append(Problem(time_column, text, n_tied))
-    return n_rows, n_ids
+        self.store.write(part, frame, times, is_first_of_id)
+
+    def of_once(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Yield the times of each part, each of a series once, and which begin a series."""
+        for part in range(len(self.store)):
+            times, is_first_of_id = self.store.times(part), self.store.is_first_of_id(part)
+            is_once = ~is_tied(times, is_first_of_id)
+            yield times[is_once], is_first_of_id[is_once]
+
+    def settled(self, clock: Clock, problems: list[Problem]) -> Clock:
+        """Return the clock, with steps of no length where rows are events; else drop such rows.
+
+        Raises
+        ------
+        DataError
+            Where so many rows share a key that the id is a wrong one.
+        """
+        n_wrong = self.n_repeated + (0 if clock.intervals else self.n_tied)
+        if n_wrong / self.n_seen > MAX_TIED_SHARE:
+            raise DataError(
+                f"{n_wrong / self.n_seen:.0%} of the rows share {_named(self.keys)} with another "
+                f"({self.example}): name the right id, or several columns as id, in a roles file."
+            )
+        if not clock.intervals:
+            self.drop()
+            text = "rows with the id and time of another, dropped (the first by value stays)"
+            said = [(text, n_wrong)]
+        else:
+            clock = replace(clock, least=0 if self.n_tied else 1)
+            said = [
+                ("rows that stand there twice, dropped", self.n_repeated),
+                ("rows at the time of the row before: all stay, in their order", self.n_tied),
+            ]
+        problems += [Problem(self.keys.time_column, text, n) for text, n in said if n]
+        return clock
 
 
 def _named(keys: Keys) -> str:
@@ -474,35 +520,8 @@ def _in_order(
     frame: pd.DataFrame, times: np.ndarray, id_column: str
 ) -> tuple[pd.DataFrame, np.ndarray]:
     """Return rows and their times by id, then time."""
-    order = np.lexsort((times, _id_codes(frame[id_column])))
+    order = order_of_rows(_id_codes(frame[id_column]), times)
     return frame.iloc[order], times[order]
-
-
-def _mark_unique(
-    frame: pd.DataFrame, is_tied: np.ndarray, id_column: str, time_column: str
-) -> np.ndarray:
-    """Mark, in sorted rows, one of those that share id and time: the first by its other values.
-
-    Returns
-    -------
-    is_kept
-        bool, shape (n_rows,).
-    """
-    group = np.cumsum(~is_tied)  # rows that share id and time
-    others = [column for column in frame if column not in (id_column, time_column)]
-    # the rows of a group by value: sort all by value, then, stably, by group
-    tied = pd.Series(group).isin(group[is_tied]).to_numpy()
-    candidates = frame[tied].reset_index(drop=True)
-    by_value = candidates.sort_values(others, key=_sortable, kind="stable").index.to_numpy()
-    rows = np.flatnonzero(tied)[by_value]
-    is_first_by_value = ~pd.Series(group[rows]).duplicated().to_numpy()
-    is_kept = ~tied
-    is_kept[rows[is_first_by_value]] = True
-    return is_kept
-
-
-def _sortable(column: pd.Series) -> pd.Series:
-    return column if is_number(column) else column.astype(str)
 
 
 class Gaps:

@@ -112,7 +112,7 @@ class Stretches:
         within = np.arange(lengths.sum()) - np.repeat(np.cumsum(lengths) - lengths, lengths)
         n_behind = within + np.repeat((first + np.arange(len(lengths))) * n_steps, lengths)
         if intervals is not None:
-            n_each = np.maximum(np.round(intervals.astype(np.float64)), 1)
+            n_each = clock.whole_steps(intervals)
             n_behind = np.cumsum(n_each) + np.round(first * n_steps * n_each.mean())
         return self._after(n_behind, clock)
 

@@ -225,7 +225,7 @@ def _key_rules(table: Table) -> list[Rule]:
         return int((is_other & ~copy.places.is_first).sum())
 
     rules = [Rule("keys", "every row has an id and a time", lambda copy: copy.n_lost)]
-    if keys.time:
+    if keys.time and table.clock.least:
         named = " and ".join([*keys.id, keys.time])
         rules.append(Rule("keys", f"no two rows share {named}", twice))
     if names:
@@ -244,7 +244,7 @@ def _calendar_rules(table: Table, real: Laid) -> list[Rule]:
         times = copy.places.times
         n_steps = clock.calendar.count(times[:-1], times[1:])
         tolerance = EXACT if unit is not None else NEXT
-        is_off = (n_steps < 0.5) | (np.abs(n_steps - np.round(n_steps)) > tolerance)
+        is_off = (n_steps < clock.least - 0.5) | (np.abs(n_steps - np.round(n_steps)) > tolerance)
         return int((is_off & ~copy.is_first_of_id[1:]).sum())
 
     def jumps(copy: Laid) -> int:
