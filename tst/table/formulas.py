@@ -33,6 +33,9 @@ ROWS_A_KEY = 5  # of a category that decides another
 MIN_KEYS = 3
 RATES = (1.0, 100.0, 1e3, 1e4, 1e5, 1e6)  # percent, per thousand, per million
 MAX_LAG = 60  # rows
+MIN_WANDERING = (
+    0.5  # of the variance that a quarter of a series would have as a walk of its changes
+)
 # How a number follows from rows before, and how many more of them it needs than it is missing in.
 HOWS: dict[How, int] = {"lag": 0, "change": 0, "growth": 0, "percent": 0, "mean": 1, "sum": 1}
 N_FEW = 40  # rows that such are tried on first
@@ -92,7 +95,7 @@ def _changed(one: Relation) -> tuple[str, ...]:
     """Return the inputs of a relation that it makes less where they are too much together."""
     if isinstance(one, Shares):
         return one.others
-    return one.minus if isinstance(one, Balance) and one.is_stock else ()
+    return one.inputs if isinstance(one, Balance) and one.is_stock else ()
 
 
 def _inputs(one: Relation) -> tuple[str, ...]:
@@ -350,8 +353,29 @@ def _lags(sample: Sample) -> Iterator[Relation]:
 
 
 def _changes(sample: Sample) -> Iterator[Relation]:
-    """Yield columns that are the change of another one, but for the first row."""
-    return _carried(sample, "change")
+    """Yield columns that are the change of another one, but for the first row.
+
+    Where the other one wanders off, as an account's balance does, it follows from what is booked.
+    """
+    for one in _carried(sample, "change"):
+        if isinstance(one, Carried) and _wanders(sample, one):
+            yield from _both_stocks(sample, one.of, (one.column,), ())
+        yield one
+
+
+def _wanders(sample: Sample, one: Carried) -> bool:
+    """Tell whether a number changes as much by many steps as these would if they forgot it."""
+    places = sample.places
+    x, change = numbers(sample.frame, one.of), numbers(sample.frame, one.column)
+    later = change[~places.is_first]
+    first = change[places.is_first]
+    is_alike = later.min() <= first.min() and first.max() <= later.max()
+    n_rows = max(2, int(np.median(np.diff(np.flatnonzero(np.append(places.is_first, True))))) // 4)
+    is_far = np.arange(len(x)) - places.first >= n_rows
+    if not is_alike or is_far.sum() < MIN_ROWS:
+        return False
+    far = (x - np.roll(x, n_rows))[is_far]
+    return bool(np.var(far) >= MIN_WANDERING * n_rows * np.var(later))
 
 
 def _carried(sample: Sample, how: Literal["lag", "change"]) -> Iterator[Relation]:
@@ -394,16 +418,20 @@ def _balances(sample: Sample) -> Iterator[Relation]:
         signs = np.round(parts)
         if np.abs(parts - signs).max() > 0.01 or np.abs(signs).max() > 1 or np.sum(signs != 0) < 2:
             continue  # one alone is the change of the other
-        minus = tuple(others[i] for i in np.flatnonzero(signs < 0))
-        one = Balance(
-            column=name,
-            plus=tuple(others[i] for i in np.flatnonzero(signs > 0)),
-            minus=minus,
-            number=sample.number(name),
-            written=tuple(map(sample.number, minus)),
+        plus, minus = (
+            tuple(others[i] for i in np.flatnonzero(sign * signs > 0)) for sign in (1, -1)
         )
-        yield replace(one, is_stock=True)
-        yield one
+        yield from _both_stocks(sample, name, plus, minus)
+
+
+def _both_stocks(
+    sample: Sample, name: str, plus: tuple[str, ...], minus: tuple[str, ...]
+) -> Iterator[Balance]:
+    """Yield a balance that is never below 0, and one that may be."""
+    number, written = sample.number(name), tuple(map(sample.number, (*plus, *minus)))
+    one = Balance(column=name, plus=plus, minus=minus, number=number, written=written)
+    yield replace(one, is_stock=True)
+    yield one
 
 
 def _lookups(sample: Sample) -> Iterator[Relation]:

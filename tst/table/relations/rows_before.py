@@ -104,7 +104,7 @@ class Balance(FirstValue):
     plus, minus
         Columns that are added, and that are subtracted.
     written
-        How the columns that are subtracted are written.
+        How these are written, in this order.
     is_stock
         Whether it is never below 0, and neither is what is subtracted.
     """
@@ -142,32 +142,35 @@ class Balance(FirstValue):
     def broken(self, frame: pd.DataFrame, places: Places) -> np.ndarray:
         """Return the rows with another number, or none."""
         real = numbers(frame, self.column)
-        x = self.beginning(frame, places) + self._moved(frame, places)
-        is_below = np.zeros(len(x), dtype=bool)
+        beginning = self.beginning(frame, places)
+        x = beginning + self._moved(frame, places)
+        is_below = self.is_stock & (beginning < -near_of(self.number))
         for name in (self.column, *self.minus):
             is_below |= self.is_stock & (numbers(frame, name) < 0)
         return is_below | ~np.isclose(real, x, rtol=1e-12, atol=near_of(self.number))
 
     def restore(self, frame: pd.DataFrame, places: Places) -> pd.DataFrame:
-        """Return the frame with the numbers; of a stock no more is subtracted than is there."""
+        """Return the frame with the numbers; of a stock no more is taken than is there."""
         if self.is_stock:
             frame = self._with_less_gone(frame, places)
         x = numbers(frame, self.column)[places.first] + self._moved(frame, places)
         return replaced(frame, self.column, self.number.column(x))
 
     def _with_less_gone(self, frame: pd.DataFrame, places: Places) -> pd.DataFrame:
-        """Return the frame with less subtracted where a stock would fall below 0."""
+        """Return the frame with less taken, or added below 0, where a stock would fall below 0."""
         first = numbers(frame, self.column)[places.first]
         missing = first + self._moved(frame, places)
         # What was taken too much up to a row is put back in it, once for all rows behind it.
         lowest = pd.Series(np.minimum(missing, 0)).groupby(places.series).cummin().to_numpy()
         back = -np.diff(lowest, prepend=0.0)
         back = np.where(places.is_first, -lowest, back)
-        for name, number in zip(self.minus, self.written, strict=True):
-            gone = numbers(frame, name)
-            less = np.minimum(back, np.nan_to_num(gone))
-            back = back - less
-            frame = replaced(frame, name, number.column(gone - less))
+        signs = [-1] * len(self.plus) + [1] * len(self.minus)
+        for name, sign, number in zip(self.inputs, signs, self.written, strict=True):
+            gone = sign * numbers(frame, name)
+            less = np.minimum(back, np.maximum(np.nan_to_num(gone), 0))
+            if less.any():
+                back = back - less
+                frame = replaced(frame, name, number.column(sign * (gone - less)))
         return frame
 
 
