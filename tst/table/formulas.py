@@ -33,9 +33,7 @@ ROWS_A_KEY = 5  # of a category that decides another
 MIN_KEYS = 3
 RATES = (1.0, 100.0, 1e3, 1e4, 1e5, 1e6)  # percent, per thousand, per million
 MAX_LAG = 60  # rows
-MIN_WANDERING = (
-    0.5  # of the variance that a quarter of a series would have as a walk of its changes
-)
+MIN_WANDERING = 0.5  # of the variance over a quarter of a series that a walk would have
 # How a number follows from rows before, and how many more of them it needs than it is missing in.
 HOWS: dict[How, int] = {"lag": 0, "change": 0, "growth": 0, "percent": 0, "mean": 1, "sum": 1}
 N_FEW = 40  # rows that such are tried on first
@@ -358,7 +356,7 @@ def _changes(sample: Sample) -> Iterator[Relation]:
     Where the other one wanders off, as an account's balance does, it follows from what is booked.
     """
     for one in _carried(sample, "change"):
-        if isinstance(one, Carried) and _wanders(sample, one):
+        if _wanders(sample, one):
             yield from _both_stocks(sample, one.of, (one.column,), ())
         yield one
 
@@ -378,7 +376,7 @@ def _wanders(sample: Sample, one: Carried) -> bool:
     return bool(np.var(far) >= MIN_WANDERING * n_rows * np.var(later))
 
 
-def _carried(sample: Sample, how: Literal["lag", "change"]) -> Iterator[Relation]:
+def _carried(sample: Sample, how: Literal["lag", "change"]) -> Iterator[Carried]:
     if not _has_beginnings(sample):
         return
     is_later = ~sample.places.is_first[1:N_TRIED]

@@ -312,9 +312,7 @@ def _sorted(table: Table, frame: pd.DataFrame) -> tuple[pd.DataFrame, np.ndarray
     if not keys.time:
         dtype = np.int64 if table.clock.is_whole else np.float64
         times = places_of_ids(is_first).astype(dtype)
-    is_kept = np.ones(len(times), dtype=bool)
-    if table.clock.least:
-        is_kept = ~is_tied(times, is_first)
+    is_kept = ~is_tied(times, is_first) | (table.clock.least == 0)
     return frame[is_kept], times[is_kept], is_first[is_kept]
 
 

@@ -340,8 +340,6 @@ def sort_store(
     ties = Tied(store, keys)
     ties.sort()
     clock = ties.settled(clock.found(ties.of_once, roles.gaps == "cut"), problems)
-    firsts = [store.is_first_of_id(part) for part in range(len(store))]
-    n_rows, n_ids = sum(map(len, firsts)), sum(int(is_first.sum()) for is_first in firsts)
 
     def sorted_times() -> Iterator[tuple[np.ndarray, np.ndarray]]:
         for part in range(len(store)):
@@ -349,10 +347,11 @@ def sort_store(
 
     while clock.intervals in store.frame(0):  # a name that no column has
         clock = replace(clock, intervals=f"{clock.intervals}_")
+    n_ids = sum(int(is_first_of_id.sum()) for _, is_first_of_id in sorted_times())
     stretches = None
     if n_ids == 1 and (not roles.window or not keys.id):
         stretches = _cut_one_series(store, keys, clock, roles, problems)
-        n_rows = sum(len(times) for times, _ in sorted_times())
+    n_rows = sum(len(times) for times, _ in sorted_times())
     starts = []
     lengths = []
     last = []
@@ -429,7 +428,7 @@ class Tied:
         self.example = ""
 
     def sort(self) -> None:
-        """Sort each part; drop rows that stand there twice, and tell where too many share a key."""
+        """Sort each part, drop rows that stand there twice, and count those that are left."""
         for part in range(len(self.store)):
             frame, times = self.store.frame(part), self.store.times(part)
             frame, times = _in_order(frame, times, self.keys.id_column)
@@ -447,9 +446,10 @@ class Tied:
     def drop(self) -> None:
         """Keep one of the rows that share series and time: the first by its other values."""
         for part in range(len(self.store)):
-            frame, times = self.store.frame(part), self.store.times(part)
+            times = self.store.times(part)
             tied = is_tied(times, self.store.is_first_of_id(part))
             if tied.any():
+                frame = self.store.frame(part)
                 names = self.keys.id_column, self.keys.time_column
                 is_kept = is_first_by_value(frame, tied, names)
                 self._write(part, frame[is_kept], times[is_kept])
@@ -482,7 +482,8 @@ class Tied:
                 f"({self.example}): name the right id, or several columns as id, in a roles file."
             )
         if not clock.intervals:
-            self.drop()
+            if self.n_tied:
+                self.drop()
             text = "rows with the id and time of another, dropped (the first by value stays)"
             said = [(text, n_wrong)]
         else:

@@ -50,7 +50,7 @@ def is_repeated(frame: pd.DataFrame, tied: np.ndarray) -> np.ndarray:
         As `is_tied` returns it.
     """
     found = np.zeros(len(frame), dtype=bool)
-    shares = tied | np.append(tied[1:], False)[: len(tied)]
+    shares = _sharing(tied)
     found[shares] = frame[shares].duplicated().to_numpy()
     return found
 
@@ -73,7 +73,7 @@ def is_first_by_value(frame: pd.DataFrame, tied: np.ndarray, keys: tuple[str, st
     group = np.cumsum(~tied)  # rows that share id and time
     others = [column for column in frame if column not in keys]
     # the rows of a group by value: sort all by value, then, stably, by group
-    shares = tied | np.append(tied[1:], False)[: len(tied)]
+    shares = _sharing(tied)
     candidates = frame[shares].reset_index(drop=True)
     by_value = candidates.sort_values(others, key=_sortable, kind="stable").index.to_numpy()
     rows = np.flatnonzero(shares)[by_value]
@@ -81,6 +81,11 @@ def is_first_by_value(frame: pd.DataFrame, tied: np.ndarray, keys: tuple[str, st
     is_kept = ~shares
     is_kept[rows[is_first]] = True
     return is_kept
+
+
+def _sharing(tied: np.ndarray) -> np.ndarray:
+    """Return which sorted rows share series and time with the row before or behind them."""
+    return tied | np.append(tied[1:], False)[: len(tied)]
 
 
 def _sortable(column: pd.Series) -> pd.Series:

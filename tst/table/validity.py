@@ -23,6 +23,7 @@ from tst.table.rows import SortedTable, sort_like
 from tst.table.said import Said
 from tst.table.steps import EXACT, month_number
 from tst.table.table import Table
+from tst.table.ties import is_tied
 from tst.table.values import free_name, is_numeric
 
 MAX_DECIMALS = 6
@@ -216,8 +217,7 @@ def _key_rules(table: Table) -> list[Rule]:
     names = [column.name for column in table.attributes if column.name not in keys.id]
 
     def twice(copy: Laid) -> int:
-        times = copy.rows.store.times(0)
-        return int((~copy.is_first_of_id[1:] & (np.diff(times) == 0)).sum())
+        return int(is_tied(copy.rows.store.times(0), copy.is_first_of_id).sum())
 
     def changes(copy: Laid) -> int:
         codes = copy.frame[names].apply(lambda column: pd.factorize(column)[0])
