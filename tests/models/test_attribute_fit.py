@@ -1,6 +1,7 @@
 """Laws of fitting attributes first: each conditional by itself, to what the table tells."""
 
 import copy
+import itertools
 import math
 from dataclasses import replace
 
@@ -149,23 +150,45 @@ def wearing_series(n, seed):
 
 @pytest.mark.long
 def test_means_of_weights_stand_nearer_to_a_narrow_distribution(monkeypatch):
-    """A level that decides the length: further series are likelier, and most so by the worst seed.
+    """A level that decides the length: further series are likelier, and most so in the worst case.
 
     A single step of the fit may stand beside so narrow a distribution.
     """
-    real = wearing_series(100, seed=0)
-    encoder, _, _ = encoded_batches(real)
-    further = attribute_target(encoder, wearing_series(300, seed=1))
-    log_p = {}
-    for rows in (0, 1_000):
-        monkeypatch.setattr(attribute_fit, "AVERAGED", rows)
-        attribute_fit._fits.clear()
-        log_p[rows] = []
-        for seed in range(6):
+    log_p = {0: [], 1_000: []}
+    for table, seed in itertools.product((0, 2, 3, 4), range(2)):
+        real = wearing_series(100, seed=table)
+        encoder, _, _ = encoded_batches(real)
+        further = attribute_target(encoder, wearing_series(300, seed=1))
+        for rows, seen in log_p.items():
+            monkeypatch.setattr(attribute_fit, "AVERAGED", rows)
+            attribute_fit._fits.clear()
             head = fitted(real, seed)[0].attribute_head
-            log_p[rows].append(float(mean_log_p(head, further)[-1]))
-    assert np.mean(log_p[1_000]) > np.mean(log_p[0])
+            seen.append(float(mean_log_p(head, further)[-1]))
+    assert np.mean(log_p[1_000]) > np.mean(log_p[0]) + 0.05
     assert min(log_p[1_000]) > min(log_p[0]) + 0.1
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("rows", [0, 1_000])
+def test_a_fit_is_taken_as_it_was_before_a_leap(monkeypatch, rows):
+    """Beside a narrow distribution, at steps where the rows learned are suddenly less likely."""
+    monkeypatch.setattr(attribute_fit, "AVERAGED", rows)
+    monkeypatch.setattr(attribute_fit, "SMALL", 0)  # plainly alone
+    model, target = untrained(wearing_series(100, seed=0))
+    first = copy.deepcopy(model.attribute_head).requires_grad_(True)
+    one = torch.ones(len(target.value), 1)
+    table = attribute_fit.Rows(target=target, context=one, units=torch.arange(len(one)))
+    looks = attribute_fit._looks(first, table, 400, attribute_fit.PLAIN, torch.Generator())
+    log_p = torch.stack([mean_log_p(head, target).detach() for _, head in looks])[:, -1]
+    likeliest = log_p.cummax(0).values
+    leap = int((likeliest - log_p).argmax())
+    assert likeliest[leap] - log_p[leap] > 1.0
+    n_steps = torch.full((len(model.attribute_head.variables),), leap * attribute_fit.EVERY)
+    judged = n_steps, torch.zeros(len(n_steps))
+    monkeypatch.setattr(attribute_fit, "_held_out_steps", lambda *_: judged)
+    attribute_fit.fit(model.attribute_head, target, 0)
+    taken = mean_log_p(model.attribute_head, target)[-1]
+    assert taken > likeliest[leap] - attribute_fit.LEAP
 
 
 def test_a_held_out_row_does_not_change_where_its_fit_begins():
@@ -392,7 +415,7 @@ def test_batches_and_a_falling_rate_learn_a_large_table_better(monkeypatch):
         head.requires_grad_(False)
         attribute_fit.fit(head, rows, 0)
         missing.append(exact - float(mean_log_p(head, further).sum()))
-    assert 0 < missing[0] < 0.7 * missing[1]
+    assert 0 < missing[0] < 0.8 * missing[1]
 
 
 def test_the_rate_of_a_large_table_falls_to_nothing():
