@@ -39,6 +39,7 @@ from tst.table.relations import (
 from tst.table.roles import Roles
 from tst.table.said import Said
 from tst.table.sample import MIN_CHANGES, Rows, Sample, constant_within, plain, some_series
+from tst.table.signs import signs
 from tst.table.spelled import Spelling
 from tst.table.time_evidence import TimeEvidence
 from tst.table.transitions import TransitionCounts
@@ -101,6 +102,7 @@ def find_relations(
         _fixed_where,
         lambda sample: calendar_columns(sample, labels, has_dates),
         lambda sample: _changed_last(sample, said, found),
+        lambda sample: signs(sample, parts, found),
         lambda sample: _combinations(sample, parts, found),
         lambda sample: _transitions(sample, parts, found),
     )

@@ -32,6 +32,7 @@ from tst.table.relations.of_time import (
 )
 from tst.table.relations.order import Above, Below, Monotone, StateOrder, Within
 from tst.table.relations.rows_before import Balance, Carried, How, OfRowsBefore, compared
+from tst.table.relations.signs import SignWhere
 from tst.table.relations.spelled import (
     ClockText,
     NumberText,
@@ -73,6 +74,7 @@ __all__ = [
     "Relation",
     "RunningTotal",
     "Shares",
+    "SignWhere",
     "SpelledText",
     "StandsForNumbers",
     "StateOrder",
@@ -116,6 +118,7 @@ Relation = (
     | Below
     | Monotone
     | StateOrder
+    | SignWhere
     | Transitions
     | Within
     | Combinations

@@ -1,6 +1,6 @@
 """What all relations have in common: where rows stand, how numbers are written, cells as values."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -138,6 +138,11 @@ def is_one_of(column: pd.Series, values: Sequence[Value]) -> np.ndarray:
     if None in values:
         found = found | column.isna().to_numpy()
     return found
+
+
+def listed(values: Iterable[Value]) -> str:
+    """Return values as a sentence names them: a missing one is empty."""
+    return ", ".join("empty" if value is None else str(value) for value in values)
 
 
 def plain_values(column: pd.Series) -> list[Any]:

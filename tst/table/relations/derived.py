@@ -12,6 +12,7 @@ from tst.table.relations.base import (
     Places,
     Value,
     is_one_of,
+    listed,
     near_of,
     numbers,
     replaced,
@@ -388,9 +389,8 @@ class FixedWhere(InEveryRow):
     @property
     def text(self) -> str:
         """Say what holds."""
-        listed = ", ".join("empty" if value is None else str(value) for value in self.values)
         what = "empty" if self.value is None else f"{self.value}"
-        return f"{self.column} is {what} exactly where {self.by} is {listed}"
+        return f"{self.column} is {what} exactly where {self.by} is {listed(self.values)}"
 
     def _is_there(self, frame: pd.DataFrame) -> np.ndarray:
         return is_one_of(frame[self.by], self.values)
