@@ -46,11 +46,19 @@ def ceil_div(n: Count, size: int) -> Count:
 
 @dataclass(frozen=True)
 class Feature:
-    """A measurement that changes in time: its name, kind (continuous or categorical) and unit."""
+    """A measurement that changes in time: its name, kind (continuous or categorical) and unit.
+
+    Where not its values are learned, the unit says what is: their size, say.
+    """
 
     name: str
     kind: Kind = "continuous"
     unit: str = ""
+
+    @property
+    def label(self) -> str:
+        """Return its name, and its unit where it has one."""
+        return f"{self.name} ({self.unit})" if self.unit else self.name
 
 
 @dataclass(frozen=True, eq=False)

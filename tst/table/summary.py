@@ -93,7 +93,7 @@ def _examples(series: SeriesSet) -> list[str]:
     measured = [i for i, f in enumerate(series.features) if f.kind == "continuous"] or [0]
     feature = measured[0]
     chosen = example_indices(series)
-    lines = [f"{len(chosen)} of them, {series.feature_names[feature]} by step:"]
+    lines = [f"{len(chosen)} of them, {series.features[feature].label} by step:"]
     for i in chosen:
         x = series[i][:, feature]
         numbers = f"{x.min():.4g} to {x.max():.4g}"

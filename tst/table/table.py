@@ -18,7 +18,7 @@ from tst.cycles import Cycles
 from tst.errors import DataError
 from tst.io import mapped
 from tst.io.untrusted import from_mapping
-from tst.series import Feature, SeriesSet
+from tst.series import Feature, Kind, SeriesSet
 from tst.table import holidays
 from tst.table.calendar import Clock
 from tst.table.columns import ColumnCodec, Problem
@@ -352,13 +352,22 @@ class Table:
 
     def series_features(self) -> list[Feature]:
         """Return the features of a SeriesSet of this table."""
+        learned_as = self._learned_as()
         features = []
         for column, label in zip(self.features, self._feature_names(), strict=True):
             if column.missing:
                 features.append(Feature(free_name(label + GAP_MARK, self.order), "categorical"))
-            is_category = column.kind == "category"
-            features.append(Feature(label, "categorical" if is_category else "continuous"))
+            kind: Kind = "categorical" if column.kind == "category" else "continuous"
+            features.append(Feature(label, kind, ", ".join(learned_as.get(column.name, []))))
         return features
+
+    def _learned_as(self) -> dict[str, list[str]]:
+        """Return what is learned of columns, where it is not their values: their size, say."""
+        found: dict[str, list[str]] = {}
+        for one in self.relations:
+            if one.learned_as:
+                found.setdefault(one.column, []).append(one.learned_as)
+        return found
 
     def encode(self, rows: Rows, medians: Sequence[Callable[[], float]]) -> np.ndarray:
         """Return the values of some rows, float32 (n_rows, n_features); a median a feature."""
@@ -541,8 +550,10 @@ class Table:
     def roles(self) -> pd.DataFrame:
         """Return a frame of each column's role and how it is learned."""
         rows = []
+        learned_as = self._learned_as()
         for column in self._in_table(self.features):
-            rows.append((column.name, "feature", column.dtype, _describe_coding(column)))
+            coding = [_describe_coding(column), *learned_as.get(column.name, [])]
+            rows.append((column.name, "feature", column.dtype, ": ".join(coding)))
         kinds = (*DERIVED, *BEGUN)
         derived = {one.column: one for one in self.relations if isinstance(one, kinds)}
         for column in self.attributes:

@@ -123,6 +123,11 @@ def replaced(frame: pd.DataFrame, name: str, column: pd.Series) -> pd.DataFrame:
 class InEveryRow:
     """What holds in every row of a table."""
 
+    @property
+    def learned_as(self) -> str:
+        """What is learned of its column, where that is no other column and not its values."""
+        return ""
+
     def broken(self, frame: pd.DataFrame, places: Places) -> np.ndarray:
         """Return the rows in which it does not hold, bool (n_rows,)."""
         raise NotImplementedError

@@ -31,6 +31,11 @@ class Above(InEveryRow):
         """Say what holds."""
         return ", ".join(f"{name} <= {self.column}" for name in self.below)
 
+    @property
+    def learned_as(self) -> str:
+        """Its distance to the others."""
+        return f"above {', '.join(self.below)}"
+
     def _floor(self, frame: pd.DataFrame) -> np.ndarray:
         return np.max([numbers(frame, name) for name in self.below], axis=0)
 
@@ -71,6 +76,11 @@ class Below(InEveryRow):
     def text(self) -> str:
         """Say what holds."""
         return ", ".join(f"{self.column} <= {name}" for name in self.above)
+
+    @property
+    def learned_as(self) -> str:
+        """Its distance to the others."""
+        return f"below {', '.join(self.above)}"
 
     def _ceiling(self, frame: pd.DataFrame) -> np.ndarray:
         return np.min([numbers(frame, name) for name in self.above], axis=0)
@@ -130,6 +140,11 @@ class Monotone(InEveryRow):
         if self.ends:
             text += f" and ends between {self.ends[0]:g} and {self.ends[-1]:g}"
         return text
+
+    @property
+    def learned_as(self) -> str:
+        """Its steps, where it is learned as such."""
+        return "steps" * self.as_steps
 
     @property
     def _sign(self) -> int:

@@ -56,6 +56,11 @@ class SignWhere(InEveryRow):
                 parts.append(f"{self.column} {sign} 0 where {self.by} is {listed(values)}")
         return "; ".join(parts)
 
+    @property
+    def learned_as(self) -> str:
+        """Its size, where all values tell."""
+        return "size" * self.as_size
+
     def broken(self, frame: pd.DataFrame, places: Places) -> np.ndarray:
         """Return the rows on the wrong side of 0."""
         x = numbers(frame, self.column)
