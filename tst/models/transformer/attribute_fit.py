@@ -43,13 +43,6 @@ GAIN = 1e-3  # nats a row that a better look must be better by
 # of the fits ended after a leap, of up to 6; taken before it they are likelier by further series,
 # by .1 to 4 nats (.05 and .1 in this place: as much). Of six tables of the study none leaps so far.
 LEAP = 0.2
-MAX_STEPS = 2_000
-EVERY = 20  # steps between two looks at the held-out rows
-GAIN = 1e-3  # nats a row that a better look must be better by
-# Nats a row that the rows learned may become less likely by. Of levels that end series, by 1 to
-# 500 of them, a third of the fits end after a leap of up to 6; ones taken before it are likelier by
-# further series, by .1 to 4.2 nats (of .05 and .2 in this place: as much).
-LEAP = 0.1
 PRIOR_COUNT = 0.5  # added to how often each category occurs, as Jeffreys' prior does
 N_FOLDS = 4  # of a small table: each row is held out once
 LEAST_SPREAD = 1e-2  # of a number around what the categories tell, of its own: none is certain
@@ -201,12 +194,12 @@ def _fit(first: ChainHead, rows: Rows, seed: int) -> tuple[State, torch.Tensor]:
         most = int(n_steps[i][is_mine].max())
         likeliest = torch.full((len(first.variables),), -torch.inf)
         for step, head in _looks(copy.deepcopy(first), rows, most, recipe, generator):
-            is_taken = is_mine & (step <= n_steps[i])
+            is_taken = is_mine & (step == n_steps[i])
             if not recipe.cools:  # where the rate falls to nothing none leaps for good
                 with torch.no_grad():
                     log_p = _log_p(head, rows)
                 likeliest = torch.maximum(likeliest, log_p)
-                is_taken &= log_p >= likeliest - LEAP
+                is_taken = is_mine & (step <= n_steps[i]) & (log_p >= likeliest - LEAP)
             for d in is_taken.nonzero().flatten().tolist():
                 fitted.copy_conditional(head, d)
     return fitted.state_dict(), n_steps.gather(0, chosen[None])[0]
