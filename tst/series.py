@@ -58,7 +58,7 @@ class Feature:
     @property
     def label(self) -> str:
         """Return its name, and its unit where it has one."""
-        return f"{self.name} ({self.unit})" if self.unit else self.name
+        return ", ".join(filter(None, (self.name, self.unit)))
 
 
 @dataclass(frozen=True, eq=False)

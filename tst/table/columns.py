@@ -360,7 +360,7 @@ class ColumnCodec:
         if self.decimals is not None:
             if self.kind == "number":
                 x = shortest(x, self.decimals)
-            return np.round(x + self.shift, self.decimals)
+            return np.round(x + self.shift, self.decimals) + 0.0  # none is -0.0
         if self.shift == 0:
             x = round_to_digits(x)
         return x + self.shift

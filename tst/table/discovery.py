@@ -33,18 +33,17 @@ from tst.table.relations import (
     WithinDay,
     apply_all,
     in_cells,
-    numbers,
     plain_values,
 )
 from tst.table.roles import Roles
 from tst.table.said import Said
-from tst.table.sample import MIN_CHANGES, Rows, Sample, constant_within, plain, some_series
-from tst.table.signs import signs
+from tst.table.sample import MIN_CHANGES, Rows, Sample, constant_within, some_series
 from tst.table.spelled import Spelling
 from tst.table.time_evidence import TimeEvidence
 from tst.table.transitions import TransitionCounts
 from tst.table.tuples import NumbersInCell
 from tst.table.values import FEW, TextCheck, free_name, is_number
+from tst.table.where import empty_or_signed, fixed_where
 from tst.table.writing import TextDates
 
 MIN_MISSED = 10.0  # series whose combination would be expected and does not occur
@@ -99,10 +98,11 @@ def find_relations(
         lambda sample: _within_day(found),
         lambda sample: dates_near_times(sample, labels) if has_dates else [],
         lambda sample: derived(sample, labels, said.formulas(sample)),
-        _fixed_where,
+        fixed_where,
         lambda sample: calendar_columns(sample, labels, has_dates),
         lambda sample: _changed_last(sample, said, found),
-        lambda sample: signs(sample, parts, found),
+        lambda sample: empty_or_signed(sample, parts, found),
+        lambda sample: _states_that_go_on(sample, found),  # restored first: they tell of others
         lambda sample: _combinations(sample, parts, found),
         lambda sample: _transitions(sample, parts, found),
     )
@@ -141,7 +141,6 @@ def _changed_last(sample: Sample, said: Said, found: list[Relation]) -> list[Rel
         *ends(sample),
         *said.monotone(sample),
         *monotone(sample),
-        *state_orders(sample),
     ]
     kept: list[Relation] = []
     for one in candidates:
@@ -151,6 +150,12 @@ def _changed_last(sample: Sample, said: Said, found: list[Relation]) -> list[Rel
         if not is_learned_otherwise and not is_second:
             kept.append(one)
     return kept
+
+
+def _states_that_go_on(sample: Sample, found: list[Relation]) -> list[Relation]:
+    """Return the states that never go back, but for what is learned as a distance."""
+    learned_otherwise = {one.column for one in found if isinstance(one, Above | Below)}
+    return [one for one in state_orders(sample) if one.column not in learned_otherwise]
 
 
 def _holding(candidates: list[Relation], parts: Rows, found: list[Relation]) -> list[Relation]:
@@ -309,62 +314,6 @@ def _is_clock(column: pd.Series) -> bool:
     """Tell whether a column of text holds times of day or durations, and not a few only."""
     known = column.dropna().unique()[:MAX_TEXTS]
     return len(known) > FEW and Clock.of(known) is not None
-
-
-def _fixed_where(sample: Sample) -> list[Relation]:
-    """Return the columns that are empty, or 0, exactly where another one has some values."""
-    found: list[Relation] = []
-    decided: set[str] = set()
-    for name in sample.frame:
-        column = sample.frame[name]
-        if isinstance(column.dtype, pd.CategoricalDtype):
-            continue
-        masks: list[tuple[float | None, np.ndarray]] = [(None, column.isna().to_numpy())]
-        if name in sample.numeric:
-            code = sample.numeric[name] or 0
-            masks.append((code, (column == code).fillna(False).to_numpy(bool)))
-        for value, mask in masks:
-            if not MIN_CHANGES <= mask.sum() <= len(mask) - MIN_CHANGES:
-                continue
-            one = _decided_by(sample, name, value, mask, decided)
-            if one is not None:
-                found.append(one)
-                decided.add(name)
-                break
-    return found
-
-
-def _decided_by(
-    sample: Sample, name: str, value: float | None, mask: np.ndarray, decided: set[str]
-) -> FixedWhere | None:
-    """Return the column that decides where another is empty or 0, if there is one."""
-    column = sample.frame[name]
-    known = column[~mask]
-    filler = known.mode().iloc[0]
-    if is_number(column):
-        filler = known.median() if types.is_float_dtype(column.dtype) else known.iloc[0]
-    least = 0.0
-    if value is not None:
-        least = float(np.nanmin(numbers(sample.frame, name)[~mask]))
-        if least < 0:  # then 0 is a number like others
-            return None
-    one = FixedWhere(
-        column=name, by="", values=(None,), value=value, filler=plain(filler), least=least
-    )
-    others = [by for by in sample.frame if by != name and by not in decided]
-    for by in others:
-        if value is None and sample.missing[by] == sample.missing[name]:
-            return replace(one, by=by)
-    for by in others:
-        is_attribute = by in sample.attributes and name not in sample.attributes
-        if by not in sample.few or (is_attribute and value is not None):
-            continue
-        codes, states = sample.few[by]
-        share = np.bincount(codes, weights=mask) / np.bincount(codes)
-        if np.isin(share, (0, 1)).all():
-            values = tuple(state for state, s in zip(states, share, strict=True) if s)
-            return replace(one, by=by, values=values)
-    return None
 
 
 def _combinations(sample: Sample, parts: Rows, found: list[Relation]) -> list[Relation]:

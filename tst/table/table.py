@@ -559,7 +559,8 @@ class Table:
         for column in self.attributes:
             role = "id" if column.name in self.keys.id else "attribute"
             if column.name not in derived:
-                rows.append((column.name, role, column.dtype, _describe_coding(column)))
+                coding = [_describe_coding(column), *learned_as.get(column.name, [])]
+                rows.append((column.name, role, column.dtype, ": ".join(coding)))
         for names in self.row_names:
             rows.append((names.column, "feature", names.dtype, "not learned: new names"))
         for column in self.constants:

@@ -16,7 +16,6 @@ from tst.table.relations.derived import (
     Computed,
     Copy,
     Counter,
-    FixedWhere,
     Formula,
     Lookup,
     RunningTotal,
@@ -32,7 +31,6 @@ from tst.table.relations.of_time import (
 )
 from tst.table.relations.order import Above, Below, Monotone, StateOrder, Within
 from tst.table.relations.rows_before import Balance, Carried, How, OfRowsBefore, compared
-from tst.table.relations.signs import SignWhere
 from tst.table.relations.spelled import (
     ClockText,
     NumberText,
@@ -43,6 +41,7 @@ from tst.table.relations.spelled import (
     in_cells,
 )
 from tst.table.relations.transitions import Transitions
+from tst.table.relations.where import EmptyWhere, FixedWhere, SignWhere
 
 __all__ = [
     "ANY_TIMES",
@@ -58,6 +57,7 @@ __all__ = [
     "Copy",
     "Counter",
     "DateText",
+    "EmptyWhere",
     "FixedWhere",
     "Formula",
     "FromTime",
@@ -108,6 +108,7 @@ Relation = (
     | RunningTotal
     | Lookup
     | FixedWhere
+    | EmptyWhere
     | OfRowsBefore
     | Balance
     | Carried

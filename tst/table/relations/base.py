@@ -96,7 +96,7 @@ class Number:
         """Return numbers, float64 (n_rows,), NaN where missing, as a column of this dtype."""
         dtype = types.pandas_dtype(self.dtype)
         if self.decimals is not None:
-            x = np.round(x, self.decimals)
+            x = np.round(x, self.decimals) + 0.0  # none is -0.0
         if isinstance(dtype, np.dtype) and dtype.kind in "iu":
             limits = np.iinfo(dtype)
             return pd.Series(np.clip(np.round(x), limits.min, limits.max)).astype(dtype)

@@ -11,8 +11,6 @@ from tst.table.relations.base import (
     Number,
     Places,
     Value,
-    is_one_of,
-    listed,
     near_of,
     numbers,
     replaced,
@@ -360,68 +358,3 @@ class Lookup(InEveryRow):
     def restore(self, frame: pd.DataFrame, places: Places) -> pd.DataFrame:
         """Return the frame with the column."""
         return replaced(frame, self.column, self._looked_up(frame).astype(self.dtype))
-
-
-@dataclass(frozen=True, kw_only=True)
-class FixedWhere(InEveryRow):
-    """A column that is empty, or 0, exactly where another one has some values.
-
-    Parameters
-    ----------
-    value
-        Of the cells there: None is empty.
-    values
-        Of the other column; None where it is empty.
-    filler
-        What the model sees there, where its series has no other value.
-    least
-        The least number that stands elsewhere, where `value` is a number.
-    """
-
-    kind: Literal["fixed where"] = "fixed where"
-    column: str
-    by: str
-    values: tuple[Value, ...]
-    value: Value = None
-    filler: Value = None
-    least: float = 0.0
-
-    @property
-    def text(self) -> str:
-        """Say what holds."""
-        what = "empty" if self.value is None else f"{self.value}"
-        return f"{self.column} is {what} exactly where {self.by} is {listed(self.values)}"
-
-    def _is_there(self, frame: pd.DataFrame) -> np.ndarray:
-        return is_one_of(frame[self.by], self.values)
-
-    def _is_fixed(self, frame: pd.DataFrame) -> np.ndarray:
-        if self.value is None:
-            return frame[self.column].isna().to_numpy()
-        return (frame[self.column] == self.value).fillna(False).to_numpy(bool)
-
-    def broken(self, frame: pd.DataFrame, places: Places) -> np.ndarray:
-        """Return the rows in which the masks differ."""
-        return self._is_fixed(frame) != self._is_there(frame)
-
-    def apply(self, frame: pd.DataFrame, places: Places) -> pd.DataFrame:
-        """Return the frame with the cells filled from their series."""
-        if self.value is not None:
-            return frame
-        column = frame[self.column]
-        if isinstance(column.dtype, pd.CategoricalDtype):
-            return frame
-        filled = column.groupby(places.series, sort=False).ffill()
-        filled = filled.groupby(places.series, sort=False).bfill()
-        return replaced(frame, self.column, filled.fillna(self.filler))
-
-    def restore(self, frame: pd.DataFrame, places: Places) -> pd.DataFrame:
-        """Return the frame with the cells emptied, or set."""
-        is_there = self._is_there(frame)
-        column = frame[self.column]
-        if self.value is None:
-            return replaced(frame, self.column, column.mask(is_there))
-        fixed = column.where(~is_there, self.value)
-        is_wrong = ~is_there & (fixed == self.value).fillna(False).to_numpy(bool)
-        fixed = fixed.where(~is_wrong, self.least)
-        return replaced(frame, self.column, fixed.astype(column.dtype))

@@ -1,4 +1,4 @@
-"""Laws of what tells on which side of 0 a number is: found where it holds, kept in every copy."""
+"""Laws of what a column is where another has some values: found where it holds, kept in copies."""
 
 import json
 from dataclasses import replace
@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tst.table.relations import SignWhere
+from tst.table.relations import EmptyWhere, SignWhere
 from tst.table.roles import Roles
 from tst.table.sample import N_ROWS
 from tst.table.table import Table
@@ -56,6 +56,17 @@ def meters(rng):
     return frame
 
 
+def pumps(rng):
+    """Return flows, not measured where a pump stands, nor at times where it runs."""
+    frame = days()
+    frame["state"] = rng.choice(["runs", "stands", "tested"], len(frame), p=[0.6, 0.3, 0.1])
+    is_known = (frame["state"] != "stands") & (rng.random(len(frame)) < 0.95)
+    frame["flow"] = np.where(is_known, rng.normal(20, 4, len(frame)).round(1), np.nan)
+    frame["note"] = np.where(frame["state"] == "tested", None, rng.choice(list("abc"), len(frame)))
+    frame["note"] = frame["note"].mask(rng.random(len(frame)) < 0.3)
+    return frame
+
+
 TABLES = {
     "ledger": (ledger, "amount <= 0 where kind is card; amount >= 0 where kind is wage"),
     "whole": (
@@ -72,8 +83,8 @@ TABLES = {
 
 
 def found(table):
-    """Return what tells signs in a table."""
-    return [one for one in table.relations if isinstance(one, SignWhere)]
+    """Return what tells signs, or where a column is empty, in a table."""
+    return [one for one in table.relations if isinstance(one, (EmptyWhere, SignWhere))]
 
 
 def parts_of(text):
@@ -159,6 +170,82 @@ def test_a_row_behind_the_first_ones_takes_its_value_out():
     assert not one.as_size
 
 
+def test_a_rare_value_tells_nothing_where_the_others_do_not_after_all():
+    """A card row on the wrong side, late in a table: its signs are not those of sizes."""
+    frame = ledger(np.random.default_rng(0), n_units=N_ROWS // 40 + 50)
+    frame.loc[5, ["kind", "amount"]] = ["odd", 7.0]
+    frame.loc[len(frame) - 1, ["kind", "amount"]] = ["card", 3.0]
+    (one,) = found(Table.fit(frame, ROLES)[0])
+    assert one.text == "amount >= 0 where kind is wage"
+
+
+def test_another_column_tells_where_the_first_does_not_after_all():
+    """Debit or credit, always; the kind but for the last rows."""
+    frame = ledger(np.random.default_rng(0), n_units=N_ROWS // 40 + 50)
+    frame["side"] = np.where(frame["amount"] < 0, "debit", "credit")
+    frame.loc[frame.index[-20:], "kind"] = "card"
+    (one,) = found(Table.fit(frame, ROLES)[0])
+    assert one.by == "side" and one.as_size
+
+
+def test_digits_that_later_rows_have_come_back():
+    """Whole amounts in the first rows, cents in others."""
+    frame = ledger(np.random.default_rng(0), n_units=N_ROWS // 40 + 50)
+    frame.loc[: N_ROWS + 1000, "amount"] = frame["amount"].round() + np.sign(frame["amount"])
+    table, series = Table.fit(frame, ROLES)
+    assert found(table)[0].as_size
+    np.testing.assert_allclose(table.to_frame(series)["amount"], frame["amount"], rtol=1e-6)
+
+
+def test_states_that_go_on_tell_signs():
+    """Charged, then discharged: the states are put in order first."""
+    rng = np.random.default_rng(0)
+    frame = days(40)
+    is_late = np.tile(np.arange(40), 40) >= np.repeat(rng.integers(8, 32, 40), 40)
+    frame["phase"] = np.where(is_late, "discharge", "charge")
+    frame["power"] = np.where(is_late, -1, 1) * rng.gamma(2, 3, len(frame)).round(2)
+    table, series = Table.fit(frame, ROLES)
+    texts = [one.text for one in table.relations]
+    assert any("phase never goes back" in text for text in texts) and found(table)[0].as_size
+    values = rng.permuted(series.values, axis=0)
+    copy = table.to_frame(replace(series, values=values))
+    assert not ((copy["power"] > 0) & (copy["phase"] == "discharge")).any()
+    assert not ((copy["power"] < 0) & (copy["phase"] == "charge")).any()
+
+
+def test_long_series_are_no_more_evidence_than_short_ones():
+    """A few of other signs are most of the rows: regions that have none of them tell nothing."""
+    lengths = np.r_[[400] * 4, [20] * 36]
+    unit = np.repeat(np.arange(40), lengths)
+    region = np.array(list("abab") + list("abcd") * 9)[unit]
+    rng = np.random.default_rng(0)
+    x = np.where(unit < 4, -1, 1) * rng.gamma(2, 3, len(unit)).round(2)
+    t = np.concatenate([np.arange(n) for n in lengths])
+    frame = pd.DataFrame({"unit": unit.astype(str), "t": t, "region": region, "x": x})
+    assert not found(Table.fit(frame, ROLES)[0])
+
+
+def test_a_code_is_no_size():
+    """-1 where a device is at fault: no size like the others."""
+    rng = np.random.default_rng(0)
+    frame = days()
+    frame["status"] = rng.choice(["ok", "fault"], len(frame), p=[0.85, 0.15])
+    frame["x"] = np.where(frame["status"] == "fault", -1, rng.gamma(2, 3, len(frame)).round(2))
+    frame.loc[rng.random(len(frame)) < 0.02, "x"] = np.nan
+    assert not any(one.as_size for one in found(Table.fit(frame, ROLES)[0]))
+
+
+def test_the_least_whole_number_has_no_size():
+    """Of eight bits, -128 has none."""
+    frame = ledger(np.random.default_rng(0))
+    frame["amount"] = np.clip(frame["amount"].round(), -128, 127).astype("int8")
+    frame = frame[frame["amount"] != 0].reset_index(drop=True)
+    table, series = Table.fit(frame, ROLES)
+    assert frame["amount"].min() == -128 and not found(table)[0].as_size
+    written = table.to_frame(series)["amount"]
+    pd.testing.assert_series_equal(written, frame["amount"])
+
+
 def test_what_is_known_of_few_series_is_not_told():
     """Three series had it: as likely by accident as not."""
     rng = np.random.default_rng(0)
@@ -194,3 +281,47 @@ def test_it_is_left_out_by_its_sentence_or_its_column():
     text = found(Table.fit(frame, ROLES)[0])[0].text
     for sentence in (f"not {text}", "not amount"):
         assert not found(Table.fit(frame, {**ROLES, "relations": [sentence]})[0])
+
+
+def test_what_is_empty_beside_some_values_is_so_in_every_copy():
+    """Also where it is empty at times elsewhere; rows come back as they were."""
+    frame = pumps(np.random.default_rng(0))
+    table, series = Table.fit(frame, ROLES)
+    texts = {one.text for one in found(table)}
+    assert texts == {"flow is empty where state is stands", "note is empty where state is tested"}
+    written = table.to_frame(series)
+    pd.testing.assert_frame_equal(written.drop(columns="unit"), frame.drop(columns="unit"))
+    assert Table.from_dict(json.loads(json.dumps(table.to_dict()))) == table
+    values = np.random.default_rng(1).permuted(series.values, axis=0)
+    copy = table.to_frame(replace(series, values=values))
+    real = Laid.of(table, frame, Roles(), is_real=True)
+    assert validity(table, real, Laid.of(table, copy, Roles()))["broken"].sum() == 0
+    assert copy["flow"][copy["state"] == "stands"].isna().all()
+    assert copy["flow"][copy["state"] == "runs"].notna().mean() > 0.5
+
+
+def test_what_is_missing_at_random_is_told_by_nothing():
+    """Forty tables: as often beside all values of a column."""
+    for seed in range(40):
+        rng = np.random.default_rng(seed)
+        frame = days(12, 15)
+        frame["state"] = rng.choice(list("abcd"), len(frame))
+        is_known = rng.random(len(frame)) < rng.uniform(0.1, 0.9)
+        frame["x"] = np.where(is_known, rng.normal(size=len(frame)).round(2), np.nan)
+        assert not found(Table.fit(frame, ROLES)[0])
+
+
+def test_columns_that_are_empty_together_do_not_empty_each_other():
+    """One tells of the other, and is not emptied itself afterwards."""
+    rng = np.random.default_rng(0)
+    frame = days()
+    frame["a"] = rng.choice(["x", "y", None], len(frame))
+    frame["b"] = np.where(frame["a"] == "x", None, rng.choice(["u", "v", None], len(frame)))
+    frame["a"] = frame["a"].mask(frame["b"] == "u")
+    table, series = Table.fit(frame, ROLES)
+    tellers = {one.by for one in found(table)}
+    assert found(table) and not tellers & {one.column for one in found(table)}
+    values = np.random.default_rng(1).permuted(series.values, axis=0)
+    copy = table.to_frame(replace(series, values=values))
+    real = Laid.of(table, frame, Roles(), is_real=True)
+    assert validity(table, real, Laid.of(table, copy, Roles()))["broken"].sum() == 0
