@@ -263,6 +263,18 @@ def test_without_relations_a_copy_breaks_them():
     assert not holds_prices(table.to_frame(replace(series, values=values))).all()
 
 
+@pytest.mark.parametrize("has_zeros", [False, True])
+def test_what_is_never_above_zero_is_not_in_a_copy(has_zeros):
+    """The strength of a signal in dBm; debits that are written as negative numbers."""
+    rng = np.random.default_rng(0)
+    frame = base()
+    frame["dbm"] = -rng.gamma(2, 20, len(frame)).round(1) * (1 - has_zeros * (STEP % 3 == 0))
+    table, series = Table.fit(frame, {"id": "unit", "time": "t"})
+    assert "dbm <= 0" in [one.text for one in table.relations]
+    values = series.values + np.float32(30) * rng.normal(size=series.values.shape)
+    assert table.to_frame(replace(series, values=values.astype("float32")))["dbm"].max() <= 0
+
+
 def test_relations_are_listed():
     """In the problems; a column that follows from others is derived, and no feature."""
     table, series = Table.fit(bill(np.random.default_rng(0)), {"id": "unit", "time": "t"})

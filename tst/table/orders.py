@@ -189,15 +189,18 @@ def _topological(n: int, moves: set[tuple[int, int]]) -> list[int] | None:
 
 
 def ends(sample: Sample) -> list[Relation]:
-    """Return the measurements that are never below 0, or above 1 or 100."""
+    """Return the measurements that are never below 0, or above 0, 1 or 100."""
     found: list[Relation] = []
     for name in sample.measured:
         if name in sample.attributes:
             continue
         x = numbers(sample.frame, name)
         x = x[np.isfinite(x)]
-        if len(x) < MIN_ROWS or x.min() < 0:
+        if len(x) < MIN_ROWS:
             continue
-        high = float(x.max()) if float(x.max()) in NATURAL_ENDS else None
-        found.append(Within(column=name, low=0.0, high=high))
+        if x.min() >= 0:
+            high = float(x.max()) if float(x.max()) in NATURAL_ENDS else None
+            found.append(Within(column=name, low=0.0, high=high))
+        elif x.max() <= 0:
+            found.append(Within(column=name, high=0.0))
     return found

@@ -264,7 +264,7 @@ class StateOrder(InEveryRow):
 
 @dataclass(frozen=True, kw_only=True)
 class Within(InEveryRow):
-    """A number with a natural end: never below 0, never above 1 or 100.
+    """A number with a natural end: never below 0, never above 0, 1 or 100.
 
     Parameters
     ----------
