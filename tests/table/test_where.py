@@ -325,3 +325,13 @@ def test_columns_that_are_empty_together_do_not_empty_each_other():
     copy = table.to_frame(replace(series, values=values))
     real = Laid.of(table, frame, Roles(), is_real=True)
     assert validity(table, real, Laid.of(table, copy, Roles()))["broken"].sum() == 0
+
+
+def test_a_flag_with_gaps_tells_as_one_without():
+    """Whole numbers are read as floats where some are missing."""
+    frame = shops(np.random.default_rng(0))
+    frame["open"] = frame["open"].astype(float).mask(np.arange(len(frame)) % 50 == 7)
+    table, series = Table.fit(frame, ROLES)
+    assert found(table)[0].text == "sales = 0 where open is 0"
+    written = table.to_frame(series)
+    pd.testing.assert_frame_equal(written.drop(columns="unit"), frame.drop(columns="unit"))

@@ -67,7 +67,7 @@ class Sample:
         for name in self.frame:
             column = self.frame[name]
             is_state = not is_number(column) or name in self.codes
-            if types.is_integer_dtype(column.dtype):
+            if types.is_integer_dtype(column.dtype) or _is_whole_with_gaps(column):
                 is_state = is_state or column.nunique() <= 2
             if is_state and 2 <= column.nunique() <= MAX_KEYS:
                 found.append(name)
@@ -94,6 +94,14 @@ class Sample:
         x = x[np.isfinite(x)]
         decimals = Numbers.of(x).rounding() if len(x) else None
         return Number(dtype=str(self.frame[name].dtype), decimals=decimals)
+
+
+def _is_whole_with_gaps(column: pd.Series) -> bool:
+    """Tell whether numbers are whole and were made floats because some are missing."""
+    if not types.is_float_dtype(column.dtype) or not column.isna().any():
+        return False
+    known = column.dropna()
+    return bool((known == known.round()).all())
 
 
 def some_series(parts: Rows) -> tuple[pd.DataFrame, Places]:

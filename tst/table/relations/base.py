@@ -147,7 +147,13 @@ def is_one_of(column: pd.Series, values: Sequence[Value]) -> np.ndarray:
 
 def listed(values: Iterable[Value]) -> str:
     """Return values as a sentence names them: a missing one is empty."""
-    return ", ".join("empty" if value is None else str(value) for value in values)
+    names = []
+    for value in values:
+        if isinstance(value, float):
+            names.append(f"{value:g}")
+        else:
+            names.append("empty" if value is None else str(value))
+    return ", ".join(names)
 
 
 def plain_values(column: pd.Series) -> list[Any]:
