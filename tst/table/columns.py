@@ -25,6 +25,7 @@ from tst.table.values import (
     from_seconds,
     is_number,
     round_to_digits,
+    rounded,
     shortest,
     to_numbers,
 )
@@ -360,7 +361,7 @@ class ColumnCodec:
         if self.decimals is not None:
             if self.kind == "number":
                 x = shortest(x, self.decimals)
-            return np.round(x + self.shift, self.decimals) + 0.0  # none is -0.0
+            return rounded(x + self.shift, self.decimals)
         if self.shift == 0:
             x = round_to_digits(x)
         return x + self.shift

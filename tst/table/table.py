@@ -552,15 +552,15 @@ class Table:
         rows = []
         learned_as = self._learned_as()
         for column in self._in_table(self.features):
-            coding = [_describe_coding(column), *learned_as.get(column.name, [])]
-            rows.append((column.name, "feature", column.dtype, ": ".join(coding)))
+            coding = _describe_coding(column, learned_as)
+            rows.append((column.name, "feature", column.dtype, coding))
         kinds = (*DERIVED, *BEGUN)
         derived = {one.column: one for one in self.relations if isinstance(one, kinds)}
         for column in self.attributes:
             role = "id" if column.name in self.keys.id else "attribute"
             if column.name not in derived:
-                coding = [_describe_coding(column), *learned_as.get(column.name, [])]
-                rows.append((column.name, role, column.dtype, ": ".join(coding)))
+                coding = _describe_coding(column, learned_as)
+                rows.append((column.name, role, column.dtype, coding))
         for names in self.row_names:
             rows.append((names.column, "feature", names.dtype, "not learned: new names"))
         for column in self.constants:
@@ -753,8 +753,13 @@ def _median(table: SortedTable, column: ColumnCodec) -> float:
     return median(known)
 
 
-def _describe_coding(column: ColumnCodec) -> str:
-    """Say how a column is learned."""
+def _describe_coding(column: ColumnCodec, learned_as: Mapping[str, Sequence[str]]) -> str:
+    """Say how a column is learned, and what of it, where it is not its values."""
+    return ": ".join([_describe_codes(column), *learned_as.get(column.name, [])])
+
+
+def _describe_codes(column: ColumnCodec) -> str:
+    """Say what numbers or levels a column is learned as."""
     if column.kind == "name":
         return "not learned: new names"
     if column.kind == "category":

@@ -489,6 +489,11 @@ def shortest(x: np.ndarray, decimals: int) -> np.ndarray:
     return x
 
 
+def rounded(x: np.ndarray, decimals: int) -> np.ndarray:
+    """Return numbers of so many decimals, of which none is -0.0."""
+    return np.round(x, decimals) + 0.0
+
+
 def round_to_digits(x: np.ndarray) -> np.ndarray:
     """Return numbers with the digits that float32 keeps."""
     magnitude = np.floor(np.log10(np.where(x == 0, 1.0, np.abs(x))))

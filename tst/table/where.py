@@ -6,8 +6,9 @@ numbers lie on one side.
 """
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import compress
+from typing import Self
 
 import numpy as np
 import pandas as pd
@@ -108,17 +109,17 @@ def empty_or_signed(sample: Sample, parts: Rows, found: Sequence[Relation]) -> l
             changed.add(one.column)
     candidates: list[EmptyWhere | SignWhere] = []
     for name in sample.frame:
-        for by in _tellers(sample, name, emptied):
-            if name not in emptied and sample.frame[name].isna().any():
-                candidates.append(_empty(sample, name, by))
-            if name not in changed and sample.numeric.get(name, 1.0) in (None, 0):  # 0: missing
-                candidates += _signed(sample, name, by)
+        tellers = _tellers(sample, name, emptied)
+        if name not in emptied and sample.frame[name].isna().any():
+            candidates += _empty(sample, name, tellers)
+        if name not in changed and sample.numeric.get(name, 1.0) in (None, 0):  # 0: missing
+            candidates += _signed(sample, name, tellers)
     candidates = [one for one in candidates if one.values]
     if candidates:
         for frame, places in parts():
             learned = apply_all(found, frame, places)
             candidates = [_narrowed(one, learned, places) for one in candidates]
-    return [*_chosen(sample, candidates)]
+    return _chosen(sample, candidates)
 
 
 def _tellers(sample: Sample, name: str, emptied: set[str]) -> list[str]:
@@ -131,9 +132,7 @@ def _tellers(sample: Sample, name: str, emptied: set[str]) -> list[str]:
     return names
 
 
-def _chosen(
-    sample: Sample, candidates: Sequence[EmptyWhere | SignWhere]
-) -> list[EmptyWhere | SignWhere]:
+def _chosen(sample: Sample, candidates: Sequence[EmptyWhere | SignWhere]) -> list[Relation]:
     """Return one of each kind for a column: sizes first, then what tells of most rows.
 
     No column that is emptied tells of others.
@@ -144,7 +143,7 @@ def _chosen(
         n_told = is_one_of(sample.frame[one.by], one.values).sum()
         return isinstance(one, EmptyWhere), is_size, int(n_told)
 
-    chosen: dict[tuple[str, str], EmptyWhere | SignWhere] = {}
+    chosen: dict[tuple[str, str], Relation] = {}
     emptied: set[str] = set()
     tellers: set[str] = set()
     for one in sorted(candidates, key=weight, reverse=True):
@@ -159,50 +158,83 @@ def _chosen(
     return [*chosen.values()]
 
 
-def _empty(sample: Sample, name: str, by: str) -> EmptyWhere:
-    """Return beside which values of a column another one is always empty."""
-    is_known = sample.frame[name].notna().to_numpy()
-    codes, states = sample.few[by]
-    n_off, by_accident = _accident(sample, by, is_known, np.ones(len(codes), dtype=bool))
-    is_told = (n_off == 0) & (np.bincount(codes) >= MIN_CHANGES)
-    is_told &= by_accident < ACCIDENT / len(states)
-    return EmptyWhere(column=name, by=by, values=tuple(compress(states, is_told)))
-
-
-def _accident(
-    sample: Sample, by: str, is_off: np.ndarray, is_asked: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return how many rows are off beside each value of a column, and how likely none is, (n,).
-
-    If the value told nothing, one beside n runs of rows that are not off would have none that is as
-    rarely as n of all rows, or of all runs, have none.
+@dataclass(frozen=True, kw_only=True)
+class _Off:
+    """Rows that are off, on one side of 0 or not empty, and how much speaks for those that are not.
 
     Parameters
     ----------
     is_off, is_asked
         bool, (n_rows,); only asked ones are off.
+    run
+        int64, (n_rows,): number of each row's run of rows that are all off, or not, in a series.
+    share
+        Of the rows, or of the runs, that are off: the less.
     """
-    codes, states = sample.few[by]
-    n_off = np.bincount(codes, is_off, len(states))
-    if not n_off.any():
-        return n_off, np.ones(len(states))
-    begins = sample.places.is_first_witness | (np.diff(is_off, prepend=False) != 0)
-    share = min(is_off[is_asked].mean(), is_off[begins].mean())
-    beside = np.unique((begins.cumsum() * len(states) + codes)[is_asked]) % len(states)
-    return n_off, (1 - share) ** np.bincount(beside, minlength=len(states))
+
+    is_off: np.ndarray
+    is_asked: np.ndarray
+    run: np.ndarray
+    share: float
+
+    @classmethod
+    def of(cls, sample: Sample, is_off: np.ndarray, is_asked: np.ndarray) -> Self:
+        """Return rows of a sample."""
+        begins = sample.places.is_first_witness | (np.diff(is_off, prepend=False) != 0)
+        share = min(is_off[is_asked].mean(), is_off[begins].mean())
+        return cls(is_off=is_off, is_asked=is_asked, run=begins.cumsum(), share=share)
+
+    def beside(self, codes: np.ndarray, n: int) -> tuple[np.ndarray, np.ndarray]:
+        """Return how many rows are off beside each of n codes, and how likely none is, (n,).
+
+        If a code told nothing, one beside some runs of rows that are not off would have none that
+        is as rarely as so many of all rows, or of all runs, have none.
+        """
+        n_off = np.bincount(codes, self.is_off, n)
+        if not n_off.any():
+            return n_off, np.ones(n)
+        runs = np.unique((self.run * n + codes)[self.is_asked]) % n
+        return n_off, (1 - self.share) ** np.bincount(runs, minlength=n)
 
 
-def _signed(sample: Sample, name: str, by: str) -> list[SignWhere]:
+def _empty(sample: Sample, name: str, tellers: Sequence[str]) -> list[EmptyWhere]:
+    """Return beside which values of other columns one is always empty."""
+    is_known = sample.frame[name].notna().to_numpy()
+    known = _Off.of(sample, is_known, np.ones(len(is_known), dtype=bool))
+    found = []
+    for by in tellers:
+        codes, states = sample.few[by]
+        n_off, by_accident = known.beside(codes, len(states))
+        is_told = (n_off == 0) & (np.bincount(codes) >= MIN_CHANGES)
+        is_told &= by_accident < ACCIDENT / len(states)
+        found.append(EmptyWhere(column=name, by=by, values=tuple(compress(states, is_told))))
+    return found
+
+
+def _signed(sample: Sample, name: str, tellers: Sequence[str]) -> list[SignWhere]:
+    """Return beside which values of other columns a number is not above, or not below, 0."""
+    x = numbers(sample.frame, name)
+    is_known = np.isfinite(x)
+    sides = _Off.of(sample, x > 0, is_known), _Off.of(sample, x < 0, is_known)
+    n_sizes = min(len(np.unique(x[side.is_off])) for side in sides)
+    may_be_size = n_sizes > 1 and name not in sample.attributes  # no code, nor given
+    found = []
+    for by in tellers:
+        found += _signs(sample, name, by, sides, may_be_size)
+    return found
+
+
+def _signs(
+    sample: Sample, name: str, by: str, sides: tuple[_Off, _Off], may_be_size: bool
+) -> list[SignWhere]:
     """Return which values of a column tell that a number is not above, or not below, 0.
 
     First, where all do, that it is learned as its size.
     """
-    x = numbers(sample.frame, name)
     codes, states = sample.few[by]
-    is_known = np.isfinite(x)
-    n_rows = np.bincount(codes[is_known], minlength=len(states))
-    sides = _accident(sample, by, x > 0, is_known), _accident(sample, by, x < 0, is_known)
-    n_off, by_accident = np.stack(sides, axis=1)
+    n_rows = np.bincount(codes[sides[0].is_asked], minlength=len(states))
+    beside = sides[0].beside(codes, len(states)), sides[1].beside(codes, len(states))
+    n_off, by_accident = np.stack(beside, axis=1)
     is_one_sided = (n_off == 0) & (n_rows > 0)
     is_told = is_one_sided & (n_rows >= MIN_CHANGES) & (by_accident < ACCIDENT / len(states))
     is_told |= is_told.any(0) & is_one_sided  # all 0
@@ -216,10 +248,7 @@ def _signed(sample: Sample, name: str, by: str) -> list[SignWhere]:
         dtype=str(sample.frame[name].dtype),
     )
     is_most = n_rows[is_told.any(0)].sum() >= MOST * n_rows.sum()
-    if not is_most or name in sample.attributes:  # which may be given
-        return [one]
-    n_sizes = min(len(np.unique(x[x > 0])), len(np.unique(x[x < 0])))
-    if n_sizes < 2 or not (is_one_sided.any(0) | (n_rows == 0)).all():  # one alone is a code
+    if not (may_be_size and is_most and (is_one_sided.any(0) | (n_rows == 0)).all()):
         return [one]
     above, below = is_one_sided
     above, below = tuple(compress(states, above)), tuple(compress(states, below))

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from pandas.api import types
 
-from tst.table.values import to_numbers
+from tst.table.values import rounded, to_numbers
 
 Value = str | bool | int | float | None
 
@@ -96,7 +96,7 @@ class Number:
         """Return numbers, float64 (n_rows,), NaN where missing, as a column of this dtype."""
         dtype = types.pandas_dtype(self.dtype)
         if self.decimals is not None:
-            x = np.round(x, self.decimals) + 0.0  # none is -0.0
+            x = rounded(x, self.decimals)
         if isinstance(dtype, np.dtype) and dtype.kind in "iu":
             limits = np.iinfo(dtype)
             return pd.Series(np.clip(np.round(x), limits.min, limits.max)).astype(dtype)
@@ -131,6 +131,10 @@ class InEveryRow:
     def broken(self, frame: pd.DataFrame, places: Places) -> np.ndarray:
         """Return the rows in which it does not hold, bool (n_rows,)."""
         raise NotImplementedError
+
+    def apply(self, frame: pd.DataFrame, places: Places) -> pd.DataFrame:
+        """Return the frame as it is, where nothing else is learned."""
+        return frame
 
     def holds(self, frame: pd.DataFrame, places: Places) -> bool:
         """Tell whether it holds in every row."""

@@ -44,10 +44,6 @@ class Combinations(InEveryRow):
         """Return the rows of series whose combination does not exist."""
         return (self._found(frame[places.is_first]) < 0)[places.series]
 
-    def apply(self, frame: pd.DataFrame, places: Places) -> pd.DataFrame:
-        """Return the frame as it is."""
-        return frame
-
     def restore(self, frame: pd.DataFrame, places: Places) -> pd.DataFrame:
         """Return the frame with a real combination, as near as there is, in each series."""
         first = frame[places.is_first]

@@ -251,10 +251,6 @@ class StateOrder(InEveryRow):
         steps = np.append(0, np.diff(rank))
         return (rank < 0) | (~places.is_first & (steps < 0))
 
-    def apply(self, frame: pd.DataFrame, places: Places) -> pd.DataFrame:
-        """Return the frame as it is."""
-        return frame
-
     def restore(self, frame: pd.DataFrame, places: Places) -> pd.DataFrame:
         """Return the frame without steps back."""
         rank = pd.Series(self._rank(frame)).groupby(places.series).cummax().to_numpy()
@@ -291,10 +287,6 @@ class Within(InEveryRow):
         x = numbers(frame, self.column)
         is_below = np.zeros(len(x), dtype=bool) if self.low is None else x < self.low
         return is_below if self.high is None else is_below | (x > self.high)
-
-    def apply(self, frame: pd.DataFrame, places: Places) -> pd.DataFrame:
-        """Return the frame as it is."""
-        return frame
 
     def restore(self, frame: pd.DataFrame, places: Places) -> pd.DataFrame:
         """Return the frame with numbers beyond an end put to it."""

@@ -169,10 +169,6 @@ class WithinDay(InEveryRow):
         found: np.ndarray = self._beyond(frame) > 0
         return found
 
-    def apply(self, frame: pd.DataFrame, places: Places) -> pd.DataFrame:
-        """Return the frame as it is."""
-        return frame
-
     def restore(self, frame: pd.DataFrame, places: Places) -> pd.DataFrame:
         """Return the frame with the times of rows that were too late earlier."""
         beyond = self._beyond(frame)

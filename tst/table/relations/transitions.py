@@ -84,10 +84,6 @@ class Transitions(InEveryRow):
             broken[rows] |= ~may[codes[rows]]
         return broken
 
-    def apply(self, frame: pd.DataFrame, places: Places) -> pd.DataFrame:
-        """Return the frame as it is."""
-        return frame
-
     def restore(self, frame: pd.DataFrame, places: Places) -> pd.DataFrame:
         """Return the frame as it is."""
         return frame

@@ -107,10 +107,6 @@ class EmptyWhere(InEveryRow):
         """Return the rows in which there is something."""
         return frame[self.column].notna().to_numpy() & is_one_of(frame[self.by], self.values)
 
-    def apply(self, frame: pd.DataFrame, places: Places) -> pd.DataFrame:
-        """Return the frame as it is."""
-        return frame
-
     def restore(self, frame: pd.DataFrame, places: Places) -> pd.DataFrame:
         """Return the frame with the cells emptied."""
         is_there = is_one_of(frame[self.by], self.values)
@@ -181,7 +177,9 @@ class SignWhere(InEveryRow):
     def restore(self, frame: pd.DataFrame, places: Places) -> pd.DataFrame:
         """Return the frame with numbers on the side on which they are."""
         x = numbers(frame, self.column).copy()
-        x[is_one_of(frame[self.by], self.never_below) & (x < 0)] *= -1
-        x[is_one_of(frame[self.by], self.never_above) & (x > 0)] *= -1
-        x[is_one_of(frame[self.by], self.never_below) & (x < 0)] = 0
+        is_not_above = is_one_of(frame[self.by], self.never_above)
+        is_not_below = is_one_of(frame[self.by], self.never_below)
+        x[is_not_below & (x < 0)] *= -1
+        x[is_not_above & (x > 0)] *= -1
+        x[is_not_below & (x < 0)] = 0  # where it is neither
         return replaced(frame, self.column, Number(dtype=self.dtype).column(x))
